@@ -1,0 +1,43 @@
+"""Bodies that are faster on NumPy than the generic ones (benchmarks/primitives.py measures them)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from kerneltools import primitives
+from kerneltools.arrays import Array
+from kerneltools.primitives import Window, pad
+
+
+def extract_patches(x: Array, window: Window) -> Array:
+    """One strided copy instead of one slice for each point of the window."""
+    out = window.output_shape(x.shape[1:-1])
+    padded = pad(x, ((0, 0), *window.padding, (0, 0)))
+    n_stride, *grid, channel = padded.strides
+    positions = [g * s for g, s in zip(grid, window.stride, strict=True)]
+    points = [g * d for g, d in zip(grid, window.dilation, strict=True)]
+    view = as_strided(
+        padded,
+        (x.shape[0], *out, *window.size, x.shape[-1]),
+        (n_stride, *positions, *points, channel),
+        writeable=False,
+    )
+    return np.ascontiguousarray(view).reshape(x.shape[0], *out, -1, x.shape[-1])
+
+
+def segment_sum(values: Array, segments: Array, count: int) -> Array:
+    """Sums of sorted runs instead of a product with the membership matrix."""
+    order = np.argsort(segments, kind="stable")
+    present, starts = np.unique(segments[order], return_index=True)
+    total = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
+    if present.size:
+        total[present] = np.add.reduceat(values[order], starts, axis=0)
+    return total
+
+
+OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.extract_patches: extract_patches,
+    primitives.segment_sum: segment_sum,
+}

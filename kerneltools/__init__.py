@@ -1,0 +1,6 @@
+"""Kernel methods on the array library of your choice: kernels, landmarks, maps and solvers."""
+
+from kerneltools import arrays, primitives, random, trees
+from kerneltools.backend import Backend, available, backend, backend_of
+
+__all__ = ["Backend", "arrays", "available", "backend", "backend_of", "primitives", "random", "trees"]

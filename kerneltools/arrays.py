@@ -1,0 +1,106 @@
+"""The one door to the array libraries: which library, device and type do these arrays have?"""
+
+from numbers import Number
+from typing import Any
+
+import array_api_compat
+
+# The array API standard is a run-time protocol; Python's type checkers have no stubs for it.
+Array = Any
+Namespace = Any
+DType = Any
+Device = Any
+
+
+def namespace(*arrays: Array) -> Namespace:
+    """The array-API namespace that all the arrays share; Python numbers and None are passed over.
+
+    Raises TypeError, naming the libraries, when they are not all of one library, and when
+    something that is no array (a list, say) is among them.
+    """
+    found = [a for a in arrays if a is not None and not isinstance(a, Number)]
+    try:
+        return array_api_compat.array_namespace(*found)
+    except TypeError as error:
+        names = sorted({f"{type(a).__module__}.{type(a).__name__}" for a in found})
+        if len(names) > 1:
+            raise TypeError(
+                f"arrays of several libraries in one call: {', '.join(names)}; convert them to one "
+                "with kerneltools.backend(name).asarray(x)"
+            ) from error
+        got = names[0] if names else "no array at all"
+        raise TypeError(
+            f"expected an array that follows the Python array API, got {got}; "
+            "convert it first, for example with numpy.asarray"
+        ) from error
+
+
+def device_of(*arrays: Array) -> Device:
+    """The device that all the arrays are on; Python numbers and None are passed over.
+
+    None when no array says (inside a JAX trace the device is not known).
+    Raises ValueError, naming the devices, when they are on several.
+    """
+    devices: list[Device] = []
+    for a in arrays:
+        if a is None or isinstance(a, Number):
+            continue
+        where = array_api_compat.device(a)
+        if where is not None and where not in devices:
+            devices.append(where)
+    if len(devices) > 1:
+        raise ValueError(
+            f"arrays on several devices in one call: {', '.join(str(d) for d in devices)}; "
+            "move them to one with kerneltools.backend(name).asarray(x, device=...)"
+        )
+    return devices[0] if devices else None
+
+
+def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
+    """Host values (numbers, lists, NumPy arrays) as an array of the library and device of `like`.
+
+    `dtype` is one of that library's types; the type of `like` when not given.
+    """
+    xp = namespace(like)
+    return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device_of(like))
+
+
+def require_floating(**named: Array) -> None:
+    """Raise TypeError for the first array, named by its keyword, that is not real floating-point."""
+    for name, array in named.items():
+        xp = namespace(array)
+        if not xp.isdtype(array.dtype, "real floating"):
+            raise TypeError(
+                f"{name}: expected a real floating-point array, got {array.dtype}; "
+                f"convert it first, for example with xp.astype({name}, xp.float32)"
+            )
+
+
+def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None:
+    """Raise ValueError for the first array, named by its keyword, whose number of axes is not `rank`."""
+    ranks = (rank,) if isinstance(rank, int) else rank
+    for name, array in named.items():
+        if array.ndim not in ranks:
+            raise ValueError(f"{name}: expected {form}, got shape {tuple(array.shape)}")
+
+
+def widest_float(array: Array) -> DType:
+    """float64 where the library and the device have it, the type of `array` where they do not."""
+    xp = namespace(array)
+    return xp.float64 if _has_float64(xp, device_of(array)) else array.dtype
+
+
+def _has_float64(xp: Namespace, device: Device) -> bool:
+    # JAX has float64 only in its x64 mode, Apple's GPUs not at all; the standard's inspection says so.
+    inspection = getattr(xp, "__array_namespace_info__", None)
+    if inspection is None:
+        return hasattr(xp, "float64")
+    return "float64" in inspection().dtypes(device=device, kind="real floating")
+
+
+def safe_sqrt(x: Array) -> Array:
+    """The square root of x >= 0, with derivative 0 at 0 instead of infinity."""
+    xp = namespace(x)
+    positive = x > 0
+    # Both branches of `where` are differentiated, so the root must never see the zero.
+    return xp.where(positive, xp.sqrt(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))

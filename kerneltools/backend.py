@@ -1,0 +1,164 @@
+"""What an array library adds to the standard: devices, gradients, compilation, faster bodies.
+
+A plugin is a module that holds an object `BACKEND` and is announced by an entry point of the group
+`kerneltools.backends`, whose name is the root module of the library's array type. It is imported
+when the first array of that library arrives, or when it is asked for by name.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
+from importlib import metadata
+from numbers import Number
+from typing import Any, Protocol, runtime_checkable
+
+from kerneltools.arrays import Array, Device, Namespace
+
+GROUP = "kerneltools.backends"
+
+# A function of arrays, and its gradient: backward(cotangent, output, *inputs) -> one array (or None) per input.
+Forward = Callable[..., Array]
+Backward = Callable[..., tuple[Array | None, ...]]
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One array library.
+
+    Parameters of differentiated functions are trees (kerneltools.trees). A leaf that is an array is
+    differentiated; Python numbers are constants.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that `backend(name)` takes."""
+
+    @property
+    def namespace(self) -> Namespace:
+        """The library's array-API namespace."""
+
+    @property
+    def overrides(self) -> Mapping[Callable[..., Array], Callable[..., Array]]:
+        """Faster bodies of primitives, keyed by the primitive."""
+
+    def owns(self, array: Any) -> bool:
+        """Whether this is an array of the library."""
+
+    def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
+        """Numbers, lists or arrays of any library as an array of this one.
+
+        `dtype`: a type of the library or the standard's name of one ("float32").
+        `device`: one of `devices()`. Both are kept as they are when not given.
+        """
+
+    def to_numpy(self, array: Array) -> Any:
+        """A NumPy array with the same numbers; from a device too."""
+
+    def devices(self) -> tuple[str, ...]:
+        """The names of the devices that can be used now."""
+
+    def synchronize(self, array: Array) -> None:
+        """Wait until the array's numbers are there."""
+
+    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+        """The function that returns (f(*args), gradient): f gives a scalar; the gradient is a tree like the argument."""
+
+    def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:
+        """`forward` with a gradient written by hand: `backward(cotangent, output, *inputs)`."""
+
+    def stop_gradient(self, array: Array) -> Array:
+        """The same numbers, as a constant."""
+
+    def jit(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """f, compiled where the library can."""
+
+
+def backend(name: str) -> Backend:
+    """The backend of that name; imports its library.
+
+    Raises ValueError for an unknown name, with those that are known, and ImportError, with the
+    install line, when its library is not installed.
+
+    >>> backend("numpy").asarray([1, 2], dtype="float32").dtype
+    dtype('float32')
+    """
+    if name not in _entry_points():
+        raise ValueError(f"backend: expected one of {', '.join(available())}, got {name!r}")
+    return _load(name)
+
+
+def available() -> tuple[str, ...]:
+    """The names of the backends that are announced, whether their libraries are installed or not."""
+    by_object: dict[str, str] = {}
+    for name, point in sorted(_entry_points().items(), key=lambda item: len(item[0])):
+        if name != TRACED:
+            by_object.setdefault(point.value, name)
+    return tuple(sorted(by_object.values()))
+
+
+def backend_of(*arrays: Array) -> Backend | None:
+    """The backend that owns the arrays; None for a library without a plugin and for Python numbers.
+
+    A traced array outranks the array it wraps, so that gradients are never lost.
+    """
+    found: Backend | None = None
+    for a in arrays:
+        name = None if isinstance(a, Number) else _backend_name(type(a))
+        if name is not None and (found is None or name == TRACED):
+            found = _load(name)
+    return found
+
+
+def custom_vjp(forward: Forward, backward: Backward) -> Forward:
+    """`forward`, on arrays of any library, with a gradient written by hand.
+
+    `forward(*arrays) -> array`; `backward(cotangent, output, *arrays)` returns one array, or None, for
+    each input. Both are array-API code; `backward` sees only inputs and output, so it can be
+    differentiated in its turn.
+    """
+
+    @cache
+    def on(owner: Backend) -> Forward:
+        return owner.custom_vjp(forward, backward)
+
+    @wraps(forward)
+    def call(*arrays: Array) -> Array:
+        owner = backend_of(*arrays)
+        return forward(*arrays) if owner is None else on(owner)(*arrays)
+
+    return call
+
+
+def stop_gradient(array: Array) -> Array:
+    """The same numbers as a constant: no gradient flows through."""
+    owner = backend_of(array)
+    return array if owner is None else owner.stop_gradient(array)
+
+
+# The tape's arrays are defined in this package, so its root module is the name they go by.
+TRACED = "kerneltools"
+
+
+@cache
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+
+
+@cache
+def _backend_name(array_type: type) -> str | None:
+    for base in array_type.__mro__:
+        root = base.__module__.partition(".")[0]
+        if root in _entry_points():
+            return root
+    return None
+
+
+@cache
+def _load(name: str) -> Backend:
+    point = _entry_points()[name]
+    try:
+        loaded: Backend = point.load()
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"backend {name!r}: {error.name} is not installed; install it with: pip install 'kerneltools[{name}]'"
+        ) from error
+    return loaded

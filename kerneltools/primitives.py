@@ -1,0 +1,204 @@
+"""What the array API standard lacks, each with a body in the standard that a backend may replace.
+
+The generic body is the definition, and the oracle of every replacement: `extract_patches.generic`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple, Protocol, cast
+
+from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.backend import backend_of
+
+
+class Primitive(Protocol):
+    """A function that a backend may replace for its own arrays."""
+
+    generic: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any: ...
+
+
+def primitive(body: Callable[..., Any]) -> Primitive:
+    """Let the backend that owns the arrays replace `body` through its table `overrides`.
+
+    Arguments go by position, the arrays among them first.
+    """
+
+    @wraps(body)
+    def call(*arguments: Any) -> Any:
+        owner = backend_of(*arguments)
+        chosen = body if owner is None else owner.overrides.get(call, body)
+        return chosen(*arguments)
+
+    call.generic = body  # type: ignore[attr-defined]
+    return cast(Primitive, call)
+
+
+class Window(NamedTuple):
+    """A sliding window over the axes of a grid: one entry per axis, in grid points."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """How many positions the window takes along each axis of the grid (0 or less: it does not fit)."""
+        return tuple(
+            (n + before + after - (p - 1) * d - 1) // s + 1
+            for n, p, s, (before, after), d in zip(
+                grid, self.size, self.stride, self.padding, self.dilation, strict=True
+            )
+        )
+
+    def offsets(self) -> list[tuple[int, ...]]:
+        """Where each point of the window lies, relative to its first, last axis fastest."""
+        return [
+            tuple(i * d for i, d in zip(point, self.dilation, strict=True)) for point in product(*map(range, self.size))
+        ]
+
+    def slices(self, offset: tuple[int, ...], out: tuple[int, ...]) -> tuple[slice, ...]:
+        """The points of the padded grid that one offset meets at all positions."""
+        return tuple(slice(o, o + (n - 1) * s + 1, s) for o, n, s in zip(offset, out, self.stride, strict=True))
+
+
+@primitive
+def extract_patches(x: Array, window: Window) -> Array:
+    """All patches of grids, zero padded.
+
+    (n, *grid, c) -> (n, *positions, points, c)
+    """
+    xp = namespace(x)
+    out = window.output_shape(tuple(x.shape[1:-1]))
+    padded = pad(x, ((0, 0), *window.padding, (0, 0)))
+    views = [padded[(slice(None), *window.slices(offset, out), slice(None))] for offset in window.offsets()]
+    return xp.stack(views, axis=-2)
+
+
+@primitive
+def fold_patches(patches: Array, window: Window, grid: tuple[int, ...]) -> Array:
+    """Add patches into a grid at the places they were taken from: the adjoint of `extract_patches`.
+
+    (n, *positions, points, c) -> (n, *grid, c)
+    """
+    padded = tuple(n + before + after for n, (before, after) in zip(grid, window.padding, strict=True))
+    total: Array = 0
+    for point, offset in enumerate(window.offsets()):
+        total = total + _place(patches[..., point, :], offset, window.stride, padded)
+    crop = tuple(slice(before, before + n) for n, (before, _) in zip(grid, window.padding, strict=True))
+    return total[(slice(None), *crop, slice(None))]
+
+
+@primitive
+def patch_gram(x: Array, filters: Array, window: Window) -> tuple[Array, Array]:
+    """Inner products of all patches with filters, and the patches' squared norms.
+
+    (n, *grid, c), (m, points, c) -> (n, *positions, m), (n, *positions)
+    """
+    xp = namespace(x, filters)
+    m = filters.shape[0]
+    patches = extract_patches(x, window)
+    flat = xp.reshape(patches, (-1, prod(patches.shape[-2:])))
+    inner = flat @ xp.matrix_transpose(xp.reshape(filters, (m, -1)))
+    return xp.reshape(inner, (*patches.shape[:-2], m)), window_sum(xp.sum(x * x, axis=-1), window)
+
+
+def window_sum(x: Array, window: Window) -> Array:
+    """The sum over the window at each position.
+
+    (n, *grid) -> (n, *positions)
+    """
+    out = window.output_shape(tuple(x.shape[1:]))
+    padded = pad(x, ((0, 0), *window.padding))
+    total: Array = 0
+    for offset in window.offsets():
+        total = total + padded[(slice(None), *window.slices(offset, out))]
+    return total
+
+
+@primitive
+def segment_sum(values: Array, segments: Array, count: int) -> Array:
+    """The sum of the rows that carry the same number.
+
+    (n, d), (n,) integers in 0..count-1 -> (count, d)
+    """
+    xp = namespace(values, segments)
+    numbers = xp.arange(count, dtype=segments.dtype, device=device_of(values))
+    members = xp.astype(numbers[:, None] == segments[None, :], values.dtype)
+    return members @ values
+
+
+@primitive
+def index_add(target: Array, index: Array, values: Array) -> Array:
+    """`target` with values added at the rows `index`; rows that occur twice are added twice.
+
+    (m, d), (n,), (n, d) -> (m, d)
+    """
+    return target + segment_sum(values, index, target.shape[0])
+
+
+@primitive
+def segment_max(values: Array, segments: Array, count: int) -> Array:
+    """The greatest of the rows that carry the same number, entry by entry; -inf for a number that none carries.
+
+    (n, d), (n,) integers in 0..count-1 -> (count, d)
+    """
+    xp = namespace(values, segments)
+    numbers = xp.arange(count, dtype=segments.dtype, device=device_of(values))
+    members = numbers[:, None, None] == segments[None, :, None]
+    lowest = xp.full((), -float("inf"), dtype=values.dtype, device=device_of(values))
+    return xp.max(xp.where(members, values[None, ...], lowest), axis=1)
+
+
+@primitive
+def solve_triangular(factor: Array, rhs: Array) -> Array:
+    """The solution x of L x = b for a lower triangular L.
+
+    (m, m), (m, n) -> (m, n)
+    """
+    return namespace(factor, rhs).linalg.solve(factor, rhs)
+
+
+def pad(x: Array, widths: tuple[tuple[int, int], ...]) -> Array:
+    """Zeros before and after, as many as `widths` says for each axis."""
+    xp = namespace(x)
+    for axis, (before, after) in enumerate(widths):
+        pieces = [_zeros(x, axis, before), x, _zeros(x, axis, after)]
+        kept = [piece for piece in pieces if piece is not None]
+        x = kept[0] if len(kept) == 1 else xp.concat(kept, axis=axis)
+    return x
+
+
+def _zeros(like: Array, axis: int, width: int) -> Array | None:
+    if width == 0:
+        return None
+    shape = (*like.shape[:axis], width, *like.shape[axis + 1 :])
+    return namespace(like).zeros(shape, dtype=like.dtype, device=device_of(like))
+
+
+def _place(values: Array, offset: tuple[int, ...], stride: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """Grid values (n, *positions, c) spread `stride` apart from `offset` on, zeros elsewhere."""
+    for axis, (step, size) in enumerate(zip(stride, shape, strict=True), start=1):
+        spread = _spread(values, axis, step)
+        start = offset[axis - 1]
+        length = spread.shape[axis]
+        widths = tuple((start, size - start - length) if a == axis else (0, 0) for a in range(values.ndim))
+        values = pad(spread, widths)
+    return values
+
+
+def _spread(values: Array, axis: int, step: int) -> Array:
+    """step - 1 zeros between neighbours along an axis."""
+    if step == 1:
+        return values
+    xp = namespace(values)
+    count = values.shape[axis]
+    apart = xp.expand_dims(values, axis=axis + 1)
+    gaps = _zeros(apart, axis + 1, step - 1)
+    joined = xp.concat([apart, gaps], axis=axis + 1)
+    shape = (*values.shape[:axis], count * step, *values.shape[axis + 1 :])
+    whole = xp.reshape(joined, shape)
+    return whole[(*[slice(None)] * axis, slice(0, (count - 1) * step + 1), ...)]

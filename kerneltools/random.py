@@ -1,0 +1,53 @@
+"""Random draws on the host, so that every library gets the same numbers from the same seed.
+
+Numbers are drawn in float64 by NumPy's generator, then cast and moved: drawing float32 natively would
+give other numbers than casting.
+"""
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import Array, asarray_like
+
+Rng = int | np.random.Generator
+
+
+def generator(rng: Rng) -> np.random.Generator:
+    """The generator itself, or a new one from a seed >= 0.
+
+    Raises TypeError for anything else (None is no seed: results must be repeatable).
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+        raise TypeError(f"rng: expected an integer seed or a numpy.random.Generator, got {type(rng).__name__}")
+    if rng < 0:
+        raise ValueError(f"rng: expected a seed of 0 or more, got {rng}")
+    return np.random.default_rng(int(rng))
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """An independent generator for each name, so that one more draw here changes nothing there."""
+    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(name.encode())]))
+
+
+def normal(rng: Rng, shape: tuple[int, ...], like: Array) -> Array:
+    """Standard normal numbers, of the library, type and device of `like`."""
+    return asarray_like(generator(rng).standard_normal(shape), like)
+
+
+def uniform(rng: Rng, shape: tuple[int, ...], like: Array) -> Array:
+    """Numbers uniform in [0, 1), of the library, type and device of `like`."""
+    return asarray_like(generator(rng).random(shape), like)
+
+
+def choice(rng: Rng, n: int, size: int, weights: Any = None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """`size` distinct numbers out of 0..n-1, on the host, in the order drawn.
+
+    Raises ValueError when size > n.
+    """
+    if size > n:
+        raise ValueError(f"size: cannot choose {size} distinct numbers out of {n}")
+    return generator(rng).choice(n, size=size, replace=False, p=weights).astype(np.int64)

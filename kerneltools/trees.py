@@ -1,0 +1,114 @@
+"""Parameters as trees: tuples, lists, dicts and frozen dataclasses whose leaves are arrays.
+
+A kernel, a map or a layer is a frozen dataclass that inherits from `Tree`. Its fields are children,
+except those declared with `static()`: sizes, degrees and other facts that no gradient touches.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Leaf = Any
+
+
+class Tree:
+    """A frozen dataclass that takes part in trees of arrays.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Power(Tree):
+    ...     base: object
+    ...     degree: int = static(2)
+    >>> leaves, rebuild = flatten(Power(base=3.0))
+    >>> leaves
+    [3.0]
+    >>> rebuild([5.0])
+    Power(base=5.0, degree=2)
+    """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        _types.append(cls)
+        for listener in _listeners:
+            listener(cls)
+
+
+# Classes, like imports, are facts of the process: this is no setting that a caller could change.
+_types: list[type[Tree]] = []
+_listeners: list[Callable[[type[Tree]], None]] = []
+
+
+def for_each_type(register: Callable[[type[Tree]], None]) -> None:
+    """Call `register` with every subclass of Tree, those of today and those still to be defined."""
+    _listeners.append(register)
+    for cls in _types:
+        register(cls)
+
+
+def static(default: Any = dataclasses.MISSING) -> Any:
+    """A dataclass field that is structure, not a parameter: never differentiated, never traced."""
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+def child_names(cls: type) -> tuple[str, ...]:
+    """The names of the fields of a dataclass that are children, in order."""
+    return tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("static"))
+
+
+def replace_children(tree: Any, children: dict[str, Any]) -> Any:
+    """A copy of a dataclass with other children, made without running its checks again.
+
+    (Checks look at values, and a traced or placeholder leaf has none.)
+    """
+    copy = object.__new__(type(tree))
+    for field in dataclasses.fields(tree):
+        value = children[field.name] if field.name in children else getattr(tree, field.name)
+        object.__setattr__(copy, field.name, value)
+    return copy
+
+
+def flatten(tree: Any) -> tuple[list[Leaf], Callable[[list[Leaf]], Any]]:
+    """The leaves of a tree, and the function that puts other leaves in their places."""
+    leaves: list[Leaf] = []
+    map_leaves(leaves.append, tree)
+
+    def rebuild(new: list[Leaf]) -> Any:
+        if len(new) != len(leaves):
+            raise ValueError(f"leaves: expected {len(leaves)} for this tree, got {len(new)}")
+        supply = iter(new)
+        return map_leaves(lambda _: next(supply), tree)
+
+    return leaves, rebuild
+
+
+def map_leaves(f: Callable[[Leaf], Any], tree: Any) -> Any:
+    """The same tree with f(leaf) for each leaf."""
+    if tree is None:
+        return None
+    if isinstance(tree, dict):
+        return {key: map_leaves(f, value) for key, value in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(map_leaves(f, child) for child in tree))
+    if isinstance(tree, tuple | list):
+        return type(tree)(map_leaves(f, child) for child in tree)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        names = child_names(type(tree))
+        return replace_children(tree, {n: map_leaves(f, getattr(tree, n)) for n in names})
+    return f(tree)
+
+
+def named_leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Leaf]]:
+    """The leaves with their paths: `layers.0.filters`, `kernel.profile.sigma`."""
+    if tree is None:
+        return
+    if isinstance(tree, dict):
+        children = [(str(key), value) for key, value in tree.items()]
+    elif isinstance(tree, tuple | list):
+        children = [(str(i), value) for i, value in enumerate(tree)]
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        children = [(n, getattr(tree, n)) for n in child_names(type(tree))]
+    else:
+        yield prefix, tree
+        return
+    for name, child in children:
+        yield from named_leaves(child, f"{prefix}.{name}" if prefix else name)
