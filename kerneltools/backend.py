@@ -60,7 +60,7 @@ class Backend(Protocol):
         """Wait until the array's numbers are there."""
 
     def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-        """The function that returns (f(*args), gradient): f gives a scalar; the gradient is a tree like the argument."""
+        """The function that returns (f(*args), gradient); f gives a scalar, gradient is a tree like the argument."""
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:
         """`forward` with a gradient written by hand: `backward(cotangent, output, *inputs)`."""
@@ -102,7 +102,7 @@ def backend_of(*arrays: Array) -> Backend | None:
     """
     found: Backend | None = None
     for a in arrays:
-        name = None if isinstance(a, Number) else _backend_name(type(a))
+        name = None if isinstance(a, Number) else _backend_name(type(a))  # type: ignore[arg-type]  # classes are hashable
         if name is not None and (found is None or name == TRACED):
             found = _load(name)
     return found
@@ -123,7 +123,7 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     @wraps(forward)
     def call(*arrays: Array) -> Array:
         owner = backend_of(*arrays)
-        return forward(*arrays) if owner is None else on(owner)(*arrays)
+        return forward(*arrays) if owner is None else on(owner)(*arrays)  # type: ignore[arg-type]  # and so are backends
 
     return call
 
