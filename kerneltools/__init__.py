@@ -1,6 +1,22 @@
 """Kernel methods on the array library of your choice: kernels, landmarks, maps and solvers."""
 
-from kerneltools import arrays, primitives, random, trees
+from kerneltools import arrays, kernels, landmarks, linalg, maps, patches, pooling, primitives, random, solvers, trees
 from kerneltools.backend import Backend, available, backend, backend_of
 
-__all__ = ["Backend", "arrays", "available", "backend", "backend_of", "primitives", "random", "trees"]
+__all__ = [
+    "Backend",
+    "arrays",
+    "available",
+    "backend",
+    "backend_of",
+    "kernels",
+    "landmarks",
+    "linalg",
+    "maps",
+    "patches",
+    "pooling",
+    "primitives",
+    "random",
+    "solvers",
+    "trees",
+]

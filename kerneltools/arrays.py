@@ -1,5 +1,6 @@
 """The one door to the array libraries: which library, device and type do these arrays have?"""
 
+from collections.abc import Iterator
 from numbers import Number
 from typing import Any
 
@@ -104,3 +105,9 @@ def safe_sqrt(x: Array) -> Array:
     positive = x > 0
     # Both branches of `where` are differentiated, so the root must never see the zero.
     return xp.where(positive, xp.sqrt(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))
+
+
+def blocks(n: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover 0..n-1 (the standard forbids a slice beyond the end)."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

@@ -134,6 +134,11 @@ def stop_gradient(array: Array) -> Array:
     return array if owner is None else owner.stop_gradient(array)
 
 
+def to_host(array: Array) -> Any:
+    """The numbers as a NumPy array, from any library and device: for choices that are made on the host."""
+    return backend("numpy").asarray(array)
+
+
 # The tape's arrays are defined in this package, so its root module is the name they go by.
 TRACED = "kerneltools"
 
@@ -147,7 +152,8 @@ def _entry_points() -> dict[str, metadata.EntryPoint]:
 def _backend_name(array_type: type) -> str | None:
     for base in array_type.__mro__:
         root = base.__module__.partition(".")[0]
-        if root in _entry_points():
+        # Of this package, only the tape's arrays are arrays.
+        if root in _entry_points() and (root != TRACED or hasattr(array_type, "__array_namespace__")):
             return root
     return None
 

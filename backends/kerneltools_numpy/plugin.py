@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat
 import numpy as np
 from array_api_compat import numpy as namespace
 
 from kerneltools import autodiff
 from kerneltools.arrays import Array, Device, Namespace
-from kerneltools.backend import Backward, Forward
+from kerneltools.backend import Backward, Forward, backend_of
 from kerneltools_numpy.overrides import OVERRIDES
 
 
@@ -34,7 +33,12 @@ class NumpyBackend:
     def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
         if device not in (None, "cpu"):
             raise ValueError(f"device: NumPy has only 'cpu', got {device!r}")
-        return np.asarray(array_api_compat.to_device(x, "cpu") if hasattr(x, "device") else x, dtype=dtype)
+        owner = backend_of(x)
+        if owner not in (None, self):
+            x = owner.to_numpy(x)
+        elif hasattr(x, "__dlpack__"):
+            x = np.from_dlpack(x)
+        return np.asarray(x, dtype=dtype)
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)

@@ -1,0 +1,179 @@
+"""What a kernel is, and how kernels add, multiply and scale."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from numbers import Real
+
+from kerneltools.arrays import Array, namespace, require_rank, safe_sqrt
+from kerneltools.trees import Tree
+
+
+class Kernel(Tree, ABC):
+    """A positive semi-definite function of two vectors.
+
+    A frozen dataclass: its fields are its parameters, numbers or arrays to differentiate. A new kernel
+    defines `__call__` and `diag`, and may say that it needs inner products only (`InnerProductKernel`).
+    """
+
+    @abstractmethod
+    def __call__(self, x: Array, y: Array) -> Array:
+        """Kernel values of all pairs of rows: (n, d), (m, d) -> (n, m)."""
+
+    @abstractmethod
+    def diag(self, x: Array) -> Array:
+        """k(x, x) for each row: (n, d) -> (n,)."""
+
+    @property
+    def by_inner_products(self) -> bool:
+        """Whether `from_inner` is there: the value is a function of <x, y>, |x| and |y|."""
+        return False
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether k(a x, b y) = a b k(x, y) for a, b >= 0, so that landmarks may live on the unit sphere."""
+        return False
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        """Kernel values from inner products and norms, which broadcast against them."""
+        raise TypeError(f"{type(self).__name__} is not a function of inner products and norms")
+
+    def __add__(self, other: "Kernel") -> "Sum":
+        return Sum((self, other)) if isinstance(other, Kernel) else NotImplemented
+
+    def __mul__(self, other: "Kernel | float | Array") -> "Product | Scaled":
+        return Product((self, other)) if isinstance(other, Kernel) else Scaled(other, self)
+
+    def __rmul__(self, scale: float | Array) -> "Scaled":
+        return Scaled(scale, self)
+
+    # NumPy then leaves `array * kernel` to the kernel.
+    __array_ufunc__ = None
+
+
+class InnerProductKernel(Kernel):
+    """A kernel that is a function of <x, y>, |x| and |y|: only `from_inner` is left to define."""
+
+    @property
+    def by_inner_products(self) -> bool:
+        return True
+
+    @abstractmethod
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        """Kernel values from inner products and norms, which broadcast against them."""
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        check_rows(x, y)
+        xp = namespace(x, y)
+        return self.from_inner(x @ xp.matrix_transpose(y), row_norms(x)[:, None], row_norms(y)[None, :])
+
+    def diag(self, x: Array) -> Array:
+        norm = row_norms(x)
+        return self.from_inner(norm * norm, norm, norm)
+
+
+def row_norms(x: Array) -> Array:
+    """|x| for each row, with derivative 0 at the zero row: (..., d) -> (...,)."""
+    return safe_sqrt(namespace(x).sum(x * x, axis=-1))
+
+
+def check_rows(x: Array, y: Array) -> None:
+    """Raise ValueError unless x is (n, d) and y is (m, d)."""
+    require_rank(2, "(n, d)", x=x)
+    require_rank(2, "(m, d)", y=y)
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"x, y: expected rows of the same length, got {tuple(x.shape)} and {tuple(y.shape)}: "
+            f"{x.shape[1]} and {y.shape[1]} columns"
+        )
+
+
+def check_positive(name: str, value: float | Array) -> None:
+    """Raise ValueError for a Python number that is not finite and > 0 (an array may be a trace: it passes)."""
+    if isinstance(value, Real) and not 0 < value < float("inf"):
+        raise ValueError(f"{name}: expected a finite number > 0, got {value}")
+
+
+@dataclass(frozen=True)
+class Sum(Kernel):
+    """k(x, y) = Σ k_i(x, y): the features of all the terms side by side."""
+
+    terms: tuple[Kernel, ...]
+
+    @property
+    def by_inner_products(self) -> bool:
+        return all(k.by_inner_products for k in self.terms)
+
+    @property
+    def homogeneous(self) -> bool:
+        return all(k.homogeneous for k in self.terms)
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        return _sum([k(x, y) for k in self.terms])
+
+    def diag(self, x: Array) -> Array:
+        return _sum([k.diag(x) for k in self.terms])
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return _sum([k.from_inner(inner, x_norm, y_norm) for k in self.terms])
+
+
+@dataclass(frozen=True)
+class Product(Kernel):
+    """k(x, y) = Π k_i(x, y) (Schur's product theorem)."""
+
+    factors: tuple[Kernel, ...]
+
+    @property
+    def by_inner_products(self) -> bool:
+        return all(k.by_inner_products for k in self.factors)
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        return _product([k(x, y) for k in self.factors])
+
+    def diag(self, x: Array) -> Array:
+        return _product([k.diag(x) for k in self.factors])
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return _product([k.from_inner(inner, x_norm, y_norm) for k in self.factors])
+
+
+@dataclass(frozen=True)
+class Scaled(Kernel):
+    """k(x, y) = scale · k₁(x, y), with scale > 0."""
+
+    scale: float | Array
+    kernel: Kernel
+
+    def __post_init__(self) -> None:
+        check_positive("scale", self.scale)
+
+    @property
+    def by_inner_products(self) -> bool:
+        return self.kernel.by_inner_products
+
+    @property
+    def homogeneous(self) -> bool:
+        return self.kernel.homogeneous
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        return self.scale * self.kernel(x, y)
+
+    def diag(self, x: Array) -> Array:
+        return self.scale * self.kernel.diag(x)
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return self.scale * self.kernel.from_inner(inner, x_norm, y_norm)
+
+
+def _sum(values: list[Array]) -> Array:
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _product(values: list[Array]) -> Array:
+    total = values[0]
+    for value in values[1:]:
+        total = total * value
+    return total

@@ -1,0 +1,40 @@
+"""The kernel of convolutional kernel networks."""
+
+from dataclasses import dataclass
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels.base import InnerProductKernel
+from kerneltools.kernels.profiles import Profile
+
+
+@dataclass(frozen=True)
+class Homogeneous(InnerProductKernel):
+    """k(x, y) = |x| |y| κ(<x, y> / (|x| |y|)), and 0 when x or y is 0 (Mairal 2016, eq. 2).
+
+    Homogeneous of degree one: contrast scales through. Positive semi-definite for every admissible κ.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Homogeneous, profiles
+    >>> k = Homogeneous(profiles.Exponential(sigma=0.6))
+    >>> k(np.array([[0.0, 2.0]]), np.array([[0.0, 1.0], [0.0, 0.0]]))
+    array([[2., 0.]])
+    """
+
+    profile: Profile
+
+    @property
+    def homogeneous(self) -> bool:
+        return True
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        scale = x_norm * y_norm
+        return scale * self.profile(inner * _inverse(scale))
+
+
+def _inverse(scale: Array | float) -> Array | float:
+    """1 / scale, and 0 where the scale is 0."""
+    if isinstance(scale, float):
+        return 1 / scale if scale else 0.0
+    xp = namespace(scale)
+    positive = scale > 0
+    return xp.where(positive, 1 / xp.where(positive, scale, xp.ones_like(scale)), xp.zeros_like(scale))

@@ -1,0 +1,117 @@
+"""Profiles κ of homogeneous dot-product kernels: functions of the cosine, with κ(1) = 1.
+
+Admissible are power series with coefficients >= 0 (Schoenberg 1942; Mairal 2016, eq. 3).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from math import pi
+
+from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.backend import Forward, custom_vjp
+from kerneltools.kernels.base import check_positive
+from kerneltools.kernels.dot_product import check_degree
+from kerneltools.trees import Tree, static
+
+
+class Profile(Tree, ABC):
+    """κ: cosines in [-1, 1] -> kernel values, entry by entry; κ(1) = 1."""
+
+    @abstractmethod
+    def __call__(self, cosine: Array) -> Array:
+        """κ(u) for each entry: any shape -> the same shape."""
+
+
+@dataclass(frozen=True)
+class Exponential(Profile):
+    """κ(u) = exp((u - 1) / σ²): on the sphere, the Gaussian kernel of bandwidth σ.
+
+    `sigma` > 0, in units of the sphere's radius (0.3 to 1 are usual). Mairal 2016, §2.2.
+    """
+
+    sigma: float | Array
+
+    def __post_init__(self) -> None:
+        check_positive("sigma", self.sigma)
+
+    def __call__(self, cosine: Array) -> Array:
+        alpha = 1 / self.sigma**2
+        return namespace(cosine).exp(alpha * cosine - alpha)
+
+
+@dataclass(frozen=True)
+class Power(Profile):
+    """κ(u) = u^degree, with an integer degree >= 1."""
+
+    degree: int = static(2)
+
+    def __post_init__(self) -> None:
+        check_degree(self.degree)
+
+    def __call__(self, cosine: Array) -> Array:
+        return cosine**self.degree
+
+
+@dataclass(frozen=True)
+class ArcCosine(Profile):
+    """The arc-cosine profile of order 0, 1 or 2, scaled to κ(1) = 1 (Cho and Saul 2009, eq. 3-6).
+
+    The limit of one layer of step (0), ReLU (1) or squared ReLU (2) units. With θ = acos u:
+    κ₀ = 1 - θ/π, κ₁ = (sin θ + (π - θ) u) / π, κ₂ = (3 u sin θ + (π - θ)(1 + 2u²)) / 3π.
+    Gradients use κ₁' = κ₀ and κ₂' = 4κ₁/3, finite everywhere; that of order 0 is infinite at u = ±1,
+    and 0 is returned there.
+    """
+
+    order: int = static(1)
+
+    def __post_init__(self) -> None:
+        if self.order not in (0, 1, 2):
+            raise ValueError(f"order: expected 0, 1 or 2, got {self.order!r}")
+
+    def __call__(self, cosine: Array) -> Array:
+        return _arc_cosine(self.order)(cosine)
+
+
+def _angle(cosine: Array) -> tuple[Array, Array]:
+    """(u clipped to [-1, 1], θ): rounding may leave the interval by an ulp."""
+    xp = namespace(cosine)
+    u = xp.clip(cosine, -1.0, 1.0)
+    return u, xp.acos(u)
+
+
+def _order_0(cosine: Array) -> Array:
+    return 1 - _angle(cosine)[1] / pi
+
+
+def _order_1(cosine: Array) -> Array:
+    u, theta = _angle(cosine)
+    return (safe_sqrt(1 - u * u) + (pi - theta) * u) / pi
+
+
+def _order_2(cosine: Array) -> Array:
+    u, theta = _angle(cosine)
+    return (3 * u * safe_sqrt(1 - u * u) + (pi - theta) * (1 + 2 * u * u)) / (3 * pi)
+
+
+def _slope_0(cosine: Array) -> Array:
+    xp = namespace(cosine)
+    sine_squared = 1 - cosine * cosine
+    inside = sine_squared > 0
+    root = xp.sqrt(xp.where(inside, sine_squared, xp.ones_like(cosine)))
+    return xp.where(inside, 1 / (pi * root), xp.zeros_like(cosine))
+
+
+@cache
+def _arc_cosine(order: int) -> Forward:
+    def backward(cotangent: Array, value: Array, cosine: Array) -> tuple[Array]:
+        del value
+        return (cotangent * slope(cosine),)
+
+    def slope(cosine: Array) -> Array:
+        if order == 0:
+            return _slope_0(cosine)
+        lower = _arc_cosine(order - 1)(cosine)
+        return lower if order == 1 else lower * (4 / 3)
+
+    return custom_vjp((_order_0, _order_1, _order_2)[order], backward)

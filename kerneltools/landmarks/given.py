@@ -1,0 +1,32 @@
+"""Landmarks that the user has."""
+
+from dataclasses import dataclass
+
+from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import Landmarks
+from kerneltools.random import Rng
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The points themselves, whatever the data.
+
+    `points` (m, d), floating-point, m >= 1. Raises ValueError when the data have other columns.
+    """
+
+    points: Array
+
+    def __post_init__(self) -> None:
+        require_rank(2, "(m, d)", points=self.points)
+        require_floating(points=self.points)
+
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d)"""
+        namespace(x, self.points)
+        if x.shape[-1] != self.points.shape[1]:
+            raise ValueError(
+                f"points: expected {x.shape[-1]} columns as in x of shape {tuple(x.shape)}, "
+                f"got shape {tuple(self.points.shape)}"
+            )
+        return Landmarks(self.points)

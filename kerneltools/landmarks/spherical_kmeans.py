@@ -1,0 +1,103 @@
+"""K-means on the unit sphere."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.backend import to_host
+from kerneltools.kernels import Kernel
+from kerneltools.kernels.base import row_norms
+from kerneltools.landmarks.base import Landmarks, check_rows, distinct, rows, warn_reduced
+from kerneltools.primitives import segment_sum
+from kerneltools.random import Rng, generator
+
+
+@dataclass(frozen=True)
+class SphericalKMeans:
+    """Unit vectors that maximise the mean cosine between each row and its nearest one.
+
+    The kernel is not consulted: this is the rule for kernels of directions, such as `Homogeneous`.
+    `m` clusters, at most `iterations` rounds, stopped when the objective gains less than `tolerance`
+    relative. Rows of zeros have no direction and are passed over. A cluster that becomes empty takes
+    the worst-served row (Mairal 2016, §2.3, initialises CKNs so).
+    Work goes through `block` rows at a time: memory beyond x is O(block m).
+
+    Raises ValueError when all rows are zero, for m < 1 and for x with NaN; warns (ReducedWarning) when
+    fewer than m directions differ.
+    """
+
+    m: int
+    iterations: int = 100
+    tolerance: float = 1e-6
+    block: int = 8192
+
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d), unit rows"""
+        check_rows(x, self.m)
+        directions = unit_rows(x)
+        order = generator(rng).permutation(directions.shape[0]).tolist()
+        start = distinct(directions, order, self.m)
+        centres = self._fit(directions, rows(directions, start))
+        warn_reduced(self.m, centres.shape[0], "distinct directions", x.shape[0])
+        return Landmarks(centres)
+
+    def _fit(self, directions: Array, centres: Array) -> Array:
+        before = -1.0
+        for _ in range(self.iterations):
+            nearest, cosines = self._assign(directions, centres)
+            objective = float(namespace(cosines).mean(cosines))
+            centres = self._update(directions, nearest, cosines, centres.shape[0])
+            if objective - before <= self.tolerance * abs(objective):
+                break
+            before = objective
+        return centres
+
+    def _assign(self, directions: Array, centres: Array) -> tuple[Array, Array]:
+        """The nearest centre of each row and its cosine: (n,), (n,)."""
+        xp = namespace(directions)
+        nearest, cosines = [], []
+        for block in blocks(directions.shape[0], self.block):
+            similarity = directions[block, :] @ xp.matrix_transpose(centres)
+            nearest.append(xp.argmax(similarity, axis=1))
+            cosines.append(xp.max(similarity, axis=1))
+        return xp.concat(nearest), xp.concat(cosines)
+
+    def _update(self, directions: Array, nearest: Array, cosines: Array, count: int) -> Array:
+        """New centres: the mean directions, and the worst-served rows for clusters without one."""
+        xp = namespace(directions)
+        total: Array = 0
+        for block in blocks(directions.shape[0], self.block):
+            total = total + segment_sum(directions[block, :], nearest[block], count)
+        lengths = row_norms(total)
+        empty = [i for i, length in enumerate(to_host(lengths).tolist()) if length == 0]
+        means = total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None]
+        if not empty:
+            return means
+        kept = sorted(set(range(count)) - set(empty))
+        worst = _worst_served(cosines, directions, len(empty))
+        return xp.concat([rows(means, kept), rows(directions, worst)]) if worst else rows(means, kept)
+
+
+def _worst_served(cosines: Array, directions: Array, count: int) -> list[int]:
+    """At most `count` rows of lowest cosine, all different, none already equal to a centre."""
+    xp = namespace(cosines)
+    # A row equal to its centre has cosine 1 up to the rounding of a sum of d products.
+    exact = 1 - 4 * xp.finfo(cosines.dtype).eps * sqrt(directions.shape[1])
+    host: Any = to_host(cosines)
+    order = [i for i in host.argsort(kind="stable").tolist()[: 64 * count] if host[i] < exact]
+    return distinct(directions, order, count) if order else []
+
+
+def unit_rows(x: Array) -> Array:
+    """The rows of x divided by their norms, without the zero rows.
+
+    (n, d) -> (n', d). Raises ValueError when all are zero.
+    """
+    norms = row_norms(x)
+    kept = [i for i, norm in enumerate(to_host(norms).tolist()) if norm > 0]
+    if not kept:
+        raise ValueError(f"x: all {x.shape[0]} rows are zero, and a zero row has no direction")
+    if len(kept) < x.shape[0]:
+        x, norms = rows(x, kept), rows(norms[:, None], kept)[:, 0]
+    return x / norms[:, None]

@@ -1,0 +1,105 @@
+"""Matrix functions with gradients that exist everywhere, computed in float64 where the library has it."""
+
+from numbers import Real
+
+from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, widest_float
+from kerneltools.backend import custom_vjp
+
+
+def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
+    """(K + reg I)^(-1/2), symmetric, for a symmetric positive semi-definite K.
+
+    (m, m) -> (m, m)
+
+    `reg` > 0 is added to every eigenvalue, inside the root. The gradient is the closed form
+    -V [(V' G V) / (s_i s_j (s_i + s_j))] V' with s_i the roots of the shifted eigenvalues (Mairal 2016,
+    appendix): it has no differences of eigenvalues, so it exists where eigenvalues repeat.
+    Only the symmetric part of K counts.
+
+    Raises ValueError for a matrix that is not square and for reg <= 0.
+
+    >>> import numpy as np
+    >>> inverse_sqrt(np.diag([3.0, 8.0]), reg=1.0)
+    array([[0.5       , 0.        ],
+           [0.        , 0.33333333]])
+    """
+    require_square(matrix, "matrix")
+    if isinstance(reg, Real) and not reg > 0:
+        raise ValueError(f"reg: expected a number > 0, got {reg}")
+    xp = namespace(matrix)
+    wide = xp.astype(matrix, widest_float(matrix))
+    if not isinstance(reg, Real):
+        reg = xp.astype(reg, wide.dtype)
+    shifted = wide + reg * identity_like(wide)
+    return xp.astype(_inverse_sqrt((shifted + xp.matrix_transpose(shifted)) / 2), matrix.dtype)
+
+
+def _inverse_sqrt_forward(shifted: Array) -> Array:
+    xp = namespace(shifted)
+    eigenvalues, vectors = xp.linalg.eigh(shifted)
+    return (vectors / xp.sqrt(eigenvalues)[None, :]) @ xp.matrix_transpose(vectors)
+
+
+def _inverse_sqrt_backward(cotangent: Array, root: Array, shifted: Array) -> tuple[Array]:
+    # From S S = A^-1: S dS + dS S = -A^-1 dA A^-1, and A^-1 = S S.
+    del shifted
+    inverse = root @ root
+    symmetric = (cotangent + namespace(root).matrix_transpose(cotangent)) / 2
+    return (-(inverse @ lyapunov(root, symmetric) @ inverse),)
+
+
+def _lyapunov_forward(root: Array, rhs: Array) -> Array:
+    xp = namespace(root, rhs)
+    eigenvalues, vectors = xp.linalg.eigh(root)
+    rotated = xp.matrix_transpose(vectors) @ rhs @ vectors
+    solved = rotated / (eigenvalues[:, None] + eigenvalues[None, :])
+    return vectors @ solved @ xp.matrix_transpose(vectors)
+
+
+def _lyapunov_backward(cotangent: Array, solution: Array, root: Array, rhs: Array) -> tuple[Array, Array]:
+    # The operator is its own adjoint; d(S Y + Y S) = dX gives the part of S.
+    del rhs
+    transposed = namespace(root).matrix_transpose(solution)
+    pulled = lyapunov(root, cotangent)
+    return -(pulled @ transposed + transposed @ pulled), pulled
+
+
+_inverse_sqrt = custom_vjp(_inverse_sqrt_forward, _inverse_sqrt_backward)
+
+lyapunov = custom_vjp(_lyapunov_forward, _lyapunov_backward)
+lyapunov.__doc__ = """The solution Y of S Y + Y S = X for a symmetric positive definite S.
+
+    (m, m), (m, m) -> (m, m)
+    """
+
+
+def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
+    """The lower factor L, in float64, of K + ε I with ε = rtol times the greatest diagonal entry of K.
+
+    (m, m) -> (m, m)
+
+    `rtol` in (0, 1); by default m times the machine epsilon of K's type: what rounding has already lost.
+    With kernel values of that type, L^-1 then amplifies no rounding error beyond the order of 1.
+
+    Raises ValueError for a matrix that is not square.
+    """
+    require_square(matrix, "matrix")
+    xp = namespace(matrix)
+    m = matrix.shape[0]
+    shift = m * xp.finfo(matrix.dtype).eps if rtol is None else rtol
+    wide = xp.astype(matrix, widest_float(matrix))
+    scale = xp.max(xp.linalg.diagonal(wide))
+    return xp.linalg.cholesky(wide + shift * scale * identity_like(wide))
+
+
+def identity_like(matrix: Array) -> Array:
+    """The identity of the size, type and device of a square matrix."""
+    return namespace(matrix).eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
+
+
+def require_square(matrix: Array, name: str) -> None:
+    """Raise for a matrix that is not square or not real floating-point."""
+    require_rank(2, "a square matrix (m, m)", **{name: matrix})
+    require_floating(**{name: matrix})
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{name}: expected a square matrix (m, m), got shape {tuple(matrix.shape)}")

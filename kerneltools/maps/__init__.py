@@ -1,0 +1,5 @@
+"""Feature maps: prepared once, then φ(x): (..., d) -> (..., m), with φ(x)·φ(y) close to k(x, y)."""
+
+from kerneltools.maps.nystrom import Nystrom, nystrom
+
+__all__ = ["Nystrom", "nystrom"]

@@ -1,0 +1,154 @@
+"""Pooling of maps on grids: (n, *grid, c) -> (n, *positions, c).
+
+Gaussian, mean and sum are linear: along each axis they are one product with a banded matrix, which needs
+nothing but a matrix product and is differentiable everywhere.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import exp, sqrt
+from typing import Protocol
+
+from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.patches.grid import Grid, require_grid
+from kerneltools.primitives import extract_patches
+from kerneltools.trees import Tree, static
+
+
+class Pool(Protocol):
+    """A pool over grids."""
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *positions, c)."""
+
+
+class LinearPool(Tree, ABC):
+    """A pool that is the same linear map along each axis."""
+
+    @abstractmethod
+    def matrix(self, points: int, like: Array) -> Array:
+        """The map along an axis of that many points: (positions, points), of the library of `like`."""
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *positions, c)."""
+        require_grid(x, "x")
+        for axis in range(1, x.ndim - 1):
+            x = self.along(x, axis)
+        return x
+
+    def along(self, x: Array, axis: int) -> Array:
+        """The pool along one axis only."""
+        xp = namespace(x)
+        matrix = self.matrix(x.shape[axis], x)
+        # One matrix product for each index before the axis; all that is behind it is one long row.
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        flat = xp.reshape(x, (*before, x.shape[axis], -1)) if after else x[..., None]
+        return xp.reshape(matrix @ flat, (*before, matrix.shape[0], *after))
+
+
+@dataclass(frozen=True)
+class Gaussian(LinearPool):
+    """Gaussian weights at distances t = -s..s, of standard deviation s/√2, one output each s points.
+
+    (n, *grid, c) -> (n, *positions, c), with floor((points - 1) / s) + 1 positions, centred at 0, s, 2s, ...
+
+    `subsampling` s >= 1, in grid points; 1 changes nothing. The weights sum to 1; outside the grid are
+    zeros, without renormalisation (Mairal 2016, §2.2).
+    """
+
+    subsampling: int = static(2)
+
+    def __post_init__(self) -> None:
+        _check(subsampling=self.subsampling)
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *positions, c)."""
+        return x if self.subsampling == 1 else super().__call__(x)
+
+    def matrix(self, points: int, like: Array) -> Array:
+        s = self.subsampling
+        xp = namespace(like)
+        if s == 1:
+            return xp.eye(points, dtype=like.dtype, device=device_of(like))
+        deviation = s / sqrt(2)
+        total = sum(exp(-(t**2) / (2 * deviation**2)) for t in range(-s, s + 1))
+        t = _distances((points - 1) // s + 1, points, s, like)
+        weights = xp.exp(-(t * t) / (2 * deviation**2)) / total
+        return xp.where(xp.abs(t) <= s, weights, xp.zeros_like(weights))
+
+
+@dataclass(frozen=True)
+class Sum(LinearPool):
+    """Sums over windows of `size` points, one each `stride` points (`size` when not given); over all without a size."""
+
+    size: int | None = static(None)
+    stride: int | None = static(None)
+
+    def __post_init__(self) -> None:
+        _check(size=self.size, stride=self.stride)
+
+    def matrix(self, points: int, like: Array) -> Array:
+        size, stride = _size(self.size, self.stride, points)
+        xp = namespace(like)
+        t = _distances((points - size) // stride + 1, points, stride, like)
+        inside = xp.logical_and(t >= 0, t < size)
+        return xp.astype(inside, like.dtype)
+
+
+@dataclass(frozen=True)
+class Mean(LinearPool):
+    """Means over windows of `size` points, one each `stride` points (`size` when not given); over all without a size."""
+
+    size: int | None = static(None)
+    stride: int | None = static(None)
+
+    def __post_init__(self) -> None:
+        _check(size=self.size, stride=self.stride)
+
+    def matrix(self, points: int, like: Array) -> Array:
+        return Sum(self.size, self.stride).matrix(points, like) / _size(self.size, self.stride, points)[0]
+
+
+@dataclass(frozen=True)
+class Max(Tree):
+    """The greatest value over windows of `size` points, one each `stride` points (`size` when not given).
+
+    (n, *grid, c) -> (n, *positions, c); over the whole grid without a size.
+    """
+
+    size: int | None = static(None)
+    stride: int | None = static(None)
+
+    def __post_init__(self) -> None:
+        _check(size=self.size, stride=self.stride)
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *positions, c)."""
+        require_grid(x, "x")
+        xp = namespace(x)
+        grid = tuple(x.shape[1:-1])
+        if self.size is None:
+            return xp.max(x, axis=tuple(range(1, x.ndim - 1)), keepdims=True)
+        windows = Grid(self.size, stride=self.stride or self.size, padding="valid")
+        return xp.max(extract_patches(x, windows.window(grid)), axis=-2)
+
+
+def _distances(positions: int, points: int, stride: int, like: Array) -> Array:
+    """Point minus position, in grid points: (positions, points)."""
+    xp = namespace(like)
+    device = device_of(like)
+    centres = xp.arange(positions, dtype=like.dtype, device=device) * stride
+    return xp.arange(points, dtype=like.dtype, device=device)[None, :] - centres[:, None]
+
+
+def _size(size: int | None, stride: int | None, points: int) -> tuple[int, int]:
+    whole = points if size is None else size
+    if whole > points:
+        raise ValueError(f"size: no window of {whole} points fits an axis of {points}")
+    return whole, whole if stride is None else stride
+
+
+def _check(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
