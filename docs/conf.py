@@ -1,0 +1,53 @@
+"""The documentation site: MyST Markdown, code cells run at each build, API pages from docstrings."""
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+import kerneltools  # noqa: F401  a build without the package should fail here, in one line
+
+project = "kerneltools"
+author = "The kerneltools developers"
+copyright = "The kerneltools developers"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+exclude_patterns = ["_build", "jupyter_execute"]
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+# Run always: a stored result would not notice that the code has changed.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+autodoc_default_options = {"members": True, "special-members": "__call__", "member-order": "bysource"}
+default_role = "code"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "kerneltools"
+html_theme_options = {"show_prev_next": False, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+
+CODE_OR_SPECIAL = re.compile(r"(`[^`]*`)|([\\*|_])")
+SHAPE_LINE = re.compile(r"\s*\(.*\) -> \S.*")
+
+
+def as_restructured_text(line: str) -> str:
+    """One line of a docstring, which is plain text: `|x|` is a norm and `*` a product."""
+    if SHAPE_LINE.fullmatch(line) and "`" not in line:
+        return f"``{line.strip()}``"
+    return CODE_OR_SPECIAL.sub(lambda found: found[1] or "\\" + found[2], line)
+
+
+def translate_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Leave examples as they are, translate the other lines."""
+    in_example = False
+    for number, line in enumerate(lines):
+        in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
+        lines[number] = line if in_example else as_restructured_text(line)
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", translate_docstring)
