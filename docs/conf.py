@@ -22,6 +22,8 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 
+# A method that only fills in its base is described there.
+autodoc_inherit_docstrings = False
 autodoc_default_options = {"members": True, "special-members": "__call__", "member-order": "bysource"}
 default_role = "code"
 
