@@ -1,0 +1,73 @@
+"""Images and labels from files: one reader for each format.
+
+>>> from ckn.readers import read
+>>> digits = read("digits")
+>>> digits.images.shape, digits.maximum, len(digits.classes)
+((1797, 8, 8, 1), 16.0, 10)
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+
+from ckn.readers.checks import checked
+from ckn.readers.cifar import Cifar10
+from ckn.readers.digits import Digits
+from ckn.readers.folders import ImageFile, ImageFolder, read_files
+from ckn.readers.idx import Idx
+from ckn.readers.images import DataError, Images, Reader, Source, SourceNotFoundError
+from ckn.readers.npz import Npz
+
+__all__ = ["READERS", "DataError", "Images", "Reader", "Source", "SourceNotFoundError", "read"]
+
+# From the general to the special: later ones are asked first.
+READERS: tuple[Reader, ...] = (ImageFolder(), ImageFile(), Npz(), Idx(), Cifar10(), Digits())
+
+_Path = str | PathLike[str]
+
+
+def read(source: _Path | Iterable[_Path], readers: tuple[Reader, ...] = READERS) -> Images:
+    """The images of a file, a folder, an embedded data set ("digits") or a list of image files.
+
+    readers: the last one that recognises the source reads it, so `(*READERS, MyReader())` adds a format.
+
+    Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it or
+    the data are damaged, and ImportError, with the install line, when a reader's package is missing.
+    """
+    if not isinstance(source, str | PathLike):
+        several = list(source)
+        if len(several) != 1:
+            return checked(read_files([Path(path) for path in several]), f"{len(several)} files")
+        source = several[0]
+    return _read_one(source if isinstance(source, str) else Path(source), readers)
+
+
+def _read_one(source: Source, readers: tuple[Reader, ...]) -> Images:
+    # An empty word would be taken for the current folder.
+    reader = next((r for r in reversed(readers) if r.recognises(source)), None) if str(source) else None
+    if reader is None:
+        raise _unknown(source, readers)
+    try:
+        return checked(reader.read(source), str(source))
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{error.filename or source}: cannot be read: {error.strerror or error}") from error
+
+
+def _unknown(source: Source, readers: tuple[Reader, ...]) -> DataError:
+    formats = "\n".join(f"  {reader.name}: {reader.accepts}" for reader in readers)
+    wanted = f"expected one of\n{formats}"
+    if str(source) and Path(source).exists():
+        return DataError(f"{source}: not a format that a reader recognises; {wanted}")
+    near = _near_names(source, readers)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return SourceNotFoundError(f"{str(source)!r}: no such file, folder or data set{hint}; {wanted}")
+
+
+def _near_names(source: Source, readers: tuple[Reader, ...]) -> list[str]:
+    path = Path(source)
+    beside = [str(path.with_name(p.name)) for p in path.parent.iterdir()] if path.name and path.parent.is_dir() else []
+    embedded = [reader.name for reader in readers if reader.recognises(reader.name)]
+    return get_close_matches(str(source), [*embedded, *beside])
