@@ -30,10 +30,11 @@ def listed_names(module: ast.Module) -> list[str] | None:
 
 
 def exported_names(module: ast.Module) -> Iterator[str]:
-    """The public names that a package's own file takes from the project or defines."""
+    """The names that a package's own file defines, or takes from the project without using them itself."""
+    used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
     for node in module.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("kerneltools", "ckn")):
-            yield from (alias.asname or alias.name for alias in node.names)
+            yield from {alias.asname or alias.name for alias in node.names} - used
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign):
@@ -64,6 +65,11 @@ def test_all_is_complete_and_distinct(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=label)
 def test_public_objects_have_docstrings(file: Path) -> None:
     assert list(undocumented(file)) == []
+
+
+def test_the_check_sees_an_unlisted_name() -> None:
+    module = ast.parse("from ckn.a import A, used\ndef f(): return used\n__all__ = ['f']")
+    assert set(exported_names(module)) == {"A", "f", "__all__"}
 
 
 def test_the_check_sees_a_missing_docstring(tmp_path: Path) -> None:
