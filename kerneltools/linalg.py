@@ -24,7 +24,7 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
            [0.        , 0.33333333]])
     """
     require_square(matrix, "matrix")
-    if isinstance(reg, Real) and not reg > 0:
+    if isinstance(reg, Real) and not float(reg) > 0:
         raise ValueError(f"reg: expected a number > 0, got {reg}")
     xp = namespace(matrix)
     wide = xp.astype(matrix, widest_float(matrix))

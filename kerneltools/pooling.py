@@ -97,7 +97,7 @@ class Sum(LinearPool):
 
 @dataclass(frozen=True)
 class Mean(LinearPool):
-    """Means over windows of `size` points, one each `stride` points (`size` when not given); over all without a size."""
+    """Means over windows of `size` points, one each `stride` points (default: `size`); over all without a size."""
 
     size: int | None = static(None)
     stride: int | None = static(None)

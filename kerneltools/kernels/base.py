@@ -89,7 +89,7 @@ def check_rows(x: Array, y: Array) -> None:
 
 def check_positive(name: str, value: float | Array) -> None:
     """Raise ValueError for a Python number that is not finite and > 0 (an array may be a trace: it passes)."""
-    if isinstance(value, Real) and not 0 < value < float("inf"):
+    if isinstance(value, Real) and not 0 < float(value) < float("inf"):
         raise ValueError(f"{name}: expected a finite number > 0, got {value}")
 
 

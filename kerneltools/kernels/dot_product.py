@@ -33,7 +33,7 @@ class Polynomial(InnerProductKernel):
 
     def __post_init__(self) -> None:
         check_degree(self.degree)
-        if isinstance(self.offset, Real) and not 0 <= self.offset < float("inf"):
+        if isinstance(self.offset, Real) and not 0 <= float(self.offset) < float("inf"):
             raise ValueError(f"offset: expected a finite number >= 0, got {self.offset}")
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:

@@ -85,7 +85,7 @@ def require_grid(x: Array, name: str) -> None:
     require_floating(**{name: x})
 
 
-def _check(name: str, value: PerAxis, least: int) -> None:
+def _check(name: str, value: PerAxis | str, least: int) -> None:
     entries = value if isinstance(value, tuple) else (value,)
     if not entries or any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in entries):
         raise ValueError(f"{name}: expected an integer >= {least}, or one per axis, got {value!r}")
