@@ -62,12 +62,14 @@ def _unknown(source: Source, readers: tuple[Reader, ...]) -> DataError:
     if str(source) and Path(source).exists():
         return DataError(f"{source}: not a format that a reader recognises; {wanted}")
     near = _near_names(source, readers)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     return SourceNotFoundError(f"{str(source)!r}: no such file, folder or data set{hint}; {wanted}")
 
 
 def _near_names(source: Source, readers: tuple[Reader, ...]) -> list[str]:
+    """Embedded data sets, and what lies in the same folder, with a name much like this one."""
     path = Path(source)
-    beside = [str(path.with_name(p.name)) for p in path.parent.iterdir()] if path.name and path.parent.is_dir() else []
     embedded = [reader.name for reader in readers if reader.recognises(reader.name)]
-    return get_close_matches(str(source), [*embedded, *beside])
+    beside = [p.name for p in path.parent.glob("[!.]*")] if path.name else []
+    files = [str(path.with_name(name)) for name in get_close_matches(path.name, beside)]
+    return [*get_close_matches(str(source), embedded), *files]

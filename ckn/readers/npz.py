@@ -28,6 +28,8 @@ _LAYOUTS = (
     _Names("X_train", "y_train", "X_test", "y_test"),
     _Names("X", "y", "", ""),
 )
+# What zipfile, zlib and NumPy raise for damaged archives; RuntimeError for ones that look encrypted.
+_DAMAGES = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _WANTED = "images and labels, or X_train, y_train, X_test and y_test, or X and y; and, if you like, classes"
 
 
@@ -78,7 +80,7 @@ class _Arrays:
     def __getitem__(self, name: str) -> HostArray:
         try:
             return np.asarray(self._file[self._keys[name.lower()]])
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except _DAMAGES as error:
             if "Object arrays" in str(error):
                 raise DataError(
                     f"{self.where(name)} holds Python objects, which are not loaded (they can run code); "
@@ -103,7 +105,7 @@ def _archive(path: Path) -> Iterator[_Arrays]:
         raise DataError(f"{path}: not a .npz archive, or truncated; save it again with numpy.savez")
     try:
         file = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise DataError(f"{path}: damaged .npz archive: {error}") from error
     with file:
         yield _Arrays(path, file)
