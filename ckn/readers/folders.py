@@ -106,7 +106,8 @@ def _tree(root: Path, top: _Listing) -> _Tree:
         tree.files.extend(inside.pictures)
         tree.labels.extend([name] * len(inside.pictures))
         tree.others.extend(inside.others)
-    empty = [name for name in top.folders if name not in set(tree.labels)]
+    filled = set(tree.labels)
+    empty = [name for name in top.folders if name not in filled]
     if empty:
         raise DataError(f"{root}: class folders without a PNG or JPEG file: {listed(empty)}; fill or remove them")
     return tree
