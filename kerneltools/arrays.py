@@ -20,9 +20,13 @@ def namespace(*arrays: Array) -> Namespace:
     something that is no array (a list, say) is among them.
     """
     found = [a for a in arrays if a is not None and not isinstance(a, Number)]
+    # A NumPy scalar is a number beside arrays of any library, and an array where it stands alone.
+    found = found or [a for a in arrays if hasattr(a, "dtype")]
     try:
         return array_api_compat.array_namespace(*found)
     except TypeError as error:
+        if (recording := _recording(found)) is not None:
+            return recording
         names = sorted({f"{type(a).__module__}.{type(a).__name__}" for a in found})
         if len(names) > 1:
             raise TypeError(
@@ -34,6 +38,18 @@ def namespace(*arrays: Array) -> Namespace:
             f"expected an array that follows the Python array API, got {got}; "
             "convert it first, for example with numpy.asarray"
         ) from error
+
+
+def _recording(arrays: list[Array]) -> Namespace | None:
+    """The namespace of traced arrays (kerneltools.autodiff), when the others are plain arrays of the same library."""
+    try:
+        spaces = [array_api_compat.array_namespace(a) for a in arrays]
+    except TypeError:
+        return None
+    traced = [xp for xp in spaces if hasattr(xp, "traced_library")]
+    if not traced or any(xp not in (traced[0], traced[0].traced_library) for xp in spaces):
+        return None
+    return traced[0]
 
 
 def device_of(*arrays: Array) -> Device:

@@ -1,0 +1,94 @@
+"""Cotangents, added up where several operations used the same array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.autodiff.array import TapeArray
+from kerneltools.autodiff.operation import Operation, each
+
+
+def _place(values: Array, key: Any, shape: tuple[int, ...]) -> Array:
+    whole = namespace(values).zeros(shape, dtype=values.dtype, device=device_of(values))
+    whole[key] = values
+    return whole
+
+
+# The adjoint of whole[key], for keys that meet no entry twice.
+place = Operation("place", _place, each(lambda xp, whole, values, key, shape: lambda g: g[key]))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A cotangent of this shape that is zero outside [key].
+
+    It stays unspread as long as possible: k² slices of one image then share one buffer.
+    """
+
+    values: Array
+    key: Any
+    shape: tuple[int, ...]
+
+    def spread(self) -> Array:
+        """The whole array, zeros included."""
+        return place(self.values, self.key, self.shape)
+
+
+@dataclass(slots=True)
+class Cotangents:
+    """The cotangents found so far, by the place of their array on the tape."""
+
+    totals: dict[int, Array] = field(default_factory=dict)
+    # Buffers allocated here, which nobody else sees: these may be added to in place.
+    owned: set[int] = field(default_factory=set)
+
+    def add(self, at: int, extra: Array | Placed | None) -> None:
+        """Add a contribution (None: zero) to the cotangent at a place."""
+        if extra is None:
+            return
+        if at not in self.totals:
+            self._put(at, extra)
+        elif at in self.owned and _is_plain(extra):
+            self._add_in_place(at, extra)
+        elif isinstance(extra, Placed) and _is_plain(extra) and type(self.totals[at]) is not TapeArray:
+            self.totals[at] = copied(self.totals[at])
+            self.owned.add(at)
+            self._add_in_place(at, extra)
+        else:
+            self.totals[at] = self.totals[at] + (extra.spread() if isinstance(extra, Placed) else extra)
+            self._own_if_plain(at)
+
+    def pop(self, at: int) -> Array | None:
+        """The cotangent at a place, which is forgotten here; None when nothing arrived."""
+        self.owned.discard(at)
+        return self.totals.pop(at, None)
+
+    def _put(self, at: int, extra: Array | Placed) -> None:
+        if isinstance(extra, Placed):
+            self.totals[at] = extra.spread()
+            self._own_if_plain(at)
+        else:
+            self.totals[at] = extra
+
+    def _add_in_place(self, at: int, extra: Array | Placed) -> None:
+        if isinstance(extra, Placed):
+            self.totals[at][extra.key] += extra.values
+        else:
+            self.totals[at] += extra
+
+    def _own_if_plain(self, at: int) -> None:
+        if type(self.totals[at]) is not TapeArray:
+            self.owned.add(at)
+
+
+def _is_plain(extra: Array | Placed) -> bool:
+    return type(extra.values if isinstance(extra, Placed) else extra) is not TapeArray
+
+
+def copied(x: Array) -> Array:
+    """A copy that may be written to (a cotangent may be a view, or broadcast, or shared)."""
+    if type(x) is TapeArray:
+        return x
+    return namespace(x).asarray(x, dtype=x.dtype, device=device_of(x), copy=True)

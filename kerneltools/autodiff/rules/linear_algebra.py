@@ -1,0 +1,223 @@
+"""Derivatives of decompositions and inverses (Giles 2008, "Collected matrix derivative results"; Murray 2016 for
+Cholesky). A bar stands over a cotangent on paper; here it is called g.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kerneltools.arrays import Array, device_of, safe_sqrt
+from kerneltools.autodiff.operation import Operation, Pull, Pulls, each, together
+from kerneltools.autodiff.rules.sums import normalized, sum_to
+from kerneltools.primitives import pad
+
+
+def _inv(xp: Any, y: Array, a: Array) -> Pull:
+    yt = xp.matrix_transpose(y)
+    return lambda g: -(yt @ g @ yt)
+
+
+def _det(xp: Any, d: Array, a: Array) -> Pull:
+    """Needs a regular matrix."""
+    return lambda g: _entry(xp, g * d) * xp.matrix_transpose(xp.linalg.inv(a))
+
+
+def _slogdet(xp: Any, out: Any, a: Array) -> Pull:
+    """The sign is constant, the logarithm has the gradient of the inverse."""
+
+    def pull(_: Array | None, g: Array | None) -> Any:
+        return (None if g is None else _entry(xp, g) * xp.matrix_transpose(xp.linalg.inv(a)),)
+
+    return pull
+
+
+def _entry(xp: Any, g: Array) -> Array:
+    """(...) -> (..., 1, 1)"""
+    return xp.expand_dims(xp.expand_dims(g, axis=-1), axis=-1)
+
+
+def _solve_matrix(xp: Any, x: Array, a: Array, b: Array) -> Pull:
+    shape = tuple(a.shape)
+    return lambda g: sum_to(xp, -_backsolved(xp, a, g) @ xp.matrix_transpose(x), shape)
+
+
+def _solve_rhs(xp: Any, x: Array, a: Array, b: Array) -> Pull:
+    shape = tuple(b.shape)
+    return lambda g: sum_to(xp, _backsolved(xp, a, g), shape)
+
+
+def _backsolved(xp: Any, a: Array, g: Array) -> Array:
+    return xp.linalg.solve(xp.matrix_transpose(a), g)
+
+
+def _cholesky(xp: Any, factor: Array, a: Array) -> Pull:
+    """A = L Lᵀ. The cotangent is symmetric: the matrix is known to be."""
+
+    def pull(g: Array) -> Array:
+        transposed = xp.matrix_transpose(factor)
+        lower = _lower_half(xp, transposed @ g)
+        inner = xp.linalg.solve(transposed, lower)
+        whole = xp.matrix_transpose(xp.linalg.solve(transposed, xp.matrix_transpose(inner)))
+        return 0.5 * (whole + xp.matrix_transpose(whole))
+
+    return pull
+
+
+def _lower_half(xp: Any, m: Array) -> Array:
+    """The lower triangle with half its diagonal."""
+    return 0.5 * (xp.tril(m) + xp.tril(m, k=-1))
+
+
+def _eigh(xp: Any, out: Any, a: Array) -> Pull:
+    """A = V diag(w) Vᵀ; the eigenvectors' part divides by differences of eigenvalues.
+
+    It is infinite or wrong where eigenvalues are equal or close. A function of the whole matrix, like
+    kerneltools.linalg.inverse_sqrt, has a gradient without such differences: give it as custom_vjp instead.
+    """
+    w, v = out
+    vt = xp.matrix_transpose(v)
+
+    def pull(gw: Array | None, gv: Array | None) -> Any:
+        inner = _diagonal_matrix(xp, gw if gw is not None else xp.zeros_like(w))
+        if gv is not None:
+            inner = inner + _off_diagonal_inverse(xp, w) * (vt @ gv)
+        whole = v @ inner @ vt
+        return (0.5 * (whole + xp.matrix_transpose(whole)),)
+
+    return pull
+
+
+def _off_diagonal_inverse(xp: Any, w: Array) -> Array:
+    """1 / (w_j - w_i) off the diagonal, 0 on it."""
+    differences = xp.expand_dims(w, axis=-2) - xp.expand_dims(w, axis=-1)
+    eye = _eye(xp, w)
+    return (1 - eye) / (differences + eye)
+
+
+def _svd(xp: Any, out: Any, a: Array, *, full_matrices: bool = True) -> Pull:
+    """A = U diag(s) Vᵀ with distinct, positive singular values (Townsend 2016)."""
+    if full_matrices and a.shape[-1] != a.shape[-2]:
+        raise NotImplementedError("only for full_matrices=False unless the matrix is square")
+    u, s, vt = out
+    ut, v = xp.matrix_transpose(u), xp.matrix_transpose(vt)
+    row, column = xp.expand_dims(s, axis=-2), xp.expand_dims(s, axis=-1)
+
+    def pull(gu: Array | None, gs: Array | None, gvt: Array | None) -> Any:
+        inner = _diagonal_matrix(xp, gs if gs is not None else xp.zeros_like(s))
+        sides: Array = 0
+        f = _off_diagonal_inverse(xp, s * s)
+        if gu is not None:
+            m = f * (ut @ gu)
+            inner = inner + (m + xp.matrix_transpose(m)) * row
+            sides = sides + ((gu - u @ (ut @ gu)) / row) @ vt
+        if gvt is not None:
+            gv = xp.matrix_transpose(gvt)
+            m = f * (vt @ gv)
+            inner = inner + column * (m + xp.matrix_transpose(m))
+            sides = sides + u @ xp.matrix_transpose((gv - v @ (vt @ gv)) / row)
+        return (u @ inner @ vt + sides,)
+
+    return pull
+
+
+def _qr(xp: Any, out: Any, a: Array, *, mode: str = "reduced") -> Pull:
+    """A = Q R with at least as many rows as columns (Walter and Lehmann 2010)."""
+    if a.shape[-2] < a.shape[-1] or (mode != "reduced" and a.shape[-2] > a.shape[-1]):
+        raise NotImplementedError("only for mode='reduced' and at least as many rows as columns")
+    q, r = out
+
+    def pull(gq: Array | None, gr: Array | None) -> Any:
+        gq = xp.zeros_like(q) if gq is None else gq
+        gr = xp.zeros_like(r) if gr is None else xp.triu(gr)
+        m = r @ xp.matrix_transpose(gr) - xp.matrix_transpose(gq) @ q
+        symmetric = xp.tril(m) + xp.matrix_transpose(xp.tril(m, k=-1))
+        return (xp.matrix_transpose(xp.linalg.solve(r, xp.matrix_transpose(gq + q @ symmetric))),)
+
+    return pull
+
+
+def _diagonal(xp: Any, y: Array, a: Array, *, offset: int = 0) -> Pull:
+    n, m = a.shape[-2:]
+    left = max(offset, 0)
+    mask = xp.eye(n, m, k=offset, dtype=a.dtype, device=device_of(a))
+
+    def pull(g: Array) -> Array:
+        spread = pad(g, (*[(0, 0)] * (g.ndim - 1), (left, m - left - g.shape[-1])))
+        return xp.expand_dims(spread, axis=-2) * mask
+
+    return pull
+
+
+def _diagonal_matrix(xp: Any, w: Array) -> Array:
+    """(..., n) -> (..., n, n)"""
+    return xp.expand_dims(w, axis=-1) * _eye(xp, w)
+
+
+def _eye(xp: Any, w: Array) -> Array:
+    return xp.eye(w.shape[-1], dtype=w.dtype, device=device_of(w))
+
+
+RULES: dict[str, Pulls] = {
+    "linalg.inv": each(_inv),
+    "linalg.det": each(_det),
+    "linalg.slogdet": together(_slogdet),
+    "linalg.eigh": together(_eigh),
+    "linalg.svd": together(_svd),
+    "linalg.qr": together(_qr),
+    "linalg.diagonal": each(_diagonal),
+}
+
+
+def _solve(xp: Any, a: Array, b: Array, /) -> Array:
+    """A vector as a matrix of one column."""
+    solve = Operation("linalg.solve", xp.traced_library.linalg.solve, each(_solve_matrix, _solve_rhs))
+    return solve(a, b) if b.ndim > 1 else xp.squeeze(solve(a, xp.expand_dims(b, axis=-1)), axis=-1)
+
+
+def _lower_cholesky(xp: Any, a: Array, /, *, upper: bool = False) -> Array:
+    factor = Operation("linalg.cholesky", xp.traced_library.linalg.cholesky, each(_cholesky))(a)
+    return xp.matrix_transpose(factor) if upper else factor
+
+
+def _trace(xp: Any, a: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
+    return xp.sum(xp.linalg.diagonal(a, offset=offset), axis=-1, dtype=dtype)
+
+
+def _vector_norm(
+    xp: Any, x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: Any = 2
+) -> Array:
+    """Derivative 0 where the Euclidean norm is 0."""
+    along: dict[str, Any] = {"axis": normalized(axis, x.ndim), "keepdims": keepdims}
+    if ord == 2:
+        return safe_sqrt(xp.sum(x * x, **along))
+    size = xp.abs(x)
+    if ord == 0:
+        return xp.sum(xp.astype(size != 0, x.dtype), **along)
+    if ord == float("inf"):
+        return xp.max(size, **along)
+    if ord == -float("inf"):
+        return xp.min(size, **along)
+    return xp.sum(size, **along) if ord == 1 else xp.sum(size**ord, **along) ** (1 / ord)
+
+
+def _matrix_norm(xp: Any, a: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    if ord == "fro":
+        return xp.linalg.vector_norm(a, axis=(-2, -1), keepdims=keepdims)
+    reduce = xp.sum if ord == "nuc" else xp.max if ord > 0 else xp.min
+    if ord in ("nuc", 2, -2):
+        norm = reduce(xp.linalg.svdvals(a), axis=-1)
+    else:
+        norm = reduce(xp.sum(xp.abs(a), axis=-2 if abs(ord) == 1 else -1), axis=-1)
+    return _entry(xp, norm) if keepdims else norm
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "linalg.solve": _solve,
+    "linalg.cholesky": _lower_cholesky,
+    "linalg.trace": _trace,
+    "linalg.vector_norm": _vector_norm,
+    "linalg.matrix_norm": _matrix_norm,
+    "linalg.eigvalsh": lambda xp, a: xp.linalg.eigh(a)[0],
+    "linalg.svdvals": lambda xp, a: xp.linalg.svd(a, full_matrices=False)[1],
+}

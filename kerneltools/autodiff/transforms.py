@@ -1,0 +1,188 @@
+"""Gradients of functions of trees of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.autodiff.array import TapeArray, constant
+from kerneltools.autodiff.cotangents import copied
+from kerneltools.autodiff.graph import Tape
+from kerneltools.autodiff.operation import Operation, together
+from kerneltools.backend import Backward, Forward
+from kerneltools.trees import flatten, map_leaves, named_leaves
+
+Argnums = int | tuple[int, ...]
+
+
+def value_and_grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that returns (f(*args), gradient) for a scalar f.
+
+    The gradient is a tree like the argument (a tuple of trees when `argnums` is a tuple): an array for each
+    floating array, None for each leaf that is none (Python numbers are constants).
+    Calls may be nested, for gradients of gradients.
+
+    Raises TypeError, naming the argument and the leaf, for integer or boolean arrays and for an argument
+    without any array; ValueError when f gives no scalar.
+
+    >>> from kerneltools.backend import backend
+    >>> x = backend("numpy").asarray([1.0, 2.0])
+    >>> value, gradient = value_and_grad(lambda x: (x * x) @ x)(x)
+    >>> float(value), gradient.tolist()
+    (9.0, [3.0, 12.0])
+    """
+
+    @wraps(f)
+    def call(*args: Any, **settings: Any) -> tuple[Array, Any]:
+        numbers = _positions(argnums, len(args))
+        for number in numbers:
+            _require_differentiable(number, args[number])
+        output, pull = _recorded(f, args, numbers, settings)
+        if tuple(output.shape) != ():
+            raise ValueError(
+                f"f: expected a function that gives a scalar, got an array of shape {tuple(output.shape)}; "
+                "sum it, or use vjp"
+            )
+        gradients = pull(namespace(output).ones_like(output), keep=False)
+        return output, gradients if isinstance(argnums, tuple) else gradients[0]
+
+    return call
+
+
+def grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that returns the gradient of a scalar f; see value_and_grad.
+
+    >>> from kerneltools.backend import backend
+    >>> x = backend("numpy").asarray(3.0)
+    >>> float(grad(grad(lambda x: x**3))(x))
+    18.0
+    """
+    both = value_and_grad(f, argnums)
+
+    @wraps(f)
+    def call(*args: Any, **settings: Any) -> Any:
+        return both(*args, **settings)[1]
+
+    return call
+
+
+def vjp(f: Callable[..., Array], *args: Any) -> tuple[Array, Callable[[Array], tuple[Any, ...]]]:
+    """f(*args), and the function from a cotangent of that shape to the gradients, a tree for each argument.
+
+    It may be called several times. Leaves that are no floating arrays get None.
+    Raises ValueError for a cotangent of another shape than the output's.
+    """
+    output, pull = _recorded(f, args, tuple(range(len(args))), {})
+
+    def pullback(cotangent: Array) -> tuple[Any, ...]:
+        if tuple(cotangent.shape) != tuple(output.shape):
+            raise ValueError(
+                f"cotangent: expected the output's shape {tuple(output.shape)}, got {tuple(cotangent.shape)}"
+            )
+        return pull(cotangent, keep=True)
+
+    return output, pullback
+
+
+def custom_vjp(forward: Forward, backward: Backward) -> Forward:
+    """`forward` with a gradient written by hand.
+
+    `forward(*arrays) -> array`; `backward(cotangent, output, *arrays)` returns an array, or None for zero, for
+    each input. Where gradients are nested, `backward` itself is recorded and differentiated.
+    """
+    name = getattr(forward, "__name__", "custom_vjp")
+
+    def rule(xp: Any, output: Array, *arrays: Array) -> Callable[[Array], tuple[Array | None, ...]]:
+        return lambda g: _checked(name, arrays, backward(g, output, *arrays))
+
+    return Operation(name, forward, together(rule))
+
+
+def stop_gradient(array: Array) -> Array:
+    """The same numbers as a plain, constant array."""
+    return constant(array)
+
+
+def _positions(argnums: Argnums, count: int) -> tuple[int, ...]:
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for number in numbers:
+        if not -count <= number < count:
+            raise ValueError(f"argnums: expected positions among the {count} positional arguments, got {number}")
+    return tuple(number % count for number in numbers)
+
+
+def _recorded(
+    f: Callable[..., Array], args: Sequence[Any], numbers: tuple[int, ...], settings: dict[str, Any]
+) -> tuple[Array, Callable[..., tuple[Any, ...]]]:
+    """The output of f, and the pull from its cotangent to the gradients of the arguments `numbers`."""
+    tape = Tape()
+    traced = list(args)
+    for number in numbers:
+        traced[number] = map_leaves(lambda leaf: tape.trace(leaf) if is_floating(leaf) else leaf, args[number])
+    try:
+        result = f(*traced, **settings)
+    finally:
+        tape.close()
+    on_tape = type(result) is TapeArray and result.tape is tape
+    trees = [traced[number] for number in numbers]
+
+    def pull(cotangent: Array, *, keep: bool) -> tuple[Any, ...]:
+        wanted = {leaf.place for tree in trees for leaf in flatten(tree)[0] if is_on(tape, leaf)}
+        found = tape.sweep(result.place, cotangent, wanted, keep=keep) if on_tape else {}
+        return tuple(map_leaves(lambda leaf: _gradient(tape, leaf, found), tree) for tree in trees)
+
+    return (result.value if on_tape else result), pull
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether a leaf is an array that can be differentiated with respect to."""
+    return _is_array(leaf) and bool(namespace(leaf).isdtype(leaf.dtype, "real floating"))
+
+
+def is_on(tape: Tape, leaf: Any) -> bool:
+    """Whether a leaf was traced on this very tape."""
+    return type(leaf) is TapeArray and leaf.tape is tape
+
+
+def _is_array(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and hasattr(leaf, "shape")
+
+
+def _gradient(tape: Tape, leaf: Any, found: dict[int, Array]) -> Array | None:
+    if not is_on(tape, leaf):
+        return None
+    if leaf.place not in found:
+        return namespace(leaf.value).zeros_like(leaf.value)
+    return copied(found[leaf.place])
+
+
+def _require_differentiable(number: int, argument: Any) -> None:
+    leaves = [(f"argument {number}" + (f", {path}" if path else ""), leaf) for path, leaf in named_leaves(argument)]
+    arrays = [(name, leaf) for name, leaf in leaves if _is_array(leaf)]
+    for name, leaf in arrays:
+        if not is_floating(leaf):
+            raise TypeError(
+                f"{name}: expected a real floating-point array to differentiate with respect to, got {leaf.dtype}; "
+                "convert it, or pass it as an argument outside argnums"
+            )
+    if not arrays:
+        raise TypeError(
+            f"argument {number}: expected at least one array to differentiate with respect to, got "
+            f"{type(argument).__name__}; Python numbers are constants, convert them with xp.asarray"
+        )
+
+
+def _checked(name: str, arrays: Sequence[Array], cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
+    if len(cotangents) != len(arrays):
+        raise ValueError(
+            f"backward of {name}: expected {len(arrays)} cotangents, one for each input (None for zero), "
+            f"got {len(cotangents)}"
+        )
+    for k, (array, g) in enumerate(zip(arrays, cotangents, strict=True)):
+        if g is not None and hasattr(array, "shape") and tuple(g.shape) != tuple(array.shape):
+            raise ValueError(
+                f"backward of {name}: cotangent {k} has shape {tuple(g.shape)}, its input {tuple(array.shape)}"
+            )
+    return tuple(cotangents)
