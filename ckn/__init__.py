@@ -1,1 +1,39 @@
-"""Convolutional kernel networks."""
+"""Convolutional kernel networks: unsupervised and end-to-end learning of kernel maps for images."""
+
+from typing import TYPE_CHECKING, Any
+
+from ckn import exact, preprocessing, readers
+from ckn.architecture import Architecture, LayerSpec, architectures
+from ckn.files import load, save
+from ckn.layer import Layer
+from ckn.model import Model
+from ckn.network import Network
+from ckn.unsupervised import fit_unsupervised
+
+if TYPE_CHECKING:
+    from ckn.classifier import ImageClassifier
+
+__all__ = [
+    "Architecture",
+    "ImageClassifier",
+    "Layer",
+    "LayerSpec",
+    "Model",
+    "Network",
+    "architectures",
+    "exact",
+    "fit_unsupervised",
+    "load",
+    "preprocessing",
+    "readers",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn takes a second to import and is an extra: only the estimator needs it.
+    if name == "ImageClassifier":
+        from ckn.classifier import ImageClassifier
+
+        return ImageClassifier
+    raise AttributeError(f"module 'ckn' has no attribute {name!r}")

@@ -11,7 +11,7 @@ from importlib import metadata
 from numbers import Number
 from typing import Any, Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, Device, Namespace
+from kerneltools.arrays import Array, Device, Namespace, asarray_like, device_of, namespace
 
 GROUP = "kerneltools.backends"
 
@@ -137,6 +137,16 @@ def stop_gradient(array: Array) -> Array:
 def to_host(array: Array) -> Any:
     """The numbers as a NumPy array, from any library and device: for choices that are made on the host."""
     return backend("numpy").asarray(array)
+
+
+def move(x: Any, like: Array) -> Array:
+    """Numbers or an array of any library, in the library, type and device of `like`."""
+    owner = backend_of(like)
+    if owner is not None:
+        return owner.asarray(x, dtype=like.dtype, device=device_of(like))
+    if type(x) is type(like):
+        return namespace(like).astype(x, like.dtype)
+    return asarray_like(to_host(x), like)
 
 
 # The tape's arrays are defined in this package, so its root module is the name they go by.

@@ -1,0 +1,119 @@
+"""What a network looks like before it has learnt anything."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from kerneltools.kernels import Homogeneous, Kernel
+from kerneltools.kernels.profiles import Exponential
+from kerneltools.patches import Grid, Padding
+from kerneltools.patches.grid import PerAxis
+from kerneltools.pooling import Gaussian
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer: `filters` of side `patch`, a kernel between patches, Gaussian pooling.
+
+    `patch`, `dilation`: one number or one per axis; `padding`: "same" (the size is kept), "valid" or zeros per
+    side; `subsampling` s >= 1: the pooled map has one point each s; `reg` > 0 is added to the eigenvalues of
+    the filters' kernel matrix. Raises ValueError for numbers out of range.
+    """
+
+    filters: int
+    patch: PerAxis = 3
+    subsampling: int = 2
+    kernel: Kernel = field(default_factory=lambda: Homogeneous(Exponential(0.6)))
+    padding: Padding = "same"
+    dilation: PerAxis = 1
+    reg: float = 1e-2
+
+    def __post_init__(self) -> None:
+        if isinstance(self.filters, bool) or not isinstance(self.filters, int) or self.filters < 1:
+            raise ValueError(f"filters: expected an integer >= 1, got {self.filters!r}")
+        if not self.reg > 0:
+            raise ValueError(f"reg: expected a number > 0, got {self.reg!r}")
+        if not isinstance(self.kernel, Kernel):
+            raise TypeError(f"kernel: expected a kerneltools kernel, got {self.kernel!r}")
+        assert self.grid and self.pool  # they check the rest
+
+    @property
+    def grid(self) -> Grid:
+        """The patches of the layer's input."""
+        return Grid(self.patch, padding=self.padding, dilation=self.dilation)
+
+    @property
+    def pool(self) -> Gaussian:
+        """The pooling of the layer's responses."""
+        return Gaussian(self.subsampling)
+
+    def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """The grid of the layer's output for an input grid. Raises ValueError when no patch fits."""
+        return tuple((n - 1) // self.subsampling + 1 for n in self.grid.output_shape(grid))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers of a network, from the image up.
+
+    >>> Architecture((LayerSpec(filters=64), LayerSpec(filters=256, subsampling=6))).output_shape((32, 32))
+    (3, 3)
+    """
+
+    layers: tuple[LayerSpec, ...]
+
+    def __post_init__(self) -> None:
+        if not self.layers or not all(isinstance(spec, LayerSpec) for spec in self.layers):
+            raise ValueError(f"layers: expected a tuple of at least one LayerSpec, got {self.layers!r}")
+
+    def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """The grid of the last layer's output. Raises ValueError, naming the layer, when a patch does not fit."""
+        for number, spec in enumerate(self.layers, start=1):
+            try:
+                grid = spec.output_shape(grid)
+            except ValueError as error:
+                raise ValueError(f"layer {number}: {error}") from error
+        return grid
+
+    def features(self, grid: tuple[int, ...]) -> int:
+        """How many numbers the network makes of one image of that grid."""
+        count = self.layers[-1].filters
+        for side in self.output_shape(grid):
+            count *= side
+        return count
+
+
+class _Named(Mapping[str, Architecture]):
+    """The named architectures; an unknown name is an error that lists them."""
+
+    def __init__(self, members: dict[str, Architecture]) -> None:
+        self._members = members
+
+    def __getitem__(self, name: str) -> Architecture:
+        if name not in self._members:
+            near = get_close_matches(str(name), self._members, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"architecture: expected one of {', '.join(self)}, got {name!r}{hint}")
+        return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+architectures: Mapping[str, Architecture] = _Named(
+    {
+        "small": Architecture((LayerSpec(64, patch=3, subsampling=1), LayerSpec(256, patch=3, subsampling=2))),
+        "unsup-64-256": Architecture((LayerSpec(64, subsampling=2), LayerSpec(256, subsampling=6))),
+        "unsup-256-1024": Architecture((LayerSpec(256, subsampling=2), LayerSpec(1024, subsampling=6))),
+        "unsup-512-8192": Architecture(
+            (LayerSpec(512, subsampling=2), LayerSpec(8192, patch=2, padding=1, subsampling=6))
+        ),
+    }
+)
+"""Named architectures: `small` for images of about 8x8, the others for 32x32 (Mairal 2016, unsupervised CKN)."""

@@ -1,0 +1,120 @@
+"""The scikit-learn face of unsupervised convolutional kernel networks."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ckn.architecture import Architecture, architectures
+from ckn.checks import check_images, check_labels
+from ckn.head import DEFAULT_REGS, fit_head
+from ckn.model import Model, encode, preprocess
+from ckn.network import Progress, silent
+from ckn.preprocessing import Scale, Step
+from ckn.unsupervised import fit_unsupervised
+from kerneltools.arrays import namespace
+from kerneltools.backend import backend as backend_named
+from kerneltools.backend import to_host
+
+
+class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
+    """Filters learnt without labels, then ridge regression on the features, λ chosen by leave-one-out.
+
+    Images are (n, h, w, c), integers or floating-point numbers of any array library; labels are (n,) integers
+    or strings.
+
+    Parameters: `architecture` (an `Architecture`); `preprocessing` (a tuple of steps of `ckn.preprocessing`;
+    None divides integers by the greatest value of their type and leaves others); `patches` per layer to learn
+    the filters from; `regs`, the values of λ to choose from; `batch` images encoded at a time (None: what fits
+    the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and `device` to compute
+    on; `dtype`, "float32" or "float64".
+
+    After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ chosen), `loo_accuracy_` and
+    `loo_errors_` (leave-one-out mean squared error for each of `regs`).
+
+    >>> from sklearn.datasets import load_digits
+    >>> import ckn
+    >>> x, y = load_digits(return_X_y=True)
+    >>> images = x.reshape(-1, 8, 8, 1)
+    >>> small = ckn.ImageClassifier(ckn.architectures["small"], patches=2000).fit(images[:300], y[:300])
+    >>> bool(small.score(images[300:500], y[300:500]) > 0.8)
+    True
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture = architectures["small"],
+        *,
+        preprocessing: tuple[Step, ...] | None = None,
+        patches: int = 100_000,
+        regs: Sequence[float] = DEFAULT_REGS,
+        batch: int | None = None,
+        random_state: int = 0,
+        backend: str | None = None,
+        device: Any = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.architecture = architecture
+        self.preprocessing = preprocessing
+        self.patches = patches
+        self.regs = regs
+        self.batch = batch
+        self.random_state = random_state
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
+
+    def fit(self, X: Any, y: Any, progress: Progress = silent) -> Self:
+        """Learn from images X (n, h, w, c) and labels y (n,); `progress(stage, done, total)` is told how far it is.
+
+        Raises ValueError for wrong shapes, NaN or infinity, a single class and patches that do not fit the
+        images. A failed call leaves the estimator as it was.
+        """
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        y = to_host(y) if hasattr(y, "shape") else np.asarray(y)
+        check_images(X)
+        check_labels(y, X.shape[0])
+        self.architecture.output_shape(tuple(X.shape[1:-1]))
+        library = backend_named(self.backend or "numpy")
+        like = library.asarray([0.0], dtype=self.dtype, device=self.device)
+        steps = default_preprocessing(X) if self.preprocessing is None else tuple(self.preprocessing)
+        progress("preprocessing", 0, 1)
+        images = preprocess(steps, X, like)
+        progress("preprocessing", 1, 1)
+        network = fit_unsupervised(
+            self.architecture, images, self.random_state, patches=self.patches, batch=self.batch, progress=progress
+        )
+        features = encode(network, (), images, self.batch, progress)
+        classes, indices = np.unique(y, return_inverse=True)
+        progress("ridge", 0, 1)
+        head = fit_head(features, indices, len(classes), tuple(self.regs))
+        progress("ridge", 1, 1)
+        self.model_ = Model(network, head.model, steps, tuple(classes.tolist()), tuple(X.shape[1:])).prepare()
+        self.classes_ = classes
+        self.reg_ = head.reg
+        self.loo_accuracy_, self.loo_errors_ = head.loo_accuracy, head.loo_errors
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The features: (n, h, w, c) -> (n, features), in the library of `backend`."""
+        check_is_fitted(self, "model_")
+        return self.model_.transform(X, self.batch)
+
+    def decision_function(self, X: Any) -> Any:
+        """A score for each class, (n, h, w, c) -> (n, classes); for two classes that of the second, -> (n,)."""
+        check_is_fitted(self, "model_")
+        scores = self.model_.decision_function(X, self.batch)
+        return scores[:, 1] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Any) -> Any:
+        """The classes of highest score: (n, h, w, c) -> (n,), a NumPy array."""
+        check_is_fitted(self, "model_")
+        return np.asarray(self.model_.predict(X, self.batch), dtype=self.classes_.dtype)
+
+
+def default_preprocessing(images: Any) -> tuple[Step, ...]:
+    """Integers are divided by the greatest value of their type; floating-point numbers stay as they are."""
+    xp = namespace(images)
+    return (Scale(float(xp.iinfo(images.dtype).max)),) if xp.isdtype(images.dtype, "integral") else ()

@@ -1,0 +1,48 @@
+"""Networks and models in files: one safetensors file, the architecture as JSON in its header."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ckn import preprocessing
+from ckn.layer import Layer
+from ckn.model import Model
+from ckn.network import Network
+from kerneltools import kernels
+from kerneltools.backend import backend as backend_named
+from kerneltools.files import load_tree, save_tree
+from kerneltools.solvers import LinearModel
+
+KIND = "ckn"
+
+
+def save(model: Model | Network | Any, path: str | Path) -> None:
+    """Write a `Model`, a `Network` or a fitted `ImageClassifier` to a file; the last is read back as its `Model`.
+
+    The file appears whole or not at all. Raises OSError when the folder cannot be written.
+    """
+    model = getattr(model, "model_", model)
+    if not isinstance(model, Model | Network):
+        raise TypeError(f"model: expected a Model, a Network or a fitted ImageClassifier, got {type(model).__name__}")
+    save_tree(model.unprepared(), path, KIND)
+
+
+def load(
+    path: str | Path, backend: str | None = None, device: Any = None, types: Iterable[type] = ()
+) -> Model | Network:
+    """Read what `save` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
+
+    `types`: kernels, profiles and preprocessing steps of your own that the file may hold.
+
+    Raises FileNotFoundError, and kerneltools.files.FileFormatError for a file that is truncated, corrupt, from
+    another version or not one of these.
+    """
+    library = backend_named(backend or "numpy")
+    known = {t.__name__: t for t in (*_types(), *types)}
+    loaded: Model | Network = load_tree(path, KIND, known, lambda array: library.asarray(array, device=device))
+    return loaded.prepare() if isinstance(loaded, Model) else loaded
+
+
+def _types() -> list[type]:
+    members = [*vars(kernels).values(), *vars(kernels.profiles).values(), *vars(preprocessing).values()]
+    return [Model, Network, Layer, LinearModel, *(m for m in members if isinstance(m, type))]

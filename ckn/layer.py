@@ -1,0 +1,148 @@
+"""One layer of a convolutional kernel network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+from kerneltools.arrays import Array, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.kernels import Kernel
+from kerneltools.kernels.base import row_norms
+from kerneltools.maps.nystrom import whitening
+from kerneltools.patches import Grid, Padding
+from kerneltools.patches.grid import PerAxis, require_grid
+from kerneltools.pooling import Gaussian
+from kerneltools.primitives import patch_gram
+from kerneltools.trees import Tree, static
+
+
+@dataclass(frozen=True, eq=False)
+class Layer(Tree):
+    """Patches -> kernel map on them -> Gaussian pooling (Mairal 2016, §2).
+
+    (n, *grid, c) -> (n, *grid', m)
+
+    `filters` (m, *patch, c) are the landmarks of a Nyström map on patches, on the unit sphere for homogeneous
+    kernels. The output at a position is A κ(Z Z')^(-1/2) |p| κ(Z' p / |p|), A the pooling; the pooling comes
+    before the inverse square root, with which it commutes, for it leaves s² times less to multiply.
+    A blank patch gives exactly 0. For parameters see `LayerSpec`.
+
+    Raises ValueError for filters of the wrong rank and images with other channels.
+    """
+
+    filters: Array
+    kernel: Kernel
+    subsampling: int = static(1)
+    padding: Padding = static("same")
+    reg: float = static(1e-2)
+    dilation: PerAxis = static(1)
+
+    def __post_init__(self) -> None:
+        require_rank((3, 4, 5), "(m, *patch, c), (m, p, p, c) for images", filters=self.filters)
+        require_floating(filters=self.filters)
+
+    @property
+    def grid(self) -> Grid:
+        """The patches of the layer's input."""
+        return Grid(tuple(self.filters.shape[1:-1]), padding=self.padding, dilation=self.dilation)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many filters, and the length of a patch vector: (m, points * c)."""
+        return self.filters.shape[0], prod(self.filters.shape[1:])
+
+    @property
+    def rows(self) -> Array:
+        """The filters as vectors: (m, points * c)."""
+        return namespace(self.filters).reshape(self.filters, (self.filters.shape[0], -1))
+
+    def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """The grid of the output for an input grid. Raises ValueError when no patch fits."""
+        return tuple((n - 1) // self.subsampling + 1 for n in self.grid.output_shape(grid))
+
+    def gram(self) -> Array:
+        """The kernel matrix of the filters: (m, m)."""
+        z = self.rows
+        if not self.kernel.by_inner_products:
+            return self.kernel(z, z)
+        inner = z @ namespace(z).matrix_transpose(z)
+        if self.kernel.homogeneous:
+            return self.kernel.from_inner(inner, 1.0, 1.0)
+        norms = row_norms(z)
+        return self.kernel.from_inner(inner, norms[:, None], norms[None, :])
+
+    def prepare(self) -> "PreparedLayer":
+        """The layer with its inverse square root computed, to apply many times."""
+        return PreparedLayer(self, whitening(self.gram(), self.reg))
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *grid', m)"""
+        return self.prepare()(x)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedLayer(Tree):
+    """A layer and its `whitening` κ(Z Z')^(-1/2) (m, m)."""
+
+    layer: Layer
+    whitening: Array
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *grid', m)"""
+        response, _ = self._respond(x)
+        return Gaussian(self.layer.subsampling)(response) @ self.whitening
+
+    @property
+    def filters(self) -> Array:
+        """The layer's filters: (m, *patch, c)."""
+        return self.layer.filters
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many filters, and the length of a patch vector: (m, points * c)."""
+        return self.layer.size
+
+    def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """The grid of the output for an input grid. Raises ValueError when no patch fits."""
+        return self.layer.output_shape(grid)
+
+    def prepare(self) -> "PreparedLayer":
+        """The layer itself."""
+        return self
+
+    def residual(self, x: Array) -> tuple[Array, Array]:
+        """What the map misses of each patch, k(p, p) - |ψ(p)|², and k(p, p) itself.
+
+        (n, *grid, c) -> (n, *positions), (n, *positions)
+        """
+        response, norms = self._respond(x)
+        whole = self._of_patches(x, self.layer.kernel.diag) if norms is None else self._diag(norms)
+        psi = response @ self.whitening
+        return whole - namespace(psi).sum(psi * psi, axis=-1), whole
+
+    def _respond(self, x: Array) -> tuple[Array, Array | None]:
+        """Kernel values of all patches with all filters, and the patches' norms where they come for free."""
+        layer, filters = self.layer, self.layer.filters
+        xp = namespace(x, filters)
+        require_grid(x, "x")
+        if x.ndim != filters.ndim or x.shape[-1] != filters.shape[-1]:
+            raise ValueError(
+                f"x: expected {filters.ndim} axes and {filters.shape[-1]} channels, as the filters of shape "
+                f"{tuple(filters.shape)}, got shape {tuple(x.shape)}"
+            )
+        if not layer.kernel.by_inner_products:
+            return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows)), None
+        points = xp.reshape(filters, (filters.shape[0], prod(filters.shape[1:-1]), filters.shape[-1]))
+        inner, square = patch_gram(x, points, layer.grid.window(tuple(x.shape[1:-1])))
+        norms = safe_sqrt(square)
+        of_filters = 1.0 if layer.kernel.homogeneous else row_norms(layer.rows)
+        return layer.kernel.from_inner(inner, norms[..., None], of_filters), norms
+
+    def _diag(self, norms: Array) -> Array:
+        return self.layer.kernel.from_inner(norms * norms, norms, norms)
+
+    def _of_patches(self, x: Array, f: Callable[[Array], Array]) -> Array:
+        """A function of patch vectors at all positions: f: (P, d) -> (P, ...)."""
+        xp = namespace(x)
+        patches = self.layer.grid.extract(x)
+        values = f(xp.reshape(patches, (-1, patches.shape[-1])))
+        return xp.reshape(values, (*patches.shape[:-1], *values.shape[1:]))

@@ -1,0 +1,99 @@
+"""A trained classifier of images: preprocessing, network, linear head. Needs no scikit-learn."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ckn.checks import check_images
+from ckn.network import Network, Progress, silent
+from ckn.preprocessing import Step, normalise_features
+from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.backend import move, to_host
+from kerneltools.solvers import LinearModel
+from kerneltools.trees import Tree, static
+
+PREPROCESSING_BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Model(Tree):
+    """Images -> classes.
+
+    `preprocessing` steps, a `network`, each image's features centred and scaled to norm 1, a linear `head`
+    with one output per class, the `classes` (int or str) that its outputs stand for, and the `image_shape`
+    (h, w, c) of the training.
+
+    Images go in as (n, h, w, c) of any array library, integer or floating-point, scaled as those of the
+    training; they are moved, a batch at a time, to the library, type and device of the network.
+    Methods raise ValueError for images of another shape, NaN and infinity.
+    """
+
+    network: Network
+    head: LinearModel
+    preprocessing: tuple[Step, ...] = ()
+    classes: tuple[int | str, ...] = static(())
+    image_shape: tuple[int, ...] = static(())
+
+    def prepare(self) -> "Model":
+        """The model with the network's inverse square roots computed, to apply many times."""
+        return replace(self, network=self.network.prepare())
+
+    def unprepared(self) -> "Model":
+        """The model without what `prepare` computed."""
+        return replace(self, network=self.network.unprepared())
+
+    def transform(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
+        """The features, `batch` images at a time: (n, h, w, c) -> (n, features)."""
+        check_images(images)
+        if tuple(images.shape[1:]) != self.image_shape:
+            wanted = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"images: expected (n, {wanted}), as in training, got shape {tuple(images.shape)}")
+        return encode(self.network, self.preprocessing, images, batch, progress)
+
+    def decision_function(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
+        """A score for each class: (n, h, w, c) -> (n, classes)."""
+        return self.head(self.transform(images, batch, progress))
+
+    def predict(self, images: Any, batch: int | None = None, progress: Progress = silent) -> list[int | str]:
+        """The classes of highest score: (n, h, w, c) -> n classes."""
+        scores = self.decision_function(images, batch, progress)
+        best = namespace(scores).argmax(scores, axis=1)
+        return [self.classes[i] for i in to_host(best).tolist()]
+
+
+def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
+    """Pixels of any library through the steps, in the library, type and device of `like`.
+
+    (n, h, w, c) -> (n, h, w, c)
+    """
+    parts = [_through(steps, images[rows, ...], like) for rows in blocks(images.shape[0], PREPROCESSING_BATCH)]
+    return namespace(like).concat(parts)
+
+
+def encode(
+    network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
+) -> Array:
+    """Pixels -> features, centred and of norm 1; patches are held of `batch` images at a time.
+
+    (n, h, w, c) -> (n, features)
+    """
+    return namespace(network.like).concat(list(encode_blocks(network, steps, images, batch, progress)))
+
+
+def encode_blocks(
+    network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
+) -> Iterator[Array]:
+    """The features of `batch` images after the other, for more images than memory holds the features of."""
+    prepared = network.prepare()
+    size = batch or prepared.batch_for(images)
+    for rows in blocks(images.shape[0], size):
+        maps = prepared(_through(steps, images[rows, ...], network.like))
+        yield normalise_features(namespace(maps).reshape(maps, (maps.shape[0], -1)))
+        progress("encoding", rows.stop, images.shape[0])
+
+
+def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
+    x = move(images, like)
+    for step in steps:
+        x = step(x)
+    return x

@@ -1,0 +1,82 @@
+"""Layers one after the other."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol
+
+from ckn.layer import Layer, PreparedLayer
+from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.trees import Tree
+
+
+class Progress(Protocol):
+    """Told how far a stage of work is; raise in it to stop the work."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress that nobody watches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network(Tree):
+    """Layers one after the other.
+
+    (n, *grid, c) -> (n, *grid', m)
+
+    Differentiable in the layers' filters and kernels: the inverse square roots are computed in each call.
+    `prepare()` computes them once, to encode many images.
+    """
+
+    layers: tuple[Layer | PreparedLayer, ...]
+
+    def __call__(self, x: Array) -> Array:
+        """(n, *grid, c) -> (n, *grid', m)"""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """The grid of the output for an input grid. Raises ValueError when a patch does not fit."""
+        for layer in self.layers:
+            grid = layer.output_shape(grid)
+        return grid
+
+    def prepare(self) -> "Network":
+        """The network with all inverse square roots computed."""
+        return Network(tuple(layer.prepare() for layer in self.layers))
+
+    def unprepared(self) -> "Network":
+        """The network without what `prepare` computed."""
+        return Network(tuple(p.layer if isinstance(p, PreparedLayer) else p for p in self.layers))
+
+    @property
+    def like(self) -> Array:
+        """An array of the library, type and device that the network works in: its first filters."""
+        return self.layers[0].filters
+
+    def encode(self, x: Array, batch: int | None = None) -> Array:
+        """The features of many images, `batch` at a time: memory for patches is that of one batch.
+
+        (n, *grid, c) -> (n, features)
+        """
+        xp = namespace(x)
+        prepared = self.prepare()
+        size = batch or self.batch_for(x)
+        maps = [prepared(x[rows, ...]) for rows in blocks(x.shape[0], size)]
+        return xp.concat([xp.reshape(y, (y.shape[0], -1)) for y in maps])
+
+    def batch_for(self, x: Array) -> int:
+        """How many images to take at a time so that a layer's intermediate arrays stay in the cache."""
+        grid: tuple[int, ...] = tuple(x.shape[1:-1])
+        widest: int = prod(x.shape[1:])
+        for layer in self.layers:
+            m, d = layer.size
+            widest = max(widest, prod(grid) * max(m, d))
+            grid = layer.output_shape(grid)
+        return max(1, CACHED_NUMBERS // widest)
+
+
+CACHED_NUMBERS = 2**19
+"""Numbers in an intermediate array that still fits the caches of one core (2 MiB of float32)."""

@@ -1,0 +1,67 @@
+"""Learning filters without labels: the centres of random patches, layer after layer (Mairal 2016, §2.3)."""
+
+from collections.abc import Callable
+from functools import partial
+
+from ckn.architecture import Architecture, LayerSpec
+from ckn.checks import check_images
+from ckn.layer import Layer
+from ckn.network import Network, Progress, silent
+from ckn.sampling import sample_patches
+from kerneltools.arrays import Array, namespace, require_floating
+from kerneltools.landmarks import Selector, SphericalKMeans, Uniform
+from kerneltools.patches import Grid
+from kerneltools.random import Rng, generator
+
+
+def default_selector(spec: LayerSpec) -> Selector:
+    """Spherical k-means for homogeneous kernels, whose landmarks are directions; random patches for others."""
+    return SphericalKMeans(spec.filters) if spec.kernel.homogeneous else Uniform(spec.filters)
+
+
+def fit_unsupervised(
+    architecture: Architecture,
+    images: Array,
+    rng: Rng,
+    *,
+    patches: int = 100_000,
+    batch: int | None = None,
+    selector: Callable[[LayerSpec], Selector] = default_selector,
+    progress: Progress = silent,
+) -> Network:
+    """Choose the filters of every layer among the patches that reach it.
+
+    (n, *grid, c) -> network of (n, *grid, c) -> (n, *grid', m)
+
+    `patches`: how many each layer learns from, drawn uniformly without replacement among all that are not
+    blank, without padding. `batch`: how many images are encoded at a time (what fits the cache when None);
+    the draw does not depend on it. `selector(spec)` chooses the filters among the patches.
+
+    Raises ValueError for wrong shapes, NaN or infinity, a patch that does not fit, and when all patches are
+    blank. Warns (ReducedWarning) when a layer gets fewer filters than asked, for want of distinct patches.
+    """
+    check_images(images)
+    require_floating(images=images)
+    architecture.output_shape(tuple(images.shape[1:-1]))
+    if patches < 1:
+        raise ValueError(f"patches: expected an integer >= 1, got {patches}")
+    network = Network(())
+    for number, (spec, stream) in enumerate(
+        zip(architecture.layers, generator(rng).spawn(len(architecture.layers)), strict=True), start=1
+    ):
+        below = network.prepare()
+        grid = Grid(spec.patch, padding="valid", dilation=spec.dilation)
+        report = partial(progress, f"layer {number}: patches")
+        sample = sample_patches(below, images, grid, patches, stream, batch or below.batch_for(images), report)
+        stage = f"layer {number}: filters"
+        progress(stage, 0, 1)
+        chosen = selector(spec)(spec.kernel, sample, stream).points
+        progress(stage, 1, 1)
+        size = grid.window(below.output_shape(tuple(images.shape[1:-1]))).size
+        network = Network((*network.layers, _layer(spec, chosen, size)))
+    return network
+
+
+def _layer(spec: LayerSpec, filters: Array, size: tuple[int, ...]) -> Layer:
+    shaped = namespace(filters).reshape(filters, (filters.shape[0], *size, -1))
+    return Layer(shaped, spec.kernel, spec.subsampling, spec.padding, spec.reg, spec.dilation)

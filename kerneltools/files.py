@@ -1,0 +1,130 @@
+"""Trees of arrays in files: safetensors, with the structure as JSON in the header. No pickle.
+
+A file is written under a temporary name and renamed: it is there whole, or not at all.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import Array
+from kerneltools.backend import to_host
+
+VERSION = "1"
+
+
+class FileFormatError(ValueError):
+    """A file that cannot be read as what it should be; the message names the file and says why."""
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it at the end, removed when anything goes wrong.
+
+    Raises OSError, naming the folder, when it cannot be written.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files that only the owner can read; a written file follows the user's mask.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] | None = None) -> None:
+    """Write a tree of frozen dataclasses, tuples, dicts, arrays, numbers and strings.
+
+    `kind` says what it is, for whoever reads; `notes` are further strings for the header.
+    """
+    from safetensors.numpy import save_file
+
+    arrays: dict[str, Any] = {}
+    structure = _encode(tree, "", arrays)
+    header = {"kind": kind, "version": VERSION, "structure": json.dumps(structure), **(notes or {})}
+    with replacing(path) as temporary:
+        save_file(arrays, temporary, metadata=header)
+
+
+def load_tree(
+    path: str | Path, kind: str, types: Mapping[str, type], convert: Callable[[Any], Array] = lambda array: array
+) -> Any:
+    """Read a tree that `save_tree` wrote; `types` are the dataclasses that may occur, by name.
+
+    `convert` takes each NumPy array to the library and device wanted.
+
+    Raises FileNotFoundError, and FileFormatError for a file that is truncated, corrupt, of another version or
+    kind, or that holds types not in `types`.
+    """
+    path = Path(path)
+    header, arrays = _read(path)
+    if header.get("kind") != kind or "structure" not in header:
+        raise FileFormatError(f"{path}: not a file of kind {kind!r} (its header says {header.get('kind')!r})")
+    if header.get("version") != VERSION:
+        raise FileFormatError(
+            f"{path}: format version {header.get('version')!r}, this release reads {VERSION!r}; "
+            "install the release that wrote it, or write it again with this one"
+        )
+    try:
+        return _decode(json.loads(header["structure"]), arrays, types, convert)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path}: corrupt or made with unknown types: {error}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, OSError) as error:
+        raise FileFormatError(f"{path}: not a safetensors file, truncated or corrupt ({error})") from error
+
+
+def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple | list):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_encode(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
+    if isinstance(value, dict):
+        return {"dict": {k: _encode(v, f"{name}.{k}", arrays) for k, v in value.items()}}
+    if is_dataclass(value) and not isinstance(value, type):
+        children = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
+        return {"type": type(value).__name__, "fields": children}
+    key = name.lstrip(".")
+    arrays[key] = np.ascontiguousarray(to_host(value))
+    return {"array": key}
+
+
+def _decode(spec: Any, arrays: dict[str, Any], types: Mapping[str, type], convert: Callable[[Any], Array]) -> Any:
+    if not isinstance(spec, dict):
+        return spec
+    if "array" in spec:
+        return convert(arrays[spec["array"]])
+    if "tuple" in spec:
+        return tuple(_decode(v, arrays, types, convert) for v in spec["tuple"])
+    if "list" in spec:
+        return [_decode(v, arrays, types, convert) for v in spec["list"]]
+    if "dict" in spec:
+        return {k: _decode(v, arrays, types, convert) for k, v in spec["dict"].items()}
+    if spec["type"] not in types:
+        raise ValueError(f"type {spec['type']!r} is not among {', '.join(sorted(types))}; pass it in `types`")
+    children = {k: _decode(v, arrays, types, convert) for k, v in spec["fields"].items()}
+    return types[spec["type"]](**children)
