@@ -6,6 +6,7 @@ graph.py        the tape, and the sweep backwards over it
 cotangents.py   sums of gradients
 namespace.py    the functions of a library, recorded
 rules/          the derivatives, one line each where possible
+arguments.py    what a gradient may be taken with respect to
 transforms.py   value_and_grad, grad, vjp, custom_vjp, stop_gradient
 """
 

@@ -7,14 +7,13 @@ from functools import wraps
 from typing import Any
 
 from kerneltools.arrays import Array, namespace
+from kerneltools.autodiff.arguments import Argnums, is_floating, positions, require_scalar
 from kerneltools.autodiff.array import TapeArray, constant
 from kerneltools.autodiff.cotangents import copied
 from kerneltools.autodiff.graph import Tape
 from kerneltools.autodiff.operation import Operation, together
 from kerneltools.backend import Backward, Forward
-from kerneltools.trees import flatten, map_leaves, named_leaves
-
-Argnums = int | tuple[int, ...]
+from kerneltools.trees import flatten, map_leaves
 
 
 def value_and_grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -36,15 +35,8 @@ def value_and_grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..
 
     @wraps(f)
     def call(*args: Any, **settings: Any) -> tuple[Array, Any]:
-        numbers = _positions(argnums, len(args))
-        for number in numbers:
-            _require_differentiable(number, args[number])
-        output, pull = _recorded(f, args, numbers, settings)
-        if tuple(output.shape) != ():
-            raise ValueError(
-                f"f: expected a function that gives a scalar, got an array of shape {tuple(output.shape)}; "
-                "sum it, or use vjp"
-            )
+        output, pull = _recorded(f, args, positions(argnums, args), settings)
+        require_scalar(output)
         gradients = pull(namespace(output).ones_like(output), keep=False)
         return output, gradients if isinstance(argnums, tuple) else gradients[0]
 
@@ -105,14 +97,6 @@ def stop_gradient(array: Array) -> Array:
     return constant(array)
 
 
-def _positions(argnums: Argnums, count: int) -> tuple[int, ...]:
-    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-    for number in numbers:
-        if not -count <= number < count:
-            raise ValueError(f"argnums: expected positions among the {count} positional arguments, got {number}")
-    return tuple(number % count for number in numbers)
-
-
 def _recorded(
     f: Callable[..., Array], args: Sequence[Any], numbers: tuple[int, ...], settings: dict[str, Any]
 ) -> tuple[Array, Callable[..., tuple[Any, ...]]]:
@@ -136,18 +120,9 @@ def _recorded(
     return (result.value if on_tape else result), pull
 
 
-def is_floating(leaf: Any) -> bool:
-    """Whether a leaf is an array that can be differentiated with respect to."""
-    return _is_array(leaf) and bool(namespace(leaf).isdtype(leaf.dtype, "real floating"))
-
-
 def is_on(tape: Tape, leaf: Any) -> bool:
     """Whether a leaf was traced on this very tape."""
     return type(leaf) is TapeArray and leaf.tape is tape
-
-
-def _is_array(leaf: Any) -> bool:
-    return hasattr(leaf, "dtype") and hasattr(leaf, "shape")
 
 
 def _gradient(tape: Tape, leaf: Any, found: dict[int, Array]) -> Array | None:
@@ -156,22 +131,6 @@ def _gradient(tape: Tape, leaf: Any, found: dict[int, Array]) -> Array | None:
     if leaf.place not in found:
         return namespace(leaf.value).zeros_like(leaf.value)
     return copied(found[leaf.place])
-
-
-def _require_differentiable(number: int, argument: Any) -> None:
-    leaves = [(f"argument {number}" + (f", {path}" if path else ""), leaf) for path, leaf in named_leaves(argument)]
-    arrays = [(name, leaf) for name, leaf in leaves if _is_array(leaf)]
-    for name, leaf in arrays:
-        if not is_floating(leaf):
-            raise TypeError(
-                f"{name}: expected a real floating-point array to differentiate with respect to, got {leaf.dtype}; "
-                "convert it, or pass it as an argument outside argnums"
-            )
-    if not arrays:
-        raise TypeError(
-            f"argument {number}: expected at least one array to differentiate with respect to, got "
-            f"{type(argument).__name__}; Python numbers are constants, convert them with xp.asarray"
-        )
 
 
 def _checked(name: str, arrays: Sequence[Array], cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:

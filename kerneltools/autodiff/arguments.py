@@ -1,0 +1,64 @@
+"""Which arguments and leaves a gradient is taken with respect to: checks that every backend shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.trees import named_leaves
+
+Argnums = int | tuple[int, ...]
+
+
+def positions(argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """`argnums` as numbers >= 0, each of an argument that has something to differentiate with respect to.
+
+    Raises ValueError for a position beyond the arguments, and TypeError as `require_differentiable` does.
+    """
+    count = len(args)
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for number in numbers:
+        if not -count <= number < count:
+            raise ValueError(f"argnums: expected positions among the {count} positional arguments, got {number}")
+    numbers = tuple(number % count for number in numbers)
+    for number in numbers:
+        require_differentiable(number, args[number])
+    return numbers
+
+
+def require_differentiable(number: int, argument: Any) -> None:
+    """Raise TypeError, naming argument and leaf, for integer or boolean arrays and for a tree without arrays."""
+    leaves = [(f"argument {number}" + (f", {path}" if path else ""), leaf) for path, leaf in named_leaves(argument)]
+    arrays = [(name, leaf) for name, leaf in leaves if is_array(leaf)]
+    for name, leaf in arrays:
+        if not is_floating(leaf):
+            raise TypeError(
+                f"{name}: expected a real floating-point array to differentiate with respect to, got {leaf.dtype}; "
+                "convert it, or pass it as an argument outside argnums"
+            )
+    if not arrays:
+        raise TypeError(
+            f"argument {number}: expected at least one array to differentiate with respect to, got "
+            f"{type(argument).__name__}; Python numbers are constants, convert them with xp.asarray"
+        )
+
+
+def require_scalar(output: Array) -> None:
+    """Raise TypeError when the output of a function to differentiate is no array, ValueError when it is no scalar."""
+    if not is_array(output):
+        raise TypeError(f"f: expected a function that gives a scalar array, got {type(output).__name__}")
+    if tuple(output.shape) != ():
+        raise ValueError(
+            f"f: expected a function that gives a scalar, got an array of shape {tuple(output.shape)}; "
+            "sum it, or use vjp"
+        )
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether a leaf is an array that can be differentiated with respect to."""
+    return is_array(leaf) and bool(namespace(leaf).isdtype(leaf.dtype, "real floating"))
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf is an array, of whatever library."""
+    return hasattr(leaf, "dtype") and hasattr(leaf, "shape")
