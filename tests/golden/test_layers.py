@@ -53,8 +53,8 @@ def golden(number: str) -> Golden:
     return Golden(json.loads(str(arrays.pop("meta_json"))), arrays)
 
 
-# 08 has blank patches, which give 1e-3 κ(0) there and 0 here: its own test is below. 15 and 16 are forward the same layer
-# as the others: with two equal filters, and with a trainable α.
+# 08 has blank patches, which give 1e-3 κ(0) there and 0 here: its own test is below. Forward, 15 and 16 are like the
+# others: a layer with two equal filters, and one whose α is trained.
 NUMBERS = ("01", "03", "05", "06", "07", "10", "15", "16")
 
 

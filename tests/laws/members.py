@@ -1,0 +1,106 @@
+"""Who has to obey the laws: a kernel, map, selector, pool or grid joins by one line in its list."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerneltools import kernels, landmarks, pooling
+from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
+from kerneltools.kernels.profiles import ArcCosine, Exponential, Power, Profile
+from kerneltools.landmarks import Selector
+from kerneltools.maps import nystrom
+from kerneltools.patches import Grid
+
+PROFILES: tuple[Profile, ...] = (
+    Exponential(0.3),
+    Exponential(1.5),
+    Power(1),
+    Power(2),
+    Power(3),
+    ArcCosine(0),
+    ArcCosine(1),
+    ArcCosine(2),
+)
+
+KERNELS: tuple[Kernel, ...] = (
+    Gaussian(0.7),
+    Gaussian(3.0),
+    Linear(),
+    Polynomial(),
+    Polynomial(degree=3, offset=0.5),
+    *(Homogeneous(profile) for profile in PROFILES),
+    Gaussian(1.0) + Linear(),
+    0.3 * Homogeneous(Exponential(0.6)) + Homogeneous(Power(2)),
+    Gaussian(2.0) * Polynomial(degree=2, offset=1.0),
+    2.5 * (Gaussian(1.0) + Homogeneous(ArcCosine(1)) * Linear()),
+    kernels.Sum((Linear(), Gaussian(1.0), 0.1 * Linear())),
+)
+
+
+def rounding(kernel: Kernel) -> float:
+    """What a cosine's rounding error may become: its root for the one profile of infinite slope at ±1."""
+    return 1e-7 if repr(ArcCosine(0)) in repr(kernel) else 1e-12
+
+
+# From a kernel and landmarks (m, d) to a map, and what it may miss at the landmarks, relative to the greatest value.
+MAPS: dict[str, tuple[Callable[[Kernel, Any], Any], float]] = {
+    "nystrom": (nystrom, 1e-11),
+    "nystrom reg=1e-8": (lambda kernel, points: nystrom(kernel, points, reg=1e-8), 1e-7),
+}
+
+# From m to a selector of at most m landmarks.
+SELECTORS: dict[str, Callable[[int], Selector]] = {
+    "Uniform": landmarks.Uniform,
+    "SphericalKMeans": landmarks.SphericalKMeans,
+    "SphericalKMeans, small blocks": lambda m: landmarks.SphericalKMeans(m, block=7),
+}
+
+POOLS: tuple[Any, ...] = (
+    pooling.Gaussian(1),
+    pooling.Gaussian(2),
+    pooling.Gaussian(3),
+    pooling.Mean(2),
+    pooling.Mean(3, stride=1),
+    pooling.Mean(),
+    pooling.Sum(2),
+    pooling.Sum(3, stride=2),
+    pooling.Sum(),
+    pooling.Max(2),
+    pooling.Max(3, stride=2),
+    pooling.Max(),
+)
+
+GRIDS: dict[int, tuple[Grid, ...]] = {
+    1: (
+        Grid(3),
+        Grid(4),
+        Grid(2, stride=3),
+        Grid(3, padding="valid", dilation=2),
+        Grid((5,), stride=(2,), padding=(3,), dilation=(2,)),
+    ),
+    2: (
+        Grid(3),
+        Grid(2),
+        Grid(1, padding="valid"),
+        Grid(4, dilation=2),
+        Grid(3, stride=2, padding="valid"),
+        Grid((2, 3), stride=(1, 2), padding=(0, 2), dilation=(2, 1)),
+    ),
+    3: (
+        Grid(2),
+        Grid(3, stride=2),
+        Grid((1, 2, 3), stride=(2, 1, 1), padding=(0, 1, 2), dilation=(1, 2, 1)),
+    ),
+}
+ALL_GRIDS = tuple((rank, grid) for rank, grids in GRIDS.items() for grid in grids)
+
+# Large enough for every grid of that rank.
+SHAPES: dict[int, tuple[int, ...]] = {1: (2, 11, 3), 2: (2, 7, 9, 2), 3: (2, 4, 5, 6, 2)}
+
+
+def rows(n: int, d: int, seed: int, zero_rows: int = 0) -> np.ndarray:
+    """Random rows, the last `zero_rows` of them zero."""
+    x = np.random.default_rng(seed).standard_normal((n, d))
+    x[n - zero_rows :, :] = 0
+    return x
