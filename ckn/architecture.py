@@ -108,7 +108,7 @@ class _Named(Mapping[str, Architecture]):
 
 architectures: Mapping[str, Architecture] = _Named(
     {
-        "small": Architecture((LayerSpec(64, patch=3, subsampling=1), LayerSpec(256, patch=3, subsampling=2))),
+        "small": Architecture((LayerSpec(32, subsampling=2), LayerSpec(128, subsampling=2))),
         "unsup-64-256": Architecture((LayerSpec(64, subsampling=2), LayerSpec(256, subsampling=6))),
         "unsup-256-1024": Architecture((LayerSpec(256, subsampling=2), LayerSpec(1024, subsampling=6))),
         "unsup-512-8192": Architecture(
