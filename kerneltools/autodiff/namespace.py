@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import cache, wraps
+from types import ModuleType
 from typing import Any
 
 from kerneltools.arrays import Array, Namespace, namespace
@@ -58,7 +59,7 @@ class RecordingNamespace:
         return found
 
     def _made(self, name: str, native: Any) -> Any:
-        if name in ("linalg", "fft"):
+        if isinstance(native, ModuleType):  # linalg, fft
             return _Extension(native, f"{name}.", self)
         if not callable(native) or isinstance(native, type):
             return native  # pi, float32, ...

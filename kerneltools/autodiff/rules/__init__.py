@@ -36,7 +36,7 @@ _NO_RULE = "no rule for it"
 
 # Functions that have a derivative, or may hide one, but no rule here: traced arrays are refused.
 REFUSED = {
-    **dict.fromkeys(("arange", "linspace", "empty", "eye", "ones", "zeros", "from_dlpack"), _CREATION),
+    **dict.fromkeys(("arange", "linspace", "empty", "eye", "full", "ones", "zeros", "from_dlpack"), _CREATION),
     **dict.fromkeys(("unique_all", "unique_counts", "unique_inverse", "unique_values"), _UNIQUE),
     **dict.fromkeys(("nextafter", "linalg.cross", "linalg.matrix_power", "linalg.pinv"), _NO_RULE),
     **dict.fromkeys(("linalg.eig", "linalg.eigvals"), "eigenvalues of a general matrix are complex"),

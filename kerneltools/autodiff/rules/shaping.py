@@ -228,10 +228,6 @@ def _diff(
     return x
 
 
-def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-    return xp.broadcast_to(xp.asarray(fill_value, dtype=dtype, device=device), shape)
-
-
 def _full_like(xp: Any, x: Array, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
     dtype, device = x.dtype if dtype is None else dtype, device_of(x) if device is None else device
     return xp.full(tuple(x.shape), fill_value, dtype=dtype, device=device)
@@ -248,6 +244,5 @@ COMPOSITES: dict[str, Callable[..., Any]] = {
     "tile": _tile,
     "repeat": _repeat,
     "diff": _diff,
-    "full": _full,
     "full_like": _full_like,
 }
