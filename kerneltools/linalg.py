@@ -88,7 +88,9 @@ def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
     m = matrix.shape[0]
     shift = m * xp.finfo(matrix.dtype).eps if rtol is None else rtol
     wide = xp.astype(matrix, widest_float(matrix))
-    scale = xp.max(xp.linalg.diagonal(wide))
+    greatest = xp.max(xp.linalg.diagonal(wide))
+    # The zero matrix (of a blank landmark) has no scale; any will do.
+    scale = xp.where(greatest > 0, greatest, xp.ones_like(greatest))
     return xp.linalg.cholesky(wide + shift * scale * identity_like(wide))
 
 

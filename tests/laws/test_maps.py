@@ -105,6 +105,15 @@ def test_coinciding_landmarks_are_no_harm(kernel: Kernel) -> None:
         assert_close(phi @ phi.T, other @ other.T, within)
 
 
+@every_map
+@every_kernel
+def test_a_landmark_of_zeros_is_finite(kernel: Kernel, make: Make) -> None:
+    x = rows(6, 3, seed=1, zero_rows=1)
+    phi = make(kernel, np.zeros((1, 3)))
+    assert np.all(np.isfinite(phi(x)))
+    assert np.all(phi.residual(x) >= -noise(kernel))
+
+
 def test_regularised_is_symmetric_and_shrinks() -> None:
     points, x = rows(4, 3, seed=0), rows(6, 3, seed=1)
     phi = nystrom(Gaussian(1.0), points, reg=0.1)
