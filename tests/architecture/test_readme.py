@@ -1,0 +1,23 @@
+"""The README's example is code that runs, and prints what a reader expects."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    accuracy = re.search(r"test accuracy (0\.\d+)", capsys.readouterr().out)
+    assert accuracy is not None
+    assert float(accuracy[1]) >= 0.985
+
+
+def test_commands_are_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for command in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE):
+        assert f"\n{command}:" in makefile
