@@ -49,6 +49,8 @@ def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] |
     """Write a tree of frozen dataclasses, tuples, dicts, arrays, numbers and strings.
 
     `kind` says what it is, for whoever reads; `notes` are further strings for the header.
+
+    Raises TypeError, naming the leaf, for anything else.
     """
     from safetensors.numpy import save_file
 
@@ -80,7 +82,7 @@ def load_tree(
         )
     try:
         return _decode(json.loads(header["structure"]), arrays, types, convert)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: corrupt or made with unknown types: {error}") from error
 
 
@@ -104,16 +106,26 @@ def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [_encode(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
     if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError(f"tree{name}: expected strings as keys of a dict, got {list(value)}")
         return {"dict": {k: _encode(v, f"{name}.{k}", arrays) for k, v in value.items()}}
     if is_dataclass(value) and not isinstance(value, type):
         children = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
         return {"type": type(value).__name__, "fields": children}
+    array = np.asarray(to_host(value), order="C")
+    if array.dtype.kind in "OSU":
+        raise TypeError(f"tree{name}: cannot write a {type(value).__name__}; arrays, numbers and strings only")
     key = name.lstrip(".")
-    arrays[key] = np.ascontiguousarray(to_host(value))
+    # The keys of dicts are the user's: two paths may read alike, and one name is the format's own.
+    while key in arrays or key == "__metadata__":
+        key += "_"
+    arrays[key] = array
     return {"array": key}
 
 
 def _decode(spec: Any, arrays: dict[str, Any], types: Mapping[str, type], convert: Callable[[Any], Array]) -> Any:
+    if isinstance(spec, list):
+        raise ValueError("a list that does not say whether it is a tuple")
     if not isinstance(spec, dict):
         return spec
     if "array" in spec:

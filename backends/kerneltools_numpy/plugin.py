@@ -36,7 +36,7 @@ class NumpyBackend:
         owner = backend_of(x)
         if owner not in (None, self):
             x = owner.to_numpy(x)
-        elif hasattr(x, "__dlpack__"):
+        elif owner is None and hasattr(x, "__dlpack__"):
             x = np.from_dlpack(x)
         return np.asarray(x, dtype=dtype)
 
