@@ -49,42 +49,32 @@ class Cotangents:
         if extra is None:
             return
         if at not in self.totals:
-            self._put(at, extra)
-        elif at in self.owned and _is_plain(extra):
-            self._add_in_place(at, extra)
-        elif isinstance(extra, Placed) and _is_plain(extra) and type(self.totals[at]) is not TapeArray:
-            self.totals[at] = copied(self.totals[at])
-            self.owned.add(at)
-            self._add_in_place(at, extra)
+            self._put(at, extra.spread() if isinstance(extra, Placed) else extra, fresh=isinstance(extra, Placed))
+            return
+        if isinstance(extra, Placed) and _is_plain(extra.values) and _is_plain(self.totals[at]):
+            if at not in self.owned:
+                self._put(at, copied(self.totals[at]), fresh=True)
+            self.totals[at][extra.key] += extra.values
+            return
+        extra = extra.spread() if isinstance(extra, Placed) else extra
+        if at in self.owned and _is_plain(extra):
+            self.totals[at] += extra
         else:
-            self.totals[at] = self.totals[at] + (extra.spread() if isinstance(extra, Placed) else extra)
-            self._own_if_plain(at)
+            self._put(at, self.totals[at] + extra, fresh=True)
 
     def pop(self, at: int) -> Array | None:
         """The cotangent at a place, which is forgotten here; None when nothing arrived."""
         self.owned.discard(at)
         return self.totals.pop(at, None)
 
-    def _put(self, at: int, extra: Array | Placed) -> None:
-        if isinstance(extra, Placed):
-            self.totals[at] = extra.spread()
-            self._own_if_plain(at)
-        else:
-            self.totals[at] = extra
-
-    def _add_in_place(self, at: int, extra: Array | Placed) -> None:
-        if isinstance(extra, Placed):
-            self.totals[at][extra.key] += extra.values
-        else:
-            self.totals[at] += extra
-
-    def _own_if_plain(self, at: int) -> None:
-        if type(self.totals[at]) is not TapeArray:
-            self.owned.add(at)
+    def _put(self, at: int, total: Array, *, fresh: bool) -> None:
+        self.totals[at] = total
+        # A traced array is never written to.
+        (self.owned.add if fresh and _is_plain(total) else self.owned.discard)(at)
 
 
-def _is_plain(extra: Array | Placed) -> bool:
-    return type(extra.values if isinstance(extra, Placed) else extra) is not TapeArray
+def _is_plain(x: Array) -> bool:
+    return type(x) is not TapeArray
 
 
 def copied(x: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from types import ModuleType
 from typing import Any
 
@@ -43,12 +43,16 @@ class RecordingNamespace:
     as one without derivative, or else as one that refuses traced arrays.
     """
 
-    def __init__(self, library: Namespace, prefix: str = "") -> None:
+    def __init__(self, library: Namespace, prefix: str = "", root: RecordingNamespace | None = None) -> None:
         self.traced_library = library
-        self._prefix = prefix
-        self._root: RecordingNamespace = self
+        self._prefix = prefix  # "linalg." in an extension of the namespace `root`
+        self._root = self if root is None else root
         self.__name__ = f"kerneltools.autodiff over {library.__name__}"
-        self.operators = {name: self._made(name, native) for name, native in _SYMBOLS.items()}
+
+    @cached_property
+    def operators(self) -> dict[str, Callable[..., Any]]:
+        """The functions behind +, @, x[...] and so on."""
+        return {name: self._made(name, native) for name, native in _SYMBOLS.items()}
 
     def __repr__(self) -> str:
         return f"<namespace {self.__name__}>"
@@ -60,7 +64,7 @@ class RecordingNamespace:
 
     def _made(self, name: str, native: Any) -> Any:
         if isinstance(native, ModuleType):  # linalg, fft
-            return _Extension(native, f"{name}.", self)
+            return RecordingNamespace(native, f"{name}.", self)
         if not callable(native) or isinstance(native, type):
             return native  # pi, float32, ...
         full = self._prefix + name
@@ -71,14 +75,6 @@ class RecordingNamespace:
         if full in CONSTANTS:
             return _without_derivative(native)
         return _refusing(full, native)
-
-
-class _Extension(RecordingNamespace):
-    """xp.linalg or xp.fft of a recording namespace."""
-
-    def __init__(self, library: Namespace, prefix: str, root: RecordingNamespace) -> None:
-        super().__init__(library, prefix)
-        self._root = root
 
 
 @cache

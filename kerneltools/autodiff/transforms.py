@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from kerneltools.arrays import Array, namespace
-from kerneltools.autodiff.arguments import Argnums, is_floating, positions, require_scalar
+from kerneltools.autodiff.arguments import Argnums, is_array, is_floating, positions, require_scalar
 from kerneltools.autodiff.array import TapeArray, constant
 from kerneltools.autodiff.cotangents import copied
 from kerneltools.autodiff.graph import Tape
@@ -139,9 +139,15 @@ def _checked(name: str, arrays: Sequence[Array], cotangents: Sequence[Array | No
             f"backward of {name}: expected {len(arrays)} cotangents, one for each input (None for zero), "
             f"got {len(cotangents)}"
         )
-    for k, (array, g) in enumerate(zip(arrays, cotangents, strict=True)):
-        if g is not None and hasattr(array, "shape") and tuple(g.shape) != tuple(array.shape):
-            raise ValueError(
-                f"backward of {name}: cotangent {k} has shape {tuple(g.shape)}, its input {tuple(array.shape)}"
-            )
-    return tuple(cotangents)
+    return tuple(_fitted(name, k, *pair) for k, pair in enumerate(zip(arrays, cotangents, strict=True)))
+
+
+def _fitted(name: str, number: int, array: Array, g: Array | None) -> Array | None:
+    """A cotangent of the shape and in the type of its input."""
+    if g is None or not is_array(array):
+        return g
+    if tuple(g.shape) != tuple(array.shape):
+        raise ValueError(
+            f"backward of {name}: cotangent {number} has shape {tuple(g.shape)}, its input {tuple(array.shape)}"
+        )
+    return g if g.dtype == array.dtype else namespace(g).astype(g, array.dtype)

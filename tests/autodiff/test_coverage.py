@@ -1,5 +1,6 @@
 """Each function of the standard is ruled, composed, constant or refused: no gradient is lost in silence."""
 
+import importlib
 import inspect
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from kerneltools.arrays import namespace
 from kerneltools.autodiff import TapeArray, grad, value_and_grad
+from kerneltools.autodiff.namespace import RecordingNamespace
 from kerneltools.autodiff.rules import COMPOSITES, CONSTANTS, REFUSED, RULES
 
 # Of the strict namespace, not of the standard.
@@ -127,3 +129,13 @@ def test_traced_arrays_have_the_standard_attributes() -> None:
     standard = {name for name in names if name.startswith("__") or not name.startswith("_")}
     python = {"__module__", "__weakref__", "__dict__", "__annotations__", "__buffer__", "__new__", "__iter__"}
     assert standard - left_out - python - set(dir(TapeArray)) == set()
+
+
+@pytest.mark.parametrize("library", ["numpy", "cupy"])
+def test_every_function_is_found_in_the_library(library: str) -> None:
+    # CuPy is imported, not run: that needs no GPU.
+    xp = RecordingNamespace(importlib.import_module(f"array_api_compat.{library}"))
+    for name in (RULES.keys() | COMPOSITES.keys() | CONSTANTS | REFUSED.keys()) - OPERATORS:
+        part, _, function = name.rpartition(".")
+        assert callable(getattr(getattr(xp, part) if part else xp, function))
+    assert xp.operators.keys() > OPERATORS

@@ -1,6 +1,7 @@
 """value_and_grad, grad, vjp, custom_vjp and stop_gradient."""
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import jax
@@ -210,6 +211,32 @@ def test_custom_vjp_checks_its_cotangents() -> None:
     flat = custom_vjp(lambda x: x * 1.0, lambda g, out, x: (g[:1],))
     with pytest.raises(ValueError, match=r"cotangent 0 has shape \(1,\), its input \(3,\)"):
         grad(lambda x: total(flat(x)))(X)
+
+
+def test_custom_vjp_gives_cotangents_in_the_type_of_the_input() -> None:
+    wide = custom_vjp(lambda x: x * x, lambda g, out, x: (np.full(3, 2.0),))
+    assert grad(lambda x: total(wide(x)))(X.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_contributions_to_one_array_add_up_in_any_order(order: tuple[int, ...], library: Any) -> None:
+    # Slices, with constant and with traced cotangents in the outer gradient, and whole arrays of both kinds.
+    terms = [
+        lambda x: 3.0 * total(x[1:]),
+        lambda x: total(x[:-1] ** 3),
+        lambda x: 5.0 * total(x),
+        lambda x: total(x**3),
+    ]
+
+    def f(x: Any) -> Any:
+        return sum((terms[k](x) for k in order), start=total(x[1:] * x[:-1]))
+
+    x = library.array(X)
+    first, second = grad(f)(x), grad(lambda x: total(grad(f)(x)))(x)
+    head, tail = np.array([1.0, 1.0, 0.0]), np.array([0.0, 1.0, 1.0])
+    neighbours = np.array([X[1], X[0] + X[2], X[1]])
+    np.testing.assert_allclose(library.numpy(first), 3 * tail + 3 * head * X**2 + 5 + 3 * X**2 + neighbours, rtol=1e-14)
+    np.testing.assert_allclose(library.numpy(second), 6 * head * X + 6 * X + head + tail, rtol=1e-14)
 
 
 def test_backend_follows_the_protocol() -> None:
