@@ -1,0 +1,124 @@
+"""A trained model on new data: do they go together, scores batch by batch, files of results."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any, TextIO
+from warnings import warn
+
+import numpy as np
+import numpy.typing as npt
+
+from ckn.model import Model, encode_blocks
+from ckn.network import Progress, silent
+from ckn.preprocessing import Scale
+from ckn.readers import DataError, Images
+from ckn.readers.images import listed
+from kerneltools.backend import to_host
+
+Numbers = npt.NDArray[Any]
+
+
+def matched(model: Model, data: Images, source: str) -> Model:
+    """The model for images of this source: it divides by what is white there.
+
+    Raises DataError for images of another size or other channels than in training. Warns where it is not known
+    what is white.
+    """
+    shape = tuple(data.images.shape[1:])
+    if shape != model.image_shape:
+        raise DataError(
+            f"{source}: images of {_described(shape)}; the model was trained on {_described(model.image_shape)}"
+        )
+    white = next((step.maximum for step in model.preprocessing if isinstance(step, Scale)), None)
+    if (white is None) != (data.maximum is None):
+        in_training = "in any units" if white is None else f"in 0..{white:g}"
+        here = "in any units" if data.maximum is None else f"in 0..{data.maximum:g}"
+        warn(f"{source}: pixels {here}, in training {in_training}: taken as they are", stacklevel=2)
+    if white is None or data.maximum is None:
+        return model
+    steps = (replace(step, maximum=data.maximum) if isinstance(step, Scale) else step for step in model.preprocessing)
+    return replace(model, preprocessing=tuple(steps))
+
+
+def labels_for(classes: tuple[str, ...], data: Images, source: str) -> npt.NDArray[np.int64]:
+    """The labels of the data as positions in these classes, which are found by name.
+
+    Raises DataError for images without labels and for images of other classes.
+    """
+    if data.labels is None:
+        raise DataError(f"{source}: {len(data)} images without labels; there is nothing to compare with")
+    place = {name: i for i, name in enumerate(classes)}
+    used = [data.classes[i] for i in np.unique(data.labels)]
+    unknown = [name for name in used if name not in place]
+    if unknown:
+        raise DataError(
+            f"{source}: images of classes without a training image: {listed(unknown)}; "
+            f"the {len(classes)} classes of the training are {listed(classes, 10)}"
+        )
+    table = np.asarray([place.get(name, -1) for name in data.classes], dtype=np.int64)
+    return table[data.labels]
+
+
+def scores(model: Model, images: Numbers, batch: int | None, progress: Progress = silent) -> Numbers:
+    """A score for each class, on the host; holds the features of one batch: (n, h, w, c) -> (n, classes)."""
+    blocks = encode_blocks(model.network, model.preprocessing, images, batch, progress)
+    return np.concatenate([to_host(model.head(block)) for block in blocks])
+
+
+def predictions(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """The class of highest score, that score, and how far it is above the next: (n, k) -> (n,), (n,), (n,)."""
+    best = values.argmax(axis=1)
+    ordered = np.sort(values, axis=1)
+    return best, ordered[:, -1], ordered[:, -1] - ordered[:, -2]
+
+
+def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterable[object]) -> None:
+    """CSV: image, class, score, margin."""
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(("image", "class", "score", "margin"))
+    for name, i, score, margin in zip(names, *predictions(values), strict=True):
+        rows.writerow((name, model.classes[i], f"{score:.6g}", f"{margin:.6g}"))
+
+
+def write_features(path: Path, model: Model, data: Images, batch: int | None, progress: Progress) -> int:
+    """A .npz file with `features` (n, d) float32, and `labels`, `classes` and `names` where the data have them.
+
+    Holds one batch at a time. Returns d.
+    """
+    grid, filters = model.image_shape[:-1], model.network.layers[-1].size[0]
+    d = prod(model.network.output_shape(grid)) * filters
+    blocks = encode_blocks(model.network, model.preprocessing, data.images, batch, progress)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open("features.npy", "w", force_zip64=True) as member:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (len(data), d)}
+            np.lib.format.write_array_header_2_0(member, header)
+            for block in blocks:
+                member.write(np.ascontiguousarray(to_host(block), dtype="<f4").tobytes())
+        for name, array in _annotations(data).items():
+            archive.writestr(f"{name}.npy", _npy(array))
+    return d
+
+
+def _annotations(data: Images) -> dict[str, Numbers]:
+    found: dict[str, Numbers] = {}
+    if data.labels is not None:
+        found |= {"labels": data.labels, "classes": np.asarray(data.classes)}
+    if data.names is not None:
+        found["names"] = np.asarray(data.names)
+    return found
+
+
+def _npy(array: Numbers) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    sides = "x".join(map(str, shape[:-1]))
+    return f"{sides} pixels (height x width) in {shape[-1]} channel{'s' if shape[-1] > 1 else ''}"

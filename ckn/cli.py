@@ -1,0 +1,19 @@
+"""The command `ckn`: what it needs is imported here, so that a missing package is one line and no traceback."""
+
+import sys
+from io import TextIOWrapper
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from ckn.commands import app
+    except ModuleNotFoundError as error:
+        sys.exit(f"ckn: {error.name} is not installed; install it with: pip install 'kerneltools[cli]'")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    for stream in (sys.stdout, sys.stderr):
+        # A λ or a class name that the terminal's encoding lacks is no reason to stop.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    app(prog_name="ckn")

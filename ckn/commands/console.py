@@ -1,0 +1,132 @@
+"""What the commands say: results on stdout; progress, notes and errors on stderr; no control characters in a file."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from time import perf_counter
+
+import typer
+from rich.console import Console, JustifyMethod
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ckn.network import Progress as Reporter
+
+WIDE = 200
+"""Columns where no terminal sets a width: tables are then never folded."""
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that takes text as it is: no markup, no colours by guess, no folded lines."""
+    made = partial(Console, stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    return made() if made().is_terminal else made(width=WIDE)
+
+
+def say(line: str, style: str = "") -> None:
+    """One line of results."""
+    console().print(Text(line, style))
+
+
+def note(line: str) -> None:
+    """One line that is no result: what was chosen, reduced or left out."""
+    console(stderr=True).print(Text.assemble(("note: ", "yellow"), " ".join(line.split())))
+
+
+def facts(values: Mapping[str, str]) -> None:
+    """Names and values, aligned."""
+    width = max(map(len, values))
+    for name, value in values.items():
+        console().print(Text.assemble((f"{name:<{width}}  ", "cyan"), value))
+
+
+def table(columns: Mapping[str, JustifyMethod], rows: Iterable[Iterable[str]]) -> None:
+    """Values under headings, each column to the "left" or the "right"."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan")
+    for heading, side in columns.items():
+        made.add_column(Text(heading), justify=side, no_wrap=True)
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    console().print(made)
+
+
+@contextmanager
+def reported(traceback: bool) -> Iterator[None]:
+    """Warnings become notes, expected errors one line and exit code 1, Ctrl-C exit code 130."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: note(str(message))
+        try:
+            yield
+        except KeyboardInterrupt:
+            fail("stopped; nothing was written", 130)
+        except BrokenPipeError:
+            raise  # whoever reads our output has enough of it
+        except (ValueError, OSError, ImportError, MemoryError) as error:
+            if traceback:
+                raise
+            fail(_line(error), 1)
+
+
+def fail(line: str, code: int) -> None:
+    """Say what is wrong and end the program."""
+    console(stderr=True).print(Text(f"error: {line}" if code == 1 else line, "bold red"))
+    raise typer.Exit(code)
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}); try a smaller --batch, fewer --patches or a smaller --architecture"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+@contextmanager
+def progress() -> Iterator[Reporter]:
+    """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere."""
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        lines = _Lines(screen)
+        yield lines
+        lines.finish()
+        return
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description:<20}", markup=False), BarColumn(30))
+    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=screen) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    """A bar for each stage, in the order in which they first report."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=None)
+        # A step that cannot say how far it is pulses until it is done.
+        known = None if total == 1 and done == 0 else total
+        self._bars.update(self._tasks[stage], completed=done, total=known)
+
+
+class _Lines:
+    """A line for each stage when it is done, with its time."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._stage = ""
+        self._start = perf_counter()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self.finish()
+            self._stage, self._start = stage, perf_counter()
+
+    def finish(self) -> None:
+        """Write the line of the last stage."""
+        if self._stage:
+            self._screen.print(Text(f"{self._stage:<20} {perf_counter() - self._start:7.1f} s"))
+            self._stage = ""

@@ -1,0 +1,52 @@
+"""The commands together: their help, and what becomes of errors."""
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ckn.commands.console import reported
+from ckn.commands.show import show
+from ckn.commands.train import train
+from ckn.commands.use import encode, evaluate, predict
+
+
+class Commands(TyperGroup):
+    """A group whose commands all report errors and warnings in the same way."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        with reported(traceback=bool(ctx.params.get("traceback"))):
+            return super().invoke(ctx)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kerneltools {version('kerneltools')}")
+        raise typer.Exit
+
+
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where in the code an error occurs.")] = False,
+) -> None:
+    """Convolutional kernel networks: train an image classifier, and use it.
+
+    \b
+    Examples:
+      ckn train digits --out demo
+      ckn show demo/model.safetensors
+      ckn train photos/ --test more-photos/ --whiten --out photos-model
+      ckn predict photos-model/model.safetensors new/*.jpg --out new.csv
+    """
+
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+app.callback()(_main)
+for command in (train, evaluate, predict, encode, show):
+    app.command()(command)

@@ -1,0 +1,93 @@
+"""The arguments and options that several commands have."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ckn.architecture import architectures
+from kerneltools.backend import available
+from kerneltools.backend import backend as backend_named
+
+SOURCES = (
+    "digits (handwritten digits of 8x8 pixels, comes with scikit-learn), a folder with a subfolder of PNG or JPEG "
+    "files for each class, a .npz file, CIFAR-10 (binary version) or MNIST (IDX)"
+)
+
+
+class SplitName(StrEnum):
+    """The two parts of a data set."""
+
+    train = "train"
+    test = "test"
+
+
+def _architecture(name: str | None) -> str | None:
+    if name is not None and name not in architectures:
+        raise typer.BadParameter(f"expected one of {', '.join(architectures)}, got {name!r}")
+    return name
+
+
+def _backend(name: str | None) -> str | None:
+    if name is not None and name not in available():
+        raise typer.BadParameter(f"expected one of {', '.join(available())}, got {name!r}")
+    return name
+
+
+def check_device(backend: str | None, device: str | None) -> None:
+    """Raise BadParameter unless the library has that device; ImportError when the library is not installed."""
+    library = backend_named(backend or "numpy")
+    if device is None:
+        return
+    try:
+        library.asarray([0.0], device=device)
+    except (ValueError, RuntimeError, TypeError, AssertionError) as error:
+        known = ", ".join(library.devices())
+        raise typer.BadParameter(f"--device {device}: {library.name} has {known}, got {device!r}") from error
+
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Images with their classes: {SOURCES}.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="The model.safetensors that `ckn train` wrote.")]
+ArchitectureName = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture",
+        callback=_architecture,
+        metavar="NAME",
+        help=f"{', '.join(architectures)}. [default: small up to 12 pixels a side, otherwise unsup-64-256]",
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Images encoded at a time. [default: what fits the processor's cache]"),
+]
+Device = Annotated[str | None, typer.Option(metavar="NAME", help="Where the library computes: cpu, cuda:0, ...")]
+BackendName = Annotated[
+    str | None,
+    typer.Option(
+        "--backend",
+        callback=_backend,
+        metavar="NAME",
+        help=f"Array library: {', '.join(available())}. [default: numpy]",
+    ),
+]
+Part = Annotated[
+    SplitName | None,
+    typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all images]"),
+]
+
+
+def npz_name(path: Path) -> Path:
+    """Raise BadParameter unless the name ends in .npz."""
+    if path.suffix.lower() != ".npz":
+        raise typer.BadParameter(f"expected a name that ends in .npz, got {path}")
+    return path
+
+
+Unlabelled = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA|FILES...", help="PNG or JPEG files, a folder of them, or anything that DATA is for `ckn train`."
+    ),
+]

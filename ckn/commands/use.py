@@ -1,0 +1,183 @@
+"""`ckn evaluate`, `ckn predict` and `ckn encode`: a trained model on other images."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import JustifyMethod
+
+from ckn.applying import matched, scores, write_features, write_predictions
+from ckn.commands.console import note, progress, say, table
+from ckn.commands.options import (
+    BackendName,
+    Batch,
+    Data,
+    Device,
+    ModelFile,
+    Part,
+    SplitName,
+    Unlabelled,
+    check_device,
+    npz_name,
+)
+from ckn.commands.outputs import output_file
+from ckn.files import load
+from ckn.model import Model
+from ckn.readers import DataError, Images, read
+from ckn.training import Numbers, confusion
+from kerneltools.files import FileFormatError
+
+_COLUMNS: Mapping[str, JustifyMethod] = {
+    "class": "left",
+    "images": "right",
+    "recall": "right",
+    "precision": "right",
+    "most often taken for": "left",
+}
+
+
+def evaluate(
+    model: ModelFile,
+    data: Data,
+    out: Annotated[Path | None, typer.Option(metavar="JSON", help="Write the numbers to this file too.")] = None,
+    split: Part = None,
+    batch: Batch = None,
+    backend: BackendName = None,
+    device: Device = None,
+) -> None:
+    """Measure the accuracy of a model, over all and class by class.
+
+    Classes are matched by name. Images that the model was trained on say little about others.
+
+    \b
+    Examples:
+      ckn evaluate demo/model.safetensors digits
+      ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
+    """
+    loaded = _model(model, backend, device)
+    images = _part(read(data), data, split)
+    with progress() as report:
+        counts = confusion(loaded, images, data, batch, report)
+    names = [str(name) for name in loaded.classes]
+    if out is not None:
+        with output_file(out) as temporary:
+            numbers = json.dumps(_numbers(model, data, names, counts), indent=2, ensure_ascii=False)
+            temporary.write_text(numbers + "\n", encoding="utf-8")
+    _print_classes(names, counts)
+    say(f"accuracy {counts.trace() / counts.sum():.2%} ({counts.trace()} of {counts.sum()})", "bold")
+
+
+def predict(
+    model: ModelFile,
+    data: Unlabelled,
+    out: Annotated[Path | None, typer.Option(metavar="CSV", help="File to write. [default: the terminal]")] = None,
+    split: Part = None,
+    batch: Batch = None,
+    backend: BackendName = None,
+    device: Device = None,
+) -> None:
+    """Write the class of each image as CSV.
+
+    The columns are image (the file, or the number counted from 0 where images are not files), class, score (about
+    1 for a clear case) and margin (how far the score is above that of the next class).
+
+    \b
+    Examples:
+      ckn predict photos-model/model.safetensors new/*.jpg --out new.csv
+      ckn predict demo/model.safetensors digits | head
+    """
+    loaded = _model(model, backend, device)
+    source = data[0] if len(data) == 1 else f"{len(data)} files"
+    images = _part(read(data), source, split)
+    fitting = matched(loaded, images, source)
+    names = images.names or range(len(images))
+    if out is None:
+        with progress() as report:
+            values = scores(fitting, images.images, batch, report)
+        write_predictions(sys.stdout, fitting, values, names)
+        return
+    with output_file(out) as temporary:
+        with progress() as report:
+            values = scores(fitting, images.images, batch, report)
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            write_predictions(file, fitting, values, names)
+    say(f"{len(images)} predictions in {out}")
+
+
+def encode(
+    model: ModelFile,
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FEATURES.npz", callback=npz_name, help="File to write.")],
+    split: Part = None,
+    batch: Batch = None,
+    backend: BackendName = None,
+    device: Device = None,
+) -> None:
+    """Write the features of each image as a NumPy file.
+
+    The .npz file holds features (images, features) float32, each row centred and of norm 1, and where DATA has them
+    labels (positions in classes), classes and the file names. Memory for features is that of one batch.
+
+    \b
+    Example:
+      ckn encode demo/model.safetensors digits --out features.npz
+    """
+    loaded = _model(model, backend, device)
+    images = _part(read(data), data, split)
+    fitting = matched(loaded, images, data)
+    with output_file(out) as temporary, progress() as report:
+        d = write_features(temporary, fitting, images, batch, report)
+    say(f"{len(images)} x {d} features in {out}")
+
+
+def _model(path: Path, backend: str | None, device: str | None) -> Model:
+    check_device(backend, device)
+    loaded = load(path, backend, device)
+    if not isinstance(loaded, Model):
+        raise FileFormatError(f"{path}: a network without a classifier; expected a model that `ckn train` wrote")
+    return loaded
+
+
+def _part(data: Images, source: str, wanted: SplitName | None) -> Images:
+    """The test images where there are both, or those wanted."""
+    if data.test is None:
+        if wanted is not None:
+            raise DataError(f"{source}: it has no training and test split, so --split {wanted} has no meaning")
+        return data
+    if wanted is None:
+        note(f"the {len(data.test)} test images of {source}, not the {len(data)} of training (--split train)")
+    return data if wanted is SplitName.train else data.test
+
+
+def _numbers(model: Path, data: str, names: list[str], counts: Numbers) -> dict[str, Any]:
+    total, right = counts.sum(axis=1), counts.diagonal()
+    return {
+        "model": str(model),
+        "data": data,
+        "accuracy": float(right.sum() / total.sum()),
+        "n": int(total.sum()),
+        "classes": names,
+        "recall": [float(r / t) if t else None for r, t in zip(right, total, strict=True)],
+        "confusion": counts.tolist(),
+    }
+
+
+def _print_classes(names: list[str], counts: Numbers) -> None:
+    rows = []
+    for i, name in enumerate(names):
+        right, true, predicted = int(counts[i, i]), int(counts[i].sum()), int(counts[:, i].sum())
+        rows.append((name, str(true), _share(right, true), _share(right, predicted), _mistakes(names, counts[i], i)))
+    table(_COLUMNS, rows)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def _mistakes(names: list[str], row: Numbers, own: int) -> str:
+    others = [(int(count), name) for i, (count, name) in enumerate(zip(row, names, strict=True)) if i != own]
+    count, name = max(others, key=lambda pair: pair[0])
+    return f"{name} ({count})" if count else ""

@@ -1,0 +1,216 @@
+"""Pictures of a trained model: its first filters, its mistakes, what its kernel maps miss."""
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+Numbers = npt.NDArray[Any]
+
+DPI = 150
+INK, SOFT, FAINT = "#222222", "#666666", "#dddddd"
+# Blue and vermilion of Okabe and Ito: told apart by all kinds of colour vision.
+BLUE, RED = "#0072b2", "#d55e00"
+
+COUNTS_UP_TO = 30
+"""Most classes for which each cell of a confusion matrix shows its number."""
+
+
+def filter_sheet(filters: Numbers) -> Figure:
+    """The filters of a first layer side by side, those that look alike near one another.
+
+    (m, h, w, c) -> figure
+
+    Each filter is divided by its own largest absolute value, all channels together. Three channels are red,
+    green and blue, with grey for 0, one channel is red for positive and blue for negative values; where no
+    filter has a negative value, 0 is black. Other numbers of channels are projected to the principal
+    components of all pixels: three for more than three channels, one for two.
+    """
+    m, h, w, c = filters.shape
+    shown = _scaled(_to_colours(np.asarray(filters, dtype=np.float64)))
+    negative = bool(shown.min() < 0)
+    sheet = _mosaic(_arranged(shown))
+    size = 6.0
+    figure = Figure(figsize=(size, size * sheet.shape[0] / sheet.shape[1] + 0.8), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    _draw_sheet(axes, sheet, negative)
+    channels = "" if c == 1 else f" in {c} channels"
+    _title(axes, "First-layer filters", f"{m} of {h}×{w} pixels{channels}; {_legend(shown.shape[-1], negative)}")
+    return figure
+
+
+def confusion_matrix(counts: Numbers, classes: Sequence[str]) -> Figure:
+    """How many images of each class (rows) were put into each class (columns), and each class's recall.
+
+    (k, k) counts, k names -> figure
+    """
+    k = len(classes)
+    side = min(max(3.6, 0.44 * k), 11.0)
+    font = min(9.0, 0.62 * 72 * side / k)
+    figure = Figure(figsize=(side + 2.8, side + 1.6), dpi=DPI)
+    matrix = figure.add_subplot()
+    bars = matrix.inset_axes((1 + 0.15 / side, 0.0, 2.0 / side, 1.0), sharey=matrix)
+    total = counts.sum(axis=1)
+    share = counts / np.maximum(total, 1)[:, None]
+    _draw_matrix(matrix, counts, share, font)
+    _draw_recall(bars, np.diag(share), total, font)
+    names = [name if len(name) <= 24 else name[:23] + "…" for name in classes]
+    flat = k * max(map(len, names)) <= 25
+    matrix.set_xticks(range(k), names, rotation=0 if flat else 90, fontsize=font, parse_math=False)
+    matrix.set_yticks(range(k), names, fontsize=font, parse_math=False)
+    matrix.set_xlabel("predicted class", color=SOFT)
+    matrix.set_ylabel("true class", color=SOFT)
+    right, n = int(np.trace(counts)), int(counts.sum())
+    _title(matrix, "Confusion matrix", f"{right} of {n} test images right: {right / n:.2%}")
+    _title(bars, "Recall", f"mean {np.diag(share)[total > 0].mean():.1%}")
+    return figure
+
+
+def certificate(misses: Sequence[Numbers]) -> Figure:
+    """For each layer, how much of k(p, p) its Nyström map misses, over the patches p of held-out images.
+
+    layers of (patches,) shares in [0, 1] -> figure
+    """
+    figure = Figure(figsize=(7.0, 1.3 + 1.5 * len(misses)), dpi=DPI, layout="constrained")
+    panels = figure.subplots(len(misses), 1, sharex=True, squeeze=False)[:, 0]
+    for number, (axes, miss) in enumerate(zip(panels, misses, strict=True), start=1):
+        _draw_misses(axes, miss if miss.size else np.zeros(1))
+        axes.set_ylabel(f"layer {number}", rotation=0, ha="right", va="center", color=INK)
+    panels[-1].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    panels[-1].set_xlabel("share of k(p, p) that the map misses: (k(p, p) − |ψ(p)|²) / k(p, p)", color=SOFT)
+    _title(panels[0], "What the kernel maps miss", "patches p of held-out images, blank ones left out")
+    return figure
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write a picture as PNG, with a margin around all that was drawn."""
+    figure.savefig(path, format="png", bbox_inches="tight", pad_inches=0.2)
+
+
+def _to_colours(filters: Numbers) -> Numbers:
+    """One or three channels: (m, h, w, c) -> (m, h, w, 1 or 3)."""
+    c = filters.shape[-1]
+    if c in (1, 3):
+        return filters
+    pixels = filters.reshape(-1, c)
+    _, _, axes = np.linalg.svd(pixels.T @ pixels)
+    # A principal axis has no sign of its own: let most of it be positive.
+    kept = axes[: 3 if c > 3 else 1]
+    kept = kept * np.where(kept.sum(axis=1) < 0, -1.0, 1.0)[:, None]
+    return np.asarray(filters @ kept.T)
+
+
+def _scaled(filters: Numbers) -> Numbers:
+    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
+    return np.asarray(filters / np.where(largest > 0, largest, 1.0))
+
+
+def _arranged(filters: Numbers) -> Numbers:
+    """A grid of filters: rows by the first principal component, each row by the second.
+
+    (m, h, w, c) -> (rows, columns, h, w, c), the last places empty (NaN)
+    """
+    m = filters.shape[0]
+    columns = ceil(sqrt(m))
+    rows = ceil(m / columns)
+    flat = filters.reshape(m, -1)
+    centred = flat - flat.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2]
+    first, second = centred @ axes[0], centred @ axes[min(1, len(axes) - 1)]
+    grid = np.full((rows * columns, *filters.shape[1:]), np.nan)
+    order = np.argsort(first, kind="stable")
+    for start in range(0, m, columns):
+        row = order[start : start + columns]
+        grid[start : start + len(row)] = filters[row[np.argsort(second[row], kind="stable")]]
+    return grid.reshape(rows, columns, *filters.shape[1:])
+
+
+def _mosaic(grid: Numbers) -> Numbers:
+    """(rows, columns, h, w, c) -> one image with gaps (NaN) of a fifth of a filter or less."""
+    rows, columns, h, w, c = grid.shape
+    zoom = max(1, 15 // max(h, w))
+    tiles = grid.repeat(zoom, axis=2).repeat(zoom, axis=3)
+    gap = max(1, h * zoom // 6)
+    framed = np.pad(tiles, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=np.nan)
+    sheet = framed.transpose(0, 2, 1, 3, 4).reshape(rows * (h * zoom + gap), columns * (w * zoom + gap), c)
+    return sheet[:-gap, :-gap]
+
+
+def _draw_sheet(axes: Axes, sheet: Numbers, negative: bool) -> None:
+    low = -1.0 if negative else 0.0
+    if sheet.shape[-1] == 1:
+        axes.imshow(sheet[..., 0], cmap="RdBu_r" if negative else "gray", vmin=low, vmax=1.0, interpolation="nearest")
+    else:
+        colours = np.clip((sheet - low) / (1.0 - low), 0.0, 1.0)
+        axes.imshow(np.where(np.isnan(colours), 1.0, colours), interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _legend(channels: int, negative: bool) -> str:
+    if channels == 1 and negative:
+        return "blue < 0 < red"
+    return "grey is 0" if negative else "black is 0"
+
+
+def _draw_matrix(axes: Axes, counts: Numbers, share: Numbers, font: float) -> None:
+    k = len(counts)
+    # Mistakes are few: the root makes one in a hundred visible beside the diagonal.
+    depth = 0.85 * np.sqrt(share)
+    colours = np.where(np.eye(k, dtype=bool)[..., None], colormaps["Blues"](depth), colormaps["Oranges"](depth))
+    axes.imshow(np.where(counts[..., None] > 0, colours, 0.965), interpolation="nearest")
+    axes.set_xticks(np.arange(0.5, k - 1), minor=True)
+    axes.set_yticks(np.arange(0.5, k - 1), minor=True)
+    axes.grid(which="minor", color="white", linewidth=min(1.5, 30 / k))
+    _bare(axes)
+    if k > COUNTS_UP_TO:
+        return
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if depth[i, j] > 0.55 else INK
+        axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=font)
+
+
+def _draw_recall(axes: Axes, recall: Numbers, total: Numbers, font: float) -> None:
+    places = np.arange(len(recall))
+    axes.barh(places, np.ones(len(recall)), height=0.8, color="#eef3f8")
+    axes.barh(places, recall, height=0.8, color=BLUE)
+    for i, (value, count) in enumerate(zip(recall, total, strict=True)):
+        text = f"{value:.0%} of {count}" if count else "no image"
+        axes.text(1.08, i, text, va="center", fontsize=font, color=INK)
+    axes.set_xlim(0.0, 2.2)  # the bars end at 1, their numbers need the rest
+    axes.set_xticks([])
+    axes.tick_params(labelleft=False)
+    _bare(axes)
+
+
+def _draw_misses(axes: Axes, miss: Numbers) -> None:
+    mean = float(miss.mean())
+    bins = np.linspace(0.0, 1.0, 81)
+    heights, _ = np.histogram(miss, bins, weights=np.full(miss.shape, 1 / miss.size))
+    axes.stairs(heights, bins, fill=True, color=BLUE, alpha=0.85)
+    axes.axvline(mean, color=RED, linewidth=1.8)
+    side, step = ("left", 0.012) if mean < 0.7 else ("right", -0.012)
+    axes.text(mean + step, 0.97, f"mean {mean:.1%}", ha=side, va="top", color=RED, transform=axes.get_xaxis_transform())
+    axes.set_xlim(0.0, 1.0)
+    axes.set_ylim(0.0, 1.3 * float(heights.max()))
+    axes.set_yticks([])
+    _bare(axes)
+    axes.spines["bottom"].set_visible(True)
+    axes.spines["bottom"].set_color(SOFT)
+
+
+def _bare(axes: Axes) -> None:
+    axes.tick_params(which="both", length=0, colors=INK)
+    axes.spines[:].set_visible(False)
+
+
+def _title(axes: Axes, title: str, subtitle: str) -> None:
+    axes.set_title(subtitle, loc="left", fontsize=9, color=SOFT)
+    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    axes.annotate(title, (0, 1), (0, 20), fontsize=13, color=INK, **above)

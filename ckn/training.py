@@ -1,0 +1,254 @@
+"""What `ckn train` does between reading and writing: split, fit, measure."""
+
+import platform
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ckn.applying import labels_for, matched, predictions, scores
+from ckn.architecture import architectures
+from ckn.model import Model, preprocess
+from ckn.network import Network, Progress, silent
+from ckn.preprocessing import Scale, Step, Whiten
+from ckn.readers import DataError, Images
+from kerneltools.backend import to_host
+
+Numbers = npt.NDArray[Any]
+
+TEST_SHARE = 0.2
+SMALL_SIDE = 12
+CERTIFIED_IMAGES = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images to train on, images to test on, and `origin`, where the test images come from, in words."""
+
+    train: Images
+    test: Images
+    origin: str
+
+
+def split(data: Images, source: str, seed: int, held_out: Images | None = None, held_out_source: str = "") -> Split:
+    """The test images are those given, or else the source's own, or else 20 % of each class, drawn with the seed.
+
+    Raises DataError, naming the source, for images without labels, of a single class or too few to split, and
+    for test images that do not go with those of the training.
+    """
+    _require_classes(data, source)
+    if held_out is not None:
+        return Split(data, _renamed(data, held_out.test or held_out, held_out_source), held_out_source)
+    if data.test is not None:
+        return Split(data, data.test, f"the test split of {source}")
+    test_rows = _stratified(np.asarray(data.labels), seed)
+    if not test_rows.any():
+        raise DataError(f"{source}: no class has two images, so none can be held out to test; give --test")
+    share = f"{TEST_SHARE:.0%} of each class of {source}, drawn with seed {seed}"
+    return Split(_rows(data, ~test_rows), _rows(data, test_rows), share)
+
+
+def default_architecture(grid: tuple[int, ...]) -> str:
+    """The name of the architecture for images of that many pixels a side."""
+    return "small" if max(grid) <= SMALL_SIDE else "unsup-64-256"
+
+
+def preprocessing_for(data: Images, whiten: bool) -> tuple[Step, ...]:
+    """White becomes 1 where the source says what white is; then, if wanted, `Whiten`."""
+    scale: tuple[Step, ...] = () if data.maximum is None else (Scale(data.maximum),)
+    return (*scale, Whiten()) if whiten else scale
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for: the name of the data and of the architecture, and the options of `ckn train`."""
+
+    data: str
+    architecture: str
+    whiten: bool = False
+    seed: int = 0
+    patches: int = 100_000
+    batch: int | None = None
+    backend: str = "numpy"
+    device: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A trained model and what was measured.
+
+    `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class
+    (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives.
+    """
+
+    model: Model
+    regs: tuple[float, ...]
+    reg: float
+    loo_accuracy: float
+    counts: Numbers
+    misses: list[Numbers]
+    train_seconds: float
+    test_seconds: float
+
+    @property
+    def test_accuracy(self) -> float:
+        """The share of test images that were put into their class."""
+        return float(np.trace(self.counts) / self.counts.sum())
+
+    @property
+    def reg_at_end(self) -> bool:
+        """Whether λ is the smallest or the largest of those tried: a better one may lie beyond."""
+        return self.reg in (min(self.regs), max(self.regs))
+
+
+def run(parts: Split, settings: Settings, progress: Progress = silent) -> Outcome:
+    """Train on the one part, test on the other."""
+    start = perf_counter()
+    classifier = _fit(parts.train, settings, progress)
+    trained = perf_counter()
+    names = tuple(parts.train.classes[i] for i in classifier.classes_)
+    model = replace(classifier.model_, classes=names)
+    counts = confusion(model, parts.test, parts.origin, settings.batch, _named("test images", progress))
+    tested = perf_counter()
+    return Outcome(
+        model=model,
+        regs=tuple(classifier.regs),
+        reg=float(classifier.reg_),
+        loo_accuracy=float(classifier.loo_accuracy_),
+        counts=counts,
+        misses=relative_misses(model, parts.test.images, settings.batch, progress),
+        train_seconds=trained - start,
+        test_seconds=tested - trained,
+    )
+
+
+def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any]:
+    """Everything in one flat table of numbers and words."""
+    height, width, channels = parts.train.images.shape[1:]
+    return {
+        "test_accuracy": outcome.test_accuracy,
+        "loo_accuracy": outcome.loo_accuracy,
+        "train_seconds": round(outcome.train_seconds, 3),
+        "test_seconds": round(outcome.test_seconds, 3),
+        **asdict(settings),
+        "test_data": parts.origin,
+        "n_train": len(parts.train),
+        "n_test": len(parts.test),
+        "n_classes": len(outcome.model.classes),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "n_features": int(outcome.model.head.weights.shape[0]),
+        "reg": outcome.reg,
+        "reg_at_end": outcome.reg_at_end,
+        **{f"missed_layer_{i}": float(m.mean()) for i, m in enumerate(outcome.misses, start=1) if m.size},
+        **_versions(),
+    }
+
+
+def _fit(data: Images, settings: Settings, progress: Progress) -> Any:
+    # scikit-learn takes a second to import.
+    from ckn.classifier import ImageClassifier
+
+    classifier = ImageClassifier(
+        architectures[settings.architecture],
+        preprocessing=preprocessing_for(data, settings.whiten),
+        patches=settings.patches,
+        batch=settings.batch,
+        random_state=settings.seed,
+        backend=settings.backend,
+        device=settings.device,
+    )
+    return classifier.fit(data.images, data.labels, progress=progress)
+
+
+def _named(name: str, progress: Progress) -> Progress:
+    """The same reports, under another name of the stage."""
+
+    def renamed(stage: str, done: int, total: int) -> None:
+        progress(name, done, total)
+
+    return renamed
+
+
+def confusion(model: Model, data: Images, source: str, batch: int | None, progress: Progress) -> Numbers:
+    """How many images of each class (rows) the model puts into each class (columns), classes as in the model."""
+    fitting = matched(model, data, source)
+    true = labels_for(tuple(str(name) for name in model.classes), data, source)
+    best, _, _ = predictions(scores(fitting, data.images, batch, progress))
+    counts = np.zeros((len(model.classes), len(model.classes)), dtype=np.int64)
+    np.add.at(counts, (true, best), 1)
+    return counts
+
+
+def relative_misses(model: Model, images: Numbers, batch: int | None, progress: Progress) -> list[Numbers]:
+    """For each layer, the share of k(p, p) that its map misses, of every patch p that is not blank.
+
+    At most 200 images, evenly spaced, are looked at, a batch at a time.
+    """
+    network = model.network.prepare()
+    chosen = images[np.unique(np.linspace(0, len(images) - 1, CERTIFIED_IMAGES).round().astype(int))]
+    size = batch or network.batch_for(chosen)
+    parts: list[list[Numbers]] = [[] for _ in network.layers]
+    for start in range(0, len(chosen), size):
+        block = preprocess(model.preprocessing, chosen[start : start + size], network.like)
+        for part, shares in zip(parts, _layer_shares(network, block), strict=True):
+            part.append(shares)
+        progress("certificate", min(start + size, len(chosen)), len(chosen))
+    return [np.concatenate(part) for part in parts]
+
+
+def _renamed(data: Images, test: Images, source: str) -> Images:
+    """Test images of another source, their labels and classes those of the training."""
+    if test.images.shape[1:] != data.images.shape[1:]:
+        raise DataError(
+            f"{source}: test images of shape (h, w, c) = {test.images.shape[1:]}, "
+            f"but training images of {data.images.shape[1:]}"
+        )
+    present = tuple(data.classes[i] for i in np.unique(np.asarray(data.labels)))
+    return replace(test, labels=labels_for(present, test, source), classes=present)
+
+
+def _require_classes(data: Images, source: str) -> None:
+    if data.labels is None:
+        raise DataError(f"{source}: {len(data)} images without labels; training needs the class of each")
+    present = np.unique(data.labels)
+    if len(present) < 2:
+        raise DataError(
+            f"{source}: all {len(data)} images are of one class ({data.classes[present[0]]}); training needs two"
+        )
+
+
+def _stratified(labels: Numbers, seed: int) -> Numbers:
+    """Which rows are held out: 20 % of each class, at least one of a class with two or more."""
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        count = max(1, round(TEST_SHARE * len(rows))) if len(rows) > 1 else 0
+        chosen[rng.permutation(rows)[:count]] = True
+    return chosen
+
+
+def _rows(data: Images, chosen: Numbers) -> Images:
+    names = None if data.names is None else tuple(name for name, c in zip(data.names, chosen, strict=True) if c)
+    return replace(data, images=data.images[chosen], labels=np.asarray(data.labels)[chosen], names=names)
+
+
+def _layer_shares(network: Network, x: Any) -> list[Numbers]:
+    shares = []
+    for layer in network.layers:
+        missed, whole = (to_host(a).astype(np.float64).ravel() for a in layer.prepare().residual(x))
+        # A blank patch has nothing to miss; nor has one that is rounding error.
+        shown = whole > np.finfo(np.float32).eps * whole.max()
+        shares.append(np.clip(missed[shown] / whole[shown], 0.0, 1.0))
+        x = layer(x)
+    return shares
+
+
+def _versions() -> dict[str, str]:
+    packages = ("kerneltools", "numpy", "scikit-learn")
+    return {"python_version": platform.python_version()} | {f"{p}_version": version(p) for p in packages}
