@@ -10,6 +10,7 @@ from ckn.network import Network, Progress, silent
 from ckn.sampling import sample_patches
 from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.landmarks import Selector, SphericalKMeans, Uniform
+from kerneltools.landmarks.spherical_kmeans import unit_rows
 from kerneltools.patches import Grid
 from kerneltools.random import Rng, generator
 
@@ -56,6 +57,8 @@ def fit_unsupervised(
         stage = f"layer {number}: filters"
         progress(stage, 0, 1)
         chosen = selector(spec)(spec.kernel, sample, stream).points
+        if spec.kernel.homogeneous:
+            chosen = unit_rows(chosen)  # a layer takes it for granted, and not every selector's are
         progress(stage, 1, 1)
         size = grid.window(below.output_shape(tuple(images.shape[1:-1]))).size
         network = Network((*network.layers, _layer(spec, chosen, size)))

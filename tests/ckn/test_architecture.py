@@ -1,0 +1,62 @@
+"""What a network looks like before it has learnt anything."""
+
+from typing import Any
+
+import pytest
+
+from ckn import Architecture, LayerSpec, architectures
+from kerneltools.kernels import Gaussian
+
+
+def test_shapes_of_the_named_ones() -> None:
+    assert {n: (a.output_shape((32, 32)), a.features((32, 32))) for n, a in architectures.items() if n != "small"} == {
+        "unsup-64-256": ((3, 3), 9 * 256),
+        "unsup-256-1024": ((3, 3), 9 * 1024),
+        # Its even patch grows the map by one: 32 -> 16 -> 17 -> 3.
+        "unsup-512-8192": ((3, 3), 9 * 8192),
+    }
+    assert min(architectures["small"].output_shape((8, 8))) > 1
+
+
+def test_names() -> None:
+    assert "small" in architectures
+    assert "large" not in architectures
+    assert len(architectures) == len(list(architectures)) == 4
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(ValueError, match=r"architecture: expected one of small, unsup-64-256, .*, got 'nothing'$"):
+        architectures["nothing"]
+    with pytest.raises(ValueError, match=r"got 'unsup-64'; did you mean 'unsup-64-256'\?"):
+        architectures["unsup-64"]
+
+
+@pytest.mark.parametrize("filters", [0, -1, 2.0, True])
+def test_filters_out_of_range(filters: Any) -> None:
+    with pytest.raises(ValueError, match="filters: expected an integer >= 1, got"):
+        LayerSpec(filters)
+
+
+def test_other_settings_out_of_range() -> None:
+    with pytest.raises(ValueError, match="reg: expected a number > 0, got 0"):
+        LayerSpec(4, reg=0)
+    with pytest.raises(ValueError, match="subsampling: expected an integer >= 1, got 0"):
+        LayerSpec(4, subsampling=0)
+    with pytest.raises(ValueError, match="size: expected an integer >= 1, or one per axis, got 0"):
+        LayerSpec(4, patch=0)
+    with pytest.raises(ValueError, match="padding: expected an integer >= 0, or one per axis, got 'full'"):
+        LayerSpec(4, padding="full")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="kernel: expected a kerneltools kernel, got 'gaussian'"):
+        LayerSpec(4, kernel="gaussian")  # type: ignore[arg-type]
+
+
+def test_no_layers() -> None:
+    for layers in ((), (Gaussian(1.0),)):
+        with pytest.raises(ValueError, match="layers: expected a tuple of at least one LayerSpec, got"):
+            Architecture(layers)  # type: ignore[arg-type]
+
+
+def test_a_patch_that_does_not_fit_names_its_layer() -> None:
+    deep = Architecture((LayerSpec(4, subsampling=4), LayerSpec(4, patch=5, padding="valid")))
+    with pytest.raises(ValueError, match="layer 2: no 5x5 window fits an image of 2x2 pixels"):
+        deep.output_shape((8, 8))
