@@ -48,7 +48,7 @@ class ContrastNormalise(Step):
         """(n, *grid, c) -> (n, *grid, c)"""
         xp = namespace(images)
         axes = tuple(range(1, images.ndim))
-        centred = images - xp.mean(images, axis=axes, keepdims=True)
+        centred = _minus_mean(images, axes)
         deviation = xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True)) + self.floor
         return centred / xp.where(deviation > 0, deviation, xp.ones_like(deviation))
 
@@ -72,6 +72,8 @@ class Whiten(Step):
     def __call__(self, images: Array) -> Array:
         """(n, *grid, c) -> (n, *grid, c)"""
         xp = namespace(images)
+        # The mean per channel of each patch goes in any case; a constant channel is exactly 0 from here on.
+        images = _minus_first(images, tuple(range(1, images.ndim - 1)))
         centred = self._over_patches(images, lambda p: p - xp.mean(p, axis=-2, keepdims=True))
         return self._over_patches(centred, self._decorrelate)
 
@@ -108,6 +110,16 @@ def normalise_features(features: Array) -> Array:
     (n, d) -> (n, d)
     """
     xp = namespace(features)
-    centred = features - xp.mean(features, axis=1, keepdims=True)
+    centred = _minus_mean(features, (1,))
     norms = xp.sqrt(xp.sum(centred * centred, axis=1, keepdims=True))
     return centred / xp.where(norms > 0, norms, xp.ones_like(norms))
+
+
+def _minus_mean(x: Array, axes: tuple[int, ...]) -> Array:
+    """x minus its mean over the axes; exactly 0 where x is constant, though a mean of equal numbers may be an ulp off."""
+    shifted = _minus_first(x, axes)
+    return shifted - namespace(x).mean(shifted, axis=axes, keepdims=True)
+
+
+def _minus_first(x: Array, axes: tuple[int, ...]) -> Array:
+    return x - x[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(x.ndim))]

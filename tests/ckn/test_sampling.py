@@ -1,0 +1,146 @@
+"""Random patches: uniform, without replacement, without the blank ones, whatever the batch."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckn import Layer, Network
+from ckn.sampling import sample_patches
+from kerneltools.kernels import Homogeneous
+from kerneltools.kernels.profiles import Exponential
+from kerneltools.patches import Grid
+from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
+
+NOTHING = Network(())
+
+
+def sample(x: Any, grid: Grid, count: int, seed: int = 0, batch: int = 100, below: Network = NOTHING) -> Any:
+    return sample_patches(below, x, grid, count, np.random.default_rng(seed), batch, lambda done, total: None)
+
+
+def numbered(n: int, *grid: int) -> np.ndarray:
+    """Images whose pixels are all different, and none 0."""
+    return np.arange(1.0, 1 + n * int(np.prod(grid))).reshape(n, *grid, 1)
+
+
+def as_set(patches: np.ndarray) -> set[tuple[float, ...]]:
+    return {tuple(row) for row in patches.tolist()}
+
+
+GRIDS = pytest.mark.parametrize(
+    ("grid", "shape"),
+    [
+        (Grid(3, padding="valid"), (5, 6)),
+        (Grid((2, 3), padding="valid", dilation=(2, 1)), (5, 6)),
+        (Grid(4, padding="valid"), (9,)),
+        (Grid(2, padding="valid"), (3, 4, 3)),
+    ],
+    ids=str,
+)
+
+
+@GRIDS
+def test_patches_of_the_images_without_replacement(grid: Grid, shape: tuple[int, ...]) -> None:
+    x = numbered(4, *shape)
+    every = grid.extract(x)
+    rows = every.reshape(-1, every.shape[-1])
+    patches = sample(x, grid, len(rows) // 2)
+    assert len(as_set(patches)) == len(patches) == len(rows) // 2
+    assert as_set(patches) <= as_set(rows)
+
+
+@GRIDS
+def test_all_there_are_when_more_are_wanted(grid: Grid, shape: tuple[int, ...]) -> None:
+    x = numbered(4, *shape)
+    rows = grid.extract(x)
+    rows = rows.reshape(-1, rows.shape[-1])
+    for count in (len(rows), len(rows) + 1, 10_000):
+        assert np.array_equal(np.sort(sample(x, grid, count), axis=0), np.sort(rows, axis=0))
+
+
+def test_uniform() -> None:
+    # 1500 draws of 6 out of the 18 patches of 2 images: 500 expected for each, with a deviation of 18.
+    x = numbered(2, 5, 5)
+    counts: dict[float, int] = {}
+    for seed in range(1500):
+        for first in sample(x, Grid(3, padding="valid"), 6, seed)[:, 0].tolist():
+            counts[first] = counts.get(first, 0) + 1
+    assert len(counts) == 18
+    assert all(abs(count - 500) < 100 for count in counts.values())
+
+
+def test_uniform_beside_blank_patches() -> None:
+    # Three quarters of the patches are blank: the rest are drawn as often as each other.
+    x = numbered(2, 8)
+    x[0] = 0
+    x[1, :4] = 0
+    counts = np.zeros(17)
+    for seed in range(1000):
+        drawn = sample(x, Grid(1, padding="valid"), 2, seed)
+        assert drawn.shape == (2, 1)
+        counts[drawn[:, 0].astype(int)] += 1
+    assert np.all(counts[:13] == 0)
+    # 500 expected for each, with a deviation of 16.
+    assert np.all(np.abs(counts[13:] - 500) < 100)
+
+
+def test_no_blank_patches() -> None:
+    x = numbered(3, 6, 6)
+    x[:, :4] = 0
+    x[2] = 0
+    patches = sample(x, Grid(3, padding="valid"), 1000)
+    # In each of two images, two of four rows of positions meet the lower third.
+    assert len(patches) == 2 * 2 * 4
+    assert np.all(np.any(patches != 0, axis=1))
+
+
+def test_what_is_only_rounding_error_is_blank() -> None:
+    x = numbered(1, 6, 6)
+    x[:, :3] *= 1e-12
+    assert len(sample(x, Grid(3, padding="valid"), 1000)) == 12
+
+
+def test_all_blank() -> None:
+    with pytest.raises(ValueError, match="images: all 48 patches of 3 images are blank; nothing can be learnt"):
+        sample(np.zeros((3, 6, 6, 1)), Grid(3, padding="valid"), 5)
+
+
+@pytest.mark.parametrize("count", [3, 30, 300])
+def test_the_batch_makes_no_difference(count: int) -> None:
+    x = numbered(7, 6, 6)
+    x[3] = 0
+    whole = sample(x, Grid(3, padding="valid"), count, seed=4)
+    for batch in (1, 2, 3, 6):
+        assert np.array_equal(sample(x, Grid(3, padding="valid"), count, seed=4, batch=batch), whole)
+
+
+def test_the_seed_decides() -> None:
+    x, grid = numbered(4, 6, 6), Grid(3, padding="valid")
+    assert np.array_equal(sample(x, grid, 5, seed=1), sample(x, grid, 5, seed=1))
+    assert not np.array_equal(sample(x, grid, 5, seed=1), sample(x, grid, 5, seed=2))
+
+
+def test_of_the_maps_below() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 6, 7, 1))
+    filters = np.random.default_rng(1).standard_normal((4, 3, 3, 1))
+    below = Network((Layer(filters, Homogeneous(Exponential(1.0)), 2),))
+    every = Grid(2, padding="valid").extract(below(x)).reshape(-1, 16)
+    got = sample(x, Grid(2, padding="valid"), 1000, below=below, batch=2)
+    assert_close(np.sort(got, axis=0), np.sort(every, axis=0), 1e-13)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_by_the_standard_alone(device: Any) -> None:
+    x = numbered(4, 6, 6)
+    x[1, :3] = 0
+    grid = Grid(3, padding="valid")
+    assert_same_on(device, sample(to_strict(x, device), grid, 20), sample(x, grid, 20), 0.0)
+
+
+def test_reports_how_far_it_is() -> None:
+    told: list[tuple[int, int]] = []
+    x = numbered(5, 6, 6)
+    grid = Grid(3, padding="valid")
+    sample_patches(NOTHING, x, grid, 10, 0, 2, lambda done, total: told.append((done, total)))
+    assert told == [(2, 5), (4, 5), (5, 5)]
