@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import array_api_compat
 
-from kerneltools.arrays import Array, Device, DType, device_of
+from kerneltools.arrays import Array, Device, DType
 
 if TYPE_CHECKING:
     from kerneltools.autodiff.graph import Tape
@@ -83,7 +83,7 @@ class TapeArray:
 
     @property
     def device(self) -> Device:
-        return device_of(self.value)
+        return array_api_compat.device(self.value)
 
     @property
     def mT(self) -> Array:

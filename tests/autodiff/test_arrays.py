@@ -44,6 +44,10 @@ def test_attributes_are_those_of_the_value(library: Any) -> None:
     traced(check, plain)
 
 
+def test_a_reduced_array_has_a_device_too() -> None:
+    traced(lambda x: np.testing.assert_equal(namespace(x).sum(x).device, "cpu"))
+
+
 def test_transpose_of_a_stack_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected a matrix, got shape \(1, 2, 3\)"):
         traced(lambda x: x.T, X[None])

@@ -286,6 +286,18 @@ def test_hessian_vector_product_is_that_of_torch(case: Case) -> None:
     _close(found, wanted, 1e-10)
 
 
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_gradient_has_the_type_of_its_argument(case: Case) -> None:
+    narrow = [x.astype(np.float32) for x in case.inputs]
+    gradients = grad(partial(_scalar, case), _all(case))(*narrow)
+    assert [g.dtype for g in gradients] == [np.float32] * len(narrow)
+
+
+def test_an_empty_product_is_one() -> None:
+    value, gradient = value_and_grad(lambda x: np.asarray(2.0) * namespace(x).prod(x))(np.zeros(0))
+    assert (value, gradient.shape) == (2.0, (0,))
+
+
 def test_every_rule_has_a_case() -> None:
     without_numbers = {"to_device", "asarray"}  # test_arrays.py
     assert {case.name for case in CASES} == (RULES.keys() | COMPOSITES.keys()) - without_numbers

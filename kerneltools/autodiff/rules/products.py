@@ -14,7 +14,7 @@ from kerneltools.autodiff.rules.sums import normalized, sum_to
 def _left(xp: Any, z: Array, x: Array, y: Array) -> Pull:
     shape, dtype = tuple(x.shape), x.dtype
     if y.ndim == 2:
-        return lambda g: _cast(xp, _flat(xp, g) @ xp.matrix_transpose(y), shape, dtype)
+        return lambda g: _shaped(xp, _flat(xp, g) @ xp.matrix_transpose(y), shape, dtype)
     return lambda g: sum_to(xp, g @ xp.matrix_transpose(y), shape, dtype)
 
 
@@ -22,7 +22,7 @@ def _right(xp: Any, z: Array, x: Array, y: Array) -> Pull:
     shape, dtype = tuple(y.shape), y.dtype
     if y.ndim == 2:
         # One product over the whole batch, not a batch of products to be summed.
-        return lambda g: _cast(xp, xp.matrix_transpose(_flat(xp, x)) @ _flat(xp, g), shape, dtype)
+        return lambda g: _shaped(xp, xp.matrix_transpose(_flat(xp, x)) @ _flat(xp, g), shape, dtype)
     return lambda g: sum_to(xp, xp.matrix_transpose(x) @ g, shape, dtype)
 
 
@@ -31,7 +31,7 @@ def _flat(xp: Any, a: Array) -> Array:
     return a if a.ndim == 2 else xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
 
 
-def _cast(xp: Any, a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+def _shaped(xp: Any, a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     a = a if tuple(a.shape) == shape else xp.reshape(a, shape)
     return a if a.dtype == dtype else xp.astype(a, dtype)
 

@@ -40,9 +40,13 @@ def _var(xp: Any, y: Array, x: Array, *, axis: Axis = None, correction: float = 
 def _extremum(xp: Any, y: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Pull:
     """Ties share evenly."""
     shape = tuple(x.shape)
-    hits = xp.astype(x == restored(xp, y, shape, axis, keepdims), x.dtype)
-    shares = hits / xp.sum(hits, axis=axis, keepdims=True)
-    return lambda g: restored(xp, g, shape, axis, keepdims) * shares
+
+    def pull(g: Array) -> Array:
+        hits = xp.astype(x == restored(xp, y, shape, axis, keepdims), x.dtype)
+        shares = hits / xp.sum(hits, axis=axis, keepdims=True)
+        return restored(xp, g, shape, axis, keepdims) * shares
+
+    return pull
 
 
 def _cumulative_sum(
@@ -92,7 +96,7 @@ def _prod(xp: Any, x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdim
     x = x if dtype is None else xp.astype(x, dtype)
     x = xp.reshape(xp.permute_dims(x, rest + axes), (*(shape[a] for a in rest), prod(shape[a] for a in axes)))
     if x.shape[-1] == 0:
-        return xp.ones([shape[a] for a in rest], dtype=x.dtype, device=device_of(x))
+        x = xp.ones((*x.shape[:-1], 1), dtype=x.dtype, device=device_of(x))
     while (n := x.shape[-1]) > 1:
         product = x[..., : n // 2] * x[..., n // 2 : 2 * (n // 2)]
         x = xp.concat([product, x[..., n - 1 :]], axis=-1) if n % 2 else product

@@ -150,7 +150,7 @@ def _opposite(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
     return -shift if isinstance(shift, int) else tuple(-s for s in shift)
 
 
-# The recorded bodies of functions whose arrays come in a list or whose result may be an integer.
+# What joins arrays takes them in a list; it is recorded with one argument for each.
 _JOIN = {"concat": together(_concat), "stack": together(_stack)}
 
 

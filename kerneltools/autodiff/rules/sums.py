@@ -33,7 +33,8 @@ def restored(xp: Any, y: Array, shape: tuple[int, ...], axis: int | tuple[int, .
     """A reduced array with its reduced axes back, of length 1."""
     if keepdims:
         return y
-    return xp.reshape(y, tuple(1 if a in normalized(axis, len(shape)) else n for a, n in enumerate(shape)))
+    reduced = normalized(axis, len(shape))
+    return xp.reshape(y, tuple(1 if a in reduced else n for a, n in enumerate(shape)))
 
 
 def normalized(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
