@@ -1,0 +1,76 @@
+"""The pictures, for all numbers of channels and classes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ckn import plots
+
+
+def pixels(figure: Figure, path: Path) -> np.ndarray:
+    plots.write(figure, path)
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def texts(figure: Figure) -> set[str]:
+    return {t.get_text() for axes in figure.axes for child in (axes, *axes.child_axes) for t in child.texts}
+
+
+@pytest.mark.parametrize(
+    "shape", [(64, 3, 3, 1), (61, 3, 3, 3), (5, 4, 7, 2), (16, 3, 3, 12), (1, 1, 1, 1), (2, 5, 5, 3)]
+)
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_sheet_of_any_filters(shape: tuple[int, ...], low: float, tmp_path: Path) -> None:
+    filters = np.random.default_rng(0).uniform(low, 1.0, shape)
+    drawn = pixels(plots.filter_sheet(filters), tmp_path / "sheet.png")
+    assert min(drawn.shape[:2]) > 100
+    assert drawn.std() > 0
+
+
+def test_sheet_does_not_depend_on_each_filter_s_scale_and_shows_all(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    filters = rng.standard_normal((9, 3, 3, 3))
+    scaled = filters * rng.uniform(0.5, 2.0, (9, 1, 1, 1))
+    a, b = (pixels(plots.filter_sheet(f), tmp_path / "sheet.png") for f in (filters, scaled))
+    np.testing.assert_array_equal(a, b)
+    colours = {tuple(c) for c in a.reshape(-1, 3).tolist()}
+    wanted = np.floor((0.5 + 0.5 * filters / np.abs(filters).max(axis=(1, 2, 3), keepdims=True)) * 256).clip(0, 255)
+    nearest = [min(max(abs(w[i] - c[i]) for i in range(3)) for c in colours) for w in wanted.reshape(-1, 3)]
+    assert max(nearest) <= 1
+
+
+def test_blank_filters_can_be_drawn(tmp_path: Path) -> None:
+    assert pixels(plots.filter_sheet(np.zeros((4, 3, 3, 1))), tmp_path / "sheet.png").size
+
+
+@pytest.mark.parametrize("k", [2, 10, 100])
+def test_confusion_matrix_shows_counts_and_recall(k: int, tmp_path: Path) -> None:
+    counts = np.diag(np.arange(3, k + 3))
+    counts[0, 1] = 1
+    figure = plots.confusion_matrix(counts, [f"class {i}" for i in range(k)])
+    assert min(pixels(figure, tmp_path / "c.png").shape[:2]) > 400
+    assert {"75% of 4", f"100% of {k + 2}", "Confusion matrix", "Recall"} <= texts(figure)
+    assert (str(k + 2) in texts(figure)) == (k <= plots.COUNTS_UP_TO)
+
+
+def test_classes_without_images_and_names_that_look_like_formulas(tmp_path: Path) -> None:
+    counts = np.asarray([[5, 0, 0], [1, 4, 0], [0, 0, 0]])
+    figure = plots.confusion_matrix(counts, ["a$b$_", "\\frac$", "a very long name of a class indeed"])
+    assert pixels(figure, tmp_path / "c.png").size
+    assert "no image" in texts(figure)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 4])
+def test_certificate_prints_the_means(layers: int, tmp_path: Path) -> None:
+    misses = [np.linspace(0, 0.2 * i, 500) for i in range(1, layers + 1)]
+    figure = plots.certificate(misses)
+    assert pixels(figure, tmp_path / "c.png").size
+    assert {f"mean {0.1 * i:.1%}" for i in range(1, layers + 1)} <= texts(figure)
+
+
+def test_certificate_without_a_patch_can_be_drawn(tmp_path: Path) -> None:
+    assert pixels(plots.certificate([np.zeros(0)]), tmp_path / "c.png").size

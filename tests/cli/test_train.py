@@ -1,0 +1,194 @@
+"""`ckn train`: what it writes and says."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ckn
+from ckn.commands import train as train_command
+
+FILES = ["certificate.png", "confusion.png", "filters.png", "metrics.json", "model.safetensors"]
+CKN = [sys.executable, "-c", "from ckn.cli import main; main()"]
+
+
+def contents(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_writes_the_model_its_numbers_and_its_pictures(trained: Any) -> None:
+    folder, _ = trained
+    assert contents(folder) == FILES
+    for name in FILES[:3]:
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 300
+            assert len(picture.convert("L").getcolors(256) or []) > 3
+
+
+def test_metrics_are_flat_and_complete(trained: Any, digits: Path) -> None:
+    folder, result = trained
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert all(value is None or isinstance(value, str | int | float) for value in metrics.values())
+    assert metrics["test_accuracy"] > 0.8
+    assert metrics["train_seconds"] > 0
+    asked = {"data": str(digits), "seed": 3, "patches": 500, "architecture": "small", "whiten": False}
+    assert {key: metrics[key] for key in asked} == asked
+    assert metrics["n_train"] + metrics["n_test"] == 300
+    assert metrics["numpy_version"] == np.__version__
+    assert {"reg", "loo_accuracy", "python_version", "kerneltools_version", "scikit-learn_version"} <= set(metrics)
+    assert {"missed_layer_1", "missed_layer_2", "backend", "device"} <= set(metrics)
+    assert f"{metrics['test_accuracy']:.2%}" in result.stdout
+
+
+def test_says_split_architecture_and_stages_without_control_characters(trained: Any) -> None:
+    _, result = trained
+    for words in ("drawn with seed 3", "small, chosen for images of 8x8 pixels", "test accuracy", "λ", "leave-one-out"):
+        assert words in result.stdout
+    for stage in ("layer 1: filters", "layer 2: patches", "ridge", "certificate"):
+        assert stage in result.stderr
+    assert all(c.isprintable() or c == "\n" for c in result.stdout + result.stderr)
+
+
+def test_same_seed_gives_the_same_model(run: Any, digits: Path, trained: Any, tmp_path: Path) -> None:
+    assert run("train", digits, "--out", tmp_path, "--patches", 500, "--seed", 3).exit_code == 0
+    assert contents(tmp_path) == FILES
+    a, b = (ckn.load(f / "model.safetensors") for f in (trained[0], tmp_path))
+    assert isinstance(a, ckn.Model)
+    assert isinstance(b, ckn.Model)
+    np.testing.assert_array_equal(a.head.weights, b.head.weights)
+
+
+def test_own_test_split_whitening_and_names_of_classes(run: Any, tmp_path: Path) -> None:
+    data, out = colours(tmp_path / "pair.npz"), tmp_path / "out"
+    result = run("train", data, "--whiten", "--out", out, "--patches", 200, "--batch", 5)
+    assert result.exit_code == 0, result.stderr
+    assert "the test split of" in result.stdout
+    model = ckn.load(out / "model.safetensors")
+    assert isinstance(model, ckn.Model)
+    assert model.classes == ("noise", "stripes")
+    assert [type(step).__name__ for step in model.preprocessing] == ["Scale", "Whiten"]
+    assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))["test_accuracy"] == 1.0
+
+
+def test_test_images_of_another_source_are_matched_by_the_names_of_their_classes(run: Any, tmp_path: Path) -> None:
+    train = colours(tmp_path / "train.npz")
+    images, labels = striped(12)
+    names = np.asarray(["stripes", "noise"])[1 - labels]  # the other order, and one class more
+    np.savez(tmp_path / "more.npz", images=images, labels=names, classes=["unused", "stripes", "noise"])
+    out = tmp_path / "out"
+    result = run("train", train, "--test", tmp_path / "more.npz", "--out", out, "--patches", 200)
+    assert result.exit_code == 0, result.stderr
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert (metrics["n_train"], metrics["n_test"]) == (40, 12)
+    assert metrics["test_accuracy"] == 1.0
+
+
+def test_default_folder_is_named_after_the_data(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    data = colours(tmp_path / "photos.npz")
+    monkeypatch.chdir(tmp_path)
+    assert run("train", data, "--patches", 100).exit_code == 0
+    assert contents(tmp_path / "ckn-photos") == FILES
+
+
+def test_reduced_filters_and_lambda_at_an_end_are_notes(run: Any, tmp_path: Path) -> None:
+    images = np.full((20, 8, 8, 1), 7, dtype=np.uint8)
+    np.savez(tmp_path / "flat.npz", images=images, labels=np.arange(20) % 2)
+    result = run("train", tmp_path / "flat.npz", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    notes = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
+    assert any("asked for, 1 made" in line for line in notes)
+    assert any("end of the values tried" in line for line in notes)
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_training(
+    run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(train_command, "run", never)
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        result = run("train", digits, "--out", out)
+        assert result.exit_code == 1
+        assert f"{out}: cannot be written" in result.stderr
+    assert contents(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (MemoryError, 1), (OSError, 1)])
+def test_training_that_fails_leaves_nothing(
+    error: type[BaseException], code: int, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("ckn.plots.certificate", raiser(error))  # the last of the pictures
+    result = run("train", digits, "--out", tmp_path / "a" / "b", "--patches", 100)
+    assert result.exit_code == code
+    assert contents(tmp_path) == []
+
+
+def test_ctrl_c_leaves_an_earlier_model_as_it_was(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.arange(300) % 3)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "model.safetensors").write_text("earlier")
+    words = ["train", str(tmp_path / "data.npz"), "--out", str(out), "--architecture", "unsup-512-8192"]
+    with subprocess.Popen([*CKN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("preprocessing")
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert said.splitlines()[-1] == "stopped; nothing was written"
+    assert "Traceback" not in said
+    assert contents(out) == ["model.safetensors"]
+    assert (out / "model.safetensors").read_text() == "earlier"
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "sklearn"])
+def test_missing_package_is_one_line(
+    package: str, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    result = run("train", digits, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "pip install 'kerneltools[cli]'" in result.stderr
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_missing_package_of_the_command_line_is_one_line(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from ckn.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'kerneltools[cli]'" in done.stderr
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("the work had begun")
+
+
+def raiser(error: type[BaseException]) -> Callable[..., None]:
+    def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+def striped(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Colour images of 9x8 pixels, of noise (0) and of stripes (1), in turn."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (n, 9, 8, 3), dtype=np.uint8)
+    images[1::2] = images[1::2, :, :1]
+    return images, np.arange(n) % 2
+
+
+def colours(path: Path) -> Path:
+    """A .npz file of 40 training and 10 test images of two classes with names."""
+    (x, y), (x_test, y_test) = striped(40), striped(10)
+    np.savez(path, X_train=x, y_train=y, X_test=x_test, y_test=y_test, classes=["noise", "stripes"])
+    return path
