@@ -28,16 +28,24 @@ def namespace(*arrays: Array) -> Namespace:
         if (recording := _recording(found)) is not None:
             return recording
         names = sorted({f"{type(a).__module__}.{type(a).__name__}" for a in found})
-        if len(names) > 1:
+        if len(names) > 1 and any(hasattr(a, "dtype") for a in found):
             raise TypeError(
-                f"arrays of several libraries in one call: {', '.join(names)}; convert them to one "
-                "with kerneltools.backend(name).asarray(x)"
+                f"arrays of several libraries in one call: {', '.join(names)}; convert them to one, "
+                f"for example with {_conversion(found)}"
             ) from error
-        got = names[0] if names else "no array at all"
+        got = ", ".join(names) or "no array at all"
         raise TypeError(
             f"expected an array that follows the Python array API, got {got}; "
             "convert it first, for example with numpy.asarray"
         ) from error
+
+
+def _conversion(arrays: list[Any]) -> str:
+    """The call that takes the others to the library and device of the last array: parameters come after data."""
+    target = [a for a in arrays if hasattr(a, "dtype")][-1]
+    root = type(target).__module__.partition(".")[0]
+    device = getattr(target, "device", None)
+    return f"kerneltools.backend({root!r}).asarray(x" + (f", device={str(device)!r})" if device else ")")
 
 
 def _recording(arrays: list[Array]) -> Namespace | None:
@@ -80,6 +88,25 @@ def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
     """
     xp = namespace(like)
     return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device_of(like))
+
+
+def named_dtype(xp: Namespace, dtype: Any) -> DType:
+    """The type of a namespace that a name of the standard ("float32") means; None and types as they are.
+
+    Raises ValueError for another name.
+    """
+    if not isinstance(dtype, str):
+        return dtype
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    return getattr(xp, dtype)
+
+
+DTYPES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+)  # fmt: skip
+"""The names of the standard's types, and of the two short ones that accelerators have beside them."""
 
 
 def require_floating(**named: Array) -> None:

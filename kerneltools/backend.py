@@ -96,15 +96,15 @@ def available() -> tuple[str, ...]:
 
 
 def backend_of(*arrays: Array) -> Backend | None:
-    """The backend that owns the arrays; None for a library without a plugin and for Python numbers.
+    """The backend that owns the arrays; None for a library without a plugin, for Python numbers and for tuples.
 
     A traced array outranks the array it wraps, so that gradients are never lost.
     """
     found: Backend | None = None
     for a in arrays:
-        name = None if isinstance(a, Number) else _backend_name(type(a))  # type: ignore[arg-type]  # classes are hashable
-        if name is not None and (found is None or name == TRACED):
-            found = _load(name)
+        owner = None if isinstance(a, Number | tuple) else _owner(type(a))
+        if owner is not None and (found is None or owner.name == TRACED):
+            found = owner
     return found
 
 
@@ -158,7 +158,18 @@ def _entry_points() -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
-@cache
+# A plain dict, and not functools.cache: compilers that trace Python code look through it.
+_owners: dict[type, Backend | None] = {}
+
+
+def _owner(array_type: type) -> Backend | None:
+    """The backend whose arrays are of that type."""
+    if array_type not in _owners:
+        name = _backend_name(array_type)
+        _owners[array_type] = None if name is None else _load(name)
+    return _owners[array_type]
+
+
 def _backend_name(array_type: type) -> str | None:
     for base in array_type.__mro__:
         root = base.__module__.partition(".")[0]
@@ -175,6 +186,13 @@ def _load(name: str) -> Backend:
         loaded: Backend = point.load()
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"backend {name!r}: {error.name} is not installed; install it with: pip install 'kerneltools[{name}]'"
+            f"backend {name!r}: {error.name} is not installed; install it with: {_install_line(point)}"
         ) from error
     return loaded
+
+
+def _install_line(point: metadata.EntryPoint) -> str:
+    """How to install what a plugin needs: the extra of its name, or those for its versions (cupy12, cupy13)."""
+    announced = (point.dist.metadata.get_all("Provides-Extra") if point.dist else None) or []
+    extras = [extra for extra in announced if extra.rstrip("0123456789") == point.name] or [point.name]
+    return " or ".join(f"pip install 'kerneltools[{extra}]'" for extra in extras)

@@ -50,9 +50,9 @@ def static(default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"static": True})
 
 
-def child_names(cls: type) -> tuple[str, ...]:
-    """The names of the fields of a dataclass that are children, in order."""
-    return tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("static"))
+def child_names(tree: Any) -> tuple[str, ...]:
+    """The names of the fields of a dataclass, or of one of its instances, that are children, in order."""
+    return tuple(f.name for f in dataclasses.fields(tree) if not f.metadata.get("static"))
 
 
 def replace_children(tree: Any, children: dict[str, Any]) -> Any:
@@ -92,7 +92,7 @@ def map_leaves(f: Callable[[Leaf], Any], tree: Any) -> Any:
     if isinstance(tree, tuple | list):
         return type(tree)(map_leaves(f, child) for child in tree)
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        names = child_names(type(tree))
+        names = child_names(tree)
         return replace_children(tree, {n: map_leaves(f, getattr(tree, n)) for n in names})
     return f(tree)
 
@@ -106,7 +106,7 @@ def named_leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Leaf]]:
     elif isinstance(tree, tuple | list):
         children = [(str(i), value) for i, value in enumerate(tree)]
     elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        children = [(n, getattr(tree, n)) for n in child_names(type(tree))]
+        children = [(n, getattr(tree, n)) for n in child_names(tree)]
     else:
         yield prefix, tree
         return

@@ -1,19 +1,49 @@
-"""Which arguments and leaves a gradient is taken with respect to: checks that every backend shares."""
+"""Which arguments and leaves a gradient is taken with respect to: what every backend shares."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from kerneltools.arrays import Array, namespace
-from kerneltools.trees import named_leaves
+from kerneltools.trees import map_leaves, named_leaves
 
 Argnums = int | tuple[int, ...]
+# differentiate(g, arrays) -> (g(*arrays), the gradient for each array), for a g that gives a scalar.
+Differentiate = Callable[[Callable[..., Array], list[Array]], tuple[Array, tuple[Array, ...]]]
+
+
+def over_trees(differentiate: Differentiate, f: Callable[..., Array], argnums: Argnums) -> Callable[..., Any]:
+    """`value_and_grad` of the Backend protocol, from a library's own for functions of several arrays."""
+
+    @wraps(f)
+    def call(*args: Any, **settings: Any) -> tuple[Array, Any]:
+        numbers = positions(argnums, args)
+        trees = tuple(args[number] for number in numbers)
+        arrays: list[Array] = []
+        map_leaves(lambda leaf: arrays.append(leaf) if is_array(leaf) else None, trees)
+
+        def of_arrays(*values: Array) -> Array:
+            supply = iter(values)
+            replaced = dict(zip(numbers, map_leaves(lambda x: next(supply) if is_array(x) else x, trees), strict=True))
+            output = f(*(replaced.get(number, arg) for number, arg in enumerate(args)), **settings)
+            require_scalar(output)
+            return output
+
+        value, found = differentiate(of_arrays, arrays)
+        supply = iter(found)
+        gradients = map_leaves(lambda leaf: next(supply) if is_array(leaf) else None, trees)
+        return value, gradients if isinstance(argnums, tuple) else gradients[0]
+
+    return call
 
 
 def positions(argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
     """`argnums` as numbers >= 0, each of an argument that has something to differentiate with respect to.
 
-    Raises ValueError for a position beyond the arguments, and TypeError as `require_differentiable` does.
+    Raises ValueError for a position beyond the arguments and for equal ones, TypeError as
+    `require_differentiable` does.
     """
     count = len(args)
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -21,6 +51,8 @@ def positions(argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
         if not -count <= number < count:
             raise ValueError(f"argnums: expected positions among the {count} positional arguments, got {number}")
     numbers = tuple(number % count for number in numbers)
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"argnums: expected different positions, got {argnums}")
     for number in numbers:
         require_differentiable(number, args[number])
     return numbers

@@ -1,0 +1,23 @@
+"""The JAX plugin of kerneltools. Importing it makes every tree of kerneltools a JAX pytree.
+
+Kernels, maps, layers, networks and models then pass through jax.jit, jax.grad, jax.vmap and optax as they are.
+The plugin is imported by itself when the first JAX array meets kerneltools, or by kerneltools.backend("jax");
+a program that hands a tree to JAX before that says `import kerneltools_jax`.
+
+Arrays and Python numbers in a tree are leaves to JAX; what is declared with `kerneltools.trees.static` is not.
+
+>>> import jax
+>>> from kerneltools.kernels import Gaussian
+>>> jax.tree.leaves(Gaussian(2.0))
+[2.0]
+>>> jax.tree.map(lambda leaf: 3 * leaf, Gaussian(2.0))
+Gaussian(bandwidth=6.0)
+"""
+
+from kerneltools.trees import for_each_type
+from kerneltools_jax.plugin import BACKEND, JaxBackend
+from kerneltools_jax.pytrees import register
+
+for_each_type(register)
+
+__all__ = ["BACKEND", "JaxBackend"]

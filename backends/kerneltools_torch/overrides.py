@@ -1,0 +1,80 @@
+"""Bodies that are faster on torch than the generic ones (benchmarks/primitives.py measures them)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from kerneltools import primitives
+from kerneltools.arrays import Array
+from kerneltools.primitives import Window
+
+CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
+
+
+def patch_gram(x: Array, filters: Array, window: Window) -> tuple[Array, Array]:
+    """A convolution, without patches in memory, for float32 on the host.
+
+    In float64 torch's convolution is no faster than patches and a product; on CUDA it would round float32 to
+    TF32, which a product does not.
+    """
+    if x.dtype != torch.float32 or x.device.type != "cpu":
+        whole: tuple[Array, Array] = primitives.patch_gram.generic(x, filters, window)
+        return whole
+    shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
+    return _convolve(x, shaped, window), _box_sums(torch.linalg.vecdot(x, x), window)
+
+
+def _convolve(x: torch.Tensor, filters: torch.Tensor, window: Window) -> torch.Tensor:
+    """(n, *grid, c), (m, *size, c) -> (n, *positions, m); torch has channels first, so these are views."""
+    padding = [before for before, _ in window.padding]
+    if any(before != after for before, after in window.padding):
+        x, padding = functional.pad(x, [0, 0, *_widths(window)]), [0] * len(padding)
+    found = CONVOLUTIONS[len(padding) - 1](
+        x.movedim(-1, 1), filters.movedim(-1, 1), None, window.stride, padding, window.dilation
+    )
+    return found.movedim(1, -1)
+
+
+def _box_sums(x: torch.Tensor, window: Window) -> torch.Tensor:
+    """The sum over the window, one axis after the other: (n, *grid) -> (n, *positions)."""
+    x = functional.pad(x, _widths(window))
+    for axis, (size, stride, dilation) in enumerate(zip(window.size, window.stride, window.dilation, strict=True), 1):
+        x = x.unfold(axis, (size - 1) * dilation + 1, stride)[..., ::dilation].sum(-1)
+    return x
+
+
+def _widths(window: Window) -> list[int]:
+    """The padding as torch wants it: the last axis first."""
+    return [width for before_after in reversed(window.padding) for width in before_after]
+
+
+def segment_sum(values: Array, segments: Array, count: int) -> Array:
+    """Added in place instead of a product with the membership matrix."""
+    return values.new_zeros((count, *values.shape[1:])).index_add(0, segments, values)
+
+
+def index_add(target: Array, index: Array, values: Array) -> Array:
+    """Torch's own."""
+    return target.index_add(0, index, values)
+
+
+def segment_max(values: Array, segments: Array, count: int) -> Array:
+    """Compared in place instead of against all segments."""
+    lowest = values.new_full((count, *values.shape[1:]), -float("inf"))
+    return lowest.scatter_reduce(0, segments[:, None].expand_as(values), values, "amax")
+
+
+def solve_triangular(factor: Array, rhs: Array) -> Array:
+    """Substitution instead of a factorisation."""
+    return torch.linalg.solve_triangular(factor, rhs, upper=False)
+
+
+OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.patch_gram: patch_gram,
+    primitives.segment_sum: segment_sum,
+    primitives.index_add: index_add,
+    primitives.segment_max: segment_max,
+    primitives.solve_triangular: solve_triangular,
+}
