@@ -15,9 +15,11 @@ from matplotlib.ticker import PercentFormatter
 Numbers = npt.NDArray[Any]
 
 DPI = 150
-INK, SOFT, FAINT = "#222222", "#666666", "#dddddd"
+INK, SOFT = "#222222", "#666666"
 # Blue and vermilion of Okabe and Ito: told apart by all kinds of colour vision.
 BLUE, RED = "#0072b2", "#d55e00"
+# Between filters, which may be white or black at their edges, or pale blue.
+GAP, DARK_GAP = (0.74, 0.79, 0.85), (0.35, 0.35, 0.35)
 
 COUNTS_UP_TO = 30
 """Most classes for which each cell of a confusion matrix shows its number."""
@@ -118,7 +120,7 @@ def _arranged(filters: Numbers) -> Numbers:
     (m, h, w, c) -> (rows, columns, h, w, c), the last places empty (NaN)
     """
     m = filters.shape[0]
-    columns = ceil(sqrt(m))
+    columns = _columns(m)
     rows = ceil(m / columns)
     flat = filters.reshape(m, -1)
     centred = flat - flat.mean(axis=0)
@@ -132,24 +134,31 @@ def _arranged(filters: Numbers) -> Numbers:
     return grid.reshape(rows, columns, *filters.shape[1:])
 
 
+def _columns(m: int) -> int:
+    """About as many columns as rows, up to twice as many where that leaves fewer places empty."""
+    square = ceil(sqrt(m))
+    return min(range(square, 2 * square + 1), key=lambda columns: (-m % columns, columns))
+
+
 def _mosaic(grid: Numbers) -> Numbers:
-    """(rows, columns, h, w, c) -> one image with gaps (NaN) of a fifth of a filter or less."""
+    """(rows, columns, h, w, c) -> one image with gaps (NaN) between and around."""
     rows, columns, h, w, c = grid.shape
     zoom = max(1, 15 // max(h, w))
     tiles = grid.repeat(zoom, axis=2).repeat(zoom, axis=3)
     gap = max(1, h * zoom // 6)
     framed = np.pad(tiles, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=np.nan)
     sheet = framed.transpose(0, 2, 1, 3, 4).reshape(rows * (h * zoom + gap), columns * (w * zoom + gap), c)
-    return sheet[:-gap, :-gap]
+    return np.pad(sheet, ((gap, 0), (gap, 0), (0, 0)), constant_values=np.nan)
 
 
 def _draw_sheet(axes: Axes, sheet: Numbers, negative: bool) -> None:
-    low = -1.0 if negative else 0.0
+    shades = (sheet + 1.0) / 2.0 if negative else sheet
     if sheet.shape[-1] == 1:
-        axes.imshow(sheet[..., 0], cmap="RdBu_r" if negative else "gray", vmin=low, vmax=1.0, interpolation="nearest")
+        colours = colormaps["RdBu_r" if negative else "gray"](shades[..., 0])[..., :3]
     else:
-        colours = np.clip((sheet - low) / (1.0 - low), 0.0, 1.0)
-        axes.imshow(np.where(np.isnan(colours), 1.0, colours), interpolation="nearest")
+        colours = np.clip(shades, 0.0, 1.0)
+    gap = DARK_GAP if negative and sheet.shape[-1] == 1 else GAP
+    axes.imshow(np.where(np.isnan(sheet[..., :1]), gap, colours), interpolation="nearest")
     axes.set_axis_off()
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,11 +60,11 @@ def evaluate(
     """
     loaded = _model(model, backend, device)
     images = _part(read(data), data, split)
-    with progress() as report:
-        counts = confusion(loaded, images, data, batch, report)
     names = [str(name) for name in loaded.classes]
-    if out is not None:
-        with output_file(out) as temporary:
+    with _optional(out) as temporary:
+        with progress() as report:
+            counts = confusion(loaded, images, data, batch, report)
+        if temporary is not None:
             numbers = json.dumps(_numbers(model, data, names, counts), indent=2, ensure_ascii=False)
             temporary.write_text(numbers + "\n", encoding="utf-8")
     _print_classes(names, counts)
@@ -94,14 +95,12 @@ def predict(
     images = _part(read(data), source, split)
     fitting = matched(loaded, images, source)
     names = images.names or range(len(images))
-    if out is None:
+    with _optional(out) as temporary:
         with progress() as report:
             values = scores(fitting, images.images, batch, report)
-        write_predictions(sys.stdout, fitting, values, names)
-        return
-    with output_file(out) as temporary:
-        with progress() as report:
-            values = scores(fitting, images.images, batch, report)
+        if temporary is None:
+            write_predictions(sys.stdout, fitting, values, names)
+            return
         with temporary.open("w", encoding="utf-8", newline="") as file:
             write_predictions(file, fitting, values, names)
     say(f"{len(images)} predictions in {out}")
@@ -131,6 +130,11 @@ def encode(
     with output_file(out) as temporary, progress() as report:
         d = write_features(temporary, fitting, images, batch, report)
     say(f"{len(images)} x {d} features in {out}")
+
+
+def _optional(out: Path | None) -> AbstractContextManager[Path | None]:
+    """The file to write, tried before the work; None where none is wanted."""
+    return nullcontext() if out is None else output_file(out)
 
 
 def _model(path: Path, backend: str | None, device: str | None) -> Model:
