@@ -35,7 +35,7 @@ class LayerSpec:
             raise ValueError(f"reg: expected a number > 0, got {self.reg!r}")
         if not isinstance(self.kernel, Kernel):
             raise TypeError(f"kernel: expected a kerneltools kernel, got {self.kernel!r}")
-        assert self.grid and self.pool  # they check the rest
+        _ = self.grid, self.pool  # they check the rest
 
     @property
     def grid(self) -> Grid:

@@ -1,5 +1,7 @@
 """What is asked of images and labels, in one place."""
 
+from math import isfinite
+from numbers import Integral
 from typing import Any
 
 from kerneltools.arrays import Array, namespace
@@ -30,9 +32,25 @@ def check_images(images: Array) -> None:
 
 
 def check_labels(labels: Any, n: int) -> None:
-    """Raise ValueError unless there is one label for each of n images and there are at least two classes."""
+    """Raise ValueError unless there is one label on the host for each of n images, of at least two classes.
+
+    Labels are all strings or all finite numbers.
+    """
     if len(labels.shape) != 1 or labels.shape[0] != n:
         raise ValueError(f"labels: expected shape ({n},), one for each image, got shape {tuple(labels.shape)}")
-    first = labels[0]
-    if all(label == first for label in labels.tolist()):
-        raise ValueError(f"labels: expected at least two classes, got only {first} for all {n} images")
+    values = labels.tolist()
+    kinds = {_kind(value) for value in values}
+    if kinds != {"str"} and not kinds <= {"bool", "int", "float"}:
+        raise ValueError(f"labels: expected all strings or all finite numbers, got {', '.join(sorted(kinds))}")
+    if len(set(values)) == 1:
+        raise ValueError(f"labels: expected at least two classes, got only {values[0]} for all {n} images")
+
+
+def _kind(label: Any) -> str:
+    return type(label).__name__ if not isinstance(label, float) or isfinite(label) else "NaN or infinity"
+
+
+def check_batch(batch: Any) -> None:
+    """Raise ValueError unless the number of images to take at a time is None or an integer >= 1."""
+    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, Integral) or int(batch) < 1):
+        raise ValueError(f"batch: expected an integer >= 1, got {batch!r}")

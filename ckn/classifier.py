@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ckn.architecture import Architecture, architectures
-from ckn.checks import check_images, check_labels
+from ckn.checks import check_batch, check_images, check_labels
 from ckn.head import DEFAULT_REGS, fit_head
 from ckn.model import Model, encode, preprocess
 from ckn.network import Progress, silent
@@ -76,6 +76,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         y = to_host(y) if hasattr(y, "shape") else np.asarray(y)
         check_images(X)
         check_labels(y, X.shape[0])
+        self._check_parameters()
         self.architecture.output_shape(tuple(X.shape[1:-1]))
         library = backend_named(self.backend or "numpy")
         like = library.asarray([0.0], dtype=self.dtype, device=self.device)
@@ -96,6 +97,16 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         self.reg_ = head.reg
         self.loo_accuracy_, self.loo_errors_ = head.loo_accuracy, head.loo_errors
         return self
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.architecture, Architecture):
+            raise TypeError(
+                f"architecture: expected an Architecture, got {self.architecture!r}; "
+                "ckn.architectures[name] is a named one"
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype: expected 'float32' or 'float64', got {self.dtype!r}")
+        check_batch(self.batch)
 
     def transform(self, X: Any) -> Any:
         """The features: (n, h, w, c) -> (n, features), in the library of `backend`."""

@@ -1,6 +1,7 @@
 """Networks and models in files: one safetensors file, the architecture as JSON in its header."""
 
 from collections.abc import Iterable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ckn.model import Model
 from ckn.network import Network
 from kerneltools import kernels
 from kerneltools.backend import backend as backend_named
-from kerneltools.files import load_tree, save_tree
+from kerneltools.files import FileFormatError, load_tree, save_tree
 from kerneltools.solvers import LinearModel
 
 KIND = "ckn"
@@ -39,8 +40,25 @@ def load(
     """
     library = backend_named(backend or "numpy")
     known = {t.__name__: t for t in (*_types(), *types)}
-    loaded: Model | Network = load_tree(path, KIND, known, lambda array: library.asarray(array, device=device))
-    return loaded.prepare() if isinstance(loaded, Model) else loaded
+    loaded = load_tree(path, KIND, known, lambda array: library.asarray(array, device=device))
+    try:
+        return _checked(loaded)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path}: corrupt: {error}") from error
+
+
+def _checked(loaded: Any) -> Model | Network:
+    """A network, or a model ready for use, whose parts go together."""
+    if not isinstance(loaded, Model | Network):
+        raise TypeError(f"expected a Model or a Network, got {type(loaded).__name__}")
+    if isinstance(loaded, Network):
+        return loaded
+    last = loaded.network.layers[-1]
+    features = prod(loaded.network.output_shape(loaded.image_shape[:-1])) * last.size[0]
+    shape, wanted = tuple(loaded.head.weights.shape), (features, len(loaded.classes))
+    if shape != wanted:
+        raise ValueError(f"weights of shape {shape}, and {wanted} of the network's features and the classes")
+    return loaded.prepare()
 
 
 def _types() -> list[type]:

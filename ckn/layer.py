@@ -39,6 +39,7 @@ class Layer(Tree):
     def __post_init__(self) -> None:
         require_rank((3, 4, 5), "(m, *patch, c), (m, p, p, c) for images", filters=self.filters)
         require_floating(filters=self.filters)
+        _ = self.grid, Gaussian(self.subsampling)  # they check the rest
 
     @property
     def grid(self) -> Grid:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckn.checks import check_images
+from ckn.checks import check_batch, check_images
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Step, normalise_features
 from kerneltools.arrays import Array, blocks, namespace
@@ -84,6 +84,7 @@ def encode_blocks(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Iterator[Array]:
     """The features of `batch` images after the other, for more images than memory holds the features of."""
+    check_batch(batch)
     prepared = network.prepare()
     size = batch or prepared.batch_for(images)
     for rows in blocks(images.shape[0], size):

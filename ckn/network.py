@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Protocol
 
+from ckn.checks import check_batch
 from ckn.layer import Layer, PreparedLayer
 from kerneltools.arrays import Array, blocks, namespace
 from kerneltools.trees import Tree
@@ -61,6 +62,7 @@ class Network(Tree):
 
         (n, *grid, c) -> (n, features)
         """
+        check_batch(batch)
         xp = namespace(x)
         prepared = self.prepare()
         size = batch or self.batch_for(x)

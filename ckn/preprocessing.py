@@ -116,7 +116,7 @@ def normalise_features(features: Array) -> Array:
 
 
 def _minus_mean(x: Array, axes: tuple[int, ...]) -> Array:
-    """x minus its mean over the axes; exactly 0 where x is constant, though a mean of equal numbers may be an ulp off."""
+    """x minus its mean over the axes; exactly 0 where x is constant, though the mean may be an ulp off."""
     shifted = _minus_first(x, axes)
     return shifted - namespace(x).mean(shifted, axis=axes, keepdims=True)
 

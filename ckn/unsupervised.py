@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ckn.architecture import Architecture, LayerSpec
-from ckn.checks import check_images
+from ckn.checks import check_batch, check_images
 from ckn.layer import Layer
 from ckn.network import Network, Progress, silent
 from ckn.sampling import sample_patches
@@ -43,6 +43,7 @@ def fit_unsupervised(
     """
     check_images(images)
     require_floating(images=images)
+    check_batch(batch)
     architecture.output_shape(tuple(images.shape[1:-1]))
     if patches < 1:
         raise ValueError(f"patches: expected an integer >= 1, got {patches}")

@@ -1,0 +1,178 @@
+"""Models in files: equal predictions after loading, clear errors for files that are not ours."""
+
+import pickle
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckn import Architecture, ImageClassifier, LayerSpec, Model, Network, fit_unsupervised, load, save
+from ckn.layer import PreparedLayer
+from ckn.preprocessing import ContrastNormalise, Scale, Step, Whiten
+from kerneltools.files import FileFormatError, save_tree
+from kerneltools.kernels import Gaussian, Homogeneous, Linear, Polynomial
+from kerneltools.kernels.profiles import ArcCosine, Power
+from kerneltools.trees import named_leaves
+
+Digits = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.safetensors"
+
+
+def test_a_classifier_is_read_back_as_its_model(fitted: ImageClassifier, digits: Digits, path: Path) -> None:
+    save(fitted, path)
+    model = load(path)
+    assert isinstance(model, Model)
+    images = digits[0][160:]
+    assert np.array_equal(model.decision_function(images), fitted.decision_function(images))
+    assert model.predict(images) == fitted.predict(images).tolist()
+    assert (model.classes, model.image_shape) == (tuple(range(10)), (8, 8, 1))
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_saved_twice_is_the_same(fitted: ImageClassifier, path: Path) -> None:
+    save(fitted, path)
+    first = load(path)
+    save(first, path)
+    for a, b in zip(named_leaves(first), named_leaves(load(path)), strict=True):
+        assert a[0] == b[0]
+        assert np.array_equal(a[1], b[1])
+
+
+def test_every_setting(tiny: ImageClassifier, digits: Digits, path: Path) -> None:
+    images, labels = digits[0][:60], np.array(["even", "odd"])[digits[1][:60] % 2]
+    kernels = (
+        Gaussian(1.0) + 0.5 * Linear(),
+        Homogeneous(ArcCosine(1)),
+        Polynomial(3, 1.0),
+        Homogeneous(Power(3)) * Gaussian(2.0),
+    )
+    specs = tuple(LayerSpec(4, patch=2, subsampling=1, kernel=k, padding=1, dilation=(1, 2), reg=0.1) for k in kernels)
+    steps = (Scale(2.0), ContrastNormalise(0.5), Whiten((2, 3), -0.5))
+    tiny.set_params(architecture=Architecture(specs), preprocessing=steps, dtype="float32").fit(images, labels)
+    save(tiny, path)
+    model = load(path)
+    assert isinstance(model, Model)
+    assert model.preprocessing == steps
+    assert model.classes == ("even", "odd")
+    assert np.array_equal(model.transform(images), tiny.transform(images))
+    for layer, spec in zip(model.unprepared().network.layers, specs, strict=True):
+        assert layer.kernel == spec.kernel
+        assert (layer.padding, layer.dilation, layer.reg) == (1, (1, 2), 0.1)
+
+
+def test_a_network(digits: Digits, path: Path) -> None:
+    network = fit_unsupervised(Architecture((LayerSpec(4),)), digits[0][:20], 0)
+    save(network.prepare(), path)
+    loaded = load(path)
+    assert isinstance(loaded, Network)
+    assert not any(isinstance(layer, PreparedLayer) for layer in loaded.layers)
+    assert np.array_equal(loaded(digits[0]), network(digits[0]))
+
+
+@dataclass(frozen=True)
+class Negative(Step):
+    """A step of one's own."""
+
+    def __call__(self, images: Any) -> Any:
+        return 1 - images
+
+
+def test_types_of_ones_own(tiny: ImageClassifier, digits: Digits, path: Path) -> None:
+    images, labels = digits[0][:40], digits[1][:40]
+    save(tiny.set_params(preprocessing=(Negative(),)).fit(images, labels), path)
+    with pytest.raises(FileFormatError, match=r"type 'Negative' is not among .*; pass it in `types`"):
+        load(path)
+    assert load(path, types=[Negative]).predict(images) == tiny.predict(images).tolist()
+
+
+def refusal(path: Path) -> str | None:
+    try:
+        load(path)
+    except FileFormatError as error:
+        return str(error)
+    return None
+
+
+class TestErrors:
+    def test_what_is_no_model(self, tiny: ImageClassifier, path: Path) -> None:
+        for other, name in ((tiny, "ImageClassifier"), ({}, "dict"), (np.ones(3), "ndarray")):
+            with pytest.raises(TypeError, match=f"model: expected a Model, a Network or a fitted .* got {name}"):
+                save(other, path)
+        assert not path.exists()
+
+    def test_a_folder_that_is_not_there(self, fitted: ImageClassifier, path: Path) -> None:
+        with pytest.raises(OSError, match="absent"):
+            save(fitted, path.parent / "absent" / "model.safetensors")
+
+    def test_no_file(self, path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"model\.safetensors: no such file"):
+            load(path)
+
+    @pytest.mark.parametrize("part", [0, 1, 7, 8, 100, 0.3, 0.9, -1])
+    def test_truncated(self, fitted: ImageClassifier, path: Path, part: float) -> None:
+        save(fitted, path)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(part * len(content)) if isinstance(part, float) else part])
+        with pytest.raises(FileFormatError, match=r"model\.safetensors: not a safetensors file, truncated or corrupt"):
+            load(path)
+
+    def test_corrupt_header(self, fitted: ImageClassifier, path: Path) -> None:
+        save(fitted, path)
+        content = path.read_bytes()
+        for old, new in (
+            (b"subsampling", b"subsampluck"),
+            (b"Homogeneous", b"Inhomogenes"),
+            (b"layers.0.filters", b"layers.9.filters"),
+            (b"same", b"lame"),
+        ):
+            assert old in content
+            path.write_bytes(content.replace(old, new, 1))
+            with pytest.raises(FileFormatError, match=r"model\.safetensors: "):
+                load(path)
+
+    def test_a_changed_byte_of_the_header_never_crashes(self, fitted: ImageClassifier, path: Path) -> None:
+        save(fitted, path)
+        content = path.read_bytes()
+        (length,) = struct.unpack("<Q", content[:8])
+        for at in range(0, 8 + length, 3):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 0x02]) + content[at + 1 :])
+            message = refusal(path)
+            assert message is None or str(path) in message
+
+    def test_parts_that_do_not_go_together(self, fitted: ImageClassifier, path: Path) -> None:
+        for changed, message in (
+            (replace(fitted.model_, classes=(1, 2)), r"weights of shape \(48, 10\), and \(48, 2\) of the network's"),
+            (replace(fitted.model_, image_shape=(16, 16, 1)), r"weights of shape \(48, 10\), and \(192, 10\)"),
+        ):
+            save(changed, path)
+            with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt: {message}"):
+                load(path)
+
+    def test_foreign(self, fitted: ImageClassifier, path: Path) -> None:
+        path.write_bytes(pickle.dumps([1, 2, 3]))
+        with pytest.raises(FileFormatError, match="not a safetensors file, truncated or corrupt"):
+            load(path)
+        save_tree(fitted.model_, path, "another kind")
+        with pytest.raises(FileFormatError, match="not a file of kind 'ckn'"):
+            load(path)
+        # Ours by its header, but not one of the things that are saved.
+        save_tree({"a": np.ones(3)}, path, "ckn")
+        with pytest.raises(FileFormatError, match=r"model\.safetensors: .*dict"):
+            load(path)
+
+    def test_another_version(self, fitted: ImageClassifier, path: Path) -> None:
+        save_tree(fitted.model_.unprepared(), path, "ckn", notes={"version": "99"})
+        with pytest.raises(FileFormatError, match="format version '99', this release reads '1'"):
+            load(path)
+
+    def test_unknown_backend(self, fitted: ImageClassifier, path: Path) -> None:
+        save(fitted, path)
+        with pytest.raises(ValueError, match=r"backend: expected one of .*, got 'nympu'"):
+            load(path, backend="nympu")
