@@ -16,11 +16,6 @@ def segment_sum(values: Array, segments: Array, count: int) -> Array:
     return jax.ops.segment_sum(values, segments, num_segments=count)
 
 
-def index_add(target: Array, index: Array, values: Array) -> Array:
-    """JAX's own."""
-    return target.at[index].add(values)
-
-
 def segment_max(values: Array, segments: Array, count: int) -> Array:
     """JAX's own, with the derivative that it lacks."""
     return _segment_max(count)(values, segments)
@@ -46,7 +41,6 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.segment_sum: segment_sum,
-    primitives.index_add: index_add,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
 }

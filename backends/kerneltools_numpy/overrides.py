@@ -29,15 +29,26 @@ def extract_patches(x: Array, window: Window) -> Array:
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
     """Sums of sorted runs instead of a product with the membership matrix."""
+    return _over_runs(np.add, values, segments, np.zeros((count, *values.shape[1:]), dtype=values.dtype))
+
+
+def segment_max(values: Array, segments: Array, count: int) -> Array:
+    """Maxima of sorted runs instead of comparisons against all segments."""
+    lowest = np.full((count, *values.shape[1:]), -np.inf, dtype=values.dtype)
+    return _over_runs(np.maximum, values, segments, lowest)
+
+
+def _over_runs(reduction: np.ufunc, values: Array, segments: Array, initial: Array) -> Array:
+    """`initial`, with the reduction of the rows that carry its number in each row that some do."""
     order = np.argsort(segments, kind="stable")
     present, starts = np.unique(segments[order], return_index=True)
-    total = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
     if present.size:
-        total[present] = np.add.reduceat(values[order], starts, axis=0)
-    return total
+        initial[present] = reduction.reduceat(values[order], starts, axis=0)
+    return initial
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
+    primitives.segment_max: segment_max,
 }

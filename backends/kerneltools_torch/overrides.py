@@ -55,11 +55,6 @@ def segment_sum(values: Array, segments: Array, count: int) -> Array:
     return values.new_zeros((count, *values.shape[1:])).index_add(0, segments, values)
 
 
-def index_add(target: Array, index: Array, values: Array) -> Array:
-    """Torch's own."""
-    return target.index_add(0, index, values)
-
-
 def segment_max(values: Array, segments: Array, count: int) -> Array:
     """Compared in place instead of against all segments."""
     lowest = values.new_full((count, *values.shape[1:]), -float("inf"))
@@ -74,7 +69,6 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.patch_gram: patch_gram,
     primitives.segment_sum: segment_sum,
-    primitives.index_add: index_add,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
 }

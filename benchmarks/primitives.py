@@ -1,0 +1,138 @@
+"""Each plugin's bodies of the primitives against the generic ones, on the same arrays in the same run.
+
+Prints milliseconds (the least of many runs) and how many times faster the plugin's body is; the last column is that
+ratio for value and gradient together. `ratio` below 1: the override does not pay.
+
+Usage: OMP_NUM_THREADS=1 python benchmarks/primitives.py [backend ...]
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import kerneltools
+from kerneltools import primitives
+from kerneltools.arrays import namespace
+from kerneltools.patches import Grid
+
+SECONDS = 0.5  # for each measurement
+HEADER = f"{'backend':<10}{'primitive':<18}{'size':<30}{'generic':>9}{'plugin':>9}{'ratio':>7}{'with gradient':>15}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A primitive on arrays: the first `differentiated` of them get a gradient."""
+
+    primitive: Any
+    label: str
+    arrays: tuple[Any, ...]
+    settings: tuple[Any, ...] = ()
+    differentiated: tuple[int, ...] = (0,)
+
+
+def patches(shape: tuple[int, ...], size: int, filters: int | None = None) -> Case:
+    """Patches of a grid, or their products with filters."""
+    rng = np.random.default_rng(0)
+    window = Grid(size).window(shape[1:-1])
+    label = f"{'x'.join(map(str, shape))}, size {size}"
+    x = rng.standard_normal(shape).astype(np.float32)
+    if filters is None:
+        return Case(primitives.extract_patches, label, (x,), (window,))
+    points = size ** len(window.size)
+    z = rng.standard_normal((filters, points, shape[-1])).astype(np.float32)
+    return Case(primitives.patch_gram, f"{label}, m={filters}", (x, z), (window,), (0, 1))
+
+
+def segments(primitive: Any, n: int, d: int, count: int) -> Case:
+    """n rows of d numbers in `count` segments."""
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((n, d)).astype(np.float32)
+    numbers = rng.integers(count, size=n)
+    label = f"{n}x{d}, {count} segments"
+    return Case(primitive, label, (values, numbers), (count,))
+
+
+def triangle(m: int, n: int) -> Case:
+    """A triangular system of m equations with n right-hand sides."""
+    rng = np.random.default_rng(0)
+    factor = np.tril(rng.standard_normal((m, m))) / m + np.eye(m)
+    return Case(primitives.solve_triangular, f"{m}x{m}, n={n}", (factor, rng.standard_normal((m, n))), (), (0, 1))
+
+
+CASES = (
+    patches((16, 32, 32, 3), 3, 64),
+    patches((8, 16, 16, 64), 3, 128),
+    patches((16, 32, 32, 3), 5, 64),
+    patches((16, 200, 4), 7, 64),
+    patches((4, 12, 12, 12, 8), 3, 32),
+    patches((1, 8, 8, 1), 3, 16),
+    patches((16, 32, 32, 3), 3),
+    patches((8, 16, 16, 64), 3),
+    *(
+        segments(primitive, *size)
+        for primitive in (primitives.segment_sum, primitives.segment_max)
+        for size in ((20_000, 27, 64), (20_000, 8, 1000), (200, 16, 20))
+    ),
+    triangle(256, 256),
+    triangle(32, 32),
+)
+
+
+def milliseconds(f: Callable[[], Any], wait: Callable[[Any], None]) -> float:
+    """The least time of one call, after two that warm up."""
+    wait(f())
+    wait(f())
+    times, end = [], perf_counter() + SECONDS
+    while perf_counter() < end:
+        start = perf_counter()
+        wait(f())
+        times.append(1e3 * (perf_counter() - start))
+    return min(times)
+
+
+def total(found: Any) -> Any:
+    """A scalar that depends on all of a primitive's outputs."""
+    outputs = found if isinstance(found, tuple) else (found,)
+    return sum(namespace(output).sum(output) for output in outputs)
+
+
+def run(name: str, backend: Any, compile: Callable[..., Any], case: Case) -> str:
+    """One line of the table."""
+    arrays = tuple(map(backend.asarray, case.arrays))
+
+    def wait(found: Any) -> None:
+        backend.synchronize(found[0] if isinstance(found, tuple) else found)
+
+    def both(body: Callable[..., Any]) -> tuple[float, float]:
+        def loss(*arrays: Any) -> Any:
+            return total(body(*arrays, *case.settings))
+
+        forward = compile(lambda *arrays: body(*arrays, *case.settings))
+        gradient = compile(backend.value_and_grad(loss, case.differentiated))
+        return milliseconds(lambda: forward(*arrays), wait), milliseconds(lambda: gradient(*arrays), wait)
+
+    generic, plugin = both(case.primitive.generic), both(case.primitive)
+    return (
+        f"{name:<10}{case.primitive.__name__:<18}{case.label:<30}{generic[0]:>9.3f}{plugin[0]:>9.3f}"
+        f"{generic[0] / plugin[0]:>7.1f}{generic[1] / plugin[1]:>15.1f}"
+    )
+
+
+def main(names: list[str]) -> None:
+    """Print the table of the backends that are asked for, or of all that can compute here."""
+    print(HEADER)
+    for name in names or [n for n in kerneltools.available() if kerneltools.backend(n).devices()]:
+        backend = kerneltools.backend(name)
+        compilers = {name: lambda f: f} | ({"jax.jit": backend.jit} if name == "jax" else {})
+        for case in CASES:
+            if case.primitive in backend.overrides:
+                for label, compile in compilers.items():
+                    print(run(label, backend, compile, case), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
