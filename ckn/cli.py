@@ -17,3 +17,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     app(prog_name="ckn")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ import ckn
 from ckn.commands import train as train_command
 
 FILES = ["certificate.png", "confusion.png", "filters.png", "metrics.json", "model.safetensors"]
-CKN = [sys.executable, "-c", "from ckn.cli import main; main()"]
+CKN = [sys.executable, "-m", "ckn.cli"]
 
 
 def contents(folder: Path) -> list[str]:
