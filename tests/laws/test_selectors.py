@@ -179,7 +179,8 @@ class TestSphericalKMeans:
         assert np.array_equal(updated[1:], far)
 
     def test_several_empty_clusters_take_different_rows(self) -> None:
-        x = np.concatenate([np.eye(3), np.eye(3), -np.eye(3)])
+        # The worst-served rows are equal: the second cluster needs another.
+        x = np.concatenate([np.eye(3), -np.eye(3)[[0, 0, 0, 0, 1]]])
         selector = SphericalKMeans(3)
         nearest, cosines = selector._assign(x, np.ones((3, 3)) / np.sqrt(3))
         updated = selector._update(x, nearest, cosines, 3)
