@@ -13,7 +13,7 @@ from ckn.head import DEFAULT_REGS, fit_head
 from ckn.model import Model, encode, preprocess
 from ckn.network import Progress, silent
 from ckn.preprocessing import Scale, Step
-from ckn.unsupervised import fit_unsupervised
+from ckn.unsupervised import fit_unsupervised, require_patches
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
@@ -77,7 +77,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         check_images(X)
         check_labels(y, X.shape[0])
         self._check_parameters()
-        self.architecture.output_shape(tuple(X.shape[1:-1]))
+        require_patches(self.architecture, tuple(X.shape[1:-1]))
         library = backend_named(self.backend or "numpy")
         like = library.asarray([0.0], dtype=self.dtype, device=self.device)
         steps = default_preprocessing(X) if self.preprocessing is None else tuple(self.preprocessing)

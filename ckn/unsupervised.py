@@ -44,7 +44,7 @@ def fit_unsupervised(
     check_images(images)
     require_floating(images=images)
     check_batch(batch)
-    architecture.output_shape(tuple(images.shape[1:-1]))
+    require_patches(architecture, tuple(images.shape[1:-1]))
     if patches < 1:
         raise ValueError(f"patches: expected an integer >= 1, got {patches}")
     network = Network(())
@@ -52,7 +52,7 @@ def fit_unsupervised(
         zip(architecture.layers, generator(rng).spawn(len(architecture.layers)), strict=True), start=1
     ):
         below = network.prepare()
-        grid = Grid(spec.patch, padding="valid", dilation=spec.dilation)
+        grid = _inner_patches(spec)
         report = partial(progress, f"layer {number}: patches")
         sample = sample_patches(below, images, grid, patches, stream, batch or below.batch_for(images), report)
         stage = f"layer {number}: filters"
@@ -64,6 +64,20 @@ def fit_unsupervised(
         size = grid.window(below.output_shape(tuple(images.shape[1:-1]))).size
         network = Network((*network.layers, _layer(spec, chosen, size)))
     return network
+
+
+def require_patches(architecture: Architecture, grid: tuple[int, ...]) -> None:
+    """Raise ValueError, naming the layer, unless each layer has a patch without padding to learn from."""
+    for number, spec in enumerate(architecture.layers, start=1):
+        try:
+            _inner_patches(spec).window(grid)
+        except ValueError as error:
+            raise ValueError(f"layer {number}: {error}, and filters are learnt from patches without padding") from error
+        grid = spec.output_shape(grid)
+
+
+def _inner_patches(spec: LayerSpec) -> Grid:
+    return Grid(spec.patch, padding="valid", dilation=spec.dilation)
 
 
 def _layer(spec: LayerSpec, filters: Array, size: tuple[int, ...]) -> Layer:

@@ -14,6 +14,7 @@ from ckn.files import save
 from ckn.readers import read
 from ckn.readers.images import optional_module
 from ckn.training import Outcome, Settings, Split, default_architecture, metrics, run, split
+from ckn.unsupervised import require_patches
 from kerneltools.backend import to_host
 
 
@@ -58,7 +59,7 @@ def train(
     parts = split(read(data), data, seed, None if test is None else read(test), test or "")
     grid = parts.train.images.shape[1:-1]
     name = architecture or default_architecture(grid)
-    architectures[name].output_shape(grid)
+    require_patches(architectures[name], grid)
     settings = Settings(data, name, whiten, seed, patches, batch, backend or "numpy", device)
     folder = out or Path(f"ckn-{Path(data).resolve().stem}")
     with output_folder(folder) as hidden:

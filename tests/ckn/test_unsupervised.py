@@ -189,8 +189,15 @@ class TestErrors:
 
     def test_a_patch_that_fits_only_with_padding(self) -> None:
         large = Architecture((LayerSpec(4, patch=9),))
-        with pytest.raises(ValueError, match="no 9x9 window fits an image of 7x8 pixels"):
+        with pytest.raises(ValueError, match=r"layer 1: no 9x9 window fits an image of 7x8 pixels, and .*padding"):
             fit_unsupervised(large, IMAGES, 0)
+
+    def test_a_layer_without_patches_is_named_before_any_work(self) -> None:
+        told: list[str] = []
+        deep = Architecture((LayerSpec(4, subsampling=4), LayerSpec(4)))
+        with pytest.raises(ValueError, match="layer 2: no 3x3 window fits an image of 2x2 pixels"):
+            fit_unsupervised(deep, IMAGES, 0, progress=lambda stage, done, total: told.append(stage))
+        assert not told
 
     def test_no_patches(self) -> None:
         with pytest.raises(ValueError, match="patches: expected an integer >= 1, got 0"):

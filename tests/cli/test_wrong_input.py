@@ -53,10 +53,12 @@ def test_data(case: str, run: Any, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["data.npz"]
 
 
-def test_image_smaller_than_the_patch(run: Any, tmp_path: Path) -> None:
-    np.savez(tmp_path / "data.npz", images=X[:, :2, :2], labels=Y)
+@pytest.mark.parametrize(("side", "layer"), [(2, 1), (4, 2)])
+def test_image_smaller_than_the_patch(side: int, layer: int, run: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", images=X[:, :side, :side], labels=Y)
     result = run("train", tmp_path / "data.npz", "--whiten", "--out", tmp_path / "out")
-    failed(result, 1, "no 3x3 window fits", "2x2")
+    failed(result, 1, f"layer {layer}: no 3x3 window fits", "2x2")
+    assert not result.stdout
     assert not (tmp_path / "out").exists()
 
 
