@@ -1,6 +1,19 @@
 """Kernel methods on the array library of your choice: kernels, landmarks, maps and solvers."""
 
-from kerneltools import arrays, kernels, landmarks, linalg, maps, patches, pooling, primitives, random, solvers, trees
+from kerneltools import (
+    arrays,
+    kernels,
+    landmarks,
+    linalg,
+    maps,
+    optimisers,
+    patches,
+    pooling,
+    primitives,
+    random,
+    solvers,
+    trees,
+)
 from kerneltools.backend import Backend, available, backend, backend_of
 
 __all__ = [
@@ -13,6 +26,7 @@ __all__ = [
     "landmarks",
     "linalg",
     "maps",
+    "optimisers",
     "patches",
     "pooling",
     "primitives",

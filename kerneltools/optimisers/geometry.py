@@ -1,0 +1,137 @@
+"""Where parameters live: what a direction, a step and an old direction are there."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol, runtime_checkable
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.trees import Tree
+
+
+@runtime_checkable
+class Geometry(Protocol):
+    """A set of points (arrays of one shape), and how to move in it."""
+
+    def tangent(self, point: Array, gradient: Array) -> Array:
+        """The direction of steepest ascent at the point: of the point's shape, in its tangent space."""
+
+    def retract(self, point: Array, step: Array) -> Array:
+        """The point that a tangent step leads to; to first order, point + step."""
+
+    def transport(self, point: Array, vector: Array) -> Array:
+        """A direction found at another point, projected on the tangent space at this one."""
+
+    def square(self, point: Array, vector: Array) -> Array:
+        """The squared lengths of a tangent vector, one for each part that may have a step size of its own.
+
+        Of a shape that broadcasts with the point's.
+        """
+
+
+@dataclass(frozen=True)
+class Euclidean(Tree):
+    """All arrays; each entry may have a step size of its own."""
+
+    def tangent(self, point: Array, gradient: Array) -> Array:
+        """The gradient."""
+        return gradient
+
+    def retract(self, point: Array, step: Array) -> Array:
+        """point + step"""
+        return point + step
+
+    def transport(self, point: Array, vector: Array) -> Array:
+        """The vector."""
+        return vector
+
+    def square(self, point: Array, vector: Array) -> Array:
+        """The square of each entry."""
+        return vector * vector
+
+
+@dataclass(frozen=True, eq=False)
+class Sphere(Tree):
+    """Rows of length 1: arrays (m, ...) whose rows, once the axes from 1 on are flattened, are unit vectors.
+
+    `metric`: a symmetric positive definite Q (d, d), with d the length of a row; the identity by default. The
+    direction of steepest ascent in the norm v' Q⁻¹ v is then v = (I - Q z z' / (z' Q z)) Q g (Mairal 2016, §3;
+    derived in docs/decisions/0010). With Q the inverse covariance of what the rows are multiplied with, one step
+    size serves problems of any scale.
+
+    >>> import numpy as np
+    >>> z, g = np.array([[1.0, 0.0]]), np.array([[5.0, 2.0]])
+    >>> Sphere().tangent(z, g)
+    array([[0., 2.]])
+    """
+
+    metric: Array | None = None
+
+    def tangent(self, point: Array, gradient: Array) -> Array:
+        """(m, ...), (m, ...) -> (m, ...)"""
+        ascent = gradient if self.metric is None else _from_rows(self._scaled(_rows(gradient)), gradient)
+        return self.transport(point, ascent)
+
+    def retract(self, point: Array, step: Array) -> Array:
+        """The rows of point + step, made unit vectors."""
+        xp = namespace(point, step)
+        moved = _rows(point + step)
+        return _from_rows(moved / xp.linalg.vector_norm(moved, axis=1, keepdims=True), point)
+
+    def transport(self, point: Array, vector: Array) -> Array:
+        """The projection along Q z: orthogonal for the inner product of Q⁻¹."""
+        xp = namespace(point, vector)
+        z, v = _rows(point), _rows(vector)
+        normal = self._scaled(z)
+        share = xp.sum(z * v, axis=1, keepdims=True) / xp.sum(z * normal, axis=1, keepdims=True)
+        return _from_rows(v - share * normal, vector)
+
+    def square(self, point: Array, vector: Array) -> Array:
+        """One squared length for each row: (m, ...), (m, ...) -> (m, 1, ...)
+
+        Entries of a row cannot have step sizes of their own, or the row would leave the tangent space.
+        """
+        xp = namespace(vector)
+        return xp.sum(vector * vector, axis=tuple(range(1, vector.ndim)), keepdims=True)
+
+    def _scaled(self, rows: Array) -> Array:
+        if self.metric is None:
+            return rows
+        if tuple(self.metric.shape) != (rows.shape[1], rows.shape[1]):
+            raise ValueError(
+                f"metric: expected shape {(rows.shape[1], rows.shape[1])} for rows of {rows.shape[1]} entries, "
+                f"got {tuple(self.metric.shape)}"
+            )
+        return rows @ self.metric
+
+
+@dataclass(frozen=True)
+class Positive(Tree):
+    """Numbers > 0, moved by factors: steepest ascent and straight lines are those of the logarithm."""
+
+    def tangent(self, point: Array, gradient: Array) -> Array:
+        """point² gradient: the change of x while log x follows its own gradient."""
+        return point * point * gradient
+
+    def retract(self, point: Array, step: Array) -> Array:
+        """point exp(step / point), > 0 for every step."""
+        return point * namespace(point, step).exp(step / point)
+
+    def transport(self, point: Array, vector: Array) -> Array:
+        """The vector."""
+        return vector
+
+    def square(self, point: Array, vector: Array) -> Array:
+        """The square of each relative change."""
+        relative = vector / point
+        return relative * relative
+
+
+def _rows(x: Array) -> Array:
+    """(m, ...) -> (m, d)"""
+    if x.ndim < 2:
+        raise ValueError(f"point: expected rows (m, ...) with at least 2 axes, got shape {tuple(x.shape)}")
+    return namespace(x).reshape(x, (x.shape[0], prod(x.shape[1:])))
+
+
+def _from_rows(rows: Array, like: Array) -> Array:
+    return namespace(rows).reshape(rows, tuple(like.shape))

@@ -1,0 +1,118 @@
+"""Losses of linear classifiers: convex in the scores, one number for each row.
+
+Targets are +1 in the column of a row's class and -1 elsewhere.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import stop_gradient
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """A convex function of the scores of each row, differentiable wherever it is finite."""
+
+    @property
+    def curvature(self) -> float:
+        """The least number that no second derivative, along any direction of length 1 in a row's scores, exceeds."""
+
+    def __call__(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) in {+1, -1} -> (n,)"""
+
+    def gradient(self, scores: Array, targets: Array) -> Array:
+        """The gradient with respect to the scores, in closed form.
+
+        (n, k), (n, k) in {+1, -1} -> (n, k)
+        """
+
+
+@dataclass(frozen=True)
+class SquaredHinge:
+    """Each class against the rest: Σ_c max(0, 1 - t_c y_c)² / 2.
+
+    (n, k), (n, k) in {+1, -1} -> (n,)
+
+    >>> import numpy as np
+    >>> SquaredHinge()(np.array([[3.0, 0.5]]), np.array([[1.0, -1.0]]))
+    array([1.125])
+    """
+
+    @property
+    def curvature(self) -> float:
+        """1"""
+        return 1.0
+
+    def __call__(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n,)"""
+        gap = _gap(scores, targets)
+        return namespace(gap).sum(gap * gap, axis=-1) / 2
+
+    def gradient(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n, k)"""
+        return -targets * _gap(scores, targets)
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Softmax cross-entropy: log Σ_c exp(y_c) - y of the class, which is the column whose target is +1.
+
+    (n, k), (n, k) in {+1, -1} -> (n,)
+
+    >>> import numpy as np
+    >>> CrossEntropy()(np.array([[1000.0, 1000.0]]), np.array([[1.0, -1.0]])).round(4)
+    array([0.6931])
+    """
+
+    @property
+    def curvature(self) -> float:
+        """1/2: the greatest eigenvalue of diag(p) - p pᵀ over all distributions p (Böhning 1992)."""
+        return 0.5
+
+    def __call__(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n,)"""
+        xp = namespace(scores, targets)
+        # Scores less their greatest cannot overflow; the shift cancels, so it is a constant to the gradient.
+        shifted = scores - stop_gradient(xp.max(scores, axis=-1, keepdims=True))
+        own = xp.sum(xp.where(targets > 0, shifted, xp.zeros_like(shifted)), axis=-1)
+        return xp.log(xp.sum(xp.exp(shifted), axis=-1)) - own
+
+    def gradient(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n, k)"""
+        xp = namespace(scores, targets)
+        weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
+        return weights / xp.sum(weights, axis=-1, keepdims=True) - xp.astype(targets > 0, scores.dtype)
+
+
+@dataclass(frozen=True)
+class Squared:
+    """Ridge regression of the targets: Σ_c (y_c - t_c)².
+
+    (n, k), (n, k) -> (n,)
+
+    >>> import numpy as np
+    >>> Squared()(np.array([[3.0, -1.0]]), np.array([[1.0, -1.0]]))
+    array([4.])
+    """
+
+    @property
+    def curvature(self) -> float:
+        """2"""
+        return 2.0
+
+    def __call__(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n,)"""
+        residual = scores - targets
+        return namespace(residual).sum(residual * residual, axis=-1)
+
+    def gradient(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n, k)"""
+        return 2 * (scores - targets)
+
+
+def _gap(scores: Array, targets: Array) -> Array:
+    """By how much each score misses the margin; 0, and derivative 0, where it does not."""
+    xp = namespace(scores, targets)
+    missing = 1 - targets * scores
+    return xp.where(missing > 0, missing, xp.zeros_like(missing))
