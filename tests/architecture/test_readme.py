@@ -21,3 +21,9 @@ def test_commands_are_targets() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for command in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE):
         assert f"\n{command}:" in makefile
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text())
+    assert targets
+    assert all((ROOT / target).is_file() for target in targets)
