@@ -51,6 +51,16 @@ def test_whitening_against_a_loop(k: int, exponent: float) -> None:
     assert_close(Whiten(k, exponent)(IMAGES), wanted, 1e-9)
 
 
+@pytest.mark.parametrize(("dtype", "within"), [(np.float32, 1e-3), (np.float64, 1e-11)])
+def test_whitening_of_grey_images_in_three_channels(dtype: Any, within: float) -> None:
+    # Two of three channel directions have no variance: to their noise, a negative power must not be applied.
+    grey = IMAGES[..., :1].astype(dtype)
+    three = Whiten(3, -0.5)(np.repeat(grey, 3, axis=-1))
+    for channel in range(3):
+        # The variance of the one direction is three times that of a channel.
+        assert_close(three[..., channel : channel + 1].astype(float), Whiten(3, -0.5)(IMAGES[..., :1]) / 3**0.5, within)
+
+
 def test_whitening_flattens_the_spectrum() -> None:
     # Greatest by least eigenvalue of the patches' covariance: untouched (exponent 0), half as steep, flat.
     smooth = np.random.default_rng(0).standard_normal((1, 32, 32, 1)).cumsum(axis=1).cumsum(axis=2)
