@@ -143,7 +143,7 @@ class PreparedLayer(Tree):
 
     def _of_patches(self, x: Array, f: Callable[[Array], Array]) -> Array:
         """A function of patch vectors at all positions: f: (P, d) -> (P, ...)."""
-        xp = namespace(x)
         patches = self.layer.grid.extract(x)
-        values = f(xp.reshape(patches, (-1, patches.shape[-1])))
-        return xp.reshape(values, (*patches.shape[:-1], *values.shape[1:]))
+        values = f(namespace(x).reshape(patches, (-1, patches.shape[-1])))
+        # The filters may be traced where the images are not.
+        return namespace(values).reshape(values, (*patches.shape[:-1], *values.shape[1:]))

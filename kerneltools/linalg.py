@@ -26,11 +26,11 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     require_square(matrix, "matrix")
     if isinstance(reg, Real) and not float(reg) > 0:
         raise ValueError(f"reg: expected a number > 0, got {reg}")
-    xp = namespace(matrix)
-    wide = xp.astype(matrix, widest_float(matrix))
+    wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
-        reg = xp.astype(reg, wide.dtype)
+        reg = namespace(reg).astype(reg, wide.dtype)
     shifted = wide + reg * identity_like(wide)
+    xp = namespace(shifted)
     return xp.astype(_inverse_sqrt((shifted + xp.matrix_transpose(shifted)) / 2), matrix.dtype)
 
 

@@ -147,9 +147,11 @@ def segment_max(values: Array, segments: Array, count: int) -> Array:
     (n, d), (n,) integers in 0..count-1 -> (count, d)
     """
     xp = namespace(values, segments)
+    lowest = xp.full((), -float("inf"), dtype=values.dtype, device=device_of(values))
+    if values.shape[0] == 0:  # the standard has no maximum of nothing
+        return xp.broadcast_to(lowest, (count, *values.shape[1:]))
     numbers = xp.arange(count, dtype=segments.dtype, device=device_of(values))
     members = numbers[:, None, None] == segments[None, :, None]
-    lowest = xp.full((), -float("inf"), dtype=values.dtype, device=device_of(values))
     return xp.max(xp.where(members, values[None, ...], lowest), axis=1)
 
 

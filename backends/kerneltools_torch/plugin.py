@@ -39,11 +39,12 @@ class TorchBackend:
 
     def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
         """As the protocol says. A NumPy array that can be written to shares its memory with the tensor."""
-        place = _require_device(device)
-        if not isinstance(x, torch.Tensor):
-            # Lists and Python numbers get torch's default type, float32.
-            x = _from_numpy(to_host(x)) if hasattr(x, "dtype") else torch.tensor(x)
-        return x.to(device=place, dtype=named_dtype(torch, dtype))
+        place, wanted = _require_device(device), named_dtype(torch, dtype)
+        if not hasattr(x, "dtype"):
+            # Lists and Python numbers get torch's default type, float32, when no other is asked for.
+            return torch.tensor(x, dtype=wanted, device=place)
+        tensor = x if isinstance(x, torch.Tensor) else _from_numpy(to_host(x))
+        return tensor.to(device=place, dtype=wanted)
 
     def to_numpy(self, array: Array) -> Any:
         """As the protocol says; bfloat16, which NumPy lacks, becomes float32."""

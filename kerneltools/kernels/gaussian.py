@@ -38,7 +38,8 @@ class Gaussian(Kernel):
         return self._of(_positive(x_norm * x_norm + y_norm * y_norm - 2 * inner))
 
     def _of(self, square: Array) -> Array:
-        return namespace(square).exp(square * (-0.5 / self.bandwidth**2))
+        exponent = square * (-0.5 / self.bandwidth**2)
+        return namespace(exponent).exp(exponent)
 
 
 def square_distances(x: Array, y: Array) -> Array:

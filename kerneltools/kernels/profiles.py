@@ -37,7 +37,8 @@ class Exponential(Profile):
 
     def __call__(self, cosine: Array) -> Array:
         alpha = 1 / self.sigma**2
-        return namespace(cosine).exp(alpha * cosine - alpha)
+        exponent = alpha * cosine - alpha
+        return namespace(exponent).exp(exponent)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ class Nystrom(Tree):
 
     def __call__(self, x: Array) -> Array:
         """(..., d) -> (..., m)"""
-        xp = namespace(x, self.points)
         rows, batch = _rows(x, self.points)
-        return xp.reshape(self.kernel(rows, self.points) @ self.whitening, (*batch, self.whitening.shape[1]))
+        phi = self.kernel(rows, self.points) @ self.whitening
+        return namespace(phi).reshape(phi, (*batch, phi.shape[1]))
 
     def residual(self, x: Array) -> Array:
         """k(x, x) - |φ(x)|² >= 0: what the map misses of each x; 0 up to rounding at the landmarks.
@@ -34,10 +34,10 @@ class Nystrom(Tree):
         The matrix K - Φ Φ' is positive semi-definite, so each of its entries is at most the root of the
         product of two residuals, and its norm at most their sum.
         """
-        xp = namespace(x, self.points)
         rows, batch = _rows(x, self.points)
         phi = self(rows)
-        return xp.reshape(self.kernel.diag(rows) - xp.sum(phi * phi, axis=1), batch)
+        missed = self.kernel.diag(rows) - namespace(phi).sum(phi * phi, axis=1)
+        return namespace(missed).reshape(missed, batch)
 
 
 def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> Nystrom:
@@ -80,4 +80,4 @@ def _rows(x: Array, points: Array) -> tuple[Array, tuple[int, ...]]:
         raise ValueError(
             f"x: expected (..., {points.shape[1]}) for landmarks of shape {tuple(points.shape)}, got {tuple(x.shape)}"
         )
-    return namespace(x).reshape(x, (-1, x.shape[-1])), tuple(x.shape[:-1])
+    return namespace(x, points).reshape(x, (-1, x.shape[-1])), tuple(x.shape[:-1])

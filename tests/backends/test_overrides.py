@@ -1,0 +1,154 @@
+"""Each override is the generic body in other words: the same values, the same gradients."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerneltools import primitives
+from kerneltools.arrays import namespace
+from kerneltools.backend import Backend, available, backend
+from kerneltools.primitives import Window
+
+rng = np.random.default_rng(0)
+
+
+def window(size: Any, stride: Any = 1, padding: Any = (0, 0), dilation: Any = 1) -> Window:
+    """A window from numbers for all axes of `size`."""
+    rank = len(size)
+    pairs = padding if isinstance(padding[0], tuple) else (padding,) * rank
+    return Window(size, (stride,) * rank, pairs, (dilation,) * rank)
+
+
+WINDOWS = {
+    "1-d": ((2, 9, 3), window((4,), padding=(1, 2))),
+    "1-d strided": ((2, 9, 3), window((3,), stride=2, padding=(1, 1))),
+    "2-d": ((2, 6, 5, 3), window((3, 3), padding=(1, 1))),
+    "2-d even": ((2, 6, 5, 3), window((2, 2), padding=(0, 1))),
+    "2-d uneven padding": ((2, 6, 5, 3), window((3, 2), padding=((1, 1), (0, 2)))),
+    "2-d valid": ((1, 6, 5, 1), window((3, 2))),
+    "2-d strided and dilated": ((2, 9, 8, 2), window((3, 2), stride=2, padding=(2, 2), dilation=2)),
+    "2-d one point": ((2, 4, 4, 3), window((1, 1))),
+    "3-d": ((2, 4, 5, 4, 2), window((3, 2, 1), padding=((1, 1), (0, 1), (0, 0)))),
+}
+
+
+def patch_grams() -> Any:
+    for shape, w in WINDOWS.values():
+        points = int(np.prod(w.size))
+        yield (rng.standard_normal(shape), rng.standard_normal((7, points, shape[-1]))), (w,), (0, 1)
+
+
+def patches() -> Any:
+    for shape, w in WINDOWS.values():
+        yield (rng.standard_normal(shape),), (w,), (0,)
+
+
+def segments() -> Any:
+    for numbers in ([0, 2, 2, 0, 4, 2], [3, 3, 3, 3, 3, 3], [0, 1, 2, 3, 4, 5]):
+        # Ties, within a segment and beyond it.
+        values = np.round(rng.standard_normal((6, 3)))
+        yield (values, np.asarray(numbers)), (6,), (0,)
+    yield (np.zeros((0, 3)), np.zeros((0,), dtype=np.int64)), (2,), (0,)
+
+
+def triangles() -> Any:
+    for m, n in ((1, 1), (5, 3)):
+        # The generic body reads the whole matrix: what is above the diagonal must be zero.
+        yield (np.tril(rng.standard_normal((m, m))) + 2 * np.eye(m), rng.standard_normal((m, n))), (), (1,)
+
+
+CASES = {
+    primitives.extract_patches: list(patches()),
+    primitives.patch_gram: list(patch_grams()),
+    primitives.segment_sum: list(segments()),
+    primitives.segment_max: list(segments()),
+    primitives.solve_triangular: list(triangles()),
+}
+OVERRIDDEN = [
+    pytest.param(name, primitive, *case, id=f"{name}-{primitive.__name__}-{number}")
+    for name in available()
+    if backend(name).devices()
+    for primitive in backend(name).overrides
+    for number, case in enumerate(CASES.get(primitive, ()))
+]
+# float32: products of at most 27 numbers of size about 1.
+TOLERANCES = {"float32": 1e-5, "float64": 1e-13}
+
+
+def converted(library: Backend, arrays: tuple[Any, ...], dtype: str) -> tuple[Any, ...]:
+    return tuple(library.asarray(a, dtype=dtype if a.dtype.kind == "f" else None) for a in arrays)
+
+
+def outputs(found: Any) -> tuple[Any, ...]:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def test_every_override_has_cases() -> None:
+    for name in available():
+        assert set(backend(name).overrides) <= set(CASES), name
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize(("name", "primitive", "arrays", "settings", "wanted"), OVERRIDDEN)
+def test_values(name: str, primitive: Any, arrays: Any, settings: Any, wanted: Any, dtype: str) -> None:
+    library = backend(name)
+    inputs = converted(library, arrays, dtype)
+    got, expected = outputs(primitive(*inputs, *settings)), outputs(primitive.generic(*inputs, *settings))
+    for a, b in zip(got, expected, strict=True):
+        assert (a.dtype, tuple(a.shape)) == (b.dtype, tuple(b.shape))
+        np.testing.assert_allclose(library.to_numpy(a), library.to_numpy(b), atol=10 * TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize(("name", "primitive", "arrays", "settings", "wanted"), OVERRIDDEN)
+def test_gradients(name: str, primitive: Any, arrays: Any, settings: Any, wanted: Any, dtype: str) -> None:
+    library = backend(name)
+    inputs = converted(library, arrays, dtype)
+
+    def gradients(body: Any) -> Any:
+        def loss(*inputs: Any) -> Any:
+            total = library.asarray(0.0, dtype=dtype)
+            for output in outputs(body(*inputs, *settings)):
+                xp = namespace(output)
+                # Segments without rows are -inf, and have no gradient.
+                finite = xp.where(xp.isfinite(output), output, xp.zeros_like(output))
+                total = total + xp.sum(xp.sin(finite + 1))
+            return total
+
+        return library.value_and_grad(loss, wanted)(*inputs)[1]
+
+    for a, b in zip(gradients(primitive), gradients(primitive.generic), strict=True):
+        np.testing.assert_allclose(library.to_numpy(a), library.to_numpy(b), atol=100 * TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("primitive", [primitives.segment_sum, primitives.segment_max], ids=["sum", "max"])
+def test_second_gradients(library: Backend, primitive: Any) -> None:
+    (values, numbers), (count,), _ = CASES[primitive][0]
+    x, segments, towards = converted(library, (values, numbers, rng.standard_normal(values.shape)), "float64")
+
+    def curved(body: Any) -> Any:
+        def slope(x: Any) -> Any:
+            xp = namespace(x)
+
+            def loss(x: Any) -> Any:
+                found = body(x, segments, count)
+                return xp.sum(xp.where(xp.isfinite(found), found, xp.zeros_like(found)) ** 3)
+
+            return xp.sum(library.value_and_grad(loss)(x)[1] * towards)
+
+        return library.to_numpy(library.value_and_grad(slope)(x)[1])
+
+    expected = curved(primitive.generic)
+    assert np.any(expected)
+    np.testing.assert_allclose(curved(primitive), expected, atol=1e-12)
+
+
+def test_gradient_of_the_factor(library: Backend) -> None:
+    factor, rhs = converted(library, CASES[primitives.solve_triangular][1][0], "float64")
+
+    def gradient(body: Any) -> Any:
+        return library.to_numpy(library.value_and_grad(lambda f: namespace(f).sum(body(f, rhs) ** 2))(factor)[1])
+
+    lower = np.tril(gradient(primitives.solve_triangular.generic))
+    np.testing.assert_allclose(gradient(primitives.solve_triangular), lower, atol=1e-11)
