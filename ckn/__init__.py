@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ckn import exact, preprocessing, readers
+from ckn import exact, preprocessing, readers, supervised
 from ckn.architecture import Architecture, LayerSpec, architectures
 from ckn.files import load, save
 from ckn.layer import Layer
 from ckn.model import Model
 from ckn.network import Network
+from ckn.supervised import Supervised, TrainingState, fit_supervised
 from ckn.unsupervised import fit_unsupervised
 
 if TYPE_CHECKING:
@@ -20,13 +21,17 @@ __all__ = [
     "LayerSpec",
     "Model",
     "Network",
+    "Supervised",
+    "TrainingState",
     "architectures",
     "exact",
+    "fit_supervised",
     "fit_unsupervised",
     "load",
     "preprocessing",
     "readers",
     "save",
+    "supervised",
 ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from kerneltools.kernels import Homogeneous, Kernel
-from kerneltools.kernels.profiles import Exponential
+from kerneltools.kernels.profiles import Exponential, Power
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis
 from kerneltools.pooling import Gaussian
@@ -106,6 +106,16 @@ class _Named(Mapping[str, Architecture]):
         return len(self._members)
 
 
+def _alternating(filters: tuple[int, ...], subsampling: tuple[int, ...]) -> Architecture:
+    """Layers of 3x3 patches with the exponential kernel and of single points with the square, in turn."""
+    kinds = ((3, Homogeneous(Exponential(0.5))), (1, Homogeneous(Power(2))))
+    specs = [
+        LayerSpec(m, patch=kinds[number % 2][0], subsampling=s, kernel=kinds[number % 2][1])
+        for number, (m, s) in enumerate(zip(filters, subsampling, strict=True))
+    ]
+    return Architecture(tuple(specs))
+
+
 architectures: Mapping[str, Architecture] = _Named(
     {
         "small": Architecture((LayerSpec(32, subsampling=2), LayerSpec(128, subsampling=2))),
@@ -114,6 +124,8 @@ architectures: Mapping[str, Architecture] = _Named(
         "unsup-512-8192": Architecture(
             (LayerSpec(512, subsampling=2), LayerSpec(8192, patch=2, padding=1, subsampling=6))
         ),
+        "ckn-5": _alternating((128,) * 5, (2, 1, 2, 1, 3)),
+        "ckn-14": _alternating((256, 128, 256, 128, *(256,) * 10), (1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2, 1, 2)),
     }
 )
 """Named architectures: `small` for images of about 8x8, the others for 32x32 (Mairal 2016, unsupervised CKN)."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, namespace
+from kerneltools.arrays import Array, asarray_like, device_of, namespace
 from kerneltools.backend import to_host
 from kerneltools.solvers import LinearModel, ridge_path
 
@@ -37,9 +37,7 @@ def fit_head(features: Array, indices: Any, classes: int, regs: Sequence[float] 
         raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
     xp = namespace(features)
     numbers = asarray_like(indices, features, xp.int64)
-    columns = asarray_like(list(range(classes)), features, xp.int64)
-    mine = numbers[:, None] == columns[None, :]
-    targets = xp.where(mine, xp.ones_like(features[:1, :1]), -xp.ones_like(features[:1, :1]))
+    targets = one_vs_rest(numbers, classes, features)
     path = ridge_path(features, targets)
     left_out = path.leave_one_out(regs)
     errors = xp.mean((left_out - xp.astype(targets, left_out.dtype)) ** 2, axis=(1, 2))
@@ -47,3 +45,10 @@ def fit_head(features: Array, indices: Any, classes: int, regs: Sequence[float] 
     right = xp.argmax(left_out[best, ...], axis=1) == numbers
     accuracy = float(xp.mean(xp.astype(right, left_out.dtype)))
     return FittedHead(path.model(regs[best]), regs[best], tuple(to_host(errors).tolist()), accuracy)
+
+
+def one_vs_rest(numbers: Array, classes: int, like: Array) -> Array:
+    """+1 in the column of the class, -1 elsewhere, in the type of `like`: (n,) class numbers -> (n, classes)."""
+    xp = namespace(numbers, like)
+    columns = xp.arange(classes, dtype=numbers.dtype, device=device_of(numbers))
+    return 2 * xp.astype(numbers[:, None] == columns[None, :], like.dtype) - 1

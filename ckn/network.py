@@ -50,7 +50,12 @@ class Network(Tree):
 
     def unprepared(self) -> "Network":
         """The network without what `prepare` computed."""
-        return Network(tuple(p.layer if isinstance(p, PreparedLayer) else p for p in self.layers))
+        return Network(self.bare_layers)
+
+    @property
+    def bare_layers(self) -> tuple[Layer, ...]:
+        """The layers without what `prepare` computed."""
+        return tuple(p.layer if isinstance(p, PreparedLayer) else p for p in self.layers)
 
     @property
     def like(self) -> Array:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace, widest_float
+from kerneltools.arrays import Array, namespace, safe_sqrt, widest_float
 from kerneltools.kernels.base import check_positive
 from kerneltools.patches import Grid
 from kerneltools.patches.grid import PerAxis
@@ -111,7 +111,7 @@ def normalise_features(features: Array) -> Array:
     """
     xp = namespace(features)
     centred = _minus_mean(features, (1,))
-    norms = xp.sqrt(xp.sum(centred * centred, axis=1, keepdims=True))
+    norms = safe_sqrt(xp.sum(centred * centred, axis=1, keepdims=True))
     return centred / xp.where(norms > 0, norms, xp.ones_like(norms))
 
 

@@ -1,0 +1,18 @@
+"""Learning the filters end to end, with labels."""
+
+from ckn.supervised.augmentation import Augmentation, Crop, Cutout, Flip
+from ckn.supervised.fit import fit_supervised
+from ckn.supervised.settings import Supervised
+from ckn.supervised.state import DivergedError, EpochReport, TrainingState
+
+__all__ = [
+    "Augmentation",
+    "Crop",
+    "Cutout",
+    "DivergedError",
+    "EpochReport",
+    "Flip",
+    "Supervised",
+    "TrainingState",
+    "fit_supervised",
+]

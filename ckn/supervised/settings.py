@@ -1,0 +1,50 @@
+"""How to train with labels."""
+
+from dataclasses import dataclass, field
+from math import isfinite
+
+from ckn.supervised.augmentation import Augmentation
+from kerneltools.optimisers import SGD, Constant, Optimiser, Schedule
+from kerneltools.solvers import Loss, SquaredHinge
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """How to train: the filters by stochastic gradient steps on the sphere, the head exactly between epochs.
+
+    `loss`: SquaredHinge (one-vs-rest), CrossEntropy or Squared, of `kerneltools.solvers`; `reg` > 0: λ of the
+    head, on the weights of features of norm 1.
+    `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few on some batches and keep the
+    best; `schedule(epoch)` multiplies it; `halve`: it is halved after an epoch that did not lower the loss.
+    `optimiser`: SGD or Adam of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
+    patches, so that one rate serves all layers. `exact_head`: the head is solved exactly after each epoch
+    (False: it only moves with the filters).
+    `clip_norm`: the greatest norm of a gradient. `augmentation`: random changes of each batch's images.
+    `learn_kernels`: the kernels' parameters move too. `jit`: compile the step, where the library can.
+
+    Raises ValueError for numbers out of range.
+    """
+
+    loss: Loss = field(default_factory=SquaredHinge)
+    reg: float = 1e-6
+    epochs: int = 20
+    batch: int = 128
+    rate: float | None = None
+    schedule: Schedule = field(default_factory=Constant)
+    halve: bool = True
+    optimiser: Optimiser = field(default_factory=SGD)
+    precondition: bool = True
+    exact_head: bool = True
+    clip_norm: float | None = None
+    augmentation: tuple[Augmentation, ...] = ()
+    learn_kernels: bool = False
+    jit: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("batch", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected an integer >= {least}, got {getattr(self, name)}")
+        for name in ("reg", "rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value > 0):
+                raise ValueError(f"{name}: expected a finite number > 0, got {value}")

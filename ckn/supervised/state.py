@@ -1,0 +1,49 @@
+"""Where a training stands between two epochs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ckn.network import Network
+from kerneltools.optimisers import Geometry
+from kerneltools.solvers import LinearModel
+from kerneltools.trees import Tree, static
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One pass over the data.
+
+    `loss`: the mean over its batches, as they came; `rate`: the learning rate of its first step;
+    `train_accuracy`, `validation_accuracy` in [0, 1]: after it, where measured.
+    """
+
+    epoch: int
+    loss: float
+    rate: float
+    train_accuracy: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingState(Tree):
+    """All that the rest of a training depends on, between two epochs: use its network, or continue from it.
+
+    `head` is a linear model of the network's features, centred and of norm 1, as `ckn.Model` has them;
+    `spaces` holds the sphere of each layer's filters, with its metric.
+    """
+
+    network: Network
+    head: LinearModel
+    optimiser: Any
+    spaces: tuple[Geometry, ...]
+    epoch: int = static(0)
+    rate: float = static(0.0)
+    history: tuple[EpochReport, ...] = static(())
+
+
+class DivergedError(FloatingPointError):
+    """The loss became infinite, NaN or far greater than at the start; `state` is that of the last whole epoch."""
+
+    def __init__(self, message: str, state: TrainingState) -> None:
+        super().__init__(message)
+        self.state = state

@@ -1,0 +1,230 @@
+"""The steps and epochs of a supervised training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite, prod, sqrt
+from typing import Any
+
+from ckn.head import one_vs_rest
+from ckn.model import encode
+from ckn.network import Network, Progress
+from ckn.preprocessing import normalise_features
+from ckn.supervised.augmentation import augment
+from ckn.supervised.parameters import Parameters, geometries, parameters, preconditioned, spheres
+from ckn.supervised.settings import Supervised
+from ckn.supervised.state import DivergedError, EpochReport, TrainingState
+from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
+from kerneltools.backend import Backend, backend_of
+from kerneltools.optimisers import Geometry, clip
+from kerneltools.random import Rng, generator, stream
+from kerneltools.solvers import LinearModel, fit_linear
+
+RATES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+TRIAL_STEPS = 12
+FAR_ABOVE_START = 1e3
+# An epoch that lowers the loss by less than this share of it has not lowered it.
+STAGNATION = 1e-3
+
+Validation = tuple[Array, Sequence[int]] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Training images (n, *grid, c), their class numbers (n,), and the seed of all draws."""
+
+    images: Array
+    numbers: Array
+    classes: int
+    seed: int
+
+    @property
+    def targets(self) -> Array:
+        """+1 in the column of the class, -1 elsewhere: (n, classes)."""
+        return one_vs_rest(self.numbers, self.classes, self.images)
+
+
+def begin(network: Network, data: Data, settings: Supervised, progress: Progress) -> TrainingState:
+    """The state before the first epoch: an exact head, the metrics of the layers, the learning rate."""
+    network = network.unprepared()
+    found: tuple[Geometry, ...] = spheres(network)
+    if settings.precondition:
+        found = preconditioned(network, data.images, stream(data.seed, "metric"))
+    state = TrainingState(network, zero_head(network, data), None, found)
+    trainer = Trainer(data, settings, network, found)
+    head, _ = trainer.exact_head(state, progress)
+    state = replace(state, head=head)
+    state = replace(state, optimiser=settings.optimiser.start(trainer.parameters(state)))
+    return replace(state, rate=settings.rate or trainer.best_rate(state, progress))
+
+
+def zero_head(network: Network, data: Data) -> LinearModel:
+    """A head of zeros for the features of the network."""
+    xp, like = namespace(data.images), data.images
+    d = prod(network.output_shape(tuple(like.shape[1:-1]))) * network.layers[-1].size[0]
+    weights = xp.zeros((d, data.classes), dtype=like.dtype, device=device_of(like))
+    return LinearModel(weights, weights[0, :])
+
+
+@dataclass(frozen=True, eq=False)
+class Trainer:
+    """What stays the same from epoch to epoch, and what is done in one."""
+
+    data: Data
+    settings: Supervised
+    frame: Network
+    spaces: tuple[Geometry, ...]
+
+    def epoch(self, state: TrainingState, validation: Validation, progress: Progress) -> TrainingState:
+        """One pass over the data, then the exact head."""
+        rate = state.rate * self.settings.schedule(state.epoch)
+        params, optimiser, losses = self._pass(state, rate, progress)
+        network, head = params.network(self.frame), self._of_norm_one(params.head)
+        after = replace(state, network=network, head=head, optimiser=optimiser, epoch=state.epoch + 1)
+        accuracy = None
+        if self.settings.exact_head:
+            head, accuracy = self.exact_head(after, progress)
+            after = replace(after, head=head)
+        measured = None if validation is None else accuracy_of(after, *validation)
+        report = EpochReport(after.epoch, sum(losses) / len(losses), rate, accuracy, measured)
+        return replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
+
+    def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
+        """The best head for the features as they are, and its accuracy on the training images."""
+        features = encode(state.network, (), self.data.images, progress=progress)
+        settings = self.settings
+        head = fit_linear(features, self.data.targets, settings.loss, settings.reg, start=state.head)
+        return head, _share_right(head(features), self.data.numbers)
+
+    def best_rate(self, state: TrainingState, progress: Progress) -> float:
+        """Of a few learning rates, the one with the least loss after a few steps from here."""
+        best, least = RATES[-1], float("inf")
+        for number, rate in enumerate(RATES):
+            loss = self._trial(state, rate)
+            progress("learning rate", number + 1, len(RATES))
+            if loss < least:
+                best, least = rate, loss
+            elif isfinite(least):
+                break
+        return best
+
+    def parameters(self, state: TrainingState) -> Parameters:
+        """What moves, the head in the units of features of root mean square 1: steps then suit both parts."""
+        root = sqrt(state.head.weights.shape[0])
+        head = LinearModel(state.head.weights / root, state.head.intercept)
+        return parameters(state.network, head, self.settings.learn_kernels)
+
+    def _of_norm_one(self, head: LinearModel) -> LinearModel:
+        return LinearModel(head.weights * sqrt(head.weights.shape[0]), head.intercept)
+
+    def _pass(self, state: TrainingState, rate: float, progress: Progress) -> tuple[Parameters, Any, list[float]]:
+        """All batches of an epoch."""
+        number = state.epoch + 1
+        drawn = stream(self.data.seed, f"epoch {number}")
+        params, optimiser = self.parameters(state), state.optimiser
+        losses: list[float] = []
+        for x, t, done in self._batches(drawn):
+            params, optimiser, value = self._step(params, optimiser, x, t, rate)
+            self._require_sane(value, losses, state, rate)
+            losses.append(value)
+            progress(f"epoch {number}", done, self.data.images.shape[0])
+        return params, optimiser, losses
+
+    def _trial(self, state: TrainingState, rate: float) -> float:
+        """The mean loss of the last third of a few steps; infinite when one is not finite."""
+        params, optimiser = self.parameters(state), state.optimiser
+        losses: list[float] = []
+        for x, t, _ in self._batches(stream(self.data.seed, "learning rate")):
+            params, optimiser, value = self._step(params, optimiser, x, t, rate)
+            if not isfinite(value):
+                return float("inf")
+            losses.append(value)
+            if len(losses) == TRIAL_STEPS:
+                break
+        last = losses[-(len(losses) // 3 + 1) :]
+        return sum(last) / len(last)
+
+    def _batches(self, rng: Rng) -> Any:
+        """Images, targets and how many images are done, in random order, augmented."""
+        xp, images = namespace(self.data.images), self.data.images
+        targets = self.data.targets
+        order = generator(rng).permutation(images.shape[0])
+        for rows in blocks(images.shape[0], self.settings.batch):
+            numbers = asarray_like(order[rows], images, xp.int64)
+            x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
+            yield x, xp.take(targets, numbers, axis=0), rows.stop
+
+    def _step(
+        self, params: Parameters, optimiser: Any, x: Array, t: Array, rate: float
+    ) -> tuple[Parameters, Any, float]:
+        try:
+            params, optimiser, value = self._compiled(params, optimiser, x, t, rate)
+            return params, optimiser, float(value)
+        except (MemoryError, RuntimeError) as error:
+            if "memory" not in f"{type(error).__name__} {error}".lower():
+                raise
+            raise MemoryError(
+                f"batch: no memory for {x.shape[0]} images a step on {device_of(x)}; "
+                f"try batch={max(1, self.settings.batch // 2)}"
+            ) from error
+
+    @cached_property
+    def _compiled(self) -> Callable[..., Any]:
+        owner = self._backend
+        gradient = owner.value_and_grad(self.objective)
+
+        def step(params: Parameters, optimiser: Any, x: Array, t: Array, rate: float) -> tuple[Parameters, Any, Array]:
+            value, found = gradient(params, x, t)
+            if self.settings.clip_norm is not None:
+                found = clip(found, self.settings.clip_norm)
+            spaces = geometries(self.frame, params, self.spaces)
+            return *self.settings.optimiser.step(params, found, optimiser, rate, spaces), value
+
+        return owner.jit(step) if self.settings.jit else step
+
+    @property
+    def _backend(self) -> Backend:
+        owner = backend_of(self.data.images)
+        if owner is None:
+            raise TypeError(
+                f"images: {type(self.data.images).__module__} has no backend, and training needs gradients; "
+                "see the guide to new backends"
+            )
+        return owner
+
+    def objective(self, params: Parameters, x: Array, t: Array) -> Array:
+        """The regularised loss of a batch: a scalar to differentiate in the parameters."""
+        maps = params.network(self.frame)(x)
+        xp = namespace(maps)
+        features = normalise_features(xp.reshape(maps, (maps.shape[0], -1)))
+        weights = params.head.weights
+        d = weights.shape[0]
+        scores = (features * sqrt(d)) @ weights + params.head.intercept
+        return xp.mean(self.settings.loss(scores, t)) + (self.settings.reg * d) * xp.sum(weights * weights)
+
+    def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float) -> None:
+        first = losses[0] if losses else value
+        if isfinite(value) and value <= FAR_ABOVE_START * max(first, 1.0):
+            return
+        raise DivergedError(
+            f"rate: the loss was {value:.3g} in step {len(losses) + 1} of epoch {state.epoch + 1} "
+            f"(first step: {first:.3g}) at learning rate {rate:.3g}; try a rate ten times smaller, or clip_norm=1",
+            state,
+        )
+
+    def _next_rate(self, state: TrainingState, report: EpochReport) -> float:
+        before = [r.loss for r in state.history]
+        stagnates = bool(before) and report.loss > (1 - STAGNATION) * min(before)
+        return state.rate / 2 if self.settings.halve and stagnates else state.rate
+
+
+def accuracy_of(state: TrainingState, images: Array, labels: Sequence[int]) -> float:
+    """The share of images that network and head put in their class."""
+    features = encode(state.network, (), images)
+    numbers = asarray_like([int(label) for label in labels], features, namespace(features).int64)
+    return _share_right(state.head(features), numbers)
+
+
+def _share_right(scores: Array, numbers: Array) -> float:
+    xp = namespace(scores)
+    return float(xp.mean(xp.astype(xp.argmax(scores, axis=1) == numbers, scores.dtype)))

@@ -1,0 +1,154 @@
+"""Supervised training: the libraries agree, an interrupted run goes on to the same numbers, wrong input is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
+from ckn.supervised import Crop, Cutout, DivergedError, Flip, TrainingState
+from kerneltools import backend
+from kerneltools.kernels import Homogeneous, profiles
+from kerneltools.optimisers import SGD, Adam
+from kerneltools.solvers import CrossEntropy, Squared, SquaredHinge
+from kerneltools.trees import flatten, map_leaves
+
+SMALL = Architecture(
+    (LayerSpec(6, subsampling=2), LayerSpec(5, patch=1, subsampling=1, kernel=Homogeneous(profiles.Power(2))))
+)
+QUICK = Supervised(epochs=2, batch=10, rate=0.1, reg=1e-3)
+
+
+def toy(n: int = 40, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose class is where their bright bar lies."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    images = 0.3 * rng.random((n, 7, 6, 2))
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 2, 1:5] += 1.0
+    return images, labels
+
+
+def start(images: np.ndarray, architecture: Architecture = SMALL):
+    return fit_unsupervised(architecture, images, rng=0, patches=200)
+
+
+def moved(name: str, tree):
+    library = backend(name)
+    return map_leaves(lambda leaf: library.asarray(leaf) if hasattr(leaf, "dtype") else leaf, tree)
+
+
+def filters_of(state: TrainingState) -> list[np.ndarray]:
+    return [backend("numpy").asarray(layer.filters) for layer in state.network.layers]
+
+
+def trained(name: str, settings: Supervised, architecture: Architecture = SMALL) -> TrainingState:
+    images, labels = toy()
+    network = moved(name, start(images, architecture))
+    return fit_supervised(network, backend(name).asarray(images), labels, 3, rng=1, settings=settings)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize("loss", [SquaredHinge(), CrossEntropy(), Squared()], ids=lambda loss: type(loss).__name__)
+def test_libraries_agree_on_twenty_steps(name: str, loss) -> None:
+    # 40 images in batches of 4, two epochs: 20 steps.
+    settings = replace(QUICK, batch=4, rate=0.01, loss=loss, augmentation=(Flip(), Crop(1), Cutout(2)))
+    # JAX without compilation takes a minute here.
+    expected, got = trained("numpy", settings), trained(name, replace(settings, jit=name == "jax"))
+    for a, b in zip(filters_of(expected), filters_of(got), strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("settings", [QUICK, replace(QUICK, optimiser=Adam(), precondition=False)], ids=["sgd", "adam"])
+def test_filters_move_and_stay_on_the_sphere(settings: Supervised) -> None:
+    images, _ = toy()
+    before, after = start(images), trained("numpy", settings)
+    for layer, filters in zip(before.layers, filters_of(after), strict=True):
+        assert np.abs(filters - layer.filters).max() > 1e-4
+        norms = np.sqrt((filters.reshape(len(filters), -1) ** 2).sum(axis=1))
+        np.testing.assert_allclose(norms, 1, atol=1e-12)
+
+
+def test_loss_falls() -> None:
+    state = trained("numpy", replace(QUICK, epochs=6, rate=None))
+    losses = [report.loss for report in state.history]
+    assert losses[-1] < losses[0]
+    assert state.history[-1].train_accuracy == 1.0
+
+
+def test_interrupted_training_goes_on_to_the_same_numbers() -> None:
+    images, labels = toy()
+    network = start(images)
+    settings = replace(QUICK, epochs=4, augmentation=(Flip(),))
+    whole = fit_supervised(network, images, labels, 3, rng=1, settings=settings)
+    states: list[TrainingState] = []
+    fit_supervised(network, images, labels, 3, rng=1, settings=replace(settings, epochs=2), on_epoch=states.append)
+    rest = fit_supervised(network, images, labels, 3, rng=1, settings=settings, start=states[-1])
+    for a, b in zip(flatten(whole)[0], flatten(rest)[0], strict=True):
+        assert np.array_equal(a, b)
+    assert rest.history == whole.history
+
+
+def test_kernels_are_learnt_when_asked() -> None:
+    fixed = trained("numpy", QUICK)
+    learnt = trained("numpy", replace(QUICK, learn_kernels=True))
+    assert fixed.network.layers[0].kernel.profile.sigma == 0.6
+    assert float(learnt.network.layers[0].kernel.profile.sigma) != 0.6
+
+
+def test_clipping_bounds_the_step() -> None:
+    images, _ = toy()
+    settings = replace(QUICK, epochs=1, batch=40, precondition=False, optimiser=SGD(momentum=0.0), clip_norm=1e-3)
+    moved_by = [
+        np.linalg.norm(after - before.filters)
+        for before, after in zip(start(images).layers, filters_of(trained("numpy", settings)), strict=True)
+    ]
+    assert 0 < max(moved_by) <= 1.001e-3 * QUICK.rate
+
+
+def test_divergence_keeps_the_last_good_state() -> None:
+    with pytest.raises(DivergedError, match=r"learning rate .* try a rate ten times smaller") as caught:
+        trained("numpy", replace(QUICK, epochs=50, rate=1e6, precondition=False, optimiser=SGD(momentum=0.99)))
+    assert all(np.isfinite(filters).all() for filters in filters_of(caught.value.state))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": np.full(40, 3)}, r"labels: expected numbers in 0..2, got 3..3"),
+        ({"labels": np.zeros(40)}, r"labels: no image of class 1, 2 among the 40"),
+        ({"labels": np.zeros(39)}, r"labels: expected 40, one for each image, got 39"),
+        ({"settings": replace(QUICK, batch=41)}, r"batch: 41 images asked for at a time, and there are 40"),
+        ({"images": np.full((40, 7, 6, 2), np.nan)}, r"images: NaN or infinity in image 0"),
+    ],
+)
+def test_wrong_input_is_named(change: dict, message: str) -> None:
+    images, labels = toy()
+    arguments = {"images": images, "labels": labels, "classes": 3, "rng": 0, "settings": QUICK, **change}
+    with pytest.raises(ValueError, match=message):
+        fit_supervised(start(images), **arguments)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": -1}, {"batch": 0}, {"reg": 0.0}, {"rate": -1.0}, {"clip_norm": float("nan")}]
+)
+def test_settings_out_of_range(wrong: dict) -> None:
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        Supervised(**wrong)
+
+
+@given(st.integers(1, 5), st.integers(0, 3), st.integers(1, 9), st.integers(0, 2**32))
+@hypothesis_settings(max_examples=20)
+def test_augmentations_keep_shape_and_values(n: int, padding: int, size: int, seed: int) -> None:
+    images = np.random.default_rng(seed).random((n, 5, 6, 2)) + 1.0
+    for step in (Flip(), Crop(padding), Cutout(size)):
+        changed = step(images, seed)
+        assert changed.shape == images.shape
+        assert np.isin(changed, np.append(images.ravel(), 0.0)).all()
+        assert np.array_equal(step(images, seed), changed)
+    assert np.array_equal(Crop(0)(images, seed), images)
+    assert np.array_equal(Flip(1.0)(images, seed), images[:, :, ::-1])
