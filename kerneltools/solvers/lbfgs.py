@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite, prod
+from math import isfinite, prod, sqrt
 from typing import Any
 
 from kerneltools.arrays import Array, namespace, widest_float
@@ -76,7 +76,7 @@ class _Point:
 
     @property
     def norm(self) -> float:
-        return _dot(self.gradient, self.gradient) ** 0.5
+        return sqrt(_dot(self.gradient, self.gradient))
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +167,7 @@ def _remember(steps: deque[_Step], before: _Point, after: _Point) -> None:
     step, change = after.vector - before.vector, after.gradient - before.gradient
     product = _dot(step, change)
     # Without curvature along the step (rounding) the estimate would lose its sign.
-    if product > 1e-12 * (_dot(step, step) * _dot(change, change)) ** 0.5:
+    if product > 1e-12 * sqrt(_dot(step, step) * _dot(change, change)):
         steps.append(_Step(step, change, product))
 
 

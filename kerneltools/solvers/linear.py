@@ -1,29 +1,26 @@
 """Linear models of any convex loss, fitted to features that are visited block by block."""
 
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
 
-from kerneltools.arrays import (
-    Array,
-    blocks,
-    device_of,
-    namespace,
-    require_floating,
-    require_rank,
-    widest_float,
-)
+from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
-from kerneltools.solvers.lbfgs import minimise
+from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.losses import Loss
 from kerneltools.solvers.ridge import LinearModel
 
 Blocks = Callable[[], Iterable[tuple[Array, Array]]]
 """Each call goes through all rows once more: pairs of features (b, d) and targets (b, k)."""
 
-WHOLE_GRAM = 4096
-"""Up to so many features the Gram matrix is factored: 134 MB in float64, some seconds."""
+WHOLE_HESSIAN = 4096
+"""Up to so many features the Hessian is factored (134 MB in float64, some seconds), beyond them its diagonal."""
+
+REFRESH = 40
+"""After so many steps the Hessian is taken anew: few rows may be left that miss their margin."""
 
 
 class NotConvergedWarning(UserWarning):
@@ -49,12 +46,14 @@ def fit_linear(
     (`targets` is None then), so that they need never be in memory together; each call must give the same rows.
     `start`: a model to begin at, all zeros by default. `block`: how many rows of an array are visited at a time.
 
-    Scores are computed in the type of x, sums over rows in float64 where the library has it. One pass over the
-    rows accumulates the Gram matrix; L-BFGS then works in variables in which no second derivative of the
-    objective exceeds 1, so badly scaled and nearly dependent features cost nothing, and `Squared` takes two steps.
-    (Above 4096 features only their variances are used.) Each step costs a pass, seldom more. It stops where the
-    gradient in these variables is at most `tolerance` * max(1, its norm at the start): half the square of its norm
-    is about what the objective could still lose.
+    Scores are computed in the type of x, sums over rows in float64 where the library has it. L-BFGS works in
+    variables in which the Hessian (its mean over the classes) is the identity, so badly scaled and nearly dependent
+    features cost nothing and `Squared` takes two steps. It is taken at the start and after every 40 steps, O(n d²);
+    other steps cost one pass over the rows, seldom more. (Above 4096 features only its diagonal is used.)
+
+    It stops where the gradient in these variables is at most `tolerance` * max(1, its norm at the start): half the
+    square of its norm is about what the objective could still lose. It also stops where 40 steps lower the
+    objective by no more than rounding in the type of x.
 
     Raises ValueError for shapes that do not fit, reg <= 0 and no rows, TypeError for arrays that are not
     floating-point, FloatingPointError for NaN and infinities; warns (NotConvergedWarning) after `iterations` steps.
@@ -68,11 +67,8 @@ def fit_linear(
     """
     if not reg > 0:
         raise ValueError(f"reg: expected a number > 0, got {reg}")
-    visit = _blocks_of(x, targets, block)
-    problem = _prepare(visit, loss, reg)
-    found = minimise(
-        problem.value_and_grad, problem.encode(start), memory=20, tolerance=tolerance, iterations=iterations
-    )
+    problem = _problem(_blocks(x, targets, block), loss, reg)
+    theta, found = problem.solve(problem.theta(start), tolerance, iterations)
     if not found.converged:
         warnings.warn(
             f"fit_linear: gradient norm {found.gradient_norm:.1e} after {found.iterations} steps, above the tolerance; "
@@ -80,114 +76,164 @@ def fit_linear(
             NotConvergedWarning,
             stacklevel=2,
         )
-    return problem.decode(found.point)
+    return problem.model(theta)
 
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """The objective in preconditioned variables U (d + 1, k): the weights, with the intercept below, are L^-T U.
+    """The objective in theta (d + 1, k): the weights, with the intercept below, for features less `origin` (d,).
 
-    Features count from `origin` (d,), so that the intercept has little to make up for. `factor` is L, and
-    `inverse` L^-1; both (d + 1, d + 1), or (d + 1,) when diagonal. `like` has the type of the features.
+    A far origin would cost digits and couple the intercept to the weights. `dtype` is the type of the features.
     """
 
     visit: Blocks
     loss: Loss
     reg: float
-    n: int
     classes: int
     origin: Array
+    dtype: object
+
+    @property
+    def whole(self) -> bool:
+        """Whether the Hessian is small enough to be factored."""
+        return bool(self.origin.shape[0] <= WHOLE_HESSIAN)
+
+    def theta(self, model: LinearModel | None) -> Array:
+        """The variables of a model; zeros without one."""
+        xp, like = namespace(self.origin), self.origin
+        shape = (like.shape[0], self.classes)
+        if model is None:
+            return xp.zeros((shape[0] + 1, shape[1]), dtype=like.dtype, device=device_of(like))
+        if tuple(model.weights.shape) != shape:
+            raise ValueError(f"start: expected weights of shape {shape}, got {tuple(model.weights.shape)}")
+        weights = xp.astype(model.weights, like.dtype)
+        intercept = xp.astype(model.intercept, like.dtype) + like @ weights
+        return xp.concat([weights, intercept[None, :]])
+
+    def model(self, theta: Array) -> LinearModel:
+        """The model of some variables, in the type of the features."""
+        xp = namespace(theta)
+        intercept = theta[-1, :] - self.origin @ theta[:-1, :]
+        return LinearModel(xp.astype(theta[:-1, :], self.dtype), xp.astype(intercept, self.dtype))
+
+    def solve(self, theta: Array, tolerance: float, iterations: int) -> tuple[Array, Minimum]:
+        """Descents from theta on, each in the variables of its start; the last one's result, with all steps counted."""
+        rounding = float(namespace(theta).finfo(self.dtype).eps)
+        # A diagonal gains less from being taken anew than L-BFGS loses by forgetting its steps.
+        length = REFRESH if self.whole else iterations
+        steps, before = 0, float("inf")
+        while True:
+            variables = self.preconditioned(theta)
+            found = variables.descend(theta, tolerance, min(length, iterations - steps))
+            theta, steps = variables.theta(found.point), steps + found.iterations
+            settled = found.converged or before - found.value <= rounding * abs(found.value)
+            if settled or steps >= iterations:
+                return theta, replace(found, iterations=steps, converged=settled)
+            before = found.value
+
+    def rows(self, theta: Array) -> Iterator[tuple[Array, Array, Array]]:
+        """The features less their origin, their scores and the targets, block by block."""
+        xp = namespace(theta)
+        narrow, origin = xp.astype(theta, self.dtype), xp.astype(self.origin, self.dtype)
+        for x, targets in self.visit():
+            part = x - origin
+            yield part, part @ narrow[:-1, :] + narrow[-1, :], targets
+
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
+        """(d + 1, k) -> the objective, (d + 1, k)"""
+        xp, wide = namespace(theta), theta.dtype
+        n, total, gradient = 0, 0.0, xp.zeros_like(theta)
+        for part, scores, targets in self.rows(theta):
+            slopes = self.loss.gradient(scores, targets)
+            of_weights = xp.astype(xp.matrix_transpose(part) @ slopes, wide)
+            of_intercept = xp.sum(xp.astype(slopes, wide), axis=0, keepdims=True)
+            gradient = gradient + xp.concat([of_weights, of_intercept])
+            total += float(xp.sum(xp.astype(self.loss(scores, targets), wide)))
+            n += part.shape[0]
+        weights = theta[:-1, :]
+        penalty = xp.concat([2 * self.reg * weights, xp.zeros_like(theta[-1:, :])])
+        return total / n + self.reg * float(xp.sum(weights * weights)), gradient / n + penalty
+
+    def preconditioned(self, theta: Array) -> "_Preconditioned":
+        """The problem in the variables in which its Hessian at theta, its mean over the classes, is the identity."""
+        xp = namespace(theta)
+        n, hessian = 0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
+        for part, scores, targets in self.rows(theta):
+            weights = xp.mean(xp.astype(self.loss.curvature(scores, targets), theta.dtype), axis=1)
+            part = xp.astype(part, theta.dtype)
+            extended = xp.concat([part, xp.ones_like(part[:, :1])], axis=1)
+            weighted = extended * weights[:, None]
+            of_rows = xp.matrix_transpose(weighted) @ extended if self.whole else xp.sum(weighted * extended, axis=0)
+            hessian = hessian + of_rows
+            n += part.shape[0]
+        if not isfinite(float(xp.sum(hessian))):
+            raise FloatingPointError(
+                "x: the sums over the rows are not finite; look for NaN and infinities in the features"
+            )
+        # The intercept has no penalty; shifted like the rest, it has a pivot where no row misses its margin.
+        hessian = hessian / n
+        if hessian.ndim == 1:
+            root = xp.sqrt(hessian + 2 * self.reg)
+            return _Preconditioned(self, root, 1 / root)
+        identity = identity_like(hessian)
+        factor = xp.linalg.cholesky(hessian + 2 * self.reg * identity)
+        return _Preconditioned(self, factor, solve_triangular(factor, identity))
+
+
+@dataclass(frozen=True, eq=False)
+class _Preconditioned:
+    """The problem in the variables U = L' theta; `factor` is L, or its diagonal, and `inverse` is L^-1."""
+
+    problem: _Problem
     factor: Array
     inverse: Array
-    like: Array
+
+    def theta(self, variables: Array) -> Array:
+        """(d + 1, k) -> (d + 1, k)"""
+        return _times(_transposed(self.inverse), variables)
+
+    def descend(self, theta: Array, tolerance: float, iterations: int) -> Minimum:
+        """L-BFGS from theta on; the result is in these variables."""
+        start = _times(_transposed(self.factor), theta)
+        return minimise(self.value_and_grad, start, memory=20, tolerance=tolerance, iterations=iterations)
 
     def value_and_grad(self, variables: Array) -> tuple[float, Array]:
         """(d + 1, k) -> the objective, (d + 1, k)"""
-        xp = namespace(variables)
-        theta = _times(_transposed(self.inverse), variables)
-        weights = theta[:-1, :]
-        total, gradient = self._over_rows(theta)
-        value = total / self.n + self.reg * float(xp.sum(weights * weights))
-        penalty = xp.concat([2 * self.reg * weights, xp.zeros_like(theta[-1:, :])])
-        return value, _times(self.inverse, gradient / self.n + penalty)
-
-    def _over_rows(self, theta: Array) -> tuple[float, Array]:
-        """The sum of the losses, and its gradient."""
-        xp = namespace(theta)
-        narrow = xp.astype(theta, self.like.dtype)
-        origin = xp.astype(self.origin, self.like.dtype)
-        total, gradient = 0.0, xp.zeros_like(theta)
-        for x, targets in self.visit():
-            part = x - origin
-            scores = part @ narrow[:-1, :] + narrow[-1, :]
-            total += float(xp.sum(xp.astype(self.loss(scores, targets), theta.dtype)))
-            slopes = self.loss.gradient(scores, targets)
-            gradient = gradient + xp.concat(
-                [
-                    xp.astype(xp.matrix_transpose(part) @ slopes, theta.dtype),
-                    xp.sum(xp.astype(slopes, theta.dtype), axis=0, keepdims=True),
-                ]
-            )
-        return total, gradient
-
-    def encode(self, model: LinearModel | None) -> Array:
-        """The variables of a model; of zeros without one."""
-        xp = namespace(self.origin)
-        shape = (self.origin.shape[0], self.classes)
-        if model is None:
-            return xp.zeros((shape[0] + 1, shape[1]), dtype=self.origin.dtype, device=device_of(self.origin))
-        if tuple(model.weights.shape) != shape:
-            raise ValueError(f"start: expected weights of shape {shape}, got {tuple(model.weights.shape)}")
-        weights = xp.astype(model.weights, self.origin.dtype)
-        intercept = xp.astype(model.intercept, self.origin.dtype) + self.origin @ weights
-        return _times(_transposed(self.factor), xp.concat([weights, intercept[None, :]]))
-
-    def decode(self, variables: Array) -> LinearModel:
-        """The model, in the type of the features."""
-        xp = namespace(variables)
-        theta = _times(_transposed(self.inverse), variables)
-        intercept = theta[-1, :] - self.origin @ theta[:-1, :]
-        return LinearModel(xp.astype(theta[:-1, :], self.like.dtype), xp.astype(intercept, self.like.dtype))
+        value, gradient = self.problem.value_and_grad(self.theta(variables))
+        return value, _times(self.inverse, gradient)
 
 
-def _blocks_of(x: Array | Blocks, targets: Array | None, block: int) -> Blocks:
-    if callable(x):
-        if targets is not None:
-            raise ValueError("targets: expected None where x gives blocks of features and targets")
-        return x
-    if targets is None:
-        raise ValueError("targets: expected an array (n, k) beside the array x, got None")
+def _problem(visit: Blocks, loss: Loss, reg: float) -> _Problem:
+    """The problem, told from its first block; the mean of its rows is origin enough."""
+    first = next(iter(visit()), None)
+    if first is None or first[0].shape[0] == 0:
+        raise ValueError("x: expected at least one row, got none")
+    x, targets = first
+    _require_rows(x, targets)
+    origin = namespace(x).mean(namespace(x).astype(x, widest_float(x)), axis=0)
+    return _Problem(visit, loss, reg, targets.shape[1], origin, x.dtype)
+
+
+def _blocks(x: Array | Blocks, targets: Array | None, block: int) -> Blocks:
+    given: Any = x
+    if callable(given) != (targets is None):
+        raise ValueError(
+            "targets: expected an array (n, k) beside an array x, and None beside a function that gives blocks of both"
+        )
+    return given if targets is None else _array_blocks(given, targets, block)
+
+
+def _array_blocks(x: Array, targets: Array, block: int) -> Blocks:
+    _require_rows(x, targets)
+    return lambda: ((x[rows, :], targets[rows, :]) for rows in blocks(x.shape[0], block))
+
+
+def _require_rows(x: Array, targets: Array) -> None:
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(n, k)", targets=targets)
     require_floating(x=x, targets=targets)
     if x.shape[0] != targets.shape[0]:
         raise ValueError(f"x, targets: expected as many rows in both, got {x.shape[0]} and {targets.shape[0]}")
-    return lambda: ((x[rows, :], targets[rows, :]) for rows in blocks(x.shape[0], block))
-
-
-def _prepare(visit: Blocks, loss: Loss, reg: float) -> _Problem:
-    """One pass: the Hessian of the objective were all losses as curved as can be, factored."""
-    n, hessian = 0, None
-    for x, targets in visit():
-        if hessian is None:
-            xp, wide = namespace(x, targets), widest_float(x)
-            whole = x.shape[1] <= WHOLE_GRAM
-            origin, like, classes = xp.mean(xp.astype(x, wide), axis=0), x[:0, :0], targets.shape[1]
-            hessian = 0.0
-        n += x.shape[0]
-        part = xp.astype(x, wide) - origin
-        part = xp.concat([part, xp.ones_like(part[:, :1])], axis=1)
-        hessian = hessian + (xp.matrix_transpose(part) @ part if whole else xp.sum(part * part, axis=0))
-    if hessian is None:
-        raise ValueError("x: expected at least one row, got none")
-    hessian = (loss.curvature / n) * hessian
-    # The intercept has no penalty; the same shift keeps a Cholesky factor where nothing varies.
-    if not whole:
-        factor = xp.sqrt(hessian + 2 * reg)
-        return _Problem(visit, loss, reg, n, classes, origin, factor, 1 / factor, like)
-    identity = identity_like(hessian)
-    factor = xp.linalg.cholesky(hessian + 2 * reg * identity)
-    return _Problem(visit, loss, reg, n, classes, origin, factor, solve_triangular(factor, identity), like)
 
 
 def _times(matrix: Array, x: Array) -> Array:

@@ -14,15 +14,17 @@ from kerneltools.backend import stop_gradient
 class Loss(Protocol):
     """A convex function of the scores of each row, differentiable wherever it is finite."""
 
-    @property
-    def curvature(self) -> float:
-        """The least number that no second derivative, along any direction of length 1 in a row's scores, exceeds."""
-
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) in {+1, -1} -> (n,)"""
 
     def gradient(self, scores: Array, targets: Array) -> Array:
         """The gradient with respect to the scores, in closed form.
+
+        (n, k), (n, k) in {+1, -1} -> (n, k)
+        """
+
+    def curvature(self, scores: Array, targets: Array) -> Array:
+        """The second derivative along each score, >= 0.
 
         (n, k), (n, k) in {+1, -1} -> (n, k)
         """
@@ -39,11 +41,6 @@ class SquaredHinge:
     array([1.125])
     """
 
-    @property
-    def curvature(self) -> float:
-        """1"""
-        return 1.0
-
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         gap = _gap(scores, targets)
@@ -52,6 +49,11 @@ class SquaredHinge:
     def gradient(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n, k)"""
         return -targets * _gap(scores, targets)
+
+    def curvature(self, scores: Array, targets: Array) -> Array:
+        """1 where the margin is missed, else 0: (n, k), (n, k) -> (n, k)"""
+        xp = namespace(scores, targets)
+        return xp.astype(targets * scores < 1, scores.dtype)
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,6 @@ class CrossEntropy:
     array([0.6931])
     """
 
-    @property
-    def curvature(self) -> float:
-        """1/2: the greatest eigenvalue of diag(p) - p pᵀ over all distributions p (Böhning 1992)."""
-        return 0.5
-
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         xp = namespace(scores, targets)
@@ -80,9 +77,12 @@ class CrossEntropy:
 
     def gradient(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n, k)"""
-        xp = namespace(scores, targets)
-        weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
-        return weights / xp.sum(weights, axis=-1, keepdims=True) - xp.astype(targets > 0, scores.dtype)
+        return _softmax(scores) - namespace(scores, targets).astype(targets > 0, scores.dtype)
+
+    def curvature(self, scores: Array, targets: Array) -> Array:
+        """p (1 - p) for the probabilities p: (n, k), (n, k) -> (n, k)"""
+        probabilities = _softmax(scores)
+        return probabilities * (1 - probabilities)
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,6 @@ class Squared:
     array([4.])
     """
 
-    @property
-    def curvature(self) -> float:
-        """2"""
-        return 2.0
-
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         residual = scores - targets
@@ -109,6 +104,16 @@ class Squared:
     def gradient(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n, k)"""
         return 2 * (scores - targets)
+
+    def curvature(self, scores: Array, targets: Array) -> Array:
+        """2: (n, k), (n, k) -> (n, k)"""
+        return namespace(scores).full_like(scores, 2.0)
+
+
+def _softmax(scores: Array) -> Array:
+    xp = namespace(scores)
+    weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
+    return weights / xp.sum(weights, axis=-1, keepdims=True)
 
 
 def _gap(scores: Array, targets: Array) -> Array:

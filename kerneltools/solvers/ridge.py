@@ -41,7 +41,7 @@ class RidgePath:
 
     def model(self, reg: float) -> LinearModel:
         """The solution for λ = reg > 0, in the type of x."""
-        xp = namespace(self.x)
+        xp = namespace(self.x, self.projected)
         weights = self.basis @ (self._shrink(reg)[:, None] * self.projected)
         intercept = self.y_mean - self.x_mean @ weights
         return LinearModel(xp.astype(weights, self.x.dtype), xp.astype(intercept, self.x.dtype))
@@ -52,12 +52,12 @@ class RidgePath:
         r values of λ -> (r, n, t), exactly: the residual over 1 - h_ii, with h the hat matrix of the centred
         problem plus 1/n for the intercept (Allen 1974). Goes through the rows once, `block` at a time.
         """
-        xp = namespace(self.x)
+        xp = namespace(self.x, self.y)
         pieces = [self._leave_out_rows(rows, regs) for rows in blocks(self.n, block)]
         return xp.concat(pieces, axis=1)
 
     def _leave_out_rows(self, rows: slice, regs: Sequence[float]) -> Array:
-        xp = namespace(self.x)
+        xp = namespace(self.x, self.y)
         x = xp.astype(self.x[rows, :], self.basis.dtype) - self.x_mean
         y = xp.astype(self.y[rows, :], self.basis.dtype)
         rotated = x @ self.basis
