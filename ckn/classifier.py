@@ -1,6 +1,6 @@
 """The scikit-learn face of unsupervised convolutional kernel networks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,10 +9,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ckn.architecture import Architecture, architectures
 from ckn.checks import check_batch, check_images, check_labels
-from ckn.head import DEFAULT_REGS, fit_head
+from ckn.head import DEFAULT_REGS, FittedHead, fit_head
 from ckn.model import Model, encode, preprocess
-from ckn.network import Progress, silent
+from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Scale, Step
+from ckn.supervised import Supervised, TrainingState, fit_supervised
 from ckn.unsupervised import fit_unsupervised, require_patches
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend as backend_named
@@ -20,7 +21,10 @@ from kerneltools.backend import to_host
 
 
 class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
-    """Filters learnt without labels, then ridge regression on the features, λ chosen by leave-one-out.
+    """Filters learnt without labels, and with them when asked; a linear classifier on the features.
+
+    Without labels: k-means of patches, then ridge regression, λ chosen by leave-one-out. `supervised=True`, or
+    the settings `ckn.Supervised(...)`: from there the filters are trained end to end (True: with that λ).
 
     Images are (n, h, w, c), integers or floating-point numbers of any array library; labels are (n,) integers
     or strings.
@@ -31,8 +35,9 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
     the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and `device` to compute
     on; `dtype`, "float32" or "float64".
 
-    After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ chosen), `loo_accuracy_` and
-    `loo_errors_` (leave-one-out mean squared error for each of `regs`).
+    After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `loo_accuracy_`
+    and `loo_errors_` (leave-one-out mean squared error for each of `regs`). Supervised: `training_` (the last
+    `ckn.TrainingState`, with its history).
 
     >>> from sklearn.datasets import load_digits
     >>> import ckn
@@ -47,6 +52,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         self,
         architecture: Architecture = architectures["small"],
         *,
+        supervised: bool | Supervised = False,
         preprocessing: tuple[Step, ...] | None = None,
         patches: int = 100_000,
         regs: Sequence[float] = DEFAULT_REGS,
@@ -57,6 +63,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         dtype: str = "float32",
     ) -> None:
         self.architecture = architecture
+        self.supervised = supervised
         self.preprocessing = preprocessing
         self.patches = patches
         self.regs = regs
@@ -66,11 +73,20 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         self.device = device
         self.dtype = dtype
 
-    def fit(self, X: Any, y: Any, progress: Progress = silent) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        progress: Progress = silent,
+        on_epoch: Callable[[TrainingState], None] = lambda state: None,
+        start: TrainingState | None = None,
+    ) -> Self:
         """Learn from images X (n, h, w, c) and labels y (n,); `progress(stage, done, total)` is told how far it is.
 
+        Supervised: `on_epoch(state)` is called after each epoch; a training goes on from `start`.
+
         Raises ValueError for wrong shapes, NaN or infinity, a single class and patches that do not fit the
-        images. A failed call leaves the estimator as it was.
+        images, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
         """
         X = X if hasattr(X, "shape") else np.asarray(X)
         y = to_host(y) if hasattr(y, "shape") else np.asarray(y)
@@ -78,25 +94,57 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         check_labels(y, X.shape[0])
         self._check_parameters()
         require_patches(self.architecture, tuple(X.shape[1:-1]))
+        if start is not None and not isinstance(self.supervised, Supervised):
+            raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
+        classes, indices = np.unique(y, return_inverse=True)
+        images, steps = self._preprocess(X, progress)
+        found: dict[str, Any]
+        if start is None:
+            network, head = self._without_labels(images, indices, len(classes), progress)
+            linear = head.model
+            found = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
+        if self.supervised:
+            settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised(reg=found["reg_"])
+            network = network if start is None else start.network
+            state = fit_supervised(
+                network,
+                images,
+                indices.tolist(),
+                len(classes),
+                self.random_state,
+                settings,
+                start=start,
+                progress=progress,
+                on_epoch=on_epoch,
+            )
+            network, linear, found = state.network, state.head, {"reg_": settings.reg, "training_": state}
+        model = Model(network, linear, steps, tuple(classes.tolist()), tuple(X.shape[1:])).prepare()
+        for name, value in {**found, "classes_": classes, "model_": model}.items():
+            setattr(self, name, value)
+        return self
+
+    def _preprocess(self, X: Any, progress: Progress) -> tuple[Any, tuple[Step, ...]]:
+        """The images as the network takes them, and the steps that made them so."""
         library = backend_named(self.backend or "numpy")
         like = library.asarray([0.0], dtype=self.dtype, device=self.device)
         steps = default_preprocessing(X) if self.preprocessing is None else tuple(self.preprocessing)
         progress("preprocessing", 0, 1)
         images = preprocess(steps, X, like)
         progress("preprocessing", 1, 1)
+        return images, steps
+
+    def _without_labels(
+        self, images: Any, indices: Any, classes: int, progress: Progress
+    ) -> tuple[Network, FittedHead]:
+        """Filters from patches, and the ridge head."""
         network = fit_unsupervised(
             self.architecture, images, self.random_state, patches=self.patches, batch=self.batch, progress=progress
         )
         features = encode(network, (), images, self.batch, progress)
-        classes, indices = np.unique(y, return_inverse=True)
         progress("ridge", 0, 1)
-        head = fit_head(features, indices, len(classes), tuple(self.regs))
+        head = fit_head(features, indices, classes, tuple(self.regs))
         progress("ridge", 1, 1)
-        self.model_ = Model(network, head.model, steps, tuple(classes.tolist()), tuple(X.shape[1:])).prepare()
-        self.classes_ = classes
-        self.reg_ = head.reg
-        self.loo_accuracy_, self.loo_errors_ = head.loo_accuracy, head.loo_errors
-        return self
+        return network, head
 
     def _check_parameters(self) -> None:
         if not isinstance(self.architecture, Architecture):
@@ -106,6 +154,8 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
             )
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype: expected 'float32' or 'float64', got {self.dtype!r}")
+        if not isinstance(self.supervised, bool | Supervised):
+            raise TypeError(f"supervised: expected True, False or ckn.Supervised(...), got {self.supervised!r}")
         check_batch(self.batch)
 
     def transform(self, X: Any) -> Any:

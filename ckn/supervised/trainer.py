@@ -20,8 +20,9 @@ from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel, fit_linear
 
-RATES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 TRIAL_STEPS = 12
+TOO_FAR = 1.5
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
 STAGNATION = 1e-3
@@ -98,14 +99,15 @@ class Trainer:
 
     def best_rate(self, state: TrainingState, progress: Progress) -> float:
         """Of a few learning rates, the one with the least loss after a few steps from here."""
-        best, least = RATES[-1], float("inf")
+        best, least = RATES[0], float("inf")
         for number, rate in enumerate(RATES):
             loss = self._trial(state, rate)
             progress("learning rate", number + 1, len(RATES))
+            # Beyond the best rate the loss only grows, up to overflow.
+            if not loss <= TOO_FAR * least:
+                break
             if loss < least:
                 best, least = rate, loss
-            elif isfinite(least):
-                break
         return best
 
     def parameters(self, state: TrainingState) -> Parameters:
@@ -136,9 +138,9 @@ class Trainer:
         losses: list[float] = []
         for x, t, _ in self._batches(stream(self.data.seed, "learning rate")):
             params, optimiser, value = self._step(params, optimiser, x, t, rate)
-            if not isfinite(value):
-                return float("inf")
             losses.append(value)
+            if not value <= FAR_ABOVE_START * max(losses[0], 1.0):
+                return float("inf")
             if len(losses) == TRIAL_STEPS:
                 break
         last = losses[-(len(losses) // 3 + 1) :]
