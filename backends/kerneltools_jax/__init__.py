@@ -1,8 +1,8 @@
 """The JAX plugin of kerneltools. Importing it makes every tree of kerneltools a JAX pytree.
 
 Kernels, maps, layers, networks and models then pass through jax.jit, jax.grad, jax.vmap and optax as they are.
-The plugin is imported by itself when the first JAX array meets kerneltools, or by kerneltools.backend("jax");
-a program that hands a tree to JAX before that says `import kerneltools_jax`.
+The plugin is imported by itself when a layer, a map with `reg` or a primitive first meets a JAX array, and by
+kerneltools.backend("jax"); a program that hands a tree to JAX before that says `import kerneltools_jax`.
 
 Arrays and Python numbers in a tree are leaves to JAX; what is declared with `kerneltools.trees.static` is not.
 
