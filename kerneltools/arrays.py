@@ -129,9 +129,12 @@ def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None
 
 
 def widest_float(array: Array) -> DType:
-    """float64 where the library and the device have it, the type of `array` where they do not."""
+    """float64 where the library and the device have it; where they do not, the type of `array`, at least float32."""
     xp = namespace(array)
-    return xp.float64 if _has_float64(xp, device_of(array)) else array.dtype
+    if _has_float64(xp, device_of(array)):
+        return xp.float64
+    # Half precision has no factorisations anywhere.
+    return xp.float32 if xp.finfo(array.dtype).bits < 32 else array.dtype
 
 
 def _has_float64(xp: Namespace, device: Device) -> bool:

@@ -177,6 +177,17 @@ print(backend("jax").asarray(np.zeros(2), dtype="float32").dtype, backend("jax")
     assert last == "float32 float32"
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_factorised_in_32_bits_where_jax_has_no_more(dtype: str) -> None:
+    code = f"""
+import jax.numpy as jnp, numpy as np
+from kerneltools.linalg import inverse_sqrt
+root = inverse_sqrt(jnp.diag(jnp.asarray([3.0, 8.0], dtype="{dtype}")), 1.0)
+print(root.dtype, bool(np.allclose(root.astype("float32"), np.diag([1 / 2, 1 / 3]), atol=1e-3)))
+"""
+    assert in_fresh_interpreter(code, "0") == f"{dtype} True"
+
+
 @pytest.mark.parametrize(
     "first", ["import kerneltools_jax", "kerneltools.backend('jax')", "kerneltools.linalg.inverse_sqrt(x, 1.0)"]
 )
