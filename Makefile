@@ -37,7 +37,7 @@ test-all: lint
 test-gpu: export JAX_PLATFORMS :=
 test-gpu: export XLA_PYTHON_CLIENT_PREALLOCATE := false
 test-gpu: $(TEST_READY)
-	$(PYTEST) -m cuda -rs
+	$(PYTEST) -m "cuda and not heavy" -rs tests
 
 ## make lint      ruff, mypy, import-linter
 lint: $(TEST_READY)

@@ -8,8 +8,6 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from kerneltools.autodiff import TapeArray
-
 
 @dataclass(frozen=True)
 class Library:
@@ -40,19 +38,3 @@ LIBRARIES = [
 @pytest.fixture(params=LIBRARIES, ids=lambda library: library.name)
 def library(request: pytest.FixtureRequest) -> Library:
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def strict_hands_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let strict arrays leave `strict * traced` to the right operand, as NumPy's and CuPy's do.
-
-    Python's protocol asks for NotImplemented where an operand is unknown; array_api_strict raises TypeError.
-    """
-    strict_array = type(array_api_strict.asarray(0.0))
-    check = strict_array._check_type_device
-
-    def lenient(self: Any, other: Any) -> None:
-        if not isinstance(other, TapeArray):
-            check(self, other)
-
-    monkeypatch.setattr(strict_array, "_check_type_device", lenient)

@@ -1,0 +1,100 @@
+"""The table of capabilities: what does not work on which library, and why.
+
+It decides what tests/agreement runs, and it is the page docs/capabilities.md, written by
+`python -m tests.agreement.capabilities`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.agreement.cases import CASES
+from tests.agreement.libraries import JAX_JIT, LIBRARIES, Library
+
+PAGE = Path(__file__).parents[2] / "docs" / "capabilities.md"
+
+VALUES, GRADIENTS = "values", "gradients"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Why the function has no such `use`; on all libraries when none are named."""
+
+    function: str
+    use: str
+    reason: str
+    libraries: tuple[Library, ...] = LIBRARIES
+
+
+ON_THE_HOST = "landmarks are chosen on the host, row by row"
+EIGENVECTORS = "eigenvectors have no derivative where eigenvalues coincide; differentiate with respect to y"
+CHECKED = "looks for NaN among the images, which a compiled function cannot"
+
+LIMITS = (
+    Limit("landmarks.Uniform", GRADIENTS, ON_THE_HOST),
+    Limit("landmarks.Uniform", VALUES, ON_THE_HOST, (JAX_JIT,)),
+    Limit("landmarks.SphericalKMeans", GRADIENTS, ON_THE_HOST),
+    Limit("landmarks.SphericalKMeans", VALUES, ON_THE_HOST, (JAX_JIT,)),
+    Limit("random", GRADIENTS, "random numbers depend on the type and the device of the array only"),
+    Limit("solvers.ridge_path", GRADIENTS, EIGENVECTORS),
+    Limit("ckn.exact.gram", VALUES, CHECKED, (JAX_JIT,)),
+    Limit("ckn.exact.gram", GRADIENTS, CHECKED, (JAX_JIT,)),
+    Limit("ckn.preprocessing.Whiten", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),
+)
+
+
+def why_not(function: str, use: str, library: Library) -> str | None:
+    """The reason why the function has no such use on the library; None where it has."""
+    for limit in LIMITS:
+        if (limit.function, limit.use) == (function, use) and library in limit.libraries:
+            return limit.reason
+    return None
+
+
+HEAD = """\
+# Capabilities
+
+<!-- Written by `python -m tests.agreement.capabilities`; a test compares. -->
+
+What runs where, and is compared with NumPy at each run of the tests (`tests/agreement`): in float64 to 1e-10 for values
+and 1e-9 for gradients, relative to the greatest number; in float32 to what rounding makes of the problem. Gradients are
+also compared with differences. They are taken with respect to data, landmarks, filters and the parameters of kernels:
+on PyTorch and JAX by the library itself, elsewhere by the tape, [kerneltools.autodiff](autodiff.md).
+
+**v** stands for values, **g** for gradients; a number in its place is that of the reason why not, below.
+The columns on CUDA need such a device: see [](gpu.md).
+"""
+
+TAIL = """
+`array_api_strict` stands for any library that follows the standard: it has the standard's functions and nothing else.
+Arrays that are forgotten on the wrong device are an error on its virtual `device1`, as they would be on a GPU.
+NumPy's arrays are also given read-only, to see that nothing is written into arguments.
+"""
+
+
+def page() -> str:
+    """The page of the docs."""
+    reasons: list[str] = []
+    rows = [_row(function, reasons) for function in CASES]
+    titles = ["function", *(library.title for library in LIBRARIES)]
+    table = "\n".join(["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles), *rows])
+    notes = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, start=1))
+    return f"{HEAD}\n{table}\n\n{notes}\n{TAIL}"
+
+
+def _row(function: str, reasons: list[str]) -> str:
+    cells = [" ".join(_mark(function, use, library, reasons) for use in (VALUES, GRADIENTS)) for library in LIBRARIES]
+    return f"| `{function}` | " + " | ".join(cells) + " |"
+
+
+def _mark(function: str, use: str, library: Library, reasons: list[str]) -> str:
+    """v or g, or the number of the reason why not."""
+    reason = why_not(function, use, library)
+    if reason is None:
+        return f"**{use[0]}**"
+    if reason not in reasons:
+        reasons.append(reason)
+    return f"({reasons.index(reason) + 1})"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

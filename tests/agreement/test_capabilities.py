@@ -1,0 +1,81 @@
+"""The table of capabilities names every public function, and the page in the docs is the table."""
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ckn import exact, preprocessing
+from kerneltools import arrays, kernels, landmarks, linalg, maps, pooling, primitives, random, solvers
+from kerneltools.kernels import base, profiles
+from tests.agreement.capabilities import GRADIENTS, LIMITS, PAGE, VALUES, page
+from tests.agreement.cases import CASES
+from tests.agreement.libraries import LIBRARIES
+from tests.laws.members import KERNELS, POOLS, PROFILES
+
+MODULES = (arrays, linalg, primitives, random, base, solvers, maps, landmarks, exact, preprocessing)
+# No array goes in, or none comes out, or what comes out is a copy of the numbers.
+NO_NUMBERS = {
+    *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
+    *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float"),
+    *("linalg.require_square", "primitives.primitive", "random.generator", "random.stream", "random.choice"),
+    *("kernels.base.check_rows", "kernels.base.check_positive"),
+}
+# They stop where a tolerance is met; tests/supervised holds them against the optimum.
+ITERATIVE = {"solvers.fit_linear", "solvers.minimise"}
+
+
+def covered() -> str:
+    return " ".join(CASES) + " random.normal random.uniform solvers.ridge linalg.identity_like"
+
+
+def functions(module: ModuleType) -> list[str]:
+    """The public functions and selectors that a module defines."""
+    short = module.__name__.removeprefix("kerneltools.")
+    names = getattr(module, "__all__", None) or [
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and getattr(thing, "__module__", None) == module.__name__
+    ]
+    return [f"{short}.{name}" for name in names if _computes(getattr(module, name))]
+
+
+def _computes(thing: Any) -> bool:
+    if inspect.isclass(thing):
+        return not inspect.isabstract(thing) and issubclass(thing, preprocessing.Step)
+    return callable(thing)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_function_is_in_the_table(module: ModuleType) -> None:
+    missing = [name for name in functions(module) if name not in NO_NUMBERS | ITERATIVE and name not in covered()]
+    assert missing == []
+
+
+def concrete(module: ModuleType, base: Any) -> set[str]:
+    """The names of the classes in a module that derive from `base` and can be made."""
+    classes = [thing for thing in vars(module).values() if inspect.isclass(thing) and issubclass(thing, base)]
+    return {c.__name__ for c in classes if not inspect.isabstract(c)}
+
+
+@pytest.mark.parametrize(
+    ("found", "members"),
+    [
+        (concrete(kernels, kernels.Kernel), KERNELS),
+        (concrete(profiles, profiles.Profile), PROFILES),
+        (concrete(pooling, pooling.LinearPool) | {"Max"}, POOLS),
+    ],
+    ids=["kernels", "profiles", "pools"],
+)
+def test_every_kernel_profile_and_pool_is_drawn(found: set[str], members: tuple[Any, ...]) -> None:
+    assert [name for name in sorted(found) if f"{name}(" not in repr(members)] == []
+
+
+def test_every_limit_is_of_a_function_in_the_table() -> None:
+    assert all(limit.function in CASES and limit.use in (VALUES, GRADIENTS) for limit in LIMITS)
+    assert all(library in LIBRARIES for limit in LIMITS for library in limit.libraries)
+
+
+def test_the_page_is_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: python -m tests.agreement.capabilities"
