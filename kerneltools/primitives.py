@@ -106,6 +106,36 @@ def patch_gram(x: Array, filters: Array, window: Window) -> tuple[Array, Array]:
     return xp.reshape(inner, (*patches.shape[:-2], m)), window_sum(xp.sum(x * x, axis=-1), window)
 
 
+@primitive
+def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
+    """scale · exp(α (inner / scale - 1)), and 0 where the scale is 0: what a CKN layer does with `patch_gram`.
+
+    (..., m), (..., 1), number -> (..., m)
+    """
+    exponent = inner * (alpha * reciprocal(scale)) - alpha
+    return scale * namespace(exponent).exp(exponent)
+
+
+def exponential_response_pull(
+    cotangent: Array, response: Array, inner: Array, scale: Array, alpha: Any
+) -> tuple[Array, Array, Array]:
+    """The gradients of `exponential_response` in its three arguments, from its value: half the passes over memory."""
+    xp = namespace(cotangent, response)
+    inverse = reciprocal(scale)
+    weighted = cotangent * response * inverse
+    total = xp.sum(weighted, axis=-1, keepdims=True)
+    slope = xp.expand_dims(xp.vecdot(weighted, inner), axis=-1)
+    return alpha * weighted, total - alpha * inverse * slope, xp.sum(slope) - xp.sum(scale * total)
+
+
+def reciprocal(x: Array) -> Array:
+    """1 / x, and 0 where x is 0, for x >= 0."""
+    xp = namespace(x)
+    positive = x > 0
+    # Both branches of `where` are differentiated, so the division must never see the zero.
+    return xp.where(positive, 1 / xp.where(positive, x, xp.ones_like(x)), xp.zeros_like(x))
+
+
 def window_sum(x: Array, window: Window) -> Array:
     """The sum over the window at each position.
 

@@ -47,8 +47,18 @@ def _over_runs(reduction: np.ufunc, values: Array, segments: Array, initial: Arr
     return initial
 
 
+def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
+    """In place, in one array."""
+    response = np.asarray(inner * (alpha * primitives.reciprocal(scale)))
+    response -= np.asarray(alpha, dtype=response.dtype)
+    np.exp(response, out=response)
+    response *= scale
+    return response
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
+    primitives.exponential_response: exponential_response,
     primitives.segment_max: segment_max,
 }

@@ -9,6 +9,7 @@ from torch.nn import functional
 from kerneltools import primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window
+from kerneltools_torch.gradients import custom_vjp
 
 CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
 
@@ -50,6 +51,25 @@ def _widths(window: Window) -> list[int]:
     return [width for before_after in reversed(window.padding) for width in before_after]
 
 
+def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
+    """In place, in one array, with the gradient from its value."""
+    if isinstance(alpha, torch.Tensor):
+        return _exponential_of_alpha(inner, scale, alpha)
+    # Numbers are no tensors, which a rule's arguments must be.
+    return custom_vjp(
+        lambda inner, scale: _exponential(inner, scale, alpha),
+        lambda g, y, inner, scale: primitives.exponential_response_pull(g, y, inner, scale, alpha)[:2],
+    )(inner, scale)
+
+
+def _exponential(inner: torch.Tensor, scale: torch.Tensor, alpha: Any) -> torch.Tensor:
+    response: torch.Tensor = inner * (alpha * primitives.reciprocal(scale))
+    return response.sub_(alpha).exp_().mul_(scale)
+
+
+_exponential_of_alpha = custom_vjp(_exponential, primitives.exponential_response_pull)
+
+
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
     """Added in place instead of a product with the membership matrix."""
     return values.new_zeros((count, *values.shape[1:])).index_add(0, segments, values)
@@ -68,6 +88,7 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.patch_gram: patch_gram,
+    primitives.exponential_response: exponential_response,
     primitives.segment_sum: segment_sum,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,

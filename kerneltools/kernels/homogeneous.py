@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array
 from kerneltools.kernels.base import InnerProductKernel
 from kerneltools.kernels.profiles import Profile
 
@@ -27,14 +27,4 @@ class Homogeneous(InnerProductKernel):
         return True
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        scale = x_norm * y_norm
-        return scale * self.profile(inner * _inverse(scale))
-
-
-def _inverse(scale: Array | float) -> Array | float:
-    """1 / scale, and 0 where the scale is 0."""
-    if isinstance(scale, float):
-        return 1 / scale if scale else 0.0
-    xp = namespace(scale)
-    positive = scale > 0
-    return xp.where(positive, 1 / xp.where(positive, scale, xp.ones_like(scale)), xp.zeros_like(scale))
+        return self.profile.response(inner, x_norm * y_norm)

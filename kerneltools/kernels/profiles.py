@@ -12,6 +12,7 @@ from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.dot_product import check_degree
+from kerneltools.primitives import exponential_response, reciprocal
 from kerneltools.trees import Tree, static
 
 
@@ -21,6 +22,12 @@ class Profile(Tree, ABC):
     @abstractmethod
     def __call__(self, cosine: Array) -> Array:
         """κ(u) for each entry: any shape -> the same shape."""
+
+    def response(self, inner: Array, scale: Array | float) -> Array:
+        """scale · κ(inner / scale), and 0 where the scale is 0, for inner products and scale = |x| |y|."""
+        if isinstance(scale, float):
+            return scale * self(inner / scale) if scale else 0 * inner
+        return scale * self(inner * reciprocal(scale))
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,12 @@ class Exponential(Profile):
         exponent = alpha * cosine - alpha
         return namespace(exponent).exp(exponent)
 
+    def response(self, inner: Array, scale: Array | float) -> Array:
+        """As the profile's, in as few passes over memory as the library can where the scale is one for each row."""
+        if isinstance(scale, float) or scale.ndim != inner.ndim or scale.shape[-1] != 1:
+            return super().response(inner, scale)
+        return exponential_response(inner, scale, 1 / self.sigma**2)
+
 
 @dataclass(frozen=True)
 class Power(Profile):
@@ -52,6 +65,14 @@ class Power(Profile):
 
     def __call__(self, cosine: Array) -> Array:
         return cosine**self.degree
+
+    def response(self, inner: Array, scale: Array | float) -> Array:
+        """inner · cosine^(degree - 1): fewer passes over memory, and no power."""
+        cosine = inner / scale if isinstance(scale, float) else inner * reciprocal(scale)
+        value = inner
+        for _ in range(self.degree - 1):
+            value = value * cosine
+        return value
 
 
 @dataclass(frozen=True)

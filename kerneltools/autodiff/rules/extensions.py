@@ -10,7 +10,7 @@ from typing import Any
 
 from kerneltools import primitives
 from kerneltools.arrays import Array
-from kerneltools.autodiff.operation import Operation, Pull, Pulls, Rule, each
+from kerneltools.autodiff.operation import Operation, Pull, Pulls, Rule, each, together
 from kerneltools.primitives import Window
 
 
@@ -48,6 +48,10 @@ def _solve_transposed(xp: Any, factor: Array, g: Array) -> Array:
     return xp.flip(primitives.solve_triangular(reverse, xp.flip(g, axis=0)), axis=0)
 
 
+def _exponential_response(xp: Any, y: Array, inner: Array, scale: Array, alpha: Any) -> Pull:
+    return lambda g: primitives.exponential_response_pull(g, y, inner, scale, alpha)
+
+
 _RULES: dict[Callable[..., Any], tuple[Rule, ...]] = {
     primitives.extract_patches: (_extract_patches,),
     primitives.fold_patches: (_fold_patches,),
@@ -68,5 +72,6 @@ def _recorded(primitive: Any, pulls: Pulls) -> Callable[..., Any]:
 
 # patch_gram is not among them: its generic body, traced, is the two products that one would write by hand.
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
-    primitive: _recorded(primitive, each(*rules)) for primitive, rules in _RULES.items()
+    **{primitive: _recorded(primitive, each(*rules)) for primitive, rules in _RULES.items()},
+    primitives.exponential_response: _recorded(primitives.exponential_response, together(_exponential_response)),
 }

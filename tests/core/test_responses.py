@@ -1,0 +1,68 @@
+"""A profile's response, in fewer passes over memory, is its definition: scale · κ(inner / scale)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerneltools import backend, primitives
+from kerneltools.arrays import namespace
+from kerneltools.kernels import profiles
+
+PROFILES = [profiles.Exponential(0.6), profiles.Power(1), profiles.Power(2), profiles.Power(5), profiles.ArcCosine(1)]
+
+
+def inputs() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    scale = rng.random((3, 4, 1)) + 0.1
+    scale[1, 2] = 0.0
+    return scale * rng.uniform(-1, 1, (3, 4, 5)), scale
+
+
+def weighted(body: Callable[..., Any], weights: Any) -> Callable[..., Any]:
+    """A scalar that depends on all of the output."""
+
+    def total(*arrays: Any) -> Any:
+        products = body(*arrays) * weights
+        return namespace(products).sum(products)
+
+    return total
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=repr)
+@pytest.mark.parametrize("full", [False, True])
+def test_definition(profile: profiles.Profile, full: bool) -> None:
+    inner, scale = inputs()
+    scale = scale * np.ones_like(inner) if full else scale
+    expected = np.where(scale > 0, scale * profile(inner / np.where(scale > 0, scale, 1)), 0.0)
+    np.testing.assert_allclose(profile.response(inner, scale), expected, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(profile.response(inner, 1.0), profile(inner), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("argument", [0, 1, 2])
+def test_override_and_its_gradient_are_the_generic_ones(name: str, argument: int) -> None:
+    library = backend(name)
+    inner, scale = inputs()
+    scale[1, 2] = 0.3  # at 0 the derivative in the scale is a convention
+    arrays = (library.asarray(inner), library.asarray(scale), library.asarray(np.asarray(2.7)))
+    weights = library.asarray(np.random.default_rng(1).standard_normal(inner.shape))
+
+    value, gradient = library.value_and_grad(weighted(primitives.exponential_response, weights), argument)(*arrays)
+    generic = weighted(primitives.exponential_response.generic, weights)
+    generic_value, generic_gradient = library.value_and_grad(generic, argument)(*arrays)
+    np.testing.assert_allclose(float(value), float(generic_value), rtol=1e-13)
+    np.testing.assert_allclose(library.to_numpy(gradient), library.to_numpy(generic_gradient), rtol=1e-12, atol=1e-14)
+
+
+def test_pull_is_the_gradient() -> None:
+    inner, scale = inputs()
+    scale[1, 2] = 0.3
+    weights = np.random.default_rng(1).standard_normal(inner.shape)
+    arrays = (inner, scale, np.asarray(2.7))
+    generic = primitives.exponential_response.generic
+    pulled = primitives.exponential_response_pull(weights, generic(*arrays), *arrays)
+    expected = backend("numpy").value_and_grad(weighted(generic, weights), (0, 1, 2))(*arrays)
+    for a, b in zip(pulled, expected[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
