@@ -63,6 +63,14 @@ def triangle(m: int, n: int) -> Case:
     return Case(primitives.solve_triangular, f"{m}x{m}, n={n}", (factor, rng.standard_normal((m, n))), (), (0, 1))
 
 
+def responses(*shape: int) -> Case:
+    """The exponential of a layer's inner products over norms."""
+    rng = np.random.default_rng(0)
+    scale = np.abs(rng.standard_normal((*shape[:-1], 1))).astype(np.float32)
+    inner = rng.standard_normal(shape).astype(np.float32)
+    return Case(primitives.exponential_response, "x".join(map(str, shape)), (inner, scale), (2.5,), (0, 1))
+
+
 CASES = (
     patches((16, 32, 32, 3), 3, 64),
     patches((8, 16, 16, 64), 3, 128),
@@ -77,6 +85,8 @@ CASES = (
         for primitive in (primitives.segment_sum, primitives.segment_max)
         for size in ((20_000, 27, 64), (20_000, 8, 1000), (200, 16, 20))
     ),
+    responses(16, 32, 32, 64),
+    responses(1, 8, 8, 16),
     triangle(256, 256),
     triangle(32, 32),
 )

@@ -58,12 +58,19 @@ def triangles() -> Any:
         yield (np.tril(rng.standard_normal((m, m))) + 2 * np.eye(m), rng.standard_normal((m, n))), (), (1,)
 
 
+def responses() -> Any:
+    scale = np.abs(rng.standard_normal((2, 5, 1)))
+    scale[0, 2, 0] = 0.0  # a blank patch
+    yield (rng.standard_normal((2, 5, 4)) * scale, scale), (2.5,), (0, 1)
+
+
 CASES = {
     primitives.extract_patches: list(patches()),
     primitives.patch_gram: list(patch_grams()),
     primitives.segment_sum: list(segments()),
     primitives.segment_max: list(segments()),
     primitives.solve_triangular: list(triangles()),
+    primitives.exponential_response: list(responses()),
 }
 OVERRIDDEN = [
     pytest.param(name, primitive, *case, id=f"{name}-{primitive.__name__}-{number}")
