@@ -83,6 +83,13 @@ class Architecture:
         return count
 
 
+class UnknownArchitectureError(ValueError, KeyError):
+    """No architecture of that name; the message lists those that there are."""
+
+    # A KeyError would print its message in quotation marks.
+    __str__ = Exception.__str__
+
+
 class _Named(Mapping[str, Architecture]):
     """The named architectures; an unknown name is an error that lists them."""
 
@@ -93,7 +100,7 @@ class _Named(Mapping[str, Architecture]):
         if name not in self._members:
             near = get_close_matches(str(name), self._members, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"architecture: expected one of {', '.join(self)}, got {name!r}{hint}")
+            raise UnknownArchitectureError(f"architecture: expected one of {', '.join(self)}, got {name!r}{hint}")
         return self._members[name]
 
     def __contains__(self, name: object) -> bool:

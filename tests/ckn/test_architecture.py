@@ -68,3 +68,8 @@ def test_a_patch_that_does_not_fit_names_its_layer() -> None:
     deep = Architecture((LayerSpec(4, subsampling=4), LayerSpec(4, patch=5, padding="valid")))
     with pytest.raises(ValueError, match="layer 2: no 5x5 window fits an image of 2x2 pixels"):
         deep.output_shape((8, 8))
+
+
+def test_named_architectures_are_a_mapping() -> None:
+    assert architectures.get("no such name") is None
+    assert "no such name" not in architectures
