@@ -39,7 +39,7 @@ def load(
     another version or not one of these.
     """
     library = backend_named(backend or "numpy")
-    known = {t.__name__: t for t in (*_types(), *types)}
+    known = {t.__name__: t for t in (*model_types(), *types)}
     loaded = load_tree(path, KIND, known, lambda array: library.asarray(array, device=device))
     try:
         return _checked(loaded)
@@ -61,6 +61,7 @@ def _checked(loaded: Any) -> Model | Network:
     return loaded.prepare()
 
 
-def _types() -> list[type]:
+def model_types() -> list[type]:
+    """The types of which a file of `save` may be made."""
     members = [*vars(kernels).values(), *vars(kernels.profiles).values(), *vars(preprocessing).values()]
     return [Model, Network, Layer, LinearModel, *(m for m in members if isinstance(m, type))]

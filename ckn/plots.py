@@ -10,7 +10,9 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from ckn.supervised import EpochReport
 
 Numbers = npt.NDArray[Any]
 
@@ -20,6 +22,8 @@ INK, SOFT = "#222222", "#666666"
 BLUE, RED = "#0072b2", "#d55e00"
 # Between filters, which may be white or black at their edges, or pale blue.
 GAP, DARK_GAP = (0.74, 0.79, 0.85), (0.35, 0.35, 0.35)
+
+_NEAR: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
 
 COUNTS_UP_TO = 30
 """Most classes for which each cell of a confusion matrix shows its number."""
@@ -88,6 +92,42 @@ def certificate(misses: Sequence[Numbers]) -> Figure:
     panels[-1].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     panels[-1].set_xlabel("share of k(p, p) that the map misses: (k(p, p) − |ψ(p)|²) / k(p, p)", color=SOFT)
     _title(panels[0], "What the kernel maps miss", "patches p of held-out images, blank ones left out")
+    return figure
+
+
+def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -> Figure:
+    """The loss and the accuracies of a supervised training by epoch, and the accuracy on test images at its end.
+
+    epochs -> figure
+    """
+    figure = Figure(figsize=(7.0, 5.2), dpi=DPI, layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    epochs = [report.epoch for report in history]
+    losses = [report.loss for report in history]
+    _draw_line(above, epochs, losses, BLUE, f"{losses[-1]:.3g}")
+    if min(losses) > 0 and max(losses) > 5 * min(losses):
+        above.set_yscale("log", subs=(2, 5))
+        above.yaxis.set_major_formatter("{x:g}")
+        above.yaxis.set_minor_formatter("{x:g}")
+    else:
+        above.set_ylim(bottom=0.0)
+    shown = [] if test_accuracy is None else [test_accuracy]
+    for name, colour in (("train", BLUE), ("validation", RED)):
+        values = [getattr(report, f"{name}_accuracy") for report in history]
+        if all(value is not None for value in values):
+            _draw_line(below, epochs, values, colour, f"{name} {values[-1]:.2%}")
+            shown += values
+    if test_accuracy is not None:
+        below.axhline(test_accuracy, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+        below.annotate(f"test {test_accuracy:.2%}", (0, test_accuracy), (4, -4), **_NEAR, va="top", color=INK)
+    # No tick above 100 %.
+    least = min(shown, default=0.0)
+    below.set_ylim(least - max(0.005, 0.25 * (1 - least)), 1 + max(0.001, 0.05 * (1 - least)))
+    below.yaxis.set_major_formatter(PercentFormatter(1.0))
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    below.set_xlabel("epoch", color=SOFT)
+    _title(above, "Supervised training", f"mean loss of each epoch; learning rate {_rates(history)}")
+    below.set_title("accuracy after each epoch", loc="left", fontsize=9, color=SOFT)
     return figure
 
 
@@ -212,6 +252,19 @@ def _draw_misses(axes: Axes, miss: Numbers) -> None:
     _bare(axes)
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set_color(SOFT)
+
+
+def _draw_line(axes: Axes, x: Sequence[int], y: Sequence[float], colour: str, label: str) -> None:
+    axes.plot(x, y, color=colour, linewidth=2, marker="o" if len(x) < 30 else None, markersize=4)
+    axes.annotate(label, (x[-1], y[-1]), (6, 0), textcoords="offset points", va="center", color=colour)
+    axes.grid(axis="y", color="#e8e8e8")
+    axes.set_axisbelow(True)
+    _bare(axes)
+
+
+def _rates(history: Sequence[EpochReport]) -> str:
+    first, last = history[0].rate, history[-1].rate
+    return f"{first:.3g}" if first == last else f"{first:.3g} at first, {last:.3g} at last"
 
 
 def _bare(axes: Axes) -> None:

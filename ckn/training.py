@@ -1,7 +1,8 @@
 """What `ckn train` does between reading and writing: split, fit, measure."""
 
 import platform
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
@@ -15,6 +16,7 @@ from ckn.model import Model, preprocess
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Scale, Step, Whiten
 from ckn.readers import DataError, Images
+from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
 from kerneltools.backend import to_host
 
 Numbers = npt.NDArray[Any]
@@ -64,7 +66,10 @@ def preprocessing_for(data: Images, whiten: bool) -> tuple[Step, ...]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for: the name of the data and of the architecture, and the options of `ckn train`."""
+    """What was asked for: the name of the data and of the architecture, and the options of `ckn train`.
+
+    `supervised`: how the filters are trained with labels; None: they are not.
+    """
 
     data: str
     architecture: str
@@ -74,6 +79,14 @@ class Settings:
     batch: int | None = None
     backend: str = "numpy"
     device: str | None = None
+    supervised: Supervised | None = None
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """The settings by name, those of `supervised` among them."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        with_labels = self.supervised
+        return {**plain, "supervised": with_labels is not None, **({} if with_labels is None else _words(with_labels))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,17 +94,19 @@ class Outcome:
     """A trained model and what was measured.
 
     `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class
-    (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives.
+    (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives;
+    `loo_accuracy`: None where the filters have seen the labels; `history`: the epochs that they saw them in.
     """
 
     model: Model
     regs: tuple[float, ...]
     reg: float
-    loo_accuracy: float
+    loo_accuracy: float | None
     counts: Numbers
     misses: list[Numbers]
     train_seconds: float
     test_seconds: float
+    history: tuple[EpochReport, ...] = ()
 
     @property
     def test_accuracy(self) -> float:
@@ -101,13 +116,20 @@ class Outcome:
     @property
     def reg_at_end(self) -> bool:
         """Whether λ is the smallest or the largest of those tried: a better one may lie beyond."""
-        return self.reg in (min(self.regs), max(self.regs))
+        return len(self.regs) > 1 and self.reg in (min(self.regs), max(self.regs))
 
 
-def run(parts: Split, settings: Settings, progress: Progress = silent) -> Outcome:
-    """Train on the one part, test on the other."""
+def run(
+    parts: Split,
+    settings: Settings,
+    progress: Progress = silent,
+    on_epoch: Callable[[TrainingState], None] = lambda state: None,
+    begin: TrainingState | None = None,
+) -> Outcome:
+    """Train on the one part, test on the other; a supervised training goes on from `begin`, if given."""
     start = perf_counter()
-    classifier = _fit(parts.train, settings, progress)
+    classifier = _classifier(parts.train, settings)
+    classifier.fit(parts.train.images, parts.train.labels, progress=progress, on_epoch=on_epoch, start=begin)
     trained = perf_counter()
     names = tuple(parts.train.classes[i] for i in classifier.classes_)
     model = replace(classifier.model_, classes=names)
@@ -115,13 +137,14 @@ def run(parts: Split, settings: Settings, progress: Progress = silent) -> Outcom
     tested = perf_counter()
     return Outcome(
         model=model,
-        regs=tuple(classifier.regs),
+        regs=tuple(classifier.regs) if settings.supervised is None else (classifier.reg_,),
         reg=float(classifier.reg_),
-        loo_accuracy=float(classifier.loo_accuracy_),
+        loo_accuracy=float(classifier.loo_accuracy_) if settings.supervised is None else None,
         counts=counts,
         misses=relative_misses(model, parts.test.images, settings.batch, progress),
         train_seconds=trained - start,
         test_seconds=tested - trained,
+        history=() if settings.supervised is None else classifier.training_.history,
     )
 
 
@@ -133,7 +156,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "loo_accuracy": outcome.loo_accuracy,
         "train_seconds": round(outcome.train_seconds, 3),
         "test_seconds": round(outcome.test_seconds, 3),
-        **asdict(settings),
+        **settings.flat,
         "test_data": parts.origin,
         "n_train": len(parts.train),
         "n_test": len(parts.test),
@@ -144,17 +167,40 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
+        **_of_history(outcome.history),
         **{f"missed_layer_{i}": float(m.mean()) for i, m in enumerate(outcome.misses, start=1) if m.size},
         **_versions(),
     }
 
 
-def _fit(data: Images, settings: Settings, progress: Progress) -> Any:
+def _words(settings: Supervised) -> dict[str, Any]:
+    """The settings under the names of the command's options; what is no number or word, as its Python expression."""
+    names = {"loss": "head", "batch": "minibatch", "rate": "lr", "augmentation": "augment", "clip_norm": "clip"}
+    values = {names.get(f.name, f.name): getattr(settings, f.name) for f in fields(settings)}
+    return {k: v if v is None or isinstance(v, bool | int | float) else repr(v) for k, v in values.items()}
+
+
+def _of_history(history: tuple[EpochReport, ...]) -> dict[str, Any]:
+    if not history:
+        return {}
+    last = history[-1]
+    return {
+        "epochs": last.epoch,
+        "best_epoch": best_epoch(history),
+        "loss": last.loss,
+        "first_rate": history[0].rate,
+        "last_rate": last.rate,
+        "train_accuracy": last.train_accuracy,
+    }
+
+
+def _classifier(data: Images, settings: Settings) -> Any:
     # scikit-learn takes a second to import.
     from ckn.classifier import ImageClassifier
 
-    classifier = ImageClassifier(
+    return ImageClassifier(
         architectures[settings.architecture],
+        supervised=settings.supervised or False,
         preprocessing=preprocessing_for(data, settings.whiten),
         patches=settings.patches,
         batch=settings.batch,
@@ -162,7 +208,6 @@ def _fit(data: Images, settings: Settings, progress: Progress) -> Any:
         backend=settings.backend,
         device=settings.device,
     )
-    return classifier.fit(data.images, data.labels, progress=progress)
 
 
 def _named(name: str, progress: Progress) -> Progress:

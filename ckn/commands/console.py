@@ -5,14 +5,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
+from typing import NoReturn, Protocol
 
 import typer
 from rich.console import Console, JustifyMethod
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from ckn.network import Progress as Reporter
+
+
+class Screen(Reporter, Protocol):
+    """What long work reports to."""
+
+    def line(self, text: str) -> None:
+        """Say something in between."""
+
 
 WIDE = 200
 """Columns where no terminal sets a width: tables are then never folded."""
@@ -69,7 +87,7 @@ def reported(traceback: bool) -> Iterator[None]:
             fail(_line(error), 1)
 
 
-def fail(line: str, code: int) -> None:
+def fail(line: str, code: int) -> NoReturn:
     """Say what is wrong and end the program."""
     console(stderr=True).print(Text(f"error: {line}" if code == 1 else line, "bold red"))
     raise typer.Exit(code)
@@ -77,14 +95,15 @@ def fail(line: str, code: int) -> None:
 
 def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return f"not enough memory ({error}); try a smaller --batch, fewer --patches or a smaller --architecture"
+        smaller = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
+        return f"not enough memory ({error}); try {smaller}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__
 
 
 @contextmanager
-def progress() -> Iterator[Reporter]:
+def progress() -> Iterator[Screen]:
     """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere."""
     screen = console(stderr=True)
     if not screen.is_terminal:
@@ -93,7 +112,7 @@ def progress() -> Iterator[Reporter]:
         lines.finish()
         return
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description:<20}", markup=False), BarColumn(30))
-    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=screen) as bars:
+    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=screen) as bars:
         yield _Bars(bars)
 
 
@@ -111,6 +130,10 @@ class _Bars:
         known = None if total == 1 and done == 0 else total
         self._bars.update(self._tasks[stage], completed=done, total=known)
 
+    def line(self, text: str) -> None:
+        """Above the bars."""
+        self._bars.console.print(Text(text))
+
 
 class _Lines:
     """A line for each stage when it is done, with its time."""
@@ -124,6 +147,10 @@ class _Lines:
         if stage != self._stage:
             self.finish()
             self._stage, self._start = stage, perf_counter()
+
+    def line(self, text: str) -> None:
+        """At once."""
+        self._screen.print(Text(text))
 
     def finish(self) -> None:
         """Write the line of the last stage."""

@@ -1,24 +1,29 @@
 """`ckn train`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ckn.architecture import architectures
-from ckn.commands.console import facts, note, progress
+from ckn.commands import supervised as options
+from ckn.commands.console import Screen, facts, fail, note, progress
+from ckn.commands.epochs import BEST, NUMBERS, Epochs
 from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device
 from ckn.commands.outputs import output_folder
 from ckn.files import save
 from ckn.readers import read
 from ckn.readers.images import optional_module
+from ckn.supervised import DivergedError, best_epoch
 from ckn.training import Outcome, Settings, Split, default_architecture, metrics, run, split
 from ckn.unsupervised import require_patches
 from kerneltools.backend import to_host
 
 
 def train(
+    context: typer.Context,
     data: Data,
     test: Annotated[
         str | None,
@@ -38,6 +43,18 @@ def train(
     ] = 100_000,
     backend: BackendName = None,
     device: Device = None,
+    supervised: options.WithLabels = False,
+    epochs: options.Epochs = 20,
+    minibatch: options.Minibatch = None,
+    lr: options.Rate = None,
+    optimiser: options.OptimiserChoice = options.OptimiserName.sgd,
+    head: options.Head = options.HeadName.hinge,
+    reg: options.Reg = options.REG,
+    augment: options.Augment = None,
+    clip: options.Clip = None,
+    learn_kernels: options.LearnKernels = False,
+    jit: options.Jit = False,
+    resume: options.Resume = None,
 ) -> None:
     """Train a classifier of images and test it.
 
@@ -46,30 +63,64 @@ def train(
       filters.png      the filters of the first layer
       confusion.png    which classes are taken for which
       certificate.png  how much of each layer's kernel its finite map misses
+    and with --supervised
+      curves.png       loss and accuracy, epoch by epoch
+      metrics.jsonl    the same in numbers, written after each epoch
+      last.safetensors, best.safetensors
+                       the state after the last epoch and the one of least loss
 
     \b
     Examples:
       ckn train digits --out demo
       ckn train photos/ --whiten --seed 1
       ckn train cifar-10-batches-bin/ --architecture unsup-256-1024 --whiten
+      ckn train cifar-10-batches-bin/ --architecture ckn-5 --whiten --supervised --augment flip,crop --backend torch
     """
     for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
         optional_module(module, package)
-    check_device(backend, device)
-    parts = split(read(data), data, seed, None if test is None else read(test), test or "")
-    grid = parts.train.images.shape[1:-1]
-    name = architecture or default_architecture(grid)
-    require_patches(architectures[name], grid)
-    settings = Settings(data, name, whiten, seed, patches, batch, backend or "numpy", device)
-    folder = out or Path(f"ckn-{Path(data).resolve().stem}")
+    # Those of a run that goes on are the ones it began with.
+    chosen = options.chosen_options(context)
+    parts, settings = _prepared(data, chosen)
+    folder = chosen["out"] or Path(f"ckn-{Path(data).resolve().stem}")
     with output_folder(folder) as hidden:
-        _announce(parts, settings, "" if architecture else f", chosen for images of {grid[0]}x{grid[1]} pixels")
-        with progress() as report:
-            outcome = run(parts, settings, report)
-            report("pictures", 0, 1)
+        grid = parts.train.images.shape[1:-1]
+        _announce(
+            parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
+        )
+        with progress() as screen:
+            outcome = _trained(folder, data, parts, settings, chosen, screen)
+            screen("pictures", 0, 1)
             _write(hidden, parts, settings, outcome)
-            report("pictures", 1, 1)
+            screen("pictures", 1, 1)
     _summarise(outcome, folder)
+
+
+def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
+    """The images and how to train on them; what does not go together is found here, before the work."""
+    check_device(chosen["backend"], chosen["device"])
+    test = chosen["test"]
+    parts = split(read(data), data, chosen["seed"], None if test is None else read(test), test or "")
+    grid = parts.train.images.shape[1:-1]
+    name = chosen["architecture"] or default_architecture(grid)
+    require_patches(architectures[name], grid)
+    supervised = options.supervised_settings(chosen, parts.train.images) if chosen["supervised"] else None
+    plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device")}
+    return parts, Settings(data, name, backend=chosen["backend"] or "numpy", supervised=supervised, **plain)
+
+
+def _trained(
+    folder: Path, data: str, parts: Split, settings: Settings, chosen: Mapping[str, Any], screen: Screen
+) -> Outcome:
+    if settings.supervised is None:
+        return run(parts, settings, screen)
+    epochs = Epochs(folder, data, parts.train, settings, settings.supervised, chosen, screen)
+    begin = epochs.begin()
+    try:
+        return run(parts, settings, epochs.progress, epochs.on_epoch, begin)
+    except KeyboardInterrupt:
+        fail(epochs.stopped, 130)
+    except DivergedError as error:
+        fail(f"--lr: {str(error).removeprefix('rate: ').replace('clip_norm=1', '--clip 1')}; {epochs.kept}", 1)
 
 
 def _announce(parts: Split, settings: Settings, why: str) -> None:
@@ -93,20 +144,39 @@ def _write(folder: Path, parts: Split, settings: Settings, outcome: Outcome) -> 
     plots.write(plots.filter_sheet(to_host(outcome.model.network.like)), folder / "filters.png")
     plots.write(plots.confusion_matrix(outcome.counts, names), folder / "confusion.png")
     plots.write(plots.certificate(outcome.misses), folder / "certificate.png")
+    if outcome.history:
+        plots.write(plots.curves(outcome.history, outcome.test_accuracy), folder / "curves.png")
 
 
 def _summarise(outcome: Outcome, folder: Path) -> None:
     right, n = int(outcome.counts.trace()), int(outcome.counts.sum())
     missed = ", ".join(f"layer {i} {m.mean():.1%}" for i, m in enumerate(outcome.misses, start=1) if m.size)
+    files = "model.safetensors, metrics.json, filters.png, confusion.png, certificate.png"
+    with_labels = f", curves.png, {NUMBERS}, {options.LAST}, {BEST}" if outcome.history else ""
     facts(
         {
             "test accuracy": f"{outcome.test_accuracy:.2%} ({right} of {n})",
-            "leave-one-out": f"{outcome.loo_accuracy:.2%} on the training images",
-            "λ": f"{outcome.reg:.1e}, of {len(outcome.regs)} from {min(outcome.regs):.0e} to {max(outcome.regs):.0e}",
+            **(_of_epochs(outcome) if outcome.history else _of_ridge(outcome)),
             "kernel missed": f"{missed} (mean over patches)",
             "time": f"{outcome.train_seconds:.1f} s to train, {outcome.test_seconds:.1f} s to test",
-            "written": f"{folder}/: model.safetensors, metrics.json, filters.png, confusion.png, certificate.png",
+            "written": f"{folder}/: {files}{with_labels}",
         }
     )
     if outcome.reg_at_end:
         note(f"λ = {outcome.reg:.1e} is at an end of the values tried; a better one may lie beyond")
+
+
+def _of_ridge(outcome: Outcome) -> dict[str, str]:
+    return {
+        "leave-one-out": f"{outcome.loo_accuracy:.2%} on the training images",
+        "λ": f"{outcome.reg:.1e}, of {len(outcome.regs)} from {min(outcome.regs):.0e} to {max(outcome.regs):.0e}",
+    }
+
+
+def _of_epochs(outcome: Outcome) -> dict[str, str]:
+    last, best = outcome.history[-1], best_epoch(outcome.history)
+    return {
+        "training": f"{last.train_accuracy:.2%} right after epoch {last.epoch}",
+        "loss": f"{last.loss:.4g}, least in epoch {best}",
+        "learning rate": f"{outcome.history[0].rate:.3g} at first, {last.rate:.3g} at last",
+    }

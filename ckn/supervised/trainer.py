@@ -19,6 +19,7 @@ from kerneltools.backend import Backend, backend_of
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel, fit_linear
+from kerneltools.trees import map_leaves
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 TRIAL_STEPS = 12
@@ -88,7 +89,8 @@ class Trainer:
             after = replace(after, head=head)
         measured = None if validation is None else accuracy_of(after, *validation)
         report = EpochReport(after.epoch, sum(losses) / len(losses), rate, accuracy, measured)
-        return replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
+        after = replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
+        return _in_row_order(after)
 
     def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
         """The best head for the features as they are, and its accuracy on the training images."""
@@ -125,6 +127,7 @@ class Trainer:
         drawn = stream(self.data.seed, f"epoch {number}")
         params, optimiser = self.parameters(state), state.optimiser
         losses: list[float] = []
+        progress(f"epoch {number}", 0, self.data.images.shape[0])
         for x, t, done in self._batches(drawn):
             params, optimiser, value = self._step(params, optimiser, x, t, rate)
             self._require_sane(value, losses, state, rate)
@@ -225,6 +228,23 @@ def accuracy_of(state: TrainingState, images: Array, labels: Sequence[int]) -> f
     features = encode(state.network, (), images)
     numbers = asarray_like([int(label) for label in labels], features, namespace(features).int64)
     return _share_right(state.head(features), numbers)
+
+
+def _in_row_order(state: TrainingState) -> TrainingState:
+    """The same state, each array in the order of its axes in memory, as a file gives it back.
+
+    Products of matrices round otherwise for another order, and a training that goes on from a file would
+    not get the same numbers.
+    """
+
+    def ordered(leaf: Any) -> Any:
+        if not hasattr(leaf, "shape"):
+            return leaf
+        xp = namespace(leaf)
+        return xp.reshape(xp.reshape(leaf, (-1,)), tuple(leaf.shape))
+
+    ordered_state: TrainingState = map_leaves(ordered, state)
+    return ordered_state
 
 
 def _share_right(scores: Array, numbers: Array) -> float:

@@ -1,0 +1,140 @@
+"""A supervised training, epoch by epoch: what it says, the files it leaves, and how it goes on after a stop."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import typer
+
+from ckn.architecture import architectures
+from ckn.commands.console import Screen
+from ckn.commands.supervised import LAST, kept_options
+from ckn.readers import Images
+from ckn.supervised import (
+    EpochReport,
+    Supervised,
+    TrainingState,
+    best_epoch,
+    load_state,
+    save_state,
+    training_notes,
+)
+from ckn.training import Settings, preprocessing_for
+from kerneltools.files import replacing
+
+BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
+
+
+@dataclass(eq=False)
+class Epochs:
+    """After each epoch the state of the training, its best state and its numbers are in the folder.
+
+    `data`: the name of the `images` to train on; `options`: those of the command.
+    """
+
+    folder: Path
+    data: str
+    images: Images
+    settings: Settings
+    supervised: Supervised
+    options: Mapping[str, Any]
+    screen: Screen
+    done: int = 0
+    _seconds: dict[int, float] = field(default_factory=dict)
+    _running: bool = False
+    _since: float = 0.0
+
+    def begin(self) -> TrainingState | None:
+        """The state to go on from, None for a new run.
+
+        Raises ResumeError when the run in the folder is another, BadParameter when it is beyond the epochs.
+        """
+        if self.options["resume"] is None:
+            return None
+        path = self.folder / LAST
+        state = load_state(path, self._identity, backend=self.settings.backend, device=self.settings.device)
+        if state.epoch > self.supervised.epochs:
+            raise typer.BadParameter(f"--epochs {self.supervised.epochs}: the run in {self.folder} has {state.epoch}")
+        self.done, self._seconds = state.epoch, _seconds_in(self.folder / NUMBERS)
+        return state
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Tell the screen; all epochs are one stage there, so that its bar shows how much is left."""
+        if stage.startswith("epoch "):
+            self._running = True
+            self._since = perf_counter() if done == 0 else self._since
+            self.screen("epochs", self.done * total + done, self.supervised.epochs * total)
+        elif not (self._running and stage == "encoding"):
+            self.screen(stage, done, total)
+
+    def on_epoch(self, state: TrainingState) -> None:
+        """Write the files and say how it went."""
+        seconds, report = perf_counter() - self._since, state.history[-1]
+        self._seconds[report.epoch] = round(seconds, 3)
+        self._write(state)
+        self.done = state.epoch
+        self.screen.line(_said(report, seconds, len(self.images), self.supervised.epochs))
+
+    @property
+    def stopped(self) -> str:
+        """What there is after Ctrl-C, and how to go on."""
+        if not self.done:
+            return "stopped in the first epoch; nothing was written"
+        command = shlex.join(["ckn", "train", self.data, "--resume", str(self.folder)])
+        return f"stopped; {self.folder / LAST} holds epoch {self.done}; go on with: {command}"
+
+    @property
+    def kept(self) -> str:
+        """What there is after a failure."""
+        return (
+            f"{self.folder / LAST} holds epoch {self.done}, the last good one" if self.done else "nothing was written"
+        )
+
+    def _write(self, state: TrainingState) -> None:
+        # The state is written last: the numbers of an epoch that it does not know are overwritten.
+        lines = [_numbers(report) | {"seconds": self._seconds.get(report.epoch)} for report in state.history]
+        with replacing(self.folder / NUMBERS) as temporary:
+            temporary.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+        notes = {**self._identity, "options": kept_options(self.options)}
+        if best_epoch(state.history) == state.epoch:
+            save_state(state, self.folder / BEST, notes)
+        save_state(state, self.folder / LAST, notes)
+
+    @cached_property
+    def _identity(self) -> dict[str, str]:
+        """What a run that goes on must have in common with the run that stopped."""
+        settings, images = self.settings, self.images
+        labels = [images.classes[i] for i in np.asarray(images.labels)]
+        steps = preprocessing_for(images, settings.whiten)
+        return training_notes(
+            architectures[settings.architecture], self.supervised, images.images, labels, settings.seed, steps
+        )
+
+
+def _numbers(report: EpochReport) -> dict[str, Any]:
+    """What was measured."""
+    return {name: value for name, value in asdict(report).items() if value is not None}
+
+
+def _said(report: EpochReport, seconds: float, images: int, epochs: int) -> str:
+    measured = {"train": report.train_accuracy, "validation": report.validation_accuracy}
+    words = [f"epoch {report.epoch:{len(str(epochs))}}/{epochs}", f"loss {report.loss:.4g}"]
+    words += [f"{name} accuracy {value:.2%}" for name, value in measured.items() if value is not None]
+    left = timedelta(seconds=round(seconds * (epochs - report.epoch)))
+    return "  ".join([*words, f"{images / seconds:.0f} images/s", f"{left} left"])
+
+
+def _seconds_in(path: Path) -> dict[int, float]:
+    """The seconds of each epoch, as far as the file is there and can be read."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {line["epoch"]: line["seconds"] for line in lines}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

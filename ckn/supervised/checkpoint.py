@@ -1,0 +1,131 @@
+"""Trainings in files: a training that stops goes on to the same numbers, or is refused by name."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ckn.architecture import Architecture
+from ckn.files import model_types
+from ckn.preprocessing import Step
+from ckn.supervised.settings import Supervised
+from ckn.supervised.state import EpochReport, TrainingState
+from kerneltools import optimisers
+from kerneltools.arrays import Array, blocks
+from kerneltools.backend import backend as backend_named
+from kerneltools.backend import to_host
+from kerneltools.files import FileFormatError, load_tree, save_tree
+from kerneltools.trees import Tree, static
+
+KIND = "ckn-training"
+HASHED_AT_ONCE = 1000
+# A training may go on for more epochs, and be compiled or not.
+FREE = ("epochs", "jit")
+
+
+class ResumeError(ValueError):
+    """A training cannot go on from a file: it is of another architecture, of other data or of other settings."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Checkpoint(Tree):
+    state: TrainingState
+    notes: dict[str, str] = static()
+
+
+def training_notes(
+    architecture: Architecture,
+    settings: Supervised,
+    images: Array,
+    labels: Array | Sequence[int],
+    rng: int,
+    preprocessing: tuple[Step, ...] = (),
+) -> dict[str, str]:
+    """What decides the numbers of a training, in words by name; its data as a SHA-256.
+
+    (n, *grid, c), (n,) -> architecture, preprocessing, data, rng, and each of the settings but the epochs
+    """
+    chosen = {f.name: repr(getattr(settings, f.name)) for f in fields(settings) if f.name not in FREE}
+    return {
+        "architecture": repr(architecture),
+        "preprocessing": repr(preprocessing),
+        "data": _digest(images, labels),
+        "rng": str(rng),
+        **chosen,
+    }
+
+
+def save_state(state: TrainingState, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a state, with notes such as those of `training_notes`; the file appears whole or not at all.
+
+    Raises OSError when the folder cannot be written.
+    """
+    save_tree(_Checkpoint(state, dict(notes or {})), path, KIND)
+
+
+def load_state(
+    path: str | Path,
+    notes: Mapping[str, str] | None = None,
+    *,
+    backend: str | None = None,
+    device: Any = None,
+    types: Iterable[type] = (),
+) -> TrainingState:
+    """Read what `save_state` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
+
+    `notes`: what the training at hand is; each must be the same in the file. `types`: kernels, profiles and
+    geometries of your own that the file may hold.
+
+    Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged or no such state, and
+    ResumeError, naming what differs.
+    """
+    library = backend_named(backend or "numpy")
+    found = _load(path, lambda array: library.asarray(array, device=device), types)
+    differing = [name for name, value in (notes or {}).items() if found.notes.get(name) != value]
+    if differing:
+        told = "; ".join(_told(name, found.notes.get(name, "not known"), (notes or {})[name]) for name in differing)
+        raise ResumeError(f"{path}: it is of another training, and cannot go on as this one: {told}")
+    return found.state
+
+
+def state_notes(path: str | Path, types: Iterable[type] = ()) -> dict[str, str]:
+    """The notes of a state in a file. Raises what `load_state` raises."""
+    return _load(path, lambda array: array, types).notes
+
+
+def best_epoch(history: tuple[EpochReport, ...]) -> int:
+    """The number of the best epoch: of the greatest validation accuracy, or where that was not measured of the least
+    training loss; of equal ones the first. Raises ValueError for an empty history."""
+    if not history:
+        raise ValueError("history: expected at least one epoch, got none")
+
+    def badness(report: EpochReport) -> float:
+        return report.loss if report.validation_accuracy is None else -report.validation_accuracy
+
+    return min(history, key=badness).epoch
+
+
+def _load(path: str | Path, convert: Any, types: Iterable[type]) -> _Checkpoint:
+    geometries = [member for member in vars(optimisers).values() if isinstance(member, type)]
+    known = {t.__name__: t for t in (*model_types(), *geometries, _Checkpoint, TrainingState, EpochReport, *types)}
+    loaded = load_tree(path, KIND, known, convert)
+    if not isinstance(loaded, _Checkpoint) or not isinstance(loaded.state, TrainingState):
+        raise FileFormatError(f"{path}: corrupt: expected the state of a training, got a {type(loaded).__name__}")
+    return loaded
+
+
+def _digest(images: Array, labels: Array | Sequence[int]) -> str:
+    """Of the shape, the type and the bytes of all images, and of the labels."""
+    found = sha256(repr(tuple(images.shape)).encode())
+    for rows in blocks(images.shape[0], HASHED_AT_ONCE):
+        block = to_host(images[rows, ...])
+        found.update(f"{block.dtype}".encode() + block.tobytes())
+    found.update(repr([str(label) for label in to_host(labels).tolist()]).encode())
+    return found.hexdigest()
+
+
+def _told(name: str, there: str, here: str) -> str:
+    if name == "data":
+        return "other images or labels"
+    return f"{name} is {there} there and {here} here"
