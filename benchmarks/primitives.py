@@ -20,7 +20,7 @@ from kerneltools.arrays import namespace
 from kerneltools.patches import Grid
 
 SECONDS = 0.5  # for each measurement
-HEADER = f"{'backend':<10}{'primitive':<18}{'size':<30}{'generic':>9}{'plugin':>9}{'ratio':>7}{'with gradient':>15}"
+HEADER = f"{'backend':<10}{'primitive':<22}{'size':<30}{'generic':>9}{'plugin':>9}{'ratio':>7}{'with gradient':>15}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def responses(*shape: int) -> Case:
     """The exponential of a layer's inner products over norms."""
     rng = np.random.default_rng(0)
     scale = np.abs(rng.standard_normal((*shape[:-1], 1))).astype(np.float32)
-    inner = rng.standard_normal(shape).astype(np.float32)
+    inner = scale * rng.uniform(-1, 1, shape).astype(np.float32)
     return Case(primitives.exponential_response, "x".join(map(str, shape)), (inner, scale), (2.5,), (0, 1))
 
 
@@ -127,7 +127,7 @@ def run(name: str, backend: Any, compile: Callable[..., Any], case: Case) -> str
 
     generic, plugin = both(case.primitive.generic), both(case.primitive)
     return (
-        f"{name:<10}{case.primitive.__name__:<18}{case.label:<30}{generic[0]:>9.3f}{plugin[0]:>9.3f}"
+        f"{name:<10}{case.primitive.__name__:<22}{case.label:<30}{generic[0]:>9.3f}{plugin[0]:>9.3f}"
         f"{generic[0] / plugin[0]:>7.1f}{generic[1] / plugin[1]:>15.1f}"
     )
 

@@ -59,9 +59,12 @@ def triangles() -> Any:
 
 
 def responses() -> Any:
-    scale = np.abs(rng.standard_normal((2, 5, 1)))
-    scale[0, 2, 0] = 0.0  # a blank patch
-    yield (rng.standard_normal((2, 5, 4)) * scale, scale), (2.5,), (0, 1)
+    scale = 0.1 + np.abs(rng.standard_normal((2, 5, 1)))
+    cosine = rng.uniform(-1, 1, (2, 5, 4))
+    yield (cosine * scale, scale), (2.5,), (0, 1)
+    blank = scale * np.where(scale > np.median(scale), 1.0, 0.0)
+    # No derivative in the scale: none exists at 0, where norms have none to pass on.
+    yield (cosine * blank, blank), (2.5,), (0,)
 
 
 CASES = {
