@@ -10,13 +10,13 @@ from kerneltools.trees import Tree
 
 @runtime_checkable
 class Geometry(Protocol):
-    """A set of points (arrays of one shape), and how to move in it."""
+    """A set of points (arrays of one shape), and how to move in it along directions of that shape."""
 
     def tangent(self, point: Array, gradient: Array) -> Array:
-        """The direction of steepest ascent at the point: of the point's shape, in its tangent space."""
+        """The direction of steepest ascent at the point, in its tangent space."""
 
     def retract(self, point: Array, step: Array) -> Array:
-        """The point that a tangent step leads to; to first order, point + step."""
+        """The point that a tangent step leads to; the step 0 leads nowhere."""
 
     def transport(self, point: Array, vector: Array) -> Array:
         """A direction found at another point, projected on the tangent space at this one."""
@@ -106,24 +106,30 @@ class Sphere(Tree):
 
 @dataclass(frozen=True)
 class Positive(Tree):
-    """Numbers > 0, moved by factors: steepest ascent and straight lines are those of the logarithm."""
+    """Numbers > 0. Directions are changes of the logarithm: an optimiser does what it would do on log x.
+
+    (As changes of x, momentum from where x was large would throw a small x to 0.)
+
+    >>> import numpy as np
+    >>> Positive().retract(np.array([0.5]), np.array([-1.0])).round(3)
+    array([0.184])
+    """
 
     def tangent(self, point: Array, gradient: Array) -> Array:
-        """point² gradient: the change of x while log x follows its own gradient."""
-        return point * point * gradient
+        """point gradient: the gradient with respect to log x."""
+        return point * gradient
 
     def retract(self, point: Array, step: Array) -> Array:
-        """point exp(step / point), > 0 for every step."""
-        return point * namespace(point, step).exp(step / point)
+        """point exp(step)"""
+        return point * namespace(point, step).exp(step)
 
     def transport(self, point: Array, vector: Array) -> Array:
         """The vector."""
         return vector
 
     def square(self, point: Array, vector: Array) -> Array:
-        """The square of each relative change."""
-        relative = vector / point
-        return relative * relative
+        """The square of each entry."""
+        return vector * vector
 
 
 def _rows(x: Array) -> Array:

@@ -60,14 +60,16 @@ def moving_leaves(params: Any, gradients: Any, geometries: Sequence[Geometry]) -
 def replaced(params: Any, points: dict[int, Array]) -> Any:
     """The same tree with other arrays at some places among its trainable leaves."""
     leaves, rebuild = flatten(params)
-    place = -1
-    new = []
-    for leaf in leaves:
-        place += trainable(leaf)
-        new.append(points.get(place, leaf) if trainable(leaf) else leaf)
-    return rebuild(new)
+    places = [place for place, leaf in enumerate(leaves) if trainable(leaf)]
+    moved = {places[number]: _array(point) for number, point in points.items()}
+    return rebuild([moved.get(place, leaf) for place, leaf in enumerate(leaves)])
 
 
 def replaced_at(values: tuple[Array, ...], new: dict[int, Array]) -> tuple[Array, ...]:
     """The same tuple with other arrays at some places."""
-    return tuple(new.get(place, value) for place, value in enumerate(values))
+    return tuple(_array(new[place]) if place in new else value for place, value in enumerate(values))
+
+
+def _array(x: Array) -> Array:
+    # NumPy's products of arrays without axes are scalars, which trees and files take for constants.
+    return namespace(x).asarray(x)

@@ -16,11 +16,12 @@ from kerneltools.solvers.ridge import LinearModel
 Blocks = Callable[[], Iterable[tuple[Array, Array]]]
 """Each call goes through all rows once more: pairs of features (b, d) and targets (b, k)."""
 
-WHOLE_HESSIAN = 4096
-"""Up to so many features the Hessian is factored (134 MB in float64, some seconds), beyond them its diagonal."""
+LARGEST = 4096**2
+"""The entries of Hessians that are factored at most: 134 MB in float64, some seconds."""
 
-REFRESH = 40
-"""After so many steps the Hessian is taken anew: few rows may be left that miss their margin."""
+OWN_STEPS, SHARED_STEPS = 10, 20
+"""After so many steps the Hessians of each class, or the one they share, are taken anew (the fewest passes in all, of
+1 to 40 tried): fewer and fewer rows miss their margin."""
 
 
 class NotConvergedWarning(UserWarning):
@@ -47,13 +48,15 @@ def fit_linear(
     `start`: a model to begin at, all zeros by default. `block`: how many rows of an array are visited at a time.
 
     Scores are computed in the type of x, sums over rows in float64 where the library has it. L-BFGS works in
-    variables in which the Hessian (its mean over the classes) is the identity, so badly scaled and nearly dependent
-    features cost nothing and `Squared` takes two steps. It is taken at the start and after every 40 steps, O(n d²);
-    other steps cost one pass over the rows, seldom more. (Above 4096 features only its diagonal is used.)
+    variables in which the Hessian at the start is the identity, so badly scaled and nearly dependent features cost
+    few steps, and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 20 steps the Hessian
+    is taken anew, O(n d²); for the squared hinge one for each class, from the rows that miss its margin, after 10.
+    Where d² k exceeds 4096² the classes share one, and where d exceeds 4096 only its diagonal is used: allow
+    thousands of steps there, or a greater `reg`.
 
     It stops where the gradient in these variables is at most `tolerance` * max(1, its norm at the start): half the
-    square of its norm is about what the objective could still lose. It also stops where 40 steps lower the
-    objective by no more than rounding in the type of x.
+    square of its norm is about what the objective could still lose. It also stops where no more than rounding in
+    the type of x is gained between two Hessians.
 
     Raises ValueError for shapes that do not fit, reg <= 0 and no rows, TypeError for arrays that are not
     floating-point, FloatingPointError for NaN and infinities; warns (NotConvergedWarning) after `iterations` steps.
@@ -94,9 +97,12 @@ class _Problem:
     dtype: object
 
     @property
-    def whole(self) -> bool:
-        """Whether the Hessian is small enough to be factored."""
-        return bool(self.origin.shape[0] <= WHOLE_HESSIAN)
+    def hessians(self) -> int:
+        """How many are factored: one for each class where they differ, one where that is too much, or none."""
+        size = self.origin.shape[0] ** 2
+        if self.loss.by_class and self.classes * size <= LARGEST:
+            return self.classes
+        return 1 if size <= LARGEST else 0
 
     def theta(self, model: LinearModel | None) -> Array:
         """The variables of a model; zeros without one."""
@@ -120,7 +126,7 @@ class _Problem:
         """Descents from theta on, each in the variables of its start; the last one's result, with all steps counted."""
         rounding = float(namespace(theta).finfo(self.dtype).eps)
         # A diagonal gains less from being taken anew than L-BFGS loses by forgetting its steps.
-        length = REFRESH if self.whole else iterations
+        length = {0: iterations, 1: SHARED_STEPS}.get(self.hessians, OWN_STEPS)
         steps, before = 0, float("inf")
         while True:
             variables = self.preconditioned(theta)
@@ -155,34 +161,37 @@ class _Problem:
         return total / n + self.reg * float(xp.sum(weights * weights)), gradient / n + penalty
 
     def preconditioned(self, theta: Array) -> "_Preconditioned":
-        """The problem in the variables in which its Hessian at theta, its mean over the classes, is the identity."""
+        """The problem in the variables in which its Hessians at theta are the identity."""
         xp = namespace(theta)
         n, hessian = 0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
         for part, scores, targets in self.rows(theta):
-            weights = xp.mean(xp.astype(self.loss.curvature(scores, targets), theta.dtype), axis=1)
             part = xp.astype(part, theta.dtype)
             extended = xp.concat([part, xp.ones_like(part[:, :1])], axis=1)
-            weighted = extended * weights[:, None]
-            of_rows = xp.matrix_transpose(weighted) @ extended if self.whole else xp.sum(weighted * extended, axis=0)
-            hessian = hessian + of_rows
+            curvature = xp.astype(self.loss.curvature(scores, targets), theta.dtype)
+            hessian = hessian + self._hessian(extended, curvature)
             n += part.shape[0]
         if not isfinite(float(xp.sum(hessian))):
             raise FloatingPointError(
-                "x: the sums over the rows are not finite; look for NaN and infinities in the features"
+                "x: sums over the rows are not finite; look for NaN and infinities in the features"
             )
         # The intercept has no penalty; shifted like the rest, it has a pivot where no row misses its margin.
-        hessian = hessian / n
-        if hessian.ndim == 1:
-            root = xp.sqrt(hessian + 2 * self.reg)
-            return _Preconditioned(self, root, 1 / root)
-        identity = identity_like(hessian)
-        factor = xp.linalg.cholesky(hessian + 2 * self.reg * identity)
-        return _Preconditioned(self, factor, solve_triangular(factor, identity))
+        return _Preconditioned(self, *_factored(hessian / n, 2 * self.reg))
+
+    def _hessian(self, x: Array, curvature: Array) -> Array:
+        """X' diag(c) X for each class, (k, d + 1, d + 1), for the mean over the classes, or its diagonal, (d + 1,)."""
+        xp = namespace(x, curvature)
+        if self.hessians > 1:
+            return xp.stack([_gram(*_curved(x, curvature[:, c])) for c in range(self.classes)])
+        mean = xp.mean(curvature, axis=1)
+        return _gram(x, mean)[None, ...] if self.hessians else xp.sum(mean[:, None] * x * x, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
 class _Preconditioned:
-    """The problem in the variables U = L' theta; `factor` is L, or its diagonal, and `inverse` is L^-1."""
+    """The problem in the variables U = L' theta, with `factor` L and `inverse` L^-1.
+
+    One matrix for each class, (k, d + 1, d + 1), one for all, (1, d + 1, d + 1), or a diagonal, (d + 1,).
+    """
 
     problem: _Problem
     factor: Array
@@ -236,9 +245,40 @@ def _require_rows(x: Array, targets: Array) -> None:
         raise ValueError(f"x, targets: expected as many rows in both, got {x.shape[0]} and {targets.shape[0]}")
 
 
+def _gram(x: Array, weights: Array) -> Array:
+    return namespace(x, weights).matrix_transpose(weights[:, None] * x) @ x
+
+
+def _curved(x: Array, curvature: Array) -> tuple[Array, Array]:
+    """The rows that have a curvature: few, once most meet their margin."""
+    xp = namespace(x, curvature)
+    # Powers of 2: a library that compiles for each shape meets few, and rows of curvature 0 add nothing.
+    count = min(1 << int(xp.count_nonzero(curvature)).bit_length(), x.shape[0])
+    rows = xp.argsort(curvature, descending=True)[:count]
+    return xp.take(x, rows, axis=0), xp.take(curvature, rows, axis=0)
+
+
+def _factored(hessian: Array, shift: float) -> tuple[Array, Array]:
+    """The Cholesky factors L of the shifted matrices, and L^-1."""
+    xp = namespace(hessian)
+    if hessian.ndim == 1:
+        root = xp.sqrt(hessian + shift)
+        return root, 1 / root
+    identity = identity_like(hessian[0, ...])
+    factor = xp.linalg.cholesky(hessian + shift * identity)
+    return factor, xp.stack([solve_triangular(factor[c, ...], identity) for c in range(factor.shape[0])])
+
+
 def _times(matrix: Array, x: Array) -> Array:
-    return matrix @ x if matrix.ndim == 2 else matrix[:, None] * x
+    """(d,) diagonal, (1, d, d) or (k, d, d), with (d, k) -> (d, k)"""
+    xp = namespace(matrix, x)
+    if matrix.ndim == 1:
+        return matrix[:, None] * x
+    if matrix.shape[0] == 1:
+        return matrix[0, ...] @ x
+    columns = xp.matrix_transpose(x)[:, :, None]
+    return xp.matrix_transpose((matrix @ columns)[:, :, 0])
 
 
 def _transposed(matrix: Array) -> Array:
-    return namespace(matrix).matrix_transpose(matrix) if matrix.ndim == 2 else matrix
+    return matrix if matrix.ndim == 1 else namespace(matrix).matrix_transpose(matrix)

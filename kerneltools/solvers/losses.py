@@ -12,7 +12,11 @@ from kerneltools.backend import stop_gradient
 
 @runtime_checkable
 class Loss(Protocol):
-    """A convex function of the scores of each row, differentiable wherever it is finite."""
+    """A convex function of the scores of each row, with a gradient everywhere."""
+
+    @property
+    def by_class(self) -> bool:
+        """Whether second derivatives are a matter of each class alone, and differ from class to class."""
 
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) in {+1, -1} -> (n,)"""
@@ -41,6 +45,11 @@ class SquaredHinge:
     array([1.125])
     """
 
+    @property
+    def by_class(self) -> bool:
+        """Yes: other rows miss the margin of each class."""
+        return True
+
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         gap = _gap(scores, targets)
@@ -66,6 +75,11 @@ class CrossEntropy:
     >>> CrossEntropy()(np.array([[1000.0, 1000.0]]), np.array([[1.0, -1.0]])).round(4)
     array([0.6931])
     """
+
+    @property
+    def by_class(self) -> bool:
+        """No: the scores of a row are coupled."""
+        return False
 
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
@@ -95,6 +109,11 @@ class Squared:
     >>> Squared()(np.array([[3.0, -1.0]]), np.array([[1.0, -1.0]]))
     array([4.])
     """
+
+    @property
+    def by_class(self) -> bool:
+        """No: all second derivatives are 2."""
+        return False
 
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""

@@ -87,6 +87,7 @@ def ridge_path(x: Array, y: Array, block: int = 4096) -> RidgePath:
     Raises ValueError when the numbers of rows differ or n < 2.
     """
     xp = namespace(x, y)
+    device_of(x, y)
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(n, t)", y=y)
     require_floating(x=x, y=y)
