@@ -2,10 +2,12 @@
 
 from ckn.architecture import Architecture, LayerSpec
 from ckn.checks import check_images
-from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.arrays import Array, device_of, namespace, require_floating, safe_sqrt
+from kerneltools.precision import in_single
 from kerneltools.primitives import pad
 
 
+@in_single
 def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
     """Exact kernel values between images: the sum over output positions of the inner products of the maps.
 
@@ -20,9 +22,11 @@ def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
     """
     check_images(x)
     check_images(x if y is None else y)
+    require_floating(x=x, y=x if y is None else y)
     if y is not None and x.shape[1:] != y.shape[1:]:
         raise ValueError(f"x, y: expected images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     xp = namespace(x, y)
+    device_of(x, y)
     x_norms = [_norms(architecture, image) for image in _each(x)]
     if y is None:
         return _symmetric(architecture, x, x_norms)

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from kerneltools.arrays import Array, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, safe_sqrt
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.maps.nystrom import whitening
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis, require_grid
 from kerneltools.pooling import Gaussian
+from kerneltools.precision import in_single, widened
 from kerneltools.primitives import patch_gram
 from kerneltools.trees import Tree, static
 
@@ -73,7 +74,7 @@ class Layer(Tree):
 
     def prepare(self) -> "PreparedLayer":
         """The layer with its inverse square root computed, to apply many times."""
-        return PreparedLayer(self, whitening(self.gram(), self.reg))
+        return PreparedLayer(self, whitening(widened(self).gram(), self.reg))
 
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""
@@ -87,6 +88,7 @@ class PreparedLayer(Tree):
     layer: Layer
     whitening: Array
 
+    @in_single
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""
         response, _ = self._respond(x)
@@ -110,6 +112,7 @@ class PreparedLayer(Tree):
         """The layer itself."""
         return self
 
+    @in_single
     def residual(self, x: Array) -> tuple[Array, Array]:
         """What the map misses of each patch, k(p, p) - |ψ(p)|², and k(p, p) itself.
 
@@ -124,6 +127,7 @@ class PreparedLayer(Tree):
         """Kernel values of all patches with all filters, and the patches' norms where they come for free."""
         layer, filters = self.layer, self.layer.filters
         xp = namespace(x, filters)
+        device_of(x, filters)
         require_grid(x, "x")
         if x.ndim != filters.ndim or x.shape[-1] != filters.shape[-1]:
             raise ValueError(

@@ -8,6 +8,7 @@ from kerneltools.arrays import Array, namespace, safe_sqrt, widest_float
 from kerneltools.kernels.base import check_positive
 from kerneltools.patches import Grid
 from kerneltools.patches.grid import PerAxis
+from kerneltools.precision import in_single
 from kerneltools.primitives import extract_patches, fold_patches
 from kerneltools.trees import Tree, static
 
@@ -44,6 +45,7 @@ class ContrastNormalise(Step):
 
     floor: float = static(1e-2)
 
+    @in_single
     def __call__(self, images: Array) -> Array:
         """(n, *grid, c) -> (n, *grid, c)"""
         xp = namespace(images)
@@ -69,6 +71,7 @@ class Whiten(Step):
     patch: PerAxis = static(3)
     exponent: float = static(-0.25)
 
+    @in_single
     def __call__(self, images: Array) -> Array:
         """(n, *grid, c) -> (n, *grid, c)"""
         xp = namespace(images)
@@ -104,6 +107,7 @@ class Whiten(Step):
         return xp.astype((vectors * powers[:, None, :]) @ xp.matrix_transpose(vectors), covariance.dtype)
 
 
+@in_single
 def normalise_features(features: Array) -> Array:
     """Each row minus its mean, divided by its norm; a constant row becomes 0.
 

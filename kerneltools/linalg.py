@@ -4,6 +4,7 @@ from numbers import Real
 
 from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, widest_float
 from kerneltools.backend import custom_vjp
+from kerneltools.precision import in_single
 
 
 def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
@@ -66,7 +67,7 @@ def _lyapunov_backward(cotangent: Array, solution: Array, root: Array, rhs: Arra
 
 _inverse_sqrt = custom_vjp(_inverse_sqrt_forward, _inverse_sqrt_backward)
 
-lyapunov = custom_vjp(_lyapunov_forward, _lyapunov_backward)
+lyapunov = in_single(custom_vjp(_lyapunov_forward, _lyapunov_backward))
 lyapunov.__doc__ = """The solution Y of S Y + Y S = X for a symmetric positive definite S.
 
     (m, m), (m, m) -> (m, m)

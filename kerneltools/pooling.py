@@ -11,6 +11,7 @@ from typing import Protocol
 
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.patches.grid import Grid, require_grid
+from kerneltools.precision import in_single
 from kerneltools.primitives import extract_patches
 from kerneltools.trees import Tree, static
 
@@ -29,6 +30,7 @@ class LinearPool(Tree, ABC):
     def matrix(self, points: int, like: Array) -> Array:
         """The map along an axis of that many points: (positions, points), of the library of `like`."""
 
+    @in_single
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *positions, c)."""
         require_grid(x, "x")

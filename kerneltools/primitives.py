@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.backend import backend_of
+from kerneltools.precision import in_single
 
 
 class Primitive(Protocol):
@@ -27,6 +28,7 @@ def primitive(body: Callable[..., Any]) -> Primitive:
     Arguments go by position, the arrays among them first.
     """
 
+    @in_single
     @wraps(body)
     def call(*arguments: Any) -> Any:
         owner = backend_of(*arguments)
@@ -136,6 +138,7 @@ def reciprocal(x: Array) -> Array:
     return xp.where(positive, 1 / xp.where(positive, x, xp.ones_like(x)), xp.zeros_like(x))
 
 
+@in_single
 def window_sum(x: Array, window: Window) -> Array:
     """The sum over the window at each position.
 

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 
-from kerneltools.arrays import Array, namespace, require_rank, safe_sqrt
+from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.precision import in_single
 from kerneltools.trees import Tree
 
 
@@ -61,12 +62,15 @@ class InnerProductKernel(Kernel):
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         """Kernel values from inner products and norms, which broadcast against them."""
 
+    @in_single
     def __call__(self, x: Array, y: Array) -> Array:
         check_rows(x, y)
         xp = namespace(x, y)
         return self.from_inner(x @ xp.matrix_transpose(y), row_norms(x)[:, None], row_norms(y)[None, :])
 
+    @in_single
     def diag(self, x: Array) -> Array:
+        require_floating(x=x)
         norm = row_norms(x)
         return self.from_inner(norm * norm, norm, norm)
 
@@ -77,7 +81,10 @@ def row_norms(x: Array) -> Array:
 
 
 def check_rows(x: Array, y: Array) -> None:
-    """Raise ValueError unless x is (n, d) and y is (m, d)."""
+    """Raise unless x is (n, d) and y is (m, d), both floating-point, of one library and on one device."""
+    namespace(x, y)
+    device_of(x, y)
+    require_floating(x=x, y=y)
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(m, d)", y=y)
     if x.shape[1] != y.shape[1]:
@@ -107,9 +114,11 @@ class Sum(Kernel):
     def homogeneous(self) -> bool:
         return all(k.homogeneous for k in self.terms)
 
+    @in_single
     def __call__(self, x: Array, y: Array) -> Array:
         return _sum([k(x, y) for k in self.terms])
 
+    @in_single
     def diag(self, x: Array) -> Array:
         return _sum([k.diag(x) for k in self.terms])
 
@@ -127,9 +136,11 @@ class Product(Kernel):
     def by_inner_products(self) -> bool:
         return all(k.by_inner_products for k in self.factors)
 
+    @in_single
     def __call__(self, x: Array, y: Array) -> Array:
         return _product([k(x, y) for k in self.factors])
 
+    @in_single
     def diag(self, x: Array) -> Array:
         return _product([k.diag(x) for k in self.factors])
 
@@ -155,9 +166,11 @@ class Scaled(Kernel):
     def homogeneous(self) -> bool:
         return self.kernel.homogeneous
 
+    @in_single
     def __call__(self, x: Array, y: Array) -> Array:
         return self.scale * self.kernel(x, y)
 
+    @in_single
     def diag(self, x: Array) -> Array:
         return self.scale * self.kernel.diag(x)
 

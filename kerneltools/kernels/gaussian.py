@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.kernels.base import Kernel, check_positive, check_rows
+from kerneltools.precision import in_single
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Gaussian(Kernel):
     def by_inner_products(self) -> bool:
         return True
 
+    @in_single
     def __call__(self, x: Array, y: Array) -> Array:
         check_rows(x, y)
         return self._of(square_distances(x, y))
 
     def diag(self, x: Array) -> Array:
+        require_floating(x=x)
         return namespace(x).ones_like(x[:, 0])
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:

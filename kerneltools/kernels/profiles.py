@@ -12,6 +12,7 @@ from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.dot_product import check_degree
+from kerneltools.precision import in_single
 from kerneltools.primitives import exponential_response, reciprocal
 from kerneltools.trees import Tree, static
 
@@ -42,6 +43,7 @@ class Exponential(Profile):
     def __post_init__(self) -> None:
         check_positive("sigma", self.sigma)
 
+    @in_single
     def __call__(self, cosine: Array) -> Array:
         alpha = 1 / self.sigma**2
         exponent = alpha * cosine - alpha
@@ -63,6 +65,7 @@ class Power(Profile):
     def __post_init__(self) -> None:
         check_degree(self.degree)
 
+    @in_single
     def __call__(self, cosine: Array) -> Array:
         return cosine**self.degree
 
@@ -91,6 +94,7 @@ class ArcCosine(Profile):
         if self.order not in (0, 1, 2):
             raise ValueError(f"order: expected 0, 1 or 2, got {self.order!r}")
 
+    @in_single
     def __call__(self, cosine: Array) -> Array:
         return _arc_cosine(self.order)(cosine)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks
 from kerneltools.random import Rng
@@ -24,6 +24,7 @@ class Given:
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> (m, d)"""
         namespace(x, self.points)
+        device_of(x, self.points)
         if x.shape[-1] != self.points.shape[1]:
             raise ValueError(
                 f"points: expected {x.shape[-1]} columns as in x of shape {tuple(x.shape)}, "

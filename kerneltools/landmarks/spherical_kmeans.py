@@ -9,6 +9,7 @@ from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.landmarks.base import Landmarks, check_rows, distinct, rows, warn_reduced
+from kerneltools.precision import in_single
 from kerneltools.primitives import segment_sum
 from kerneltools.random import Rng, generator
 
@@ -32,6 +33,7 @@ class SphericalKMeans:
     tolerance: float = 1e-6
     block: int = 8192
 
+    @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> (m, d), unit rows"""
         check_rows(x, self.m)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from kerneltools.arrays import Array, namespace, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt
+from kerneltools.precision import in_single, widened
 from kerneltools.primitives import solve_triangular
 from kerneltools.trees import Tree
 
@@ -20,12 +21,14 @@ class Nystrom(Tree):
     points: Array
     whitening: Array
 
+    @in_single
     def __call__(self, x: Array) -> Array:
         """(..., d) -> (..., m)"""
         rows, batch = _rows(x, self.points)
         phi = self.kernel(rows, self.points) @ self.whitening
         return namespace(phi).reshape(phi, (*batch, phi.shape[1]))
 
+    @in_single
     def residual(self, x: Array) -> Array:
         """k(x, x) - |φ(x)|² >= 0: what the map misses of each x; 0 up to rounding at the landmarks.
 
@@ -48,7 +51,7 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     `reg` > 0: W = (k(Z, Z) + reg I)^(-1/2), symmetric, smooth in the landmarks even where two coincide.
     Without `reg`: W = L^-T from the Cholesky factor, with the least shift that the type of `points` allows:
     the most exact.
-    Both are computed in float64 where the library has it.
+    Both are computed in float64 where the library has it; W stays in float32 beside half-precision landmarks.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -61,7 +64,8 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     require_floating(points=points)
     if points.shape[0] == 0:
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
-    gram = kernel(points, points)
+    wide = widened(points)
+    gram = widened(kernel)(wide, wide)
     return Nystrom(kernel, points, whitening(gram, reg))
 
 
@@ -76,6 +80,7 @@ def whitening(gram: Array, reg: float | Array | None) -> Array:
 
 
 def _rows(x: Array, points: Array) -> tuple[Array, tuple[int, ...]]:
+    require_floating(x=x)
     if x.ndim < 1 or x.shape[-1] != points.shape[1]:
         raise ValueError(
             f"x: expected (..., {points.shape[1]}) for landmarks of shape {tuple(points.shape)}, got {tuple(x.shape)}"

@@ -1,0 +1,63 @@
+"""Half precision (float16, bfloat16): stored and handed over as such, computed in float32."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from kerneltools.arrays import Array, DType, namespace
+from kerneltools.trees import Tree, flatten, map_leaves
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_single(f: Callable[P, R]) -> Callable[P, R]:
+    """f, computed in float32 where it gets half-precision arrays, its result in their type.
+
+    Sums of half-precision numbers lose their last digits after some dozen terms, and squares overflow float16
+    beyond 256. The parameters of a method's own tree are widened like the arguments, but do not decide the type
+    of the result; beside arguments of float32 or float64 nothing is narrowed.
+
+    >>> import numpy as np
+    >>> ones = np.ones(4096, dtype=np.float16)
+    >>> in_single(lambda x: (300 * x) @ x / 4096)(ones)
+    np.float16(300.0)
+    """
+
+    @wraps(f)
+    def call(*args: P.args, **settings: P.kwargs) -> R:
+        if not any(is_half(leaf) for leaf in flatten(args)[0]):
+            return f(*args, **settings)
+        given = args[1:] if isinstance(args[0], Tree) else args
+        result = f(*widened(args), **settings)
+        types = [leaf.dtype for leaf in flatten(given)[0] if _is_floating(leaf)]
+        return _narrowed(result, types[0]) if types and all(map(_names_half, types)) else result
+
+    return call
+
+
+def widened(tree: Any) -> Any:
+    """The tree with its half-precision arrays in float32."""
+    return map_leaves(lambda leaf: _single(leaf) if is_half(leaf) else leaf, tree)
+
+
+def is_half(leaf: Any) -> bool:
+    """Whether it is an array of float16 or bfloat16."""
+    return hasattr(leaf, "dtype") and _names_half(leaf.dtype)
+
+
+def _names_half(dtype: DType) -> bool:
+    return str(dtype).endswith("float16")
+
+
+def _single(array: Array) -> Array:
+    xp = namespace(array)
+    return xp.astype(array, xp.float32)
+
+
+def _narrowed(tree: Any, dtype: DType) -> Any:
+    return map_leaves(lambda leaf: namespace(leaf).astype(leaf, dtype) if _is_floating(leaf) else leaf, tree)
+
+
+def _is_floating(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and bool(namespace(leaf).isdtype(leaf.dtype, "real floating"))

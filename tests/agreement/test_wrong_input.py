@@ -1,0 +1,155 @@
+"""What cannot be computed is an error that says so, the same on every library."""
+
+import re
+from collections.abc import Callable
+from importlib import import_module, metadata
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ckn
+from ckn import Architecture, Layer, LayerSpec, Network
+from kerneltools import autodiff, landmarks, linalg, pooling, solvers
+from kerneltools.arrays import namespace
+from kerneltools.backend import backend
+from kerneltools.kernels import Gaussian, Homogeneous, Linear
+from kerneltools.kernels.profiles import Exponential
+from kerneltools.maps import nystrom
+from kerneltools.patches import Grid
+from tests.agreement.libraries import JAX, LIBRARIES, NUMPY, STRICT, STRICT_DEVICE1, TORCH, Library, parameters
+
+ROWS = np.random.default_rng(0).standard_normal((4, 3))
+IMAGES = np.random.default_rng(1).random((2, 6, 6, 1))
+ARCHITECTURE = Architecture((LayerSpec(2),))
+OFF_CUDA = tuple(library for library in LIBRARIES if not library.cuda and not library.jit)
+every_library = pytest.mark.parametrize("library", parameters(OFF_CUDA))
+
+
+def layer(library: Library) -> Layer:
+    return Layer(library.array(IMAGES[:, :3, :3, :]), Homogeneous(Exponential(0.6)))
+
+
+# From a library, and the array that does not fit, to the call.
+ONE: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
+    "kernel": (ROWS, lambda library, x: Gaussian(1.0)(x, x)),
+    "kernel.diag": (ROWS, lambda library, x: (Gaussian(1.0) + Linear()).diag(x)),
+    "nystrom": (ROWS, lambda library, x: nystrom(Gaussian(1.0), x)),
+    "map": (ROWS, lambda library, x: nystrom(Gaussian(1.0), library.array(ROWS))(x)),
+    "selector": (ROWS, lambda library, x: landmarks.SphericalKMeans(2)(Linear(), x, 0)),
+    "inverse_sqrt": (np.eye(3), lambda library, x: linalg.inverse_sqrt(x, 0.1)),
+    "cholesky_factor": (np.eye(3), lambda library, x: linalg.cholesky_factor(x)),
+    "patches": (IMAGES, lambda library, x: Grid(3).extract(x)),
+    "pool": (IMAGES, lambda library, x: pooling.Mean(2)(x)),
+    "layer": (IMAGES, lambda library, x: layer(library)(x)),
+    "network": (IMAGES, lambda library, x: Network((layer(library),)).prepare()(x)),
+    "exact kernel": (IMAGES, lambda library, x: ckn.exact.gram(ARCHITECTURE, x)),
+    "filters": (IMAGES, lambda library, x: Layer(x[:, :3, :3, :], Linear())),
+    "fit": (IMAGES, lambda library, x: ckn.fit_unsupervised(ARCHITECTURE, x, 0)),
+    "ridge": (ROWS, lambda library, x: solvers.ridge(x, library.array(ROWS), 0.1)),
+}
+TWO: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
+    "kernel": (ROWS, lambda library, x: Gaussian(1.0)(library.array(ROWS), x)),
+    "product of kernels": (ROWS, lambda library, x: (Gaussian(1.0) * Linear())(library.array(ROWS), x)),
+    "map": (ROWS, lambda library, x: nystrom(Gaussian(1.0), library.array(ROWS))(x)),
+    "given landmarks": (ROWS, lambda library, x: landmarks.Given(library.array(ROWS))(Linear(), x, 0)),
+    "layer": (IMAGES, lambda library, x: layer(library)(x)),
+    "network": (IMAGES, lambda library, x: Network((layer(library),)).prepare()(x)),
+    "exact kernel": (IMAGES, lambda library, x: ckn.exact.gram(ARCHITECTURE, library.array(IMAGES), x)),
+    "ridge": (ROWS, lambda library, x: solvers.ridge(library.array(ROWS), x, 0.1)),
+}
+
+
+@every_library
+@pytest.mark.parametrize("name", ONE)
+@pytest.mark.parametrize("dtype", ["int64", "complex128"])
+def test_integers_and_complex_numbers(library: Library, name: str, dtype: str) -> None:
+    host, call = ONE[name]
+    with pytest.raises(TypeError, match=rf"expected .*floating-point.*, got .*{dtype}"):
+        call(library, library.array(host.round().astype(dtype)))
+
+
+@every_library
+@pytest.mark.parametrize("name", TWO)
+def test_arrays_of_two_libraries(library: Library, name: str) -> None:
+    host, call = TWO[name]
+    other = TORCH if library.root == "numpy" else NUMPY
+    match = r"arrays of several libraries in one call: .*; convert .*kerneltools\.backend\('\w+'\)\.asarray"
+    with pytest.raises(TypeError, match=match):
+        call(library, other.array(host))
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_arrays_on_two_devices(name: str) -> None:
+    host, call = TWO[name]
+    with pytest.raises(
+        ValueError,
+        match=r"arrays on several devices in one call: .*CPU_DEVICE.*device1.*move them|"
+        r"arrays on several devices in one call: .*device1.*CPU_DEVICE.*move them",
+    ):
+        call(STRICT, STRICT_DEVICE1.array(host))
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_a_device_that_does_not_exist(name: str) -> None:
+    with pytest.raises(ValueError, match=r"device: .*cpu.*, got 'warp:3'"):
+        backend(name).asarray(ROWS, device="warp:3")
+
+
+@pytest.mark.parametrize("name", ["torch", "jax", "cupy"])
+def test_a_library_that_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_there(point: metadata.EntryPoint) -> Any:
+        raise ModuleNotFoundError(f"No module named {point.name!r}", name=point.name)
+
+    monkeypatch.setattr(metadata.EntryPoint, "load", not_there)
+    registry = import_module("kerneltools.backend")
+    monkeypatch.setattr(registry, "_load", registry._load.__wrapped__)  # not the one that remembers
+    with pytest.raises(ImportError, match=rf"{name} is not installed; .* pip install 'kerneltools\[{name}"):
+        backend(name)
+
+
+@every_library
+def test_an_integer_argument_has_no_gradient(library: Library) -> None:
+    tree = {"x": library.array(ROWS), "order": library.array(np.arange(4))}
+    with pytest.raises(TypeError, match=r"argument 0, order: expected a real floating-point array .*int64"):
+        library.value_and_grad(lambda t: namespace(t["x"]).sum(t["x"]))(tree)
+
+
+TAPE = tuple(library for library in OFF_CUDA if library.root not in ("torch", "jax"))
+
+
+@pytest.mark.parametrize("library", parameters(TAPE))
+def test_a_traced_array_that_is_used_afterwards(library: Library) -> None:
+    leaked: list[Any] = []
+
+    def f(x: Any) -> Any:
+        leaked.append(Gaussian(1.0)(x, x))
+        return namespace(x).sum(leaked[0])
+
+    library.value_and_grad(f)(library.array(ROWS))
+    with pytest.raises(autodiff.LeakedArrayError):
+        namespace(leaked[0]).exp(leaked[0])
+
+
+def test_a_leaked_array_of_jax() -> None:
+    leaked: list[Any] = []
+
+    def f(x: Any) -> Any:
+        leaked.append(x * 2)
+        return namespace(x).sum(leaked[0])
+
+    JAX.backend.jit(f)(JAX.array(ROWS))
+    with pytest.raises(Exception, match=re.compile("leaked", re.IGNORECASE)):
+        leaked[0] + 1
+
+
+@pytest.mark.parametrize("library", parameters(TAPE))
+def test_an_operation_without_a_rule(library: Library) -> None:
+    with pytest.raises(NotImplementedError, match=r"gradient of unique_values: .*kerneltools/autodiff/rules"):
+        library.value_and_grad(lambda x: namespace(x).sum(namespace(x).unique_values(x)))(library.array(ROWS))
+
+
+@pytest.mark.parametrize("library", parameters(TAPE))
+def test_a_conversion_that_would_lose_the_gradient(library: Library) -> None:
+    with pytest.raises(TypeError, match=r"would lose its gradient; .*kerneltools\.arrays\.namespace"):
+        library.value_and_grad(lambda x: namespace(x).sum(x) * float(x[0, 0]))(library.array(ROWS))
