@@ -1,0 +1,157 @@
+"""Trainings in files: what is read is what was written, and a training goes on from it to the same numbers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ckn import Architecture, LayerSpec, Supervised, TrainingState, fit_supervised, fit_unsupervised
+from ckn.supervised import (
+    Crop,
+    EpochReport,
+    Flip,
+    ResumeError,
+    best_epoch,
+    load_state,
+    save_state,
+    state_notes,
+    training_notes,
+)
+from kerneltools import backend
+from kerneltools.files import FileFormatError, save_tree
+from kerneltools.kernels import Homogeneous, profiles
+from kerneltools.optimisers import Adam
+from kerneltools.solvers import Squared
+from kerneltools.trees import flatten, map_leaves
+
+ARCHITECTURE = Architecture(
+    (LayerSpec(6, subsampling=2), LayerSpec(5, patch=1, subsampling=1, kernel=Homogeneous(profiles.Power(2))))
+)
+SETTINGS = Supervised(loss=Squared(), epochs=3, batch=10, rate=0.01, reg=1e-3, augmentation=(Flip(), Crop(1)))
+
+
+def data(dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose class is where their bright bar lies."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 3
+    images = (0.3 * rng.random((40, 7, 6, 2))).astype(dtype)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 2, 1:5] += 1.0
+    return images, labels
+
+
+def states(settings: Supervised, name: str = "numpy", dtype: type = np.float64, **keywords) -> list[TrainingState]:
+    """The states after each epoch."""
+    images, labels = data(dtype)
+    library = backend(name)
+    network = fit_unsupervised(ARCHITECTURE, images, rng=0, patches=200)
+    network = map_leaves(lambda leaf: library.asarray(leaf) if hasattr(leaf, "shape") else leaf, network)
+    seen: list[TrainingState] = []
+    inputs = library.asarray(images)
+    fit_supervised(network, inputs, labels, 3, rng=1, settings=settings, on_epoch=seen.append, **keywords)
+    return seen
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"optimiser": Adam(), "precondition": False}, {"learn_kernels": True}],
+    ids=["sgd", "adam", "kernels"],
+)
+def test_goes_on_to_the_same_numbers_to_the_last_bit(change: dict, dtype: type, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, **change)
+    whole = states(settings, dtype=dtype)
+    save_state(whole[0], tmp_path / "state")
+    rest = states(settings, dtype=dtype, start=load_state(tmp_path / "state"))
+    assert rest[-1].history == whole[-1].history
+    for a, b in zip(flatten(whole[-1])[0], flatten(rest[-1])[0], strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_goes_on_in_torch(tmp_path: Path) -> None:
+    whole = states(SETTINGS, "torch")
+    save_state(whole[0], tmp_path / "state")
+    rest = states(SETTINGS, "torch", start=load_state(tmp_path / "state", backend="torch"))
+    for a, b in zip(flatten(whole[-1])[0], flatten(rest[-1])[0], strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-6, atol=1e-6)
+
+
+def test_is_read_into_another_library(tmp_path: Path) -> None:
+    state = states(replace(SETTINGS, epochs=1))[0]
+    save_state(state, tmp_path / "state")
+    loaded = load_state(tmp_path / "state", backend="jax")
+    assert backend("jax").owns(loaded.network.like)
+    for a, b in zip(flatten(state)[0], flatten(loaded)[0], strict=True):
+        assert np.array_equal(a, np.asarray(b))
+
+
+def notes(**changes) -> dict[str, str]:
+    """The notes of the training, or of one that differs."""
+    images, labels = data()
+    return training_notes(
+        **{
+            "architecture": ARCHITECTURE,
+            "settings": SETTINGS,
+            "images": images,
+            "labels": labels,
+            "rng": 1,
+            **changes,
+        }
+    )
+
+
+def other_labels() -> np.ndarray:
+    """The same but two."""
+    labels = data()[1].copy()
+    labels[[0, 1]] = labels[[1, 0]]
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"architecture": Architecture((LayerSpec(6),))},
+            r"architecture is Architecture.* there and Architecture.* here",
+        ),
+        ({"settings": replace(SETTINGS, rate=0.1)}, r"rate is 0.01 there and 0.1 here"),
+        ({"settings": replace(SETTINGS, optimiser=Adam())}, r"optimiser is SGD\(.*\) there and Adam\(.*\) here"),
+        ({"images": data()[0][::-1]}, r": other images or labels$"),
+        ({"images": data(np.float32)[0]}, r": other images or labels$"),
+        ({"labels": other_labels()}, r": other images or labels$"),
+        ({"rng": 2}, r"rng is 1 there and 2 here"),
+    ],
+)
+def test_another_training_is_refused_by_name(change: dict, message: str, tmp_path: Path) -> None:
+    save_state(states(replace(SETTINGS, epochs=1))[0], tmp_path / "state", notes())
+    assert load_state(tmp_path / "state", notes(settings=replace(SETTINGS, epochs=9, jit=True))).epoch == 1
+    with pytest.raises(ResumeError, match=message) as caught:
+        load_state(tmp_path / "state", notes(**change))
+    assert str(caught.value).startswith(str(tmp_path / "state"))
+
+
+def test_notes_are_read_back_and_do_not_depend_on_the_library(tmp_path: Path) -> None:
+    images, labels = data()
+    assert notes(images=backend("torch").asarray(images), labels=labels.tolist()) == notes()
+    save_state(states(replace(SETTINGS, epochs=1))[0], tmp_path / "state", {"a": "b"})
+    assert state_notes(tmp_path / "state") == {"a": "b"}
+    with pytest.raises(ResumeError, match="rng is not known there and 1 here"):
+        load_state(tmp_path / "state", {"rng": "1"})
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    save_tree(states(replace(SETTINGS, epochs=1))[0], tmp_path / "bare", "ckn-training")
+    with pytest.raises(FileFormatError, match="corrupt"):
+        load_state(tmp_path / "bare")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        load_state(tmp_path / "none")
+
+
+def test_best_epoch() -> None:
+    reports = [EpochReport(1, 3.0, 0.1), EpochReport(2, 1.0, 0.1), EpochReport(3, 1.0, 0.1)]
+    assert best_epoch(tuple(reports)) == 2
+    measured = [replace(r, validation_accuracy=a) for r, a in zip(reports, (0.9, 0.8, 0.9), strict=True)]
+    assert best_epoch(tuple(measured)) == 1
+    with pytest.raises(ValueError, match="history: expected at least one epoch"):
+        best_epoch(())
