@@ -28,9 +28,12 @@ class FileFormatError(ValueError):
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it at the end, removed when anything goes wrong.
 
-    Raises OSError, naming the folder, when it cannot be written.
+    A link stays a link: what it points to is replaced. Raises OSError when the folder cannot be written and
+    when `path` is there and no file: a device or a pipe must not give way to one.
     """
-    path = Path(path)
+    path = Path(path).resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(None, "is no regular file", str(path))
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -50,15 +53,19 @@ def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] |
 
     `kind` says what it is, for whoever reads; `notes` are further strings for the header.
 
-    Raises TypeError, naming the leaf, for anything else.
+    Raises TypeError, naming the leaf, for anything else, and OSError when the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays: dict[str, Any] = {}
     structure = _encode(tree, "", arrays)
     header = {"kind": kind, "version": VERSION, "structure": json.dumps(structure), **(notes or {})}
     with replacing(path) as temporary:
-        save_file(arrays, temporary, metadata=header)
+        try:
+            save_file(arrays, temporary, metadata=header)
+        except SafetensorError as error:
+            raise OSError(f"{path}: cannot be written: {error}") from error
 
 
 def load_tree(

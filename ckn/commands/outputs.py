@@ -1,7 +1,7 @@
 """Files that appear whole or not at all, in places that are tried before the work begins."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +10,15 @@ from kerneltools.files import replacing
 
 
 @contextmanager
-def output_folder(folder: Path) -> Iterator[Path]:
+def output_folder(folder: Path, names: Sequence[str] = ()) -> Iterator[Path]:
     """A hidden folder to write to; its files are moved to `folder` at the end, if nothing goes wrong.
 
-    What was made is removed otherwise. Raises OSError, at once, when `folder` cannot be written.
+    What was made is removed otherwise. Raises OSError, at once, when `folder` cannot be written or when one of
+    the `names` to be written there is a folder.
     """
+    for name in names:
+        if (folder / name).is_dir():
+            raise OSError(f"{folder / name}: cannot be written: is a folder; choose another one with --out")
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         with ExitStack() as stack:

@@ -21,6 +21,9 @@ from ckn.training import Outcome, Settings, Split, default_architecture, metrics
 from ckn.unsupervised import require_patches
 from kerneltools.backend import to_host
 
+WRITTEN = ("model.safetensors", "metrics.json", "filters.png", "confusion.png", "certificate.png")
+"""What every training leaves in its folder."""
+
 
 def train(
     context: typer.Context,
@@ -82,7 +85,7 @@ def train(
     chosen = options.chosen_options(context)
     parts, settings = _prepared(data, chosen)
     folder = chosen["out"] or Path(f"ckn-{Path(data).resolve().stem}")
-    with output_folder(folder) as hidden:
+    with output_folder(folder, WRITTEN) as hidden:
         grid = parts.train.images.shape[1:-1]
         _announce(
             parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
@@ -151,7 +154,6 @@ def _write(folder: Path, parts: Split, settings: Settings, outcome: Outcome) -> 
 def _summarise(outcome: Outcome, folder: Path) -> None:
     right, n = int(outcome.counts.trace()), int(outcome.counts.sum())
     missed = ", ".join(f"layer {i} {m.mean():.1%}" for i, m in enumerate(outcome.misses, start=1) if m.size)
-    files = "model.safetensors, metrics.json, filters.png, confusion.png, certificate.png"
     with_labels = f", curves.png, {NUMBERS}, {options.LAST}, {BEST}" if outcome.history else ""
     facts(
         {
@@ -159,7 +161,7 @@ def _summarise(outcome: Outcome, folder: Path) -> None:
             **(_of_epochs(outcome) if outcome.history else _of_ridge(outcome)),
             "kernel missed": f"{missed} (mean over patches)",
             "time": f"{outcome.train_seconds:.1f} s to train, {outcome.test_seconds:.1f} s to test",
-            "written": f"{folder}/: {files}{with_labels}",
+            "written": f"{folder}/: {', '.join(WRITTEN)}{with_labels}",
         }
     )
     if outcome.reg_at_end:

@@ -129,7 +129,24 @@ def test_training_that_fails_leaves_nothing(
     assert contents(tmp_path) == []
 
 
-def test_ctrl_c_leaves_an_earlier_model_as_it_was(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_found_before_training(
+    run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(train_command, "run", never)
+    (tmp_path / "model.safetensors").mkdir()
+    result = run("train", digits, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "model.safetensors: cannot be written: is a folder" in result.stderr
+    assert contents(tmp_path) == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "last"),
+    [(signal.SIGINT, 130, "stopped; nothing was written"), (signal.SIGTERM, 143, None), (signal.SIGHUP, 129, None)],
+)
+def test_a_signal_leaves_an_earlier_model_as_it_was(
+    sent: signal.Signals, code: int, last: str | None, tmp_path: Path
+) -> None:
     images = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
     np.savez(tmp_path / "data.npz", images=images, labels=np.arange(300) % 3)
     out = tmp_path / "out"
@@ -139,10 +156,10 @@ def test_ctrl_c_leaves_an_earlier_model_as_it_was(tmp_path: Path) -> None:
     with subprocess.Popen([*CKN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("preprocessing")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         said = process.stderr.read()
-        assert process.wait(timeout=60) == 130
-    assert said.splitlines()[-1] == "stopped; nothing was written"
+        assert process.wait(timeout=60) == code
+    assert last is None or said.splitlines()[-1] == last
     assert "Traceback" not in said
     assert contents(out) == ["model.safetensors"]
     assert (out / "model.safetensors").read_text() == "earlier"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from kerneltools.files import FileFormatError, load_tree, replacing, save_tree
@@ -192,7 +193,32 @@ class TestForeignFiles:
             load_tree(tmp_path / "tree", KIND, TYPES)
 
 
+class TestWhatIsThereAlready:
+    def test_a_link_stays_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "target").write_bytes(b"old")
+        (tmp_path / "link").symlink_to("target")
+        save_tree(TREE, tmp_path / "link", KIND)
+        assert (tmp_path / "link").is_symlink()
+        assert same(load_tree(tmp_path / "target", KIND, TYPES), TREE)
+
+    def test_a_pipe_stays_a_pipe(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match="is no regular file"):
+            save_tree(TREE, tmp_path / "pipe", KIND)
+        assert (tmp_path / "pipe").is_fifo()
+        assert list(tmp_path.iterdir()) == [tmp_path / "pipe"]
+
+
 class TestNothingIsLeftBehind:
+    def test_when_the_disk_is_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: Any, **__: Any) -> None:
+            raise SafetensorError("I/O error: No space left on device")
+
+        monkeypatch.setattr("safetensors.numpy.save_file", full)
+        with pytest.raises(OSError, match=r"a: cannot be written: I/O error: No space left on device"):
+            save_tree(TREE, tmp_path / "a", KIND)
+        assert not list(tmp_path.iterdir())
+
     def test_when_a_value_cannot_be_written(self, tmp_path: Path) -> None:
         for value, name in ((object(), "object"), (np.array(["a"]), "ndarray"), (b"raw", "bytes")):
             with pytest.raises(
