@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from kerneltools.kernels import Homogeneous, Kernel
+from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential, Power
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis
@@ -31,8 +32,7 @@ class LayerSpec:
     def __post_init__(self) -> None:
         if isinstance(self.filters, bool) or not isinstance(self.filters, int) or self.filters < 1:
             raise ValueError(f"filters: expected an integer >= 1, got {self.filters!r}")
-        if not self.reg > 0:
-            raise ValueError(f"reg: expected a number > 0, got {self.reg!r}")
+        check_positive("reg", self.reg)
         if not isinstance(self.kernel, Kernel):
             raise TypeError(f"kernel: expected a kerneltools kernel, got {self.kernel!r}")
         _ = self.grid, self.pool  # they check the rest
@@ -63,7 +63,11 @@ class Architecture:
     layers: tuple[LayerSpec, ...]
 
     def __post_init__(self) -> None:
-        if not self.layers or not all(isinstance(spec, LayerSpec) for spec in self.layers):
+        if (
+            not isinstance(self.layers, tuple | list)
+            or not self.layers
+            or not all(isinstance(spec, LayerSpec) for spec in self.layers)
+        ):
             raise ValueError(f"layers: expected a tuple of at least one LayerSpec, got {self.layers!r}")
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """What is asked of images and labels, in one place."""
 
+from collections.abc import Iterable
 from math import isfinite
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from kerneltools.arrays import Array, namespace
@@ -52,5 +53,23 @@ def _kind(label: Any) -> str:
 
 def check_batch(batch: Any) -> None:
     """Raise ValueError unless the number of images to take at a time is None or an integer >= 1."""
-    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, Integral) or int(batch) < 1):
-        raise ValueError(f"batch: expected an integer >= 1, got {batch!r}")
+    if batch is not None:
+        check_count("batch", batch)
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is an integer >= 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
+        raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
+
+
+def check_regs(regs: Any) -> None:
+    """Raise ValueError unless these are values of λ: one or more finite numbers > 0."""
+    # An iterator would be empty at the second fit.
+    values = tuple(regs) if hasattr(regs, "__len__") and isinstance(regs, Iterable) else ()
+    if not values or not all(_is_reg(value) for value in values):
+        raise ValueError(f"regs: expected at least one number, all > 0, got {regs!r}")
+
+
+def _is_reg(reg: Any) -> bool:
+    return isinstance(reg, Real) and 0 < float(reg) < float("inf")

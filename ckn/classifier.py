@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ckn.architecture import Architecture, architectures
-from ckn.checks import check_batch, check_images, check_labels
+from ckn.checks import check_batch, check_count, check_images, check_labels, check_regs
 from ckn.head import DEFAULT_REGS, FittedHead, fit_head
 from ckn.model import Model, encode, preprocess
 from ckn.network import Network, Progress, silent
@@ -88,7 +88,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         Raises ValueError for wrong shapes, NaN or infinity, a single class and patches that do not fit the
         images, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
         """
-        X = X if hasattr(X, "shape") else np.asarray(X)
+        X = _as_images(X)
         y = to_host(y) if hasattr(y, "shape") else np.asarray(y)
         check_images(X)
         check_labels(y, X.shape[0])
@@ -157,22 +157,40 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         if not isinstance(self.supervised, bool | Supervised):
             raise TypeError(f"supervised: expected True, False or ckn.Supervised(...), got {self.supervised!r}")
         check_batch(self.batch)
+        check_count("patches", self.patches)
+        check_regs(self.regs)
+        self._check_preprocessing()
+
+    def _check_preprocessing(self) -> None:
+        steps = self.preprocessing
+        if steps is not None and not (isinstance(steps, tuple | list) and all(isinstance(s, Step) for s in steps)):
+            raise TypeError(f"preprocessing: expected a tuple of steps of ckn.preprocessing, got {steps!r}")
 
     def transform(self, X: Any) -> Any:
         """The features: (n, h, w, c) -> (n, features), in the library of `backend`."""
         check_is_fitted(self, "model_")
-        return self.model_.transform(X, self.batch)
+        return self.model_.transform(_as_images(X), self.batch)
 
     def decision_function(self, X: Any) -> Any:
         """A score for each class, (n, h, w, c) -> (n, classes); for two classes that of the second, -> (n,)."""
         check_is_fitted(self, "model_")
-        scores = self.model_.decision_function(X, self.batch)
+        scores = self.model_.decision_function(_as_images(X), self.batch)
         return scores[:, 1] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Any:
         """The classes of highest score: (n, h, w, c) -> (n,), a NumPy array."""
         check_is_fitted(self, "model_")
-        return np.asarray(self.model_.predict(X, self.batch), dtype=self.classes_.dtype)
+        return np.asarray(self.model_.predict(_as_images(X), self.batch), dtype=self.classes_.dtype)
+
+
+def _as_images(X: Any) -> Any:
+    """Arrays as they are; nested lists as an array. Raises ValueError for lists that make no array."""
+    if hasattr(X, "shape"):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError("images: expected (n, h, w, c), got nested lists of unequal lengths") from error
 
 
 def default_preprocessing(images: Any) -> tuple[Step, ...]:

@@ -9,10 +9,12 @@ from ckn import preprocessing
 from ckn.layer import Layer
 from ckn.model import Model
 from ckn.network import Network
+from ckn.preprocessing import Step
 from kerneltools import kernels
 from kerneltools.backend import backend as backend_named
 from kerneltools.files import FileFormatError, load_tree, save_tree
 from kerneltools.solvers import LinearModel
+from kerneltools.trees import Tree
 
 KIND = "ckn"
 
@@ -43,7 +45,7 @@ def load(
     loaded = load_tree(path, KIND, known, lambda array: library.asarray(array, device=device))
     try:
         return _checked(loaded)
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: corrupt: {error}") from error
 
 
@@ -51,17 +53,27 @@ def _checked(loaded: Any) -> Model | Network:
     """A network, or a model ready for use, whose parts go together."""
     if not isinstance(loaded, Model | Network):
         raise TypeError(f"expected a Model or a Network, got {type(loaded).__name__}")
+    network = loaded if isinstance(loaded, Network) else loaded.network
+    if not network.layers or not all(isinstance(layer, Layer) for layer in network.layers):
+        raise TypeError("expected a network of at least one layer")
     if isinstance(loaded, Network):
         return loaded
+    if not all(isinstance(step, Step) for step in loaded.preprocessing):
+        raise TypeError(f"expected steps of preprocessing, got {loaded.preprocessing!r}")
+    if not all(isinstance(name, int | float | str) for name in loaded.classes):
+        raise TypeError(f"expected numbers or strings as classes, got {loaded.classes!r}")
     last = loaded.network.layers[-1]
     features = prod(loaded.network.output_shape(loaded.image_shape[:-1])) * last.size[0]
     shape, wanted = tuple(loaded.head.weights.shape), (features, len(loaded.classes))
     if shape != wanted:
         raise ValueError(f"weights of shape {shape}, and {wanted} of the network's features and the classes")
+    if tuple(loaded.head.intercept.shape) != wanted[1:]:
+        raise ValueError(f"an intercept of shape {tuple(loaded.head.intercept.shape)} for {wanted[1]} classes")
     return loaded.prepare()
 
 
 def model_types() -> list[type]:
     """The types of which a file of `save` may be made."""
     members = [*vars(kernels).values(), *vars(kernels.profiles).values(), *vars(preprocessing).values()]
-    return [Model, Network, Layer, LinearModel, *(m for m in members if isinstance(m, type))]
+    trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree)]
+    return [Model, Network, Layer, LinearModel, *trees]

@@ -6,7 +6,7 @@ from math import prod
 
 from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, safe_sqrt
 from kerneltools.kernels import Kernel
-from kerneltools.kernels.base import row_norms
+from kerneltools.kernels.base import check_positive, row_norms
 from kerneltools.maps.nystrom import whitening
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis, require_grid
@@ -40,6 +40,7 @@ class Layer(Tree):
     def __post_init__(self) -> None:
         require_rank((3, 4, 5), "(m, *patch, c), (m, p, p, c) for images", filters=self.filters)
         require_floating(filters=self.filters)
+        check_positive("reg", self.reg)
         _ = self.grid, Gaussian(self.subsampling)  # they check the rest
 
     @property

@@ -89,8 +89,22 @@ def encode_blocks(
     size = batch or prepared.batch_for(images)
     for rows in blocks(images.shape[0], size):
         maps = prepared(_through(steps, images[rows, ...], network.like))
-        yield normalise_features(namespace(maps).reshape(maps, (maps.shape[0], -1)))
+        features = namespace(maps).reshape(maps, (maps.shape[0], -1))
+        _require_norms(features, rows.start)
+        yield normalise_features(features)
         progress("encoding", rows.stop, images.shape[0])
+
+
+def _require_norms(features: Array, start: int) -> None:
+    """Raise ValueError for features whose norm is not finite, with the number of the image, counted from `start`."""
+    xp = namespace(features)
+    finite = xp.isfinite(xp.sum(features * features, axis=1))
+    if not bool(xp.all(finite)):
+        first = start + int(xp.argmin(xp.astype(finite, xp.int8)))
+        raise ValueError(
+            f"images: the features of image {first} (counted from 0) overflow {features.dtype}; "
+            "scale the images as those of the training"
+        )
 
 
 def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:

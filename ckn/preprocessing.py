@@ -3,6 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
+from typing import Any
 
 from kerneltools.arrays import Array, namespace, safe_sqrt, widest_float
 from kerneltools.kernels.base import check_positive
@@ -45,6 +48,11 @@ class ContrastNormalise(Step):
 
     floor: float = static(1e-2)
 
+    def __post_init__(self) -> None:
+        _check_finite("floor", self.floor)
+        if self.floor < 0:
+            raise ValueError(f"floor: expected a number >= 0, got {self.floor!r}")
+
     @in_single
     def __call__(self, images: Array) -> Array:
         """(n, *grid, c) -> (n, *grid, c)"""
@@ -70,6 +78,10 @@ class Whiten(Step):
 
     patch: PerAxis = static(3)
     exponent: float = static(-0.25)
+
+    def __post_init__(self) -> None:
+        _check_finite("exponent", self.exponent)
+        _ = Grid(self.patch)  # it checks the patch
 
     @in_single
     def __call__(self, images: Array) -> Array:
@@ -105,6 +117,12 @@ class Whiten(Step):
         kept = values > noise
         powers = xp.where(kept, xp.where(kept, values, xp.ones_like(values)) ** self.exponent, xp.zeros_like(values))
         return xp.astype((vectors * powers[:, None, :]) @ xp.matrix_transpose(vectors), covariance.dtype)
+
+
+def _check_finite(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is a finite number."""
+    if not isinstance(value, Real) or not isfinite(value):
+        raise ValueError(f"{name}: expected a finite number, got {value!r}")
 
 
 @in_single

@@ -86,7 +86,10 @@ def _not_blank(maps: Array, window: Window) -> Any:
     xp = namespace(maps)
     square = window_sum(xp.sum(maps * maps, axis=-1), window)
     square = xp.reshape(square, (maps.shape[0], -1))
-    noise = xp.finfo(maps.dtype).eps * xp.max(square, axis=1, keepdims=True)
+    greatest = xp.max(square, axis=1, keepdims=True)
+    if not bool(xp.all(xp.isfinite(greatest))):
+        raise ValueError(f"images: squares of pixels overflow {maps.dtype}; divide the images by their greatest value")
+    noise = xp.finfo(maps.dtype).eps * greatest
     return to_host(square > noise).reshape(-1)
 
 

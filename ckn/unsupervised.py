@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ckn.architecture import Architecture, LayerSpec
-from ckn.checks import check_batch, check_images
+from ckn.checks import check_batch, check_count, check_images
 from ckn.layer import Layer
 from ckn.network import Network, Progress, silent
 from ckn.sampling import sample_patches
@@ -45,8 +45,7 @@ def fit_unsupervised(
     require_floating(images=images)
     check_batch(batch)
     require_patches(architecture, tuple(images.shape[1:-1]))
-    if patches < 1:
-        raise ValueError(f"patches: expected an integer >= 1, got {patches}")
+    check_count("patches", patches)
     network = Network(())
     for number, (spec, stream) in enumerate(
         zip(architecture.layers, generator(rng).spawn(len(architecture.layers)), strict=True), start=1

@@ -152,5 +152,5 @@ def _size(size: int | None, stride: int | None, points: int) -> tuple[int, int]:
 
 def _check(**numbers: int | None) -> None:
     for name, value in numbers.items():
-        if value is not None and (not isinstance(value, int) or value < 1):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")

@@ -95,7 +95,12 @@ def check_rows(x: Array, y: Array) -> None:
 
 
 def check_positive(name: str, value: float | Array) -> None:
-    """Raise ValueError for a Python number that is not finite and > 0 (an array may be a trace: it passes)."""
+    """Raise ValueError for a Python number that is not finite and > 0, TypeError for what is no number or array.
+
+    (An array may be a trace: it passes.)
+    """
+    if not isinstance(value, Real) and not hasattr(value, "dtype"):
+        raise TypeError(f"{name}: expected a number > 0 or an array, got {value!r}")
     if isinstance(value, Real) and not 0 < float(value) < float("inf"):
         raise ValueError(f"{name}: expected a finite number > 0, got {value}")
 

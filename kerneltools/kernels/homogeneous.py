@@ -22,6 +22,10 @@ class Homogeneous(InnerProductKernel):
 
     profile: Profile
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.profile, Profile):
+            raise TypeError(f"profile: expected one of kerneltools.kernels.profiles, got {self.profile!r}")
+
     @property
     def homogeneous(self) -> bool:
         return True

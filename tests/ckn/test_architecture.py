@@ -46,7 +46,7 @@ def test_filters_out_of_range(filters: Any) -> None:
 
 
 def test_other_settings_out_of_range() -> None:
-    with pytest.raises(ValueError, match="reg: expected a number > 0, got 0"):
+    with pytest.raises(ValueError, match="reg: expected a finite number > 0, got 0"):
         LayerSpec(4, reg=0)
     with pytest.raises(ValueError, match="subsampling: expected an integer >= 1, got 0"):
         LayerSpec(4, subsampling=0)

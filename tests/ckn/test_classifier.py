@@ -195,6 +195,24 @@ class TestImages:
         assert fit.transform(x).shape == (12, tiny.architecture.features((7, 10)))
 
 
+def test_images_that_overflow_are_refused_by_number(fitted: ImageClassifier, digits: Digits) -> None:
+    images = digits[0][:3] * np.asarray([1.0, 1.0, 1e200])[:, None, None, None]
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"the features of image 2 .* overflow float64"):
+        fitted.predict(images)
+
+
+def test_training_images_that_overflow_are_refused(tiny: ImageClassifier, digits: Digits) -> None:
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="images: squares of pixels overflow float64"):
+        tiny.fit(digits[0][:20] * 1e200, digits[1][:20])
+
+
+def test_nested_lists(fitted: ImageClassifier, digits: Digits) -> None:
+    images = digits[0][:5]
+    assert np.array_equal(fitted.decision_function(images.tolist()), fitted.decision_function(images))
+    with pytest.raises(ValueError, match=r"images: .* got nested lists of unequal lengths"):
+        fitted.predict([[1.0, 2.0], [3.0]])
+
+
 class TestPoorImages:
     """Finite results, and a warning that says what was reduced."""
 
@@ -302,6 +320,10 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "backend": ({"backend": "nympu"}, ValueError, "backend: expected one of .*numpy.*, got 'nympu'"),
     "device": ({"device": "cuda:7"}, ValueError, "device: NumPy has only 'cpu', got 'cuda:7'"),
     "regs": ({"regs": ()}, ValueError, r"regs: expected at least one number, all > 0, got \(\)"),
+    "no regs": ({"regs": None}, ValueError, "regs: expected at least one number, all > 0, got None"),
+    "regs that are no numbers": ({"regs": (float("nan"),)}, ValueError, r"regs: expected .* all > 0, got \(nan,\)"),
+    "preprocessing": ({"preprocessing": Scale(2.0)}, TypeError, "preprocessing: expected a tuple of steps"),
+    "part of a patch": ({"patches": 2.5}, ValueError, r"patches: expected an integer >= 1, got 2\.5"),
     "patches": ({"patches": 0}, ValueError, "patches: expected an integer >= 1, got 0"),
     "batch": ({"batch": -3}, ValueError, "batch: expected an integer >= 1, got -3"),
     "no batch": ({"batch": 0}, ValueError, "batch: expected an integer >= 1, got 0"),

@@ -147,9 +147,14 @@ class TestErrors:
             assert message is None or str(path) in message
 
     def test_parts_that_do_not_go_together(self, fitted: ImageClassifier, path: Path) -> None:
+        head = fitted.model_.head
         for changed, message in (
             (replace(fitted.model_, classes=(1, 2)), r"weights of shape \(48, 10\), and \(48, 2\) of the network's"),
             (replace(fitted.model_, image_shape=(16, 16, 1)), r"weights of shape \(48, 10\), and \(192, 10\)"),
+            (replace(fitted.model_, network=Network(())), "expected a network of at least one layer"),
+            (replace(fitted.model_, preprocessing=(2,)), r"expected steps of preprocessing, got \(2,\)"),
+            (replace(fitted.model_, classes=(None,) * 10), "expected numbers or strings as classes"),
+            (replace(fitted.model_, head=replace(head, intercept=np.zeros(3))), r"an intercept of shape \(3,\) for 10"),
         ):
             save(changed, path)
             with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt: {message}"):

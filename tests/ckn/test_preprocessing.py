@@ -1,5 +1,6 @@
 """Steps before the first layer, against slow loops over images."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -147,3 +148,18 @@ class TestNormaliseFeatures:
     @pytest.mark.parametrize("device", DEVICES, ids=str)
     def test_by_the_standard_alone(self, device: Any) -> None:
         assert_same_on(device, normalise_features(to_strict(self.X, device)), normalise_features(self.X))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ContrastNormalise(float("nan")), "floor: expected a finite number, got nan"),
+        (lambda: ContrastNormalise(-1.0), r"floor: expected a number >= 0, got -1\.0"),
+        (lambda: Whiten(exponent=float("inf")), "exponent: expected a finite number, got inf"),
+        (lambda: Whiten(exponent=None), "exponent: expected a finite number, got None"),  # type: ignore[arg-type]
+        (lambda: Whiten(patch=0), "size: expected an integer >= 1, or one per axis, got 0"),
+    ],
+)
+def test_settings_out_of_range(make: Callable[[], Step], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

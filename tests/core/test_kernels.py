@@ -50,6 +50,14 @@ def test_parameters_out_of_range(value: float) -> None:
         value * Linear()
 
 
+def test_parameters_that_are_no_numbers() -> None:
+    for value in ("1", None, [1.0]):
+        with pytest.raises(TypeError, match="bandwidth: expected a number > 0 or an array, got"):
+            Gaussian(value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"profile: expected one of kerneltools\.kernels\.profiles, got 2"):
+        Homogeneous(2)  # type: ignore[arg-type]
+
+
 def test_polynomial_out_of_range() -> None:
     with pytest.raises(ValueError, match="degree: expected an integer >= 1, got 0"):
         Polynomial(0)
