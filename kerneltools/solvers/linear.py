@@ -19,9 +19,9 @@ Blocks = Callable[[], Iterable[tuple[Array, Array]]]
 LARGEST = 4096**2
 """The entries of Hessians that are factored at most: 134 MB in float64, some seconds."""
 
-OWN_STEPS, SHARED_STEPS = 10, 20
-"""After so many steps the Hessians of each class, or the one they share, are taken anew (the fewest passes in all, of
-1 to 40 tried): fewer and fewer rows miss their margin."""
+SHARED_STEPS, OWN_STEPS = 40, 10
+"""After so many steps the Hessian that the classes share, or those of their own, are taken anew: fewer and fewer rows
+miss their margin. Taking a Hessian costs as much as d / 2k steps (measured: 20 steps save too few passes for that)."""
 
 
 class NotConvergedWarning(UserWarning):
@@ -49,9 +49,9 @@ def fit_linear(
 
     Scores are computed in the type of x, sums over rows in float64 where the library has it. L-BFGS works in
     variables in which the Hessian at the start is the identity, so badly scaled and nearly dependent features cost
-    few steps, and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 20 steps the Hessian
-    is taken anew, O(n d²); for the squared hinge one for each class, from the rows that miss its margin, after 10.
-    Where d² k exceeds 4096² the classes share one, and where d exceeds 4096 only its diagonal is used: allow
+    few steps, and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 40 steps the Hessian
+    is taken anew, O(n d²); for the squared hinge, where d² k is at most 4096², from then on one for each class after
+    every 10, from the rows that miss its margin. Above 4096 features only the Hessian's diagonal is used: allow
     thousands of steps there, or a greater `reg`.
 
     It stops where the gradient in these variables is at most `tolerance` * max(1, its norm at the start): half the
@@ -97,12 +97,14 @@ class _Problem:
     dtype: object
 
     @property
-    def hessians(self) -> int:
-        """How many are factored: one for each class where they differ, one where that is too much, or none."""
-        size = self.origin.shape[0] ** 2
-        if self.loss.by_class and self.classes * size <= LARGEST:
-            return self.classes
-        return 1 if size <= LARGEST else 0
+    def whole(self) -> bool:
+        """Whether a Hessian is small enough to be factored."""
+        return bool(self.origin.shape[0] ** 2 <= LARGEST)
+
+    @property
+    def own(self) -> bool:
+        """Whether classes need Hessians of their own, and these are small enough together."""
+        return bool(self.loss.by_class and self.classes * self.origin.shape[0] ** 2 <= LARGEST)
 
     def theta(self, model: LinearModel | None) -> Array:
         """The variables of a model; zeros without one."""
@@ -126,16 +128,18 @@ class _Problem:
         """Descents from theta on, each in the variables of its start; the last one's result, with all steps counted."""
         rounding = float(namespace(theta).finfo(self.dtype).eps)
         # A diagonal gains less from being taken anew than L-BFGS loses by forgetting its steps.
-        length = {0: iterations, 1: SHARED_STEPS}.get(self.hessians, OWN_STEPS)
+        length, own = SHARED_STEPS if self.whole else iterations, False
         steps, before = 0, float("inf")
         while True:
-            variables = self.preconditioned(theta)
+            variables = self.preconditioned(theta, own)
             found = variables.descend(theta, tolerance, min(length, iterations - steps))
             theta, steps = variables.theta(found.point), steps + found.iterations
             settled = found.converged or before - found.value <= rounding * abs(found.value)
             if settled or steps >= iterations:
                 return theta, replace(found, iterations=steps, converged=settled)
             before = found.value
+            # Most problems are solved by now; the others are worth a Hessian for each class.
+            length, own = (OWN_STEPS, True) if self.own else (length, False)
 
     def rows(self, theta: Array) -> Iterator[tuple[Array, Array, Array]]:
         """The features less their origin, their scores and the targets, block by block."""
@@ -160,15 +164,15 @@ class _Problem:
         penalty = xp.concat([2 * self.reg * weights, xp.zeros_like(theta[-1:, :])])
         return total / n + self.reg * float(xp.sum(weights * weights)), gradient / n + penalty
 
-    def preconditioned(self, theta: Array) -> "_Preconditioned":
-        """The problem in the variables in which its Hessians at theta are the identity."""
+    def preconditioned(self, theta: Array, own: bool) -> "_Preconditioned":
+        """The problem in the variables in which its Hessian at theta, or the `own` ones of the classes, is I."""
         xp = namespace(theta)
         n, hessian = 0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
         for part, scores, targets in self.rows(theta):
             part = xp.astype(part, theta.dtype)
             extended = xp.concat([part, xp.ones_like(part[:, :1])], axis=1)
             curvature = xp.astype(self.loss.curvature(scores, targets), theta.dtype)
-            hessian = hessian + self._hessian(extended, curvature)
+            hessian = hessian + self._hessian(extended, curvature, own)
             n += part.shape[0]
         if not isfinite(float(xp.sum(hessian))):
             raise FloatingPointError(
@@ -177,13 +181,13 @@ class _Problem:
         # The intercept has no penalty; shifted like the rest, it has a pivot where no row misses its margin.
         return _Preconditioned(self, *_factored(hessian / n, 2 * self.reg))
 
-    def _hessian(self, x: Array, curvature: Array) -> Array:
+    def _hessian(self, x: Array, curvature: Array, own: bool) -> Array:
         """X' diag(c) X for each class, (k, d + 1, d + 1), for the mean over the classes, or its diagonal, (d + 1,)."""
         xp = namespace(x, curvature)
-        if self.hessians > 1:
+        if own:
             return xp.stack([_gram(*_curved(x, curvature[:, c])) for c in range(self.classes)])
         mean = xp.mean(curvature, axis=1)
-        return _gram(x, mean)[None, ...] if self.hessians else xp.sum(mean[:, None] * x * x, axis=0)
+        return _gram(x, mean)[None, ...] if self.whole else xp.sum(mean[:, None] * x * x, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
