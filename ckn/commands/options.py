@@ -36,13 +36,13 @@ def _backend(name: str | None) -> str | None:
 
 
 def check_device(backend: str | None, device: str | None) -> None:
-    """Raise BadParameter unless the library has that device; ImportError when the library is not installed."""
+    """Raise BadParameter unless the library has that device, or any; ImportError when it is not installed."""
     library = backend_named(backend or "numpy")
-    if device is None:
-        return
     try:
         library.asarray([0.0], device=device)
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:
+        if device is None:
+            raise typer.BadParameter(f"--backend {library.name}: {error}") from error
         known = ", ".join(library.devices())
         raise typer.BadParameter(f"--device {device}: {library.name} has {known}, got {device!r}") from error
 

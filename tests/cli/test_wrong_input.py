@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
+
+from ckn.commands import options
 
 X = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
 Y = np.arange(12) % 3
@@ -159,3 +162,15 @@ def test_traceback_where_wanted(run: Any) -> None:
     result = run("--traceback", "train", "digts")
     assert result.exit_code == 1
     assert "no such file" in str(result.exception)
+
+
+def test_a_library_without_any_device_is_found_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        name = "cupy"
+
+        def asarray(self, x: Any, device: Any = None) -> Any:
+            raise RuntimeError("no CUDA device")
+
+    monkeypatch.setattr(options, "backend_named", lambda name: Library())
+    with pytest.raises(typer.BadParameter, match="--backend cupy: no CUDA device"):
+        options.check_device("cupy", None)
