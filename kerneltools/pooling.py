@@ -54,13 +54,15 @@ class Gaussian(LinearPool):
 
     (n, *grid, c) -> (n, *positions, c), with floor((points - 1) / s) + 1 positions, centred at 0, s, 2s, ...
 
-    `subsampling` s >= 1, in grid points; 1 changes nothing. The weights sum to 1; outside the grid are
+    `subsampling` s in 1..1,000,000, in grid points; 1 changes nothing. The weights sum to 1; outside the grid are
     zeros, without renormalisation (Mairal 2016, §2.2).
     """
 
     subsampling: int = static(2)
 
     def __post_init__(self) -> None:
+        if self.subsampling is None:
+            raise ValueError("subsampling: expected an integer >= 1, got None")
         _check(subsampling=self.subsampling)
 
     def __call__(self, x: Array) -> Array:
@@ -135,6 +137,9 @@ class Max(Tree):
         return xp.max(extract_patches(x, windows.window(grid)), axis=-2)
 
 
+LARGEST = 1_000_000
+
+
 def _distances(positions: int, points: int, stride: int, like: Array) -> Array:
     """Point minus position, in grid points: (positions, points)."""
     xp = namespace(like)
@@ -154,3 +159,6 @@ def _check(**numbers: int | None) -> None:
     for name, value in numbers.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
+        # No grid has that many points along an axis; the weights alone would fill the memory.
+        if value is not None and value > LARGEST:
+            raise ValueError(f"{name}: expected an integer <= {LARGEST}, got {value}")

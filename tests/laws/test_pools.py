@@ -121,3 +121,11 @@ def test_numbers_out_of_range(value: Any) -> None:
             kind(value)
         with pytest.raises(ValueError, match="stride: expected an integer >= 1, got"):
             kind(2, value)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(None, "integer >= 1, got None"), (10**30, "integer <= 1000000, got 1")]
+)
+def test_subsampling_that_no_grid_has_is_refused(number: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"subsampling: expected an {message}"):
+        pooling.Gaussian(number)
