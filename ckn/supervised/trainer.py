@@ -129,7 +129,7 @@ class Trainer:
         losses: list[float] = []
         progress(f"epoch {number}", 0, self.data.images.shape[0])
         for x, t, done in self._batches(drawn):
-            params, optimiser, value = self._step(params, optimiser, x, t, rate)
+            params, optimiser, value = self.step(params, optimiser, x, t, rate)
             self._require_sane(value, losses, state, rate)
             losses.append(value)
             progress(f"epoch {number}", done, self.data.images.shape[0])
@@ -140,7 +140,7 @@ class Trainer:
         params, optimiser = self.parameters(state), state.optimiser
         losses: list[float] = []
         for x, t, _ in self._batches(stream(self.data.seed, "learning rate")):
-            params, optimiser, value = self._step(params, optimiser, x, t, rate)
+            params, optimiser, value = self.step(params, optimiser, x, t, rate)
             losses.append(value)
             if not value <= FAR_ABOVE_START * max(losses[0], 1.0):
                 return float("inf")
@@ -159,9 +159,13 @@ class Trainer:
             x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
             yield x, xp.take(targets, numbers, axis=0), rows.stop
 
-    def _step(
+    def step(
         self, params: Parameters, optimiser: Any, x: Array, t: Array, rate: float
     ) -> tuple[Parameters, Any, float]:
+        """The parameters and the optimiser's state after a batch, and its loss before.
+
+        (b, *grid, c), (b, classes) -> parameters, state, loss
+        """
         try:
             params, optimiser, value = self._compiled(params, optimiser, x, t, rate)
             return params, optimiser, float(value)

@@ -1,0 +1,207 @@
+"""Supervised training: accuracy on digits, seconds a step, and what an inexact gradient costs.
+
+    python benchmarks/supervised.py digits
+    python benchmarks/supervised.py step --threads 2
+    python benchmarks/supervised.py rule cifar10_sub.npz --rows 10000 --seeds 3 --epochs 5
+
+`digits`: the network `small`, trained from its unsupervised filters on 80 % of each class of scikit-learn's digits,
+drawn with the seed; the accuracy on the others, before and after. `step`: forward, gradient and update for 128 random
+images of 32x32x3 with PyTorch, the median of a few after two to warm up. `rule`: [64, 256] filters on whitened
+CIFAR-10 rows, from the same unsupervised filters with the same rate, by three inverse square roots:
+
+    ours    (K + ε)^(-1/2) with its gradient
+    right   V diag(1 / (√e + ε)) V' with its gradient
+    wrong   the same with -V [(V' G V) / (s_i s_j (s_i + s_j))] V' for s = √e + ε, a common slip: s_i + s_j should be
+            √e_i + √e_j
+
+Prints the test accuracies and, over the seeds, the mean of the paired differences with its 95 % interval (Student).
+"""
+
+import argparse
+import importlib
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ckn
+from ckn.model import preprocess
+from ckn.preprocessing import Scale, Whiten
+from ckn.readers import read
+from ckn.supervised.parameters import preconditioned
+from ckn.supervised.state import TrainingState
+from ckn.supervised.trainer import Data, Trainer, accuracy_of, zero_head
+from ckn.training import split
+from kerneltools import backend
+from kerneltools.arrays import namespace
+from kerneltools.backend import custom_vjp
+from kerneltools.solvers import CrossEntropy, Squared, SquaredHinge
+
+BATCH = 128
+HEADS = {"hinge": SquaredHinge, "softmax": CrossEntropy, "ridge": Squared}
+
+
+def digits(args: argparse.Namespace) -> None:
+    """The accuracy on digits, before and after the labels."""
+    parts = split(read("digits"), "digits", args.seed)
+    images, held_out = parts.train.images / 16, parts.test.images / 16
+    settings = ckn.Supervised(HEADS[args.head](), reg=args.reg, epochs=args.epochs, rate=args.rate)
+    for name, supervised in (("unsupervised", False), ("supervised", settings)):
+        started = time.perf_counter()
+        classifier = ckn.ImageClassifier(supervised=supervised, random_state=args.seed)
+        classifier.fit(images, parts.train.labels)
+        seconds = time.perf_counter() - started
+        accuracy = classifier.score(held_out, parts.test.labels)
+        print(f"{name:<13} λ {classifier.reg_:.1e}  test accuracy {accuracy:.4f}  {seconds:6.1f} s")
+    rate = classifier.training_.history[0].rate
+    print(f"digits, {len(images)} training and {len(held_out)} test images, seed {args.seed}")
+    print(f"{args.head} head, learning rate {rate:g}, {args.epochs} epochs")
+
+
+def step(args: argparse.Namespace) -> None:
+    """The seconds of one step."""
+    import torch
+
+    torch.set_num_threads(args.threads)
+    for name in args.architectures:
+        seconds = _steps(name, args.repeats)
+        low, high = min(seconds), max(seconds)
+        print(f"{name:<14} {statistics.median(seconds):.3f} s a step ({low:.3f} to {high:.3f})")
+    print(f"batch {BATCH}, float32, torch {torch.__version__}, {args.threads} threads, median of {args.repeats}")
+
+
+def _steps(name: str, repeats: int) -> list[float]:
+    rng = np.random.default_rng(0)
+    images = backend("torch").asarray(rng.random((BATCH, 32, 32, 3)).astype(np.float32))
+    network = ckn.fit_unsupervised(ckn.architectures[name], images, rng=0, patches=2000)
+    numbers = backend("torch").asarray(np.arange(BATCH) % 10)
+    data = Data(images, numbers, 10, 0)
+    spaces = preconditioned(network, images, 0, count=2000)
+    trainer = Trainer(data, ckn.Supervised(), network, spaces)
+    params = trainer.parameters(TrainingState(network, zero_head(network, data), None, spaces))
+    optimiser = trainer.settings.optimiser.start(params)
+    seconds = []
+    for _ in range(repeats + 2):
+        started = time.perf_counter()
+        params, optimiser, _ = trainer.step(params, optimiser, images, data.targets, 1e-3)
+        seconds.append(time.perf_counter() - started)
+    return seconds[2:]
+
+
+def _root(sums: Callable[[Any, Any, float], Any]) -> Callable[[Any, float], Any]:
+    """V diag(1 / (√e + ε)) V', whose backward pass divides by these sums of roots."""
+
+    def parts(matrix: Any, epsilon: float) -> tuple[Any, Any, Any]:
+        xp = namespace(matrix)
+        eigenvalues, vectors = xp.linalg.eigh(matrix)
+        roots = xp.sqrt(xp.clip(eigenvalues, min=1e-12))
+        return roots, roots + epsilon, vectors
+
+    def root(matrix: Any, epsilon: float) -> Any:
+        def forward(k: Any) -> Any:
+            _, shifted, v = parts(k, epsilon)
+            return (v / shifted[None, :]) @ namespace(k).matrix_transpose(v)
+
+        def backward(cotangent: Any, value: Any, k: Any) -> tuple[Any]:
+            roots, shifted, v = parts(k, epsilon)
+            v_t = namespace(k).matrix_transpose(v)
+            factor = 1 / (shifted[:, None] * shifted[None, :] * sums(roots, shifted, epsilon))
+            return (-v @ ((v_t @ cotangent @ v) * factor) @ v_t,)
+
+        wide = namespace(matrix).astype(matrix, namespace(matrix).float64)
+        return namespace(matrix).astype(custom_vjp(forward, backward)(wide), matrix.dtype)
+
+    return root
+
+
+RULES = {
+    "ours": None,
+    "right": _root(lambda roots, shifted, epsilon: roots[:, None] + roots[None, :]),
+    "wrong": _root(lambda roots, shifted, epsilon: shifted[:, None] + shifted[None, :]),
+}
+
+
+@contextmanager
+def replaced_root(name: str) -> Iterator[None]:
+    """Layers take this inverse square root, for as long as the context lasts."""
+    module: Any = importlib.import_module("kerneltools.maps.nystrom")
+    own = module.inverse_sqrt
+    module.inverse_sqrt = RULES[name] or own
+    try:
+        yield
+    finally:
+        module.inverse_sqrt = own
+
+
+def rule(args: argparse.Namespace) -> None:
+    """The accuracy that each gradient leads to."""
+    data = read(args.data)
+    assert data.test is not None, "the file has no test rows"
+    like = backend("torch").asarray([0.0], dtype="float32")
+    steps = (Scale(255.0), Whiten())
+    train = preprocess(steps, data.images[: args.rows], like)
+    test = preprocess(steps, data.test.images[: args.rows], like)
+    labels, test_labels = data.labels[: args.rows], data.test.labels[: args.rows]
+    found: dict[str, list[float]] = {name: [] for name in RULES}
+    for seed in range(args.seeds):
+        network = ckn.fit_unsupervised(ckn.architectures["unsup-64-256"], train, rng=seed, patches=args.patches)
+        settings = ckn.Supervised(reg=args.reg, epochs=args.epochs, batch=min(BATCH, len(train)), rate=args.rate)
+        for name, accuracies in found.items():
+            with replaced_root(name):
+                state = ckn.fit_supervised(network, train, labels, 10, rng=seed, settings=settings)
+                accuracies.append(accuracy_of(state, test, test_labels))
+            # The rate that ours chose is everyone's.
+            settings = replace(settings, rate=state.history[0].rate)
+            print(f"seed {seed}  {name:<6} rate {settings.rate:g}  test accuracy {accuracies[-1]:.4f}", flush=True)
+    _compare(found)
+    print(f"{Path(args.data).name}, {len(train)} training and {len(test)} test rows, whitened, {args.epochs} epochs")
+
+
+def _compare(found: dict[str, list[float]]) -> None:
+    from scipy.stats import t
+
+    for name in ("ours", "right"):
+        differences = [a - b for a, b in zip(found[name], found["wrong"], strict=True)]
+        k, mean = len(differences), statistics.mean(differences)
+        if k < 2:
+            print(f"{name} - wrong: {mean:+.4f}, one seed: no interval")
+            continue
+        half = t.ppf(0.975, k - 1) * statistics.stdev(differences) / k**0.5
+        print(f"{name} - wrong: {mean:+.4f}, 95 % in [{mean - half:+.4f}, {mean + half:+.4f}], {k} seeds")
+
+
+def main() -> None:
+    """Read the arguments and run one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    of_digits = commands.add_parser("digits")
+    of_digits.add_argument("--seed", type=int, default=0)
+    of_digits.add_argument("--epochs", type=int, default=10)
+    of_digits.add_argument("--head", choices=list(HEADS), default="hinge")
+    of_digits.add_argument("--reg", type=float, default=1e-6)
+    of_digits.add_argument("--rate", type=float, default=None, help="learning rate [default: tried]")
+    of_step = commands.add_parser("step")
+    of_step.add_argument("--threads", type=int, default=2)
+    of_step.add_argument("--repeats", type=int, default=10)
+    of_step.add_argument("--architectures", nargs="+", default=["ckn-5", "unsup-64-256"])
+    of_rule = commands.add_parser("rule")
+    of_rule.add_argument("data")
+    of_rule.add_argument("--rows", type=int, default=10_000)
+    of_rule.add_argument("--seeds", type=int, default=3)
+    of_rule.add_argument("--epochs", type=int, default=5)
+    of_rule.add_argument("--patches", type=int, default=100_000)
+    of_rule.add_argument("--rate", type=float, default=None, help="learning rate [default: tried, for each seed]")
+    of_rule.add_argument("--reg", type=float, default=1e-6)
+    for command, run in ((of_digits, digits), (of_step, step), (of_rule, rule)):
+        command.set_defaults(run=run)
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
