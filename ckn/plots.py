@@ -110,7 +110,7 @@ def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -
         above.yaxis.set_major_formatter("{x:g}")
         above.yaxis.set_minor_formatter("{x:g}")
     else:
-        above.set_ylim(bottom=0.0)
+        above.set_ylim(0.0, 1.08 * max(losses))
     shown = [] if test_accuracy is None else [test_accuracy]
     for name, colour in (("train", BLUE), ("validation", RED)):
         values = [getattr(report, f"{name}_accuracy") for report in history]
