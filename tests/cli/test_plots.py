@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ckn import plots
+from ckn.supervised import EpochReport
 
 
 def pixels(figure: Figure, path: Path) -> np.ndarray:
@@ -74,3 +75,22 @@ def test_certificate_prints_the_means(layers: int, tmp_path: Path) -> None:
 
 def test_certificate_without_a_patch_can_be_drawn(tmp_path: Path) -> None:
     assert pixels(plots.certificate([np.zeros(0)]), tmp_path / "c.png").size
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 50])
+@pytest.mark.parametrize("validated", [False, True])
+def test_curves_name_their_last_values(epochs: int, validated: bool, tmp_path: Path) -> None:
+    history = tuple(
+        EpochReport(i, 2.0 * 0.7**i, 0.1, 1 - 0.5**i, 0.875 if validated else None) for i in range(1, epochs + 1)
+    )
+    figure = plots.curves(history, test_accuracy=0.75)
+    assert len(np.unique(pixels(figure, tmp_path / "curves.png"))) > 3
+    last = history[-1]
+    wanted = {f"{last.loss:.3g}", f"train {last.train_accuracy:.2%}", "test 75.00%", "Supervised training"}
+    assert texts(figure) == wanted | ({"validation 87.50%"} if validated else set())
+
+
+def test_curves_without_accuracies_can_be_drawn(tmp_path: Path) -> None:
+    figure = plots.curves((EpochReport(1, 0.5, 0.1), EpochReport(2, 0.0, 0.05)))
+    assert pixels(figure, tmp_path / "curves.png").size
+    assert texts(figure) == {"0", "Supervised training"}
