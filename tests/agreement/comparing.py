@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerneltools import trees
-from tests.agreement.cases import Case
+from tests.agreement.case import Case
 from tests.agreement.libraries import Library
 
 VALUE, GRADIENT = 1e-10, 1e-9
@@ -33,14 +33,15 @@ def tolerance(case: Case, f: Callable[[Any], Any], dtype: str, derivatives: int)
 
     In float32: one rounding of the arguments moves the result by δ, which is measured in float64 and holds the
     conditioning of all that follows, that of inverse square roots too. A sum of t numbers rounds t times, and each
-    of these roundings is carried on like one of the arguments: t (eps + δ). Where the derivative asked for is
-    infinite at a cosine of 1 (κ₀ has an infinite first one, κ₁ a second one), the rounding error of the cosine
-    becomes its root, in float64 too.
+    of these roundings is carried on like one of the arguments. Cosines and distances of a point with itself do not
+    move with it, but their own rounding errors are multiplied by the slope s of what is made of them, and so are
+    those of the slope when there is a derivative: t (s (1 + derivatives) eps + δ). Where the derivative asked for
+    is infinite at a cosine of 1, the rounding error of the cosine becomes its root, in float64 too.
     """
     eps = float(np.finfo(dtype).eps)
     base = GRADIENT if derivatives else VALUE
     if dtype == "float32":
-        base = case.terms * (eps + _moved_by_rounding(case, f, eps))
+        base = case.terms * (_steepness(case) * (1 + derivatives) * eps + _moved_by_rounding(case, f, eps))
     rough = case.kink is not None and case.kink <= derivatives
     return base + (4 * eps**0.5 if rough else 0.0)
 
@@ -56,6 +57,19 @@ def _moved_by_rounding(case: Case, f: Callable[[Any], Any], eps: float) -> float
     others = [leaves(f(trees.map_leaves(changed, case.variables))) for _ in range(4)]
     moved = [np.max(np.abs(b - a), initial=0.0) for other in others for a, b in zip(exact, other, strict=True)]
     return float(max(moved)) / scale(exact)
+
+
+def _steepness(case: Case) -> float:
+    """Slopes, added up, of exp((u - 1) / σ²) in u and of exp(-r² / 2b²) in r² relative to |x|²; at least 1."""
+    arrays = [np.asarray(a) for a in leaves(case.variables)]
+    square = max((float(np.max(np.sum(a * a, axis=-1), initial=0.0)) for a in arrays if a.ndim == 2), default=1.0)
+    total = 1.0
+    for path, leaf in trees.named_leaves(case.variables):
+        if path.endswith("sigma"):
+            total += 1 / float(leaf) ** 2
+        elif path.endswith("bandwidth"):
+            total += square / float(leaf) ** 2
+    return total
 
 
 def scale(arrays: list[np.ndarray]) -> float:

@@ -28,7 +28,7 @@ class Library:
     device: str | None = None
     read_only: bool = False
     jit: bool = False
-    examples: int = 8
+    examples: int = 6
 
     @property
     def strict(self) -> bool:

@@ -27,7 +27,10 @@ ITERATIVE = {"solvers.fit_linear", "solvers.minimise"}
 
 
 def covered() -> str:
-    return " ".join(CASES) + " random.normal random.uniform solvers.ridge linalg.identity_like"
+    return (
+        " ".join(CASES)
+        + " random.normal random.uniform solvers.ridge linalg.identity_like primitives.exponential_response_pull"
+    )
 
 
 def functions(module: ModuleType) -> list[str]:

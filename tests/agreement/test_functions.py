@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from kerneltools import autodiff, trees
 from kerneltools.arrays import namespace
 from tests.agreement.capabilities import GRADIENTS, VALUES, why_not
-from tests.agreement.cases import CASES, Case, cases
+from tests.agreement.case import Case
+from tests.agreement.cases import CASES, cases
 from tests.agreement.comparing import assert_agrees, leaves, rounded, tolerance
 from tests.agreement.libraries import NUMPY, Library
 

@@ -13,7 +13,8 @@ from kerneltools.kernels import Gaussian
 from kerneltools.maps import nystrom
 from kerneltools.precision import in_single
 from tests.agreement.capabilities import GRADIENTS, VALUES, why_not
-from tests.agreement.cases import CASES, Case, cases
+from tests.agreement.case import Case
+from tests.agreement.cases import CASES, cases
 from tests.agreement.comparing import leaves, rounded, scale, tolerance
 from tests.agreement.libraries import JAX, NUMPY, TORCH, Library
 from tests.agreement.test_functions import in_float64, weighted, weights_for

@@ -11,7 +11,7 @@ from ckn import Architecture, LayerSpec
 from ckn.head import fit_head
 from ckn.model import Model, encode
 from ckn.preprocessing import Scale
-from tests.agreement.cases import Case
+from tests.agreement.case import Case
 from tests.agreement.comparing import assert_agrees, rounded, tolerance
 from tests.agreement.libraries import JAX_JIT, LIBRARIES, NUMPY, STRICT, STRICT_DEVICE1, Library, parameters
 

@@ -10,7 +10,7 @@ from kerneltools import autodiff, linalg, trees
 from kerneltools.arrays import namespace
 from kerneltools.kernels import Homogeneous
 from kerneltools.kernels.profiles import Exponential
-from tests.agreement.cases import unit_rows
+from tests.agreement.case import unit_rows
 from tests.agreement.comparing import assert_agrees, leaves
 from tests.agreement.libraries import JAX, JAX_JIT, LIBRARIES, NUMPY, Library, parameters
 from tests.agreement.test_functions import difference_quotient
