@@ -21,9 +21,9 @@ from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel, fit_linear
 from kerneltools.trees import map_leaves
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+RATES = (1e-6, 1e-5, 1e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 TRIAL_STEPS = 12
-TOO_FAR = 1.5
+NEAR = 1.5
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
 STAGNATION = 1e-3
@@ -100,16 +100,19 @@ class Trainer:
         return head, _share_right(head(features), self.data.numbers)
 
     def best_rate(self, state: TrainingState, progress: Progress) -> float:
-        """Of a few learning rates, the one with the least loss after a few steps from here."""
+        """Of a few learning rates, the greatest whose loss after a few steps from here is near the least.
+
+        The start is the best head for its filters, so that any step costs loss at first: the least loss alone
+        would be that of standing still.
+        """
         best, least = RATES[0], float("inf")
         for number, rate in enumerate(RATES):
             loss = self._trial(state, rate)
             progress("learning rate", number + 1, len(RATES))
             # Beyond the best rate the loss only grows, up to overflow.
-            if not loss <= TOO_FAR * least:
+            if not loss <= NEAR * least:
                 break
-            if loss < least:
-                best, least = rate, loss
+            best, least = rate, min(loss, least)
         return best
 
     def parameters(self, state: TrainingState) -> Parameters:
