@@ -14,8 +14,9 @@ class Supervised:
 
     `loss`: SquaredHinge (one-vs-rest), CrossEntropy or Squared, of `kerneltools.solvers`; `reg` > 0: λ of the
     head, on the weights of features of norm 1.
-    `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few on some batches and keep
-    the greatest that does not harm; `schedule(epoch)` multiplies it; `halve`: it is halved after an epoch that did not lower the loss.
+    `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few on some batches and keep the
+    greatest that does not harm; `schedule(epoch)` multiplies it; `halve`: it is halved after an epoch that did
+    not lower the loss.
     `optimiser`: SGD or Adam of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
     patches, so that one rate serves all layers. `exact_head`: the head is solved exactly after each epoch
     (False: it only moves with the filters).
