@@ -49,7 +49,7 @@ class LayerSpec:
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the layer's output for an input grid. Raises ValueError when no patch fits."""
-        return tuple((n - 1) // self.subsampling + 1 for n in self.grid.output_shape(grid))
+        return tuple(map(self.pool.positions, self.grid.output_shape(grid)))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ckn.unsupervised import fit_unsupervised, require_patches
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
+from kerneltools.solvers import LinearModel
 
 
 class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
@@ -98,26 +99,13 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
             raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
         classes, indices = np.unique(y, return_inverse=True)
         images, steps = self._preprocess(X, progress)
-        found: dict[str, Any]
-        if start is None:
-            network, head = self._without_labels(images, indices, len(classes), progress)
+        if self.supervised:
+            network, linear, found = self._with_labels(images, indices, len(classes), progress, on_epoch, start)
+        else:
+            network = self._filters(images, progress)
+            head = self._ridge(network, images, indices, len(classes), progress)
             linear = head.model
             found = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
-        if self.supervised:
-            settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised(reg=found["reg_"])
-            network = network if start is None else start.network
-            state = fit_supervised(
-                network,
-                images,
-                indices.tolist(),
-                len(classes),
-                self.random_state,
-                settings,
-                start=start,
-                progress=progress,
-                on_epoch=on_epoch,
-            )
-            network, linear, found = state.network, state.head, {"reg_": settings.reg, "training_": state}
         model = Model(network, linear, steps, tuple(classes.tolist()), tuple(X.shape[1:])).prepare()
         for name, value in {**found, "classes_": classes, "model_": model}.items():
             setattr(self, name, value)
@@ -133,18 +121,47 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         progress("preprocessing", 1, 1)
         return images, steps
 
-    def _without_labels(
-        self, images: Any, indices: Any, classes: int, progress: Progress
-    ) -> tuple[Network, FittedHead]:
-        """Filters from patches, and the ridge head."""
-        network = fit_unsupervised(
+    def _filters(self, images: Any, progress: Progress) -> Network:
+        """Filters from patches, without the labels."""
+        return fit_unsupervised(
             self.architecture, images, self.random_state, patches=self.patches, batch=self.batch, progress=progress
         )
+
+    def _ridge(self, network: Network, images: Any, indices: Any, classes: int, progress: Progress) -> FittedHead:
+        """The ridge head on the features, with its λ by leave-one-out."""
         features = encode(network, (), images, self.batch, progress)
         progress("ridge", 0, 1)
         head = fit_head(features, indices, classes, tuple(self.regs))
         progress("ridge", 1, 1)
-        return network, head
+        return head
+
+    def _with_labels(
+        self,
+        images: Any,
+        indices: Any,
+        classes: int,
+        progress: Progress,
+        on_epoch: Callable[[TrainingState], None],
+        start: TrainingState | None,
+    ) -> tuple[Network, LinearModel, dict[str, Any]]:
+        """Network and head trained end to end; the λ by leave-one-out where the settings are left to us."""
+        network = self._filters(images, progress) if start is None else start.network
+        if isinstance(self.supervised, Supervised):
+            settings = self.supervised
+        else:
+            settings = Supervised(reg=self._ridge(network, images, indices, classes, progress).reg)
+        state = fit_supervised(
+            network,
+            images,
+            indices.tolist(),
+            classes,
+            self.random_state,
+            settings,
+            start=start,
+            progress=progress,
+            on_epoch=on_epoch,
+        )
+        return state.network, state.head, {"reg_": settings.reg, "training_": state}
 
     def _check_parameters(self) -> None:
         if not isinstance(self.architecture, Architecture):

@@ -60,7 +60,7 @@ class Layer(Tree):
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the output for an input grid. Raises ValueError when no patch fits."""
-        return tuple((n - 1) // self.subsampling + 1 for n in self.grid.output_shape(grid))
+        return tuple(map(Gaussian(self.subsampling).positions, self.grid.output_shape(grid)))
 
     def gram(self) -> Array:
         """The kernel matrix of the filters: (m, m)."""

@@ -69,6 +69,10 @@ class Gaussian(LinearPool):
         """(n, *grid, c) -> (n, *positions, c)."""
         return x if self.subsampling == 1 else super().__call__(x)
 
+    def positions(self, points: int) -> int:
+        """How many outputs an axis of that many points has."""
+        return (points - 1) // self.subsampling + 1
+
     def matrix(self, points: int, like: Array) -> Array:
         s = self.subsampling
         xp = namespace(like)
@@ -76,7 +80,7 @@ class Gaussian(LinearPool):
             return xp.eye(points, dtype=like.dtype, device=device_of(like))
         deviation = s / sqrt(2)
         total = sum(exp(-(t**2) / (2 * deviation**2)) for t in range(-s, s + 1))
-        t = _distances((points - 1) // s + 1, points, s, like)
+        t = _distances(self.positions(points), points, s, like)
         weights = xp.exp(-(t * t) / (2 * deviation**2)) / total
         return xp.where(xp.abs(t) <= s, weights, xp.zeros_like(weights))
 
