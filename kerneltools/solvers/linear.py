@@ -1,6 +1,5 @@
 """Linear models of any convex loss, fitted to features that are visited block by block."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -9,6 +8,7 @@ from typing import Any
 from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
+from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.losses import Loss
 from kerneltools.solvers.ridge import LinearModel
@@ -22,10 +22,6 @@ LARGEST = 4096**2
 SHARED_STEPS, OWN_STEPS = 40, 10
 """After so many steps the Hessian that the classes share, or those of their own, are taken anew: fewer and fewer rows
 miss their margin. Taking a Hessian costs as much as d / 2k steps (measured: 20 steps save too few passes for that)."""
-
-
-class NotConvergedWarning(UserWarning):
-    """A solver stopped before it met its tolerance."""
 
 
 def fit_linear(
@@ -73,12 +69,8 @@ def fit_linear(
     problem = _problem(_blocks(x, targets, block), loss, reg)
     theta, found = problem.solve(problem.theta(start), tolerance, iterations)
     if not found.converged:
-        warnings.warn(
-            f"fit_linear: gradient norm {found.gradient_norm:.1e} after {found.iterations} steps, above the tolerance; "
-            "allow more iterations, or raise reg or tolerance",
-            NotConvergedWarning,
-            stacklevel=2,
-        )
+        advice = "allow more iterations, or raise reg or tolerance"
+        warn_not_converged("fit_linear", "gradient norm", found.gradient_norm, found.iterations, advice)
     return problem.model(theta)
 
 

@@ -18,6 +18,10 @@ class Loss(Protocol):
     def by_class(self) -> bool:
         """Whether second derivatives are a matter of each class alone, and differ from class to class."""
 
+    @property
+    def greatest_curvature(self) -> float:
+        """A bound on the second derivative of a row's loss along any direction of its scores."""
+
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) in {+1, -1} -> (n,)"""
 
@@ -31,6 +35,12 @@ class Loss(Protocol):
         """The second derivative along each score, >= 0.
 
         (n, k), (n, k) in {+1, -1} -> (n, k)
+        """
+
+    def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
+        """The second derivative times a direction, row by row.
+
+        (n, k), (n, k) in {+1, -1}, (n, k) -> (n, k)
         """
 
 
@@ -50,6 +60,11 @@ class SquaredHinge:
         """Yes: other rows miss the margin of each class."""
         return True
 
+    @property
+    def greatest_curvature(self) -> float:
+        """1"""
+        return 1.0
+
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         gap = _gap(scores, targets)
@@ -63,6 +78,51 @@ class SquaredHinge:
         """1 where the margin is missed, else 0: (n, k), (n, k) -> (n, k)"""
         xp = namespace(scores, targets)
         return xp.astype(targets * scores < 1, scores.dtype)
+
+    def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
+        """(n, k), (n, k), (n, k) -> (n, k)"""
+        return self.curvature(scores, targets) * direction
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression of each class against the rest: Σ_c log(1 + exp(-t_c y_c)); one column for two classes.
+
+    (n, k), (n, k) in {+1, -1} -> (n,)
+
+    >>> import numpy as np
+    >>> Logistic()(np.array([[0.0], [1000.0]]), np.array([[1.0], [-1.0]])).round(4)
+    array([6.931e-01, 1.000e+03])
+    """
+
+    @property
+    def by_class(self) -> bool:
+        """Yes: other rows are uncertain for each class."""
+        return True
+
+    @property
+    def greatest_curvature(self) -> float:
+        """1/4, at a score of 0"""
+        return 0.25
+
+    def __call__(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n,)"""
+        xp = namespace(scores, targets)
+        margin = targets * scores
+        # log(1 + exp(-u)) without overflow; its slope is right at 0 too, where the maximum has none.
+        return xp.sum(xp.logaddexp(xp.zeros_like(margin), -margin), axis=-1)
+
+    def gradient(self, scores: Array, targets: Array) -> Array:
+        """(n, k), (n, k) -> (n, k)"""
+        return -targets * _sigmoid(-targets * scores)
+
+    def curvature(self, scores: Array, targets: Array) -> Array:
+        """p (1 - p) for the probabilities p: (n, k), (n, k) -> (n, k)"""
+        return _sigmoid(scores) * _sigmoid(-scores)
+
+    def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
+        """(n, k), (n, k), (n, k) -> (n, k)"""
+        return self.curvature(scores, targets) * direction
 
 
 @dataclass(frozen=True)
@@ -81,6 +141,11 @@ class CrossEntropy:
         """No: the scores of a row are coupled."""
         return False
 
+    @property
+    def greatest_curvature(self) -> float:
+        """1/2 (Böhning 1992)"""
+        return 0.5
+
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         xp = namespace(scores, targets)
@@ -97,6 +162,12 @@ class CrossEntropy:
         """p (1 - p) for the probabilities p: (n, k), (n, k) -> (n, k)"""
         probabilities = _softmax(scores)
         return probabilities * (1 - probabilities)
+
+    def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
+        """(n, k), (n, k), (n, k) -> (n, k)"""
+        probabilities = _softmax(scores)
+        mean = namespace(scores).sum(probabilities * direction, axis=-1, keepdims=True)
+        return probabilities * (direction - mean)
 
 
 @dataclass(frozen=True)
@@ -115,6 +186,11 @@ class Squared:
         """No: all second derivatives are 2."""
         return False
 
+    @property
+    def greatest_curvature(self) -> float:
+        """2"""
+        return 2.0
+
     def __call__(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n,)"""
         residual = scores - targets
@@ -128,11 +204,21 @@ class Squared:
         """2: (n, k), (n, k) -> (n, k)"""
         return namespace(scores).full_like(scores, 2.0)
 
+    def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
+        """(n, k), (n, k), (n, k) -> (n, k)"""
+        return 2 * direction
+
 
 def _softmax(scores: Array) -> Array:
     xp = namespace(scores)
     weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
     return weights / xp.sum(weights, axis=-1, keepdims=True)
+
+
+def _sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) without overflow, with all its digits on both sides."""
+    xp = namespace(x)
+    return xp.exp(-xp.logaddexp(xp.zeros_like(x), -x))
 
 
 def _gap(scores: Array, targets: Array) -> Array:

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
+from kerneltools.arrays import Array, DType, blocks, namespace, widest_float
+from kerneltools.primitives import reciprocal
+from kerneltools.solvers.checks import check_finite, check_reg, check_rows, is_known
+from kerneltools.solvers.sums import RidgeSums, ridge_sums, row_weights, weighted_mean
 from kerneltools.trees import Tree
 
 
@@ -20,141 +23,259 @@ class LinearModel(Tree):
 
 
 @dataclass(frozen=True, eq=False)
-class RidgePath:
-    """The ridge solutions for all λ, prepared by `ridge_path`; each costs O(d² t), no factorisation.
-
-    The problem: minimise (1/n) Σ |y_i - W' x_i - b|² + λ |W|²; the intercept b is not penalised.
-    """
+class Rows:
+    """The rows that a path was made of: x (n, d), y (n, t), and their weights (n,) or None."""
 
     x: Array
     y: Array
+    weights: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class RidgePath:
+    """The ridge solutions for all λ, prepared by `ridge_path` or `path_of`; each costs O(d² t), no factorisation.
+
+    The problem: minimise (1/Σw) Σ w_i |y_i - W' x_i - b|² + λ |W|²; the intercept b is not penalised.
+
+    X'X = V S V' about the means: `basis` V, `spectrum` S (0 for directions whose variance is rounding error, which
+    predict nothing), `projected` V'X'y; `beyond` (t,): the squared residual that no λ takes away.
+    """
+
     x_mean: Array
     y_mean: Array
+    weight: Array
+    count: Array
     spectrum: Array
     basis: Array
     projected: Array
-
-    @property
-    def n(self) -> int:
-        """The number of rows."""
-        return int(self.x.shape[0])
+    beyond: Array
+    dtype: DType
+    rows: Rows | None = None
 
     def model(self, reg: float) -> LinearModel:
-        """The solution for λ = reg > 0, in the type of x."""
-        xp = namespace(self.x, self.projected)
+        """The solution for λ = reg > 0, in the type of x.
+
+        Raises ValueError where λ is not a number > 0, or underflows.
+        """
+        xp = namespace(self.basis, self.projected)
         weights = self.basis @ (self._shrink(reg)[:, None] * self.projected)
         intercept = self.y_mean - self.x_mean @ weights
-        return LinearModel(xp.astype(weights, self.x.dtype), xp.astype(intercept, self.x.dtype))
+        return LinearModel(xp.astype(weights, self.dtype), xp.astype(intercept, self.dtype))
 
     def leave_one_out(self, regs: Sequence[float], block: int = 4096) -> Array:
         """What each row's prediction would be, had the row not been in the data.
 
         r values of λ -> (r, n, t), exactly: the residual over 1 - h_ii, with h the hat matrix of the centred
-        problem plus 1/n for the intercept (Allen 1974). Goes through the rows once, `block` at a time.
-        """
-        xp = namespace(self.x, self.y)
-        pieces = [self._leave_out_rows(rows, regs) for rows in blocks(self.n, block)]
-        return xp.concat(pieces, axis=1)
+        problem plus w_i / Σw for the intercept (Allen 1974). Goes through the rows once, `block` at a time.
 
-    def _leave_out_rows(self, rows: slice, regs: Sequence[float]) -> Array:
-        xp = namespace(self.x, self.y)
-        x = xp.astype(self.x[rows, :], self.basis.dtype) - self.x_mean
-        y = xp.astype(self.y[rows, :], self.basis.dtype)
-        rotated = x @ self.basis
-        squared = rotated * rotated
+        Raises ValueError for a path made of sums, which has no rows.
+        """
+        if self.rows is None:
+            raise ValueError(
+                "leave_one_out: this path was made of sums and has no rows; use generalised_cross_validation"
+            )
+        x, y, weights = self.rows.x, self.rows.y, self.rows.weights
+        pieces = [
+            self._leave_out(x[part, :], y[part, :], None if weights is None else weights[part], regs)
+            for part in blocks(x.shape[0], block)
+        ]
+        return namespace(x, y).concat(pieces, axis=1)
+
+    def generalised_cross_validation(self, regs: Sequence[float]) -> Array:
+        """An estimate of the mean squared error on new rows, without a pass over the rows (Golub, Heath, Wahba 1979).
+
+        r values of λ -> (r, t): the mean squared residual over (1 - tr H / n)², H the hat matrix with the intercept.
+        """
+        return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in regs])
+
+    def _gcv(self, reg: float) -> Array:
+        xp = namespace(self.spectrum, self.projected)
+        shrink = self._shrink(reg)
+        missed = self.weight * reg * shrink
+        residual = (missed * reciprocal(xp.sqrt(self.spectrum)))[:, None] * self.projected
+        mean_square = (self.beyond + xp.sum(residual * residual, axis=0)) / self.weight
+        # n - tr H as a sum of what is left in each direction: nothing cancels where all rows are interpolated.
+        left = xp.sum(xp.where(self.spectrum > 0, missed, xp.ones_like(missed))) + (
+            self.count - 1 - self.spectrum.shape[0]
+        )
+        return mean_square * (self.count / left) ** 2
+
+    def _leave_out(self, x: Array, y: Array, weights: Array | None, regs: Sequence[float]) -> Array:
+        xp, wide = namespace(x, y), self.basis.dtype
+        y = xp.astype(y, wide)
+        rotated = (xp.astype(x, wide) - self.x_mean) @ self.basis
+        w = row_weights(rotated, weights)
+        squared = w[:, None] * rotated * rotated
         predictions = []
         for reg in regs:
             shrink = self._shrink(reg)
             fitted = rotated @ (shrink[:, None] * self.projected) + self.y_mean
-            leverage = squared @ shrink + 1 / self.n
+            leverage = squared @ shrink + w / self.weight
             predictions.append(y - (y - fitted) / (1 - leverage)[:, None])
         return xp.stack(predictions)
 
     def _shrink(self, reg: float) -> Array:
-        if not reg > 0:
-            raise ValueError(f"reg: expected a number > 0, got {reg}")
-        return 1 / (self.spectrum + self.n * reg)
+        check_reg(reg, self.spectrum)
+        xp = namespace(self.spectrum)
+        shifted = self.spectrum + self.weight * reg
+        return reciprocal(xp.where(self.spectrum > 0, shifted, xp.zeros_like(shifted)))
 
 
-def ridge_path(x: Array, y: Array, block: int = 4096) -> RidgePath:
+def ridge_path(
+    x: Array, y: Array, block: int = 4096, *, weights: Array | None = None, qr: bool | None = None
+) -> RidgePath:
     """Prepare the ridge regression of y on x for every λ.
 
-    (n, d), (n, t) -> path
+    (n, d), (n, t), weights (n,) >= 0 or None -> path. A weight counts like so many equal rows.
 
     All sums are taken in float64 where the library has it, `block` rows at a time, whatever the type of x;
     then one eigenvalue problem of order min(n, d). Memory beyond x: O(min(n, d)² + block d).
 
-    Raises ValueError when the numbers of rows differ or n < 2.
+    `qr`: factor the rows themselves, not their products. It takes some two to four times as long, and keeps the
+    directions whose variance is between 1e-32 and 1e-16 of the greatest: for nearly dependent features and λ below
+    1e-12 of their variance. The default is to do so only where the library has no float64, since products in float32
+    lose all but three digits.
+
+    Raises ValueError when the numbers of rows differ or n < 2, for negative weights, and for NaN and infinities in x
+    or y, with their row and column.
     """
-    xp = namespace(x, y)
-    device_of(x, y)
-    require_rank(2, "(n, d)", x=x)
-    require_rank(2, "(n, t)", y=y)
-    require_floating(x=x, y=y)
-    n = x.shape[0]
-    if y.shape[0] != n or n < 2:
-        raise ValueError(f"x, y: expected as many rows in both, and at least 2, got {n} and {y.shape[0]}")
+    check_rows(x, y, weights, least=2)
     wide = widest_float(x)
-    x_mean = _column_sums(x, wide, block) / n
-    y_wide = xp.astype(y, wide)
-    y_mean = xp.mean(y_wide, axis=0)
-    centred_y = y_wide - y_mean
-    if x.shape[1] <= n:
-        spectrum, basis, projected = _primal(x, x_mean, centred_y, block)
-    else:
-        spectrum, basis, projected = _dual(xp.astype(x, wide) - x_mean, centred_y)
-    return RidgePath(x, y, x_mean, y_mean, spectrum, basis, projected)
+    if qr is None:
+        qr = namespace(x).finfo(wide).bits < 64
+    rows = Rows(x, y, weights)
+    if qr or x.shape[1] > x.shape[0]:
+        return _path_of_rows(rows, block, qr)
+    sums = ridge_sums(x, y, weights, block)
+    _check_means(sums.x_mean, sums.y_mean, x, y)
+    return _path_of_gram(sums, x.dtype, rows)
 
 
-def ridge(x: Array, y: Array, reg: float) -> LinearModel:
-    """The ridge regression of y on x for one λ = reg > 0: minimise (1/n) Σ |y_i - W' x_i - b|² + λ |W|².
+def path_of(sums: RidgeSums, dtype: DType = None) -> RidgePath:
+    """The path of rows that are known by their sums only: no leave-one-out, everything else.
 
-    (n, d), (n, t) -> model of (..., d) -> (..., t)
+    `dtype`: the type of the models; that of the sums when not given. Raises ValueError for sums of fewer than 2 rows
+    and for sums that are not finite.
+
+    >>> import numpy as np
+    >>> from kerneltools.solvers import ridge_sums
+    >>> x = np.array([[0.0], [1.0], [2.0]])
+    >>> path_of(ridge_sums(x, 2 * x + 1)).model(reg=1e-12)(np.array([[5.0]])).round(6)
+    array([[11.]])
+    """
+    xp = namespace(sums.gram)
+    if is_known(sums.rows < 2):
+        raise ValueError(f"sums: expected those of at least 2 rows of weight > 0, got {int(sums.rows)}")
+    if is_known(~xp.isfinite(_total(sums.x_mean) + _total(sums.y_mean))):
+        raise ValueError("sums: expected finite numbers; look for NaN and infinities among the rows")
+    return _path_of_gram(sums, sums.gram.dtype if dtype is None else dtype, None)
+
+
+def ridge(x: Array, y: Array, reg: float, *, weights: Array | None = None, qr: bool | None = None) -> LinearModel:
+    """The ridge regression of y on x for one λ = reg > 0: minimise (1/Σw) Σ w_i |y_i - W' x_i - b|² + λ |W|².
+
+    (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t). `qr`: see `ridge_path`.
 
     >>> import numpy as np
     >>> x = np.array([[0.0], [1.0], [2.0]])
     >>> ridge(x, 2 * x + 1, reg=1e-12)(np.array([[5.0]])).round(6)
     array([[11.]])
     """
-    return ridge_path(x, y).model(reg)
+    return ridge_path(x, y, weights=weights, qr=qr).model(reg)
 
 
-def _column_sums(x: Array, wide: object, block: int) -> Array:
-    xp = namespace(x)
-    total = xp.zeros((x.shape[1],), dtype=wide, device=device_of(x))
-    for rows in blocks(x.shape[0], block):
-        total = total + xp.sum(xp.astype(x[rows, :], wide), axis=0)
-    return total
+def _path_of_gram(sums: RidgeSums, dtype: DType, rows: Rows | None) -> RidgePath:
+    """X'X = V S V'."""
+    xp = namespace(sums.gram)
+    spectrum, basis = xp.linalg.eigh(sums.gram)
+    noise = xp.max(spectrum) * sums.gram.shape[0] * xp.finfo(spectrum.dtype).eps
+    projected = xp.matrix_transpose(basis) @ sums.cross
+    spectrum, projected = _kept(spectrum, projected, noise)
+    beyond = _not_negative(sums.square - _explained(spectrum, projected))
+    return RidgePath(sums.x_mean, sums.y_mean, sums.weight, sums.rows, spectrum, basis, projected, beyond, dtype, rows)
 
 
-def _primal(x: Array, x_mean: Array, y: Array, block: int) -> tuple[Array, Array, Array]:
-    """X'X = V S V' and V'X'y."""
-    xp = namespace(x)
+def _path_of_rows(rows: Rows, block: int, qr: bool) -> RidgePath:
+    """From the rows themselves: their QR factor for n >= d, or X X' = U S U', or X = U S^(1/2) V' for n < d."""
+    xp, wide = namespace(rows.x, rows.y), widest_float(rows.x)
+    x, y = xp.astype(rows.x, wide), xp.astype(rows.y, wide)
+    w = row_weights(x, rows.weights)
+    x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
+    _check_means(x_mean, y_mean, rows.x, rows.y)
+    root = xp.sqrt(w)[:, None]
+    dx, dy = root * (x - x_mean), root * (y - y_mean)
+    if not qr:
+        spectrum, basis, projected = _dual(dx, dy)
+        beyond = _not_negative(xp.sum(dy * dy, axis=0) - _explained(spectrum, projected))
+    else:
+        spectrum, basis, projected, beyond = _singular(*_triangle(dx, dy, block))
+    count = xp.sum(xp.astype(w > 0, wide))
+    return RidgePath(x_mean, y_mean, xp.sum(w), count, spectrum, basis, projected, beyond, rows.x.dtype, rows)
+
+
+def _triangle(x: Array, y: Array, block: int) -> tuple[Array, Array]:
+    """R and Q'y of X = Q R, block by block, with what is left of y in rows of their own.
+
+    (n, d), (n, t) -> (r, d), (r, t) with r <= d + t. Wide matrices are left as they are.
+    """
+    xp = namespace(x, y)
     d = x.shape[1]
-    gram = xp.zeros((d, d), dtype=y.dtype, device=device_of(x))
-    cross = xp.zeros((d, y.shape[1]), dtype=y.dtype, device=device_of(x))
-    for rows in blocks(x.shape[0], block):
-        part = xp.astype(x[rows, :], y.dtype) - x_mean
-        gram = gram + xp.matrix_transpose(part) @ part
-        cross = cross + xp.matrix_transpose(part) @ y[rows, :]
-    spectrum, basis = xp.linalg.eigh(gram)
-    return _not_negative(spectrum), basis, xp.matrix_transpose(basis) @ cross
+    if x.shape[0] < d:
+        return x, y
+    both = xp.concat([x, y], axis=1)
+    factor = both[:0, :]
+    for rows in blocks(x.shape[0], max(block, d)):
+        factor = xp.linalg.qr(xp.concat([factor, both[rows, :]]), mode="reduced").R
+    return factor[:, :d], factor[:, d:]
+
+
+def _singular(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """S, V, V'X'y and the squares of y beyond the span of X = U S^(1/2) V'."""
+    xp = namespace(x, y)
+    left, values, right = xp.linalg.svd(x, full_matrices=False)
+    noise = xp.max(values) * max(x.shape) * xp.finfo(x.dtype).eps
+    rotated = xp.matrix_transpose(left) @ y
+    values, rotated = _kept(values, rotated, noise)
+    beyond = y - left @ rotated
+    return values * values, xp.matrix_transpose(right), values[:, None] * rotated, xp.sum(beyond * beyond, axis=0)
 
 
 def _dual(x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """The same for n < d, from X X' = U S U': V = X' U S^(-1/2)."""
+    """S, V and V'X'y for n < d, from X X' = U S U': V = X' U S^(-1/2)."""
     xp = namespace(x)
     spectrum, left = xp.linalg.eigh(x @ xp.matrix_transpose(x))
-    spectrum = _not_negative(spectrum)
-    # A direction whose variance is rounding error predicts nothing, and has no V.
     noise = xp.max(spectrum) * x.shape[0] * xp.finfo(x.dtype).eps
-    kept = spectrum > noise
-    root = xp.sqrt(xp.where(kept, spectrum, xp.ones_like(spectrum)))
-    scale = xp.where(kept, 1 / root, xp.zeros_like(root))
-    basis = xp.matrix_transpose(x) @ (left * scale[None, :])
-    projected = xp.where(kept, root, xp.zeros_like(root))[:, None] * (xp.matrix_transpose(left) @ y)
-    return spectrum, basis, projected
+    # A direction whose variance is rounding error predicts nothing, and has no V.
+    kept, rotated = _kept(spectrum, xp.matrix_transpose(left) @ y, noise)
+    root = xp.sqrt(kept)
+    basis = xp.matrix_transpose(x) @ (left * reciprocal(root)[None, :])
+    return kept, basis, root[:, None] * rotated
 
 
-def _not_negative(spectrum: Array) -> Array:
-    return namespace(spectrum).clip(spectrum, min=0.0)
+def _kept(spectrum: Array, projected: Array, noise: Array) -> tuple[Array, Array]:
+    """Zeros in the directions that do not rise above the noise."""
+    xp = namespace(spectrum, projected)
+    good = spectrum > noise
+    return xp.where(good, spectrum, xp.zeros_like(spectrum)), xp.where(
+        good[:, None], projected, xp.zeros_like(projected)
+    )
+
+
+def _explained(spectrum: Array, projected: Array) -> Array:
+    """The squares of y within the span of X: (t,)."""
+    return namespace(spectrum, projected).sum(reciprocal(spectrum)[:, None] * projected * projected, axis=0)
+
+
+def _not_negative(x: Array) -> Array:
+    return namespace(x).clip(x, min=0.0)
+
+
+def _total(x: Array) -> Array:
+    return namespace(x).sum(x)
+
+
+def _check_means(x_mean: Array, y_mean: Array, x: Array, y: Array) -> None:
+    """Name the first number of the rows that is not finite: a mean has seen them all."""
+    total = _total(x_mean) + _total(y_mean)
+    if is_known(~namespace(total).isfinite(total)):
+        check_finite(x=x, y=y)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from kerneltools import backend
 from kerneltools.arrays import namespace
-from kerneltools.solvers import CrossEntropy, Loss, Squared, SquaredHinge
+from kerneltools.solvers import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
-LOSSES: tuple[Loss, ...] = (SquaredHinge(), CrossEntropy(), Squared())
+LOSSES: tuple[Loss, ...] = (SquaredHinge(), CrossEntropy(), Logistic(), Squared())
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
@@ -34,6 +34,7 @@ def test_values() -> None:
     scores, targets = np.array([[2.0, -0.5, 1.0]]), np.array([[-1.0, -1.0, 1.0]])
     assert SquaredHinge()(scores, targets) == pytest.approx([(9 + 0.25 + 0) / 2])
     assert Squared()(scores, targets) == pytest.approx([9 + 0.25 + 0])
+    assert Logistic()(scores, targets) == pytest.approx([np.log1p(np.exp([2.0, -0.5, -1.0])).sum()])
     assert CrossEntropy()(scores, targets) == pytest.approx([-np.log(np.e / (np.e**2 + np.e**-0.5 + np.e))])
 
 
@@ -58,6 +59,17 @@ def test_curvature_is_the_slope_of_the_gradient(loss: Loss, case: Any) -> None:
         step = 1e-6 * (np.arange(scores.shape[1]) == c)
         slope = (loss.gradient(scores + step, targets) - loss.gradient(scores - step, targets))[:, c] / 2e-6
         np.testing.assert_allclose(loss.curvature(scores, targets)[:, c], slope, atol=1e-8)
+
+
+@every_loss
+@given(case=CASES)
+def test_hessian_is_the_slope_of_the_gradient(loss: Loss, case: Any) -> None:
+    scores, targets = case
+    scores = np.where(np.abs(1 - targets * scores) < 1e-3, scores + 0.01, scores)
+    direction = np.cos(7 * scores)
+    step = 1e-6 * direction
+    slope = (loss.gradient(scores + step, targets) - loss.gradient(scores - step, targets)) / 2e-6
+    np.testing.assert_allclose(loss.hessian(scores, targets, direction), slope, atol=1e-8)
 
 
 @every_loss
@@ -95,6 +107,7 @@ def test_by_the_standard_alone(loss: Loss, device: Any) -> None:
     assert isinstance(loss, Loss)
     for f in (loss, loss.gradient, loss.curvature):
         assert_same_on(device, f(*strict), f(*case))
+    assert_same_on(device, loss.hessian(*strict, strict[0]), loss.hessian(*case, case[0]))
 
 
 @every_loss

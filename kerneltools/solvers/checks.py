@@ -1,0 +1,67 @@
+"""What a solver asks of its arguments."""
+
+from math import isfinite
+
+from kerneltools.arrays import Array, DType, blocks, device_of, namespace, require_floating, require_rank
+
+
+def check_rows(x: Array, y: Array, weights: Array | None, least: int = 1, name: str = "y") -> None:
+    """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`."""
+    namespace(x, y, weights)
+    device_of(x, y, weights)
+    require_rank(2, "(n, d)", x=x)
+    require_rank(2, "(n, t)", **{name: y})
+    require_floating(x=x, **{name: y})
+    n = x.shape[0]
+    if y.shape[0] != n or n < least:
+        raise ValueError(f"x, {name}: expected as many rows in both, and at least {least}, got {n} and {y.shape[0]}")
+    if weights is not None:
+        check_weights(weights, n, least)
+
+
+def check_weights(weights: Array, n: int, least: int = 1) -> None:
+    """Raise unless there is a finite weight >= 0 for each of n rows, and at least `least` of them are > 0."""
+    require_rank(1, f"({n},), a number for each row", weights=weights)
+    require_floating(weights=weights)
+    if weights.shape[0] != n:
+        raise ValueError(f"weights: expected one for each of {n} rows, got {weights.shape[0]}")
+    xp = namespace(weights)
+    good = xp.isfinite(weights) & (weights >= 0)
+    if is_known(~xp.all(good)):
+        row = int(xp.argmin(xp.astype(good, xp.int64)))
+        raise ValueError(f"weights: expected finite numbers >= 0, got {float(weights[row])} in row {row}")
+    if is_known(xp.count_nonzero(weights) < least):
+        raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
+
+
+def check_finite(block: int = 8192, **named: Array) -> None:
+    """Raise ValueError for NaN and infinities, naming the array, the row and the column."""
+    for name, array in named.items():
+        xp = namespace(array)
+        for rows in blocks(array.shape[0], block):
+            bad = ~xp.isfinite(array[rows, :])
+            if is_known(xp.any(bad)):
+                first = int(xp.argmax(xp.astype(xp.reshape(bad, (-1,)), xp.int64)))
+                row, column = divmod(first, array.shape[1])
+                value = float(array[rows.start + row, column])
+                raise ValueError(
+                    f"{name}: expected finite numbers, got {value} in row {rows.start + row}, column {column}"
+                )
+
+
+def check_reg(reg: float, like: Array | None = None, dtype: DType = None) -> None:
+    """Raise unless λ is a finite number > 0 that the type of the sums can hold."""
+    if not (reg > 0 and isfinite(reg)):
+        raise ValueError(f"reg: expected a number > 0, got {reg}")
+    if like is not None:
+        least = float(namespace(like).finfo(dtype or like.dtype).smallest_normal)
+        if reg < least:
+            raise ValueError(f"reg: expected a number > 0 that does not underflow, at least {least:.1e}, got {reg}")
+
+
+def is_known(flag: Array) -> bool:
+    """Whether it is true; no where it has no value yet, inside a function that is being compiled."""
+    try:
+        return bool(flag)
+    except TypeError:
+        return False

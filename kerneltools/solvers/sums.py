@@ -1,0 +1,108 @@
+"""The sums that ridge regression needs of its rows; they add up, block by block and machine by machine."""
+
+from dataclasses import dataclass
+
+from kerneltools.arrays import Array, blocks, device_of, namespace, widest_float
+from kerneltools.solvers.checks import check_rows
+from kerneltools.trees import Tree
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeSums(Tree):
+    """What ridge regression knows of its rows: `a.merge(b)` is what it would know of both, in any order.
+
+    `rows` and `weight` (): how many rows of weight > 0, and the sum of the weights; `x_mean` (d,), `y_mean` (t,):
+    the weighted means; `gram` (d, d) = Σ w (x - x̄)(x - x̄)', `cross` (d, t) = Σ w (x - x̄)(y - ȳ)' and
+    `square` (t,) = Σ w (y - ȳ)²: about the means, so that data far from the origin lose no digits.
+    """
+
+    rows: Array
+    weight: Array
+    x_mean: Array
+    y_mean: Array
+    gram: Array
+    cross: Array
+    square: Array
+
+    def add(self, x: Array, y: Array, weights: Array | None = None, block: int = 4096) -> "RidgeSums":
+        """The sums with more rows: (b, d), (b, t), (b,) -> sums"""
+        return self.merge(ridge_sums(x, y, weights, block))
+
+    def merge(self, other: "RidgeSums") -> "RidgeSums":
+        """The sums of the rows of both (Chan, Golub and LeVeque 1983).
+
+        Raises ValueError when the columns differ in number.
+        """
+        if self.cross.shape != other.cross.shape:
+            raise ValueError(
+                f"merge: expected sums of as many features and targets, got {tuple(self.cross.shape)} "
+                f"and {tuple(other.cross.shape)}"
+            )
+        weight = self.weight + other.weight
+        share = _over(other.weight, weight)
+        dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
+        apart = self.weight * share
+        return RidgeSums(
+            rows=self.rows + other.rows,
+            weight=weight,
+            x_mean=self.x_mean + share * dx,
+            y_mean=self.y_mean + share * dy,
+            gram=self.gram + other.gram + (apart * dx)[:, None] * dx[None, :],
+            cross=self.cross + other.cross + (apart * dx)[:, None] * dy[None, :],
+            square=self.square + other.square + apart * dy * dy,
+        )
+
+
+def ridge_sums(x: Array, y: Array, weights: Array | None = None, block: int = 4096) -> RidgeSums:
+    """The sums of these rows, in float64 where the library has it, `block` rows at a time.
+
+    (n, d), (n, t), (n,) or None -> sums; `weights` >= 0, all 1 when not given.
+
+    Memory beyond x and y: O(d² + block d). Raises ValueError for shapes that do not fit and negative weights.
+
+    >>> import numpy as np
+    >>> x, y = np.array([[0.0], [2.0], [4.0]]), np.array([[1.0], [1.0], [4.0]])
+    >>> sums = ridge_sums(x[:2, :], y[:2, :]).add(x[2:, :], y[2:, :])
+    >>> float(sums.weight), sums.x_mean, sums.gram, sums.cross
+    (3.0, array([2.]), array([[8.]]), array([[6.]]))
+    """
+    check_rows(x, y, weights)
+    total: RidgeSums | None = None
+    for rows in blocks(x.shape[0], block):
+        part = _of_block(x[rows, :], y[rows, :], None if weights is None else weights[rows])
+        total = part if total is None else total.merge(part)
+    assert total is not None  # there is at least one row
+    return total
+
+
+def _of_block(x: Array, y: Array, weights: Array | None) -> RidgeSums:
+    xp, wide = namespace(x, y), widest_float(x)
+    x, y = xp.astype(x, wide), xp.astype(y, wide)
+    w = row_weights(x, weights)
+    weight = xp.sum(w)
+    x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
+    # Roots on both sides: a product of a matrix with its own transpose takes half the time.
+    root = xp.sqrt(w)[:, None]
+    dx, dy = root * (x - x_mean), root * (y - y_mean)
+    transposed = xp.matrix_transpose(dx)
+    rows = xp.sum(xp.astype(w > 0, wide))
+    return RidgeSums(rows, weight, x_mean, y_mean, transposed @ dx, transposed @ dy, xp.sum(dy * dy, axis=0))
+
+
+def row_weights(x: Array, weights: Array | None) -> Array:
+    """The weights of the rows of x in its type, 1 when not given: (n,)."""
+    xp = namespace(x)
+    if weights is None:
+        return xp.ones((x.shape[0],), dtype=x.dtype, device=device_of(x))
+    return xp.astype(weights, x.dtype)
+
+
+def weighted_mean(x: Array, w: Array) -> Array:
+    """The mean row, 0 where all weights are 0: (n, d), (n,) -> (d,)"""
+    return _over(w @ x, namespace(w).sum(w))
+
+
+def _over(a: Array, b: Array) -> Array:
+    """a / b for b >= 0, and a where b is 0: a is 0 then."""
+    xp = namespace(a, b)
+    return a / xp.where(b > 0, b, xp.ones_like(b))
