@@ -128,6 +128,46 @@ def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None
             raise ValueError(f"{name}: expected {form}, got shape {tuple(array.shape)}")
 
 
+def holds(condition: Array) -> bool:
+    """Whether a condition () is true; True inside a trace, where numbers are not known."""
+    if hasattr(namespace(condition), "traced_library"):
+        return True
+    try:
+        return bool(condition)
+    except (TypeError, RuntimeError):  # JAX's traces raise the one, torch's vmap the other
+        return True
+
+
+def require_finite(**named: Array) -> None:
+    """Raise ValueError for the first array, named by its keyword, with a NaN or an infinity: where the first one is.
+
+    Passes inside a trace, where numbers are not known.
+    """
+    for name, array in named.items():
+        require_everywhere(namespace(array).isfinite(array), "finite numbers", name, array)
+
+
+def require_everywhere(good: Array, wanted: str, name: str, array: Array) -> None:
+    """Raise ValueError with the place and the number where `good` is False first; passes inside a trace."""
+    xp = namespace(good)
+    if holds(xp.all(good)):
+        return
+    place = int(xp.argmin(xp.astype(xp.reshape(good, (-1,)), xp.int8)))
+    value = xp.reshape(array, (-1,))[place]
+    raise ValueError(f"{name}: expected {wanted}, got {float(value)} {_place(place, tuple(array.shape))}")
+
+
+def _place(flat: int, shape: tuple[int, ...]) -> str:
+    """Where an entry is, from its number in the order of the rows."""
+    index: list[int] = []
+    for size in reversed(shape):
+        flat, i = divmod(flat, size)
+        index.insert(0, i)
+    if len(index) == 2:
+        return f"in row {index[0]}, column {index[1]}"
+    return f"at {tuple(index)}" if index else ""
+
+
 def widest_float(array: Array) -> DType:
     """float64 where the library and the device have it; where they do not, the type of `array`, at least float32."""
     xp = namespace(array)

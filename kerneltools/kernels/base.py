@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 
-from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.arrays import Array, device_of, holds, namespace, require_floating, require_rank, safe_sqrt
 from kerneltools.precision import in_single
 from kerneltools.trees import Tree
 
@@ -32,6 +32,16 @@ class Kernel(Tree, ABC):
     @property
     def homogeneous(self) -> bool:
         """Whether k(a x, b y) = a b k(x, y) for a, b >= 0, so that landmarks may live on the unit sphere."""
+        return False
+
+    @property
+    def euclidean(self) -> bool:
+        """Whether the value is a function of |x - y|, so that landmarks may be means of rows."""
+        return False
+
+    @property
+    def indefinite(self) -> bool:
+        """Whether matrices of the kernel may have negative eigenvalues: then it has no factor and no features."""
         return False
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
@@ -95,14 +105,18 @@ def check_rows(x: Array, y: Array) -> None:
 
 
 def check_positive(name: str, value: float | Array) -> None:
-    """Raise ValueError for a Python number that is not finite and > 0, TypeError for what is no number or array.
+    """Raise ValueError unless all its numbers are finite and > 0, TypeError for what is no number or array.
 
-    (An array may be a trace: it passes.)
+    (The numbers of a trace are not known: it passes.)
     """
     if not isinstance(value, Real) and not hasattr(value, "dtype"):
         raise TypeError(f"{name}: expected a number > 0 or an array, got {value!r}")
     if isinstance(value, Real) and not 0 < float(value) < float("inf"):
         raise ValueError(f"{name}: expected a finite number > 0, got {value}")
+    if not isinstance(value, Real):
+        xp = namespace(value)
+        if not holds(xp.all(xp.isfinite(value) & (value > 0))):
+            raise ValueError(f"{name}: expected finite numbers > 0, got {value}")
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,14 @@ class Sum(Kernel):
     @property
     def homogeneous(self) -> bool:
         return all(k.homogeneous for k in self.terms)
+
+    @property
+    def euclidean(self) -> bool:
+        return all(k.euclidean for k in self.terms)
+
+    @property
+    def indefinite(self) -> bool:
+        return any(k.indefinite for k in self.terms)
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
@@ -140,6 +162,14 @@ class Product(Kernel):
     @property
     def by_inner_products(self) -> bool:
         return all(k.by_inner_products for k in self.factors)
+
+    @property
+    def euclidean(self) -> bool:
+        return all(k.euclidean for k in self.factors)
+
+    @property
+    def indefinite(self) -> bool:
+        return any(k.indefinite for k in self.factors)
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
@@ -170,6 +200,14 @@ class Scaled(Kernel):
     @property
     def homogeneous(self) -> bool:
         return self.kernel.homogeneous
+
+    @property
+    def euclidean(self) -> bool:
+        return self.kernel.euclidean
+
+    @property
+    def indefinite(self) -> bool:
+        return self.kernel.indefinite
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:

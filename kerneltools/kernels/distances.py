@@ -1,0 +1,111 @@
+"""Distances between rows, and kernels that are functions of them."""
+
+from abc import abstractmethod
+
+from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.backend import stop_gradient
+from kerneltools.kernels.base import Kernel, check_positive, check_rows
+from kerneltools.kernels.spectral import Law
+from kerneltools.pairwise import differentiable_distances
+from kerneltools.precision import in_single
+from kerneltools.trees import child_names
+
+
+class Radial(Kernel):
+    """k(x, y) = κ(r²) with κ(0) = 1, where r = |x - y| / ℓ, each column in units of its own ℓ if ℓ is (d,).
+
+    A new one defines `lengths`, which gives its ℓ, and `of_square`.
+    """
+
+    @property
+    @abstractmethod
+    def lengths(self) -> float | Array:
+        """ℓ, () or one for each column (d,)."""
+
+    @abstractmethod
+    def of_square(self, square: Array) -> Array:
+        """κ(r²) for each entry: any shape -> the same shape."""
+
+    @property
+    def spectral(self) -> Law | None:
+        """The law of the frequencies for ℓ = 1, where it is known."""
+        return None
+
+    @property
+    def euclidean(self) -> bool:
+        return not _is_vector(self.lengths)
+
+    @property
+    def by_inner_products(self) -> bool:
+        return not _is_vector(self.lengths)
+
+    @in_single
+    def __call__(self, x: Array, y: Array) -> Array:
+        return self.of_square(differentiable_distances(*scaled_rows(self, self.lengths, x, y)))
+
+    def diag(self, x: Array) -> Array:
+        return ones_on_diagonal(self, self.lengths, x)
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        if _is_vector(self.lengths):
+            return super().from_inner(inner, x_norm, y_norm)
+        square = x_norm * x_norm + y_norm * y_norm - 2 * inner
+        xp = namespace(square)
+        return self.of_square(xp.maximum(square, xp.zeros_like(square)) / self.lengths**2)
+
+
+@in_single
+def square_distances(x: Array, y: Array) -> Array:
+    """|x - y|² for all pairs of rows, by matrix products.
+
+    (n, d), (m, d) -> (n, m)
+
+    Rounding errors are those of numbers of the data's spread, not of their distance from the origin; in float32
+    they are as small as for a spread of some hundredths of it, so that clusters may lie far apart
+    (docs/decisions/0012-distances.md). Rows that rounding cannot tell apart have the distance 0.
+    """
+    check_rows(x, y)
+    return differentiable_distances(*_centred(x, y))
+
+
+def scaled_rows(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """The rows about their centre and in units of the lengths: (n, d), (m, d) -> (n, d), (m, d)."""
+    check_rows(x, y)
+    check_columns(child_names(kernel)[0], lengths, x)
+    x, y = _centred(x, y)
+    return x / lengths, y / lengths
+
+
+def ones_on_diagonal(kernel: Kernel, lengths: float | Array, x: Array) -> Array:
+    """The diagonal of a kernel of x - y with κ(0) = 1: (n, d) -> (n,)."""
+    require_floating(x=x)
+    require_rank(2, "(n, d)", x=x)
+    check_columns(child_names(kernel)[0], lengths, x)
+    return namespace(x).ones_like(x[:, 0])
+
+
+def check_lengths(name: str, lengths: float | Array) -> None:
+    """Raise unless it is a finite number > 0 or an array () or (d,) of such numbers."""
+    check_positive(name, lengths)
+    if hasattr(lengths, "ndim") and lengths.ndim > 1:
+        raise ValueError(f"{name}: expected a number or (d,), one for each column, got shape {tuple(lengths.shape)}")
+
+
+def check_columns(name: str, lengths: float | Array, x: Array) -> None:
+    """Raise ValueError for lengths that are for another number of columns than x has."""
+    given = tuple(getattr(lengths, "shape", ()))
+    if given not in ((), (x.shape[1],)):
+        raise ValueError(
+            f"{name}: expected a number, or one for each of the {x.shape[1]} columns of x with shape "
+            f"{tuple(x.shape)}, got shape {given}"
+        )
+
+
+def _is_vector(lengths: float | Array) -> bool:
+    return getattr(lengths, "ndim", 0) > 0
+
+
+def _centred(x: Array, y: Array) -> tuple[Array, Array]:
+    # Distances do not depend on the centre, so that no gradient flows through it.
+    centre = stop_gradient(namespace(x, y).mean(y, axis=0, keepdims=True))
+    return x - centre, y - centre

@@ -1,0 +1,178 @@
+"""Laws of frequencies (Bochner): k(x, y) = E cos(<ω, x - y>) for a kernel of lengthscale 1.
+
+A law draws on the host, in float64. For a lengthscale ℓ, divide the frequencies, or the rows of data, by it.
+"""
+
+from dataclasses import dataclass
+from math import pi
+from typing import Any, Protocol, runtime_checkable
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.random import Rng, generator
+
+
+@runtime_checkable
+class Law(Protocol):
+    """A law of frequencies in any dimension d."""
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """Independent frequencies: -> (count, d), float64 on the host."""
+
+    def uniforms(self, d: int) -> int:
+        """How many uniform numbers `from_uniform` makes one frequency of."""
+
+    def from_uniform(self, u: Any) -> Any:
+        """Frequencies from points in the open unit cube: (count, uniforms(d)) -> (count, d), for quasi-Monte Carlo."""
+
+
+@runtime_checkable
+class Isotropic(Law, Protocol):
+    """A law that rotations leave alone: a direction uniform on the sphere times an independent radius."""
+
+    def radii(self, rng: Rng, count: int, d: int) -> Any:
+        """Norms of independent frequencies: -> (count,), for directions that are chosen otherwise."""
+
+
+@runtime_checkable
+class Spectral(Protocol):
+    """A kernel whose frequencies have a known law."""
+
+    @property
+    def lengths(self) -> float | Array:
+        """The lengthscale, () or one for each column (d,)."""
+
+    @property
+    def spectral(self) -> Law | None:
+        """The law of the frequencies for lengthscale 1."""
+
+
+@dataclass(frozen=True)
+class Normal:
+    """ω ~ N(0, I): the Gaussian kernel."""
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count, d)"""
+        return generator(rng).standard_normal((count, d))
+
+    def radii(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count,)"""
+        return generator(rng).chisquare(d, count) ** 0.5
+
+    def uniforms(self, d: int) -> int:
+        """d"""
+        return d
+
+    def from_uniform(self, u: Any) -> Any:
+        """(count, d) -> (count, d)"""
+        return _scipy_special().ndtri(u)
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Multivariate t, N(0, I) divided by the root of χ²/dof: the Matérn kernel with ν = dof / 2.
+
+    Rasmussen and Williams 2006, eq. 4.15.
+    """
+
+    dof: float
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count, d)"""
+        rng = generator(rng)
+        return rng.standard_normal((count, d)) * self._stretch(rng, count)[:, None]
+
+    def radii(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count,)"""
+        rng = generator(rng)
+        return rng.chisquare(d, count) ** 0.5 * self._stretch(rng, count)
+
+    def uniforms(self, d: int) -> int:
+        """d + 1: the last is for χ²."""
+        return d + 1
+
+    def from_uniform(self, u: Any) -> Any:
+        """(count, d + 1) -> (count, d)"""
+        special = _scipy_special()
+        chi_square = 2 * special.gammaincinv(self.dof / 2, u[:, -1:])
+        return special.ndtri(u[:, :-1]) * (self.dof / chi_square) ** 0.5
+
+    def _stretch(self, rng: Any, count: int) -> Any:
+        return (self.dof / rng.chisquare(self.dof, count)) ** 0.5
+
+
+@dataclass(frozen=True)
+class GammaMixture:
+    """N(0, I) times the root of a Gamma(α, mean 1): the rational quadratic kernel.
+
+    (1 + r²/2α)^-α is the mean of exp(-τ r²/2) over that law of τ (Rasmussen and Williams 2006, eq. 4.20).
+    """
+
+    alpha: float
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count, d)"""
+        rng = generator(rng)
+        return rng.standard_normal((count, d)) * self._stretch(rng, count)[:, None]
+
+    def radii(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count,)"""
+        rng = generator(rng)
+        return rng.chisquare(d, count) ** 0.5 * self._stretch(rng, count)
+
+    def uniforms(self, d: int) -> int:
+        """d + 1: the last is for τ."""
+        return d + 1
+
+    def from_uniform(self, u: Any) -> Any:
+        """(count, d + 1) -> (count, d)"""
+        special = _scipy_special()
+        return special.ndtri(u[:, :-1]) * (special.gammaincinv(self.alpha, u[:, -1:]) / self.alpha) ** 0.5
+
+    def _stretch(self, rng: Any, count: int) -> Any:
+        return rng.gamma(self.alpha, 1 / self.alpha, count) ** 0.5
+
+
+@dataclass(frozen=True)
+class ProductCauchy:
+    """Independent Cauchy columns: the Laplacian kernel, of the L1 distance."""
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count, d)"""
+        return generator(rng).standard_cauchy((count, d))
+
+    def uniforms(self, d: int) -> int:
+        """d"""
+        return d
+
+    def from_uniform(self, u: Any) -> Any:
+        """(count, d) -> (count, d)"""
+        return namespace(u).tan(pi * (u - 0.5))
+
+
+@dataclass(frozen=True)
+class ProductLaplace:
+    """Independent Laplace columns: the Cauchy kernel, a product over columns."""
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count, d)"""
+        return generator(rng).laplace(size=(count, d))
+
+    def uniforms(self, d: int) -> int:
+        """d"""
+        return d
+
+    def from_uniform(self, u: Any) -> Any:
+        """(count, d) -> (count, d)"""
+        xp = namespace(u)
+        return -xp.sign(u - 0.5) * xp.log1p(-2 * xp.abs(u - 0.5))
+
+
+def _scipy_special() -> Any:
+    try:
+        from scipy import special
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "quasi-Monte Carlo frequencies of this law need SciPy's inverse distribution functions; "
+            "install it with: pip install scipy"
+        ) from error
+    return special

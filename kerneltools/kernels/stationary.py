@@ -1,0 +1,182 @@
+"""Radial kernels: functions of the Euclidean distance, of full support."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from math import factorial, inf
+
+from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.backend import Forward, custom_vjp
+from kerneltools.kernels.base import check_positive
+from kerneltools.kernels.distances import Radial, check_lengths
+from kerneltools.kernels.spectral import GammaMixture, Normal, StudentT
+from kerneltools.primitives import reciprocal
+
+
+@dataclass(frozen=True)
+class Gaussian(Radial):
+    """k(x, y) = exp(-|x - y|² / (2 bandwidth²)).
+
+    `bandwidth` > 0, in the units of x: a number, or an array () or (d,), one for each column.
+    Values in (0, 1]; positive definite. Also called RBF or squared exponential.
+    Raises ValueError for a bandwidth that is not finite and > 0, or that is for another number of columns.
+
+    >>> import numpy as np
+    >>> Gaussian(bandwidth=1.0)(np.zeros((1, 2)), np.ones((1, 2))).round(4)
+    array([[0.3679]])
+    """
+
+    bandwidth: float | Array
+
+    def __post_init__(self) -> None:
+        check_lengths("bandwidth", self.bandwidth)
+
+    @property
+    def lengths(self) -> float | Array:
+        return self.bandwidth
+
+    @property
+    def spectral(self) -> Normal:
+        return Normal()
+
+    def of_square(self, square: Array) -> Array:
+        return namespace(square).exp(-0.5 * square)
+
+
+@dataclass(frozen=True)
+class Matern(Radial):
+    """k(x, y) = 2^(1-ν) / Γ(ν) (√(2ν) r)^ν K_ν(√(2ν) r), with r = |x - y| / lengthscale.
+
+    `nu` = p + 1/2 with an integer p >= 0, where this is a polynomial times an exponential: exp(-r),
+    (1 + √3 r) exp(-√3 r), (1 + √5 r + 5r²/3) exp(-√5 r), ...; or infinity, the Gaussian kernel. Functions in its
+    space have ν + d/2 derivatives. `lengthscale` > 0, in the units of x: a number, or an array () or (d,).
+    Values in (0, 1]; positive definite. Rasmussen and Williams 2006, eq. 4.14-4.16.
+    Raises ValueError for parameters outside these ranges.
+
+    >>> import numpy as np
+    >>> Matern(nu=1.5, lengthscale=2.0)(np.zeros((1, 1)), np.asarray([[0.0], [2.0]])).round(4)
+    array([[1.    , 0.4834]])
+    """
+
+    nu: float = field(metadata={"static": True})  # as `static()`, in words that type checkers know
+    lengthscale: float | Array
+
+    def __post_init__(self) -> None:
+        check_lengths("lengthscale", self.lengthscale)
+        order = float(self.nu) - 0.5
+        if self.nu != inf and (order < 0 or order != int(order)):
+            raise ValueError(
+                f"nu: expected 0.5, 1.5, 2.5, ... or infinity, where the kernel has a closed form, got {self.nu}"
+            )
+
+    @property
+    def lengths(self) -> float | Array:
+        return self.lengthscale
+
+    @property
+    def spectral(self) -> Normal | StudentT:
+        return Normal() if self.nu == inf else StudentT(2 * self.nu)
+
+    def of_square(self, square: Array) -> Array:
+        if self.nu == inf:
+            return namespace(square).exp(-0.5 * square)
+        return _matern(int(self.nu - 0.5))(2 * self.nu * square)
+
+
+@dataclass(frozen=True)
+class Exponential(Radial):
+    """k(x, y) = exp(-|x - y| / lengthscale), of the Euclidean distance; `Laplacian` is that of the L1 distance.
+
+    `lengthscale` > 0, in the units of x: a number, or an array () or (d,).
+    Values in (0, 1]; positive definite; the Matérn kernel with ν = 1/2.
+    Raises ValueError for a lengthscale that is not finite and > 0, or that is for another number of columns.
+
+    Its derivative jumps at x = y, and 0 is returned there.
+
+    >>> import numpy as np
+    >>> Exponential(lengthscale=5.0)(np.zeros((1, 2)), np.asarray([[3.0, 4.0]])).round(4)
+    array([[0.3679]])
+    """
+
+    lengthscale: float | Array
+
+    def __post_init__(self) -> None:
+        check_lengths("lengthscale", self.lengthscale)
+
+    @property
+    def lengths(self) -> float | Array:
+        return self.lengthscale
+
+    @property
+    def spectral(self) -> StudentT:
+        return StudentT(1.0)
+
+    def of_square(self, square: Array) -> Array:
+        return _matern(0)(square)
+
+
+@dataclass(frozen=True)
+class RationalQuadratic(Radial):
+    """k(x, y) = (1 + |x - y|² / (2 alpha lengthscale²))^(-alpha).
+
+    `lengthscale` > 0, in the units of x: a number, or an array () or (d,). `alpha` > 0; for large values the
+    Gaussian kernel. A mixture of Gaussian kernels of all bandwidths (Rasmussen and Williams 2006, eq. 4.19).
+    Values in (0, 1]; positive definite.
+    Raises ValueError for parameters that are not finite and > 0.
+
+    >>> import numpy as np
+    >>> RationalQuadratic(lengthscale=1.0, alpha=1.0)(np.zeros((1, 1)), np.ones((1, 1))).round(4)
+    array([[0.6667]])
+    """
+
+    lengthscale: float | Array
+    alpha: float | Array = 1.0
+
+    def __post_init__(self) -> None:
+        check_lengths("lengthscale", self.lengthscale)
+        check_positive("alpha", self.alpha)
+
+    @property
+    def lengths(self) -> float | Array:
+        return self.lengthscale
+
+    @property
+    def spectral(self) -> GammaMixture:
+        return GammaMixture(float(self.alpha))
+
+    def of_square(self, square: Array) -> Array:
+        xp = namespace(square)
+        return xp.exp(-self.alpha * xp.log1p(square / (2 * self.alpha)))
+
+
+@cache
+def _matern(p: int) -> Forward:
+    """The Matérn kernel with ν = p + 1/2 as a function of z², z = √(2ν) r, with derivatives that are finite at 0."""
+
+    def backward(cotangent: Array, value: Array, square: Array) -> tuple[Array]:
+        if p == 0:  # infinite at 0, where the distance itself has no derivative
+            return (cotangent * (-0.5 * value * reciprocal(safe_sqrt(square))),)
+        # K_ν' gives the kernel of order ν - 1 (Abramowitz and Stegun 1964, eq. 9.6.28).
+        return (cotangent * (_matern(p - 1)(square) / -(4 * p - 2)),)
+
+    return custom_vjp(_matern_body(p), backward)
+
+
+def _matern_body(p: int) -> Callable[[Array], Array]:
+    """p! / (2p)! Σ_i (p + i)! / (i! (p - i)!) (2z)^(p - i) exp(-z), from z²."""
+    weights = [
+        factorial(p) * factorial(p + i) / (factorial(2 * p) * factorial(i) * factorial(p - i)) for i in range(p + 1)
+    ]
+
+    def body(square: Array) -> Array:
+        xp = namespace(square)
+        z = xp.sqrt(square)
+        value = xp.exp(-z)
+        if p == 0:
+            return value
+        total: Array = weights[0]
+        for weight in weights[1:]:
+            total = total * (2 * z) + weight
+        return total * value
+
+    return body

@@ -1,0 +1,83 @@
+"""Distances between all pairs of rows, with gradients written by hand.
+
+The derivative is that of the distances, not that of the way they are computed, which passes through differences of
+large numbers.
+"""
+
+from math import sqrt
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import custom_vjp
+from kerneltools.primitives import primitive
+
+HEAD = 2.0**11
+"""Integer rows of at most this norm have inner products and distances that float32 holds exactly (<= 2²⁴)."""
+
+
+@primitive
+def centred_distances(x: Array, y: Array) -> Array:
+    """|x - y|² for all pairs of rows that lie about the origin, and 0 where rounding cannot tell the rows apart.
+
+    (n, d), (m, d) -> (n, m)
+
+    |x|² + |y|² - 2<x, y> has the rounding errors of |x|², however close x and y are. Rows in float32 are therefore
+    cut in two (docs/decisions/0012-distances.md): a head of integers, small enough for distances of heads to be
+    exact, and a tail, to whose size the rounding errors shrink.
+    """
+    xp = namespace(x, y)
+    if xp.finfo(x.dtype).bits > 32 or xp.finfo(y.dtype).bits > 32:
+        total = _squares(x)[:, None] + _squares(y)[None, :]
+        return _above_noise(total - 2 * (x @ xp.matrix_transpose(y)), total, x.shape[1])
+    unit = _unit(x, y)
+    return _split_distances(x / unit, y / unit) * (unit * unit)
+
+
+def _split_distances(x: Array, y: Array) -> Array:
+    xp = namespace(x, y)
+    x_head, y_head = xp.round(x), xp.round(y)
+    x_tail, y_tail = x - x_head, y - y_head
+    heads = _squares(x_head)[:, None] + _squares(y_head)[None, :] - 2 * (x_head @ xp.matrix_transpose(y_head))
+    # |h + t|² - |h|² = <t, 2h + t>, and <h + t, h' + t'> - <h, h'> = <h, t'> + <t, h' + t'>.
+    x_rest, y_rest = xp.sum(x_tail * (x_head + x), axis=1), xp.sum(y_tail * (y_head + y), axis=1)
+    inner = xp.concat([x_head, x_tail], axis=1) @ xp.matrix_transpose(xp.concat([y_tail, y], axis=1))
+    noise = _noise(x_tail, x)[:, None] + _noise(y_tail, y)[None, :]
+    return _above_noise(heads + (x_rest[:, None] + y_rest[None, :] - 2 * inner), noise, x.shape[1])
+
+
+def _squares(x: Array) -> Array:
+    return namespace(x).sum(x * x, axis=1)
+
+
+def _noise(tail: Array, x: Array) -> Array:
+    """What the rounding errors of <t, 2h + t> are measured against."""
+    xp = namespace(x)
+    return 2 * xp.sqrt(_squares(tail) * _squares(x))
+
+
+def _above_noise(square: Array, size: Array, terms: int) -> Array:
+    """Squares, and 0 for those that are no more than rounding errors of sums of so many terms of that size."""
+    xp = namespace(square)
+    noise = (4 + sqrt(terms)) * xp.finfo(square.dtype).eps * size
+    # Written so that NaN stays NaN.
+    return xp.where(square <= noise, xp.zeros_like(square), square)
+
+
+def _unit(x: Array, y: Array) -> Array:
+    """The unit in which the longest row has the norm HEAD."""
+    xp = namespace(x, y)
+    squares = xp.concat([_squares(x), _squares(y)])
+    # A row with NaN or infinity is no measure for the others.
+    greatest = xp.max(xp.where(xp.isfinite(squares), squares, xp.zeros_like(squares)))
+    return xp.where(greatest > 0, xp.sqrt(greatest) / HEAD, xp.ones_like(greatest))
+
+
+def _pull_distances(cotangent: Array, square: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    del square
+    xp = namespace(cotangent, x, y)
+    across = xp.matrix_transpose(cotangent)
+    of_x = xp.sum(cotangent, axis=1)[:, None] * x - cotangent @ y
+    of_y = xp.sum(across, axis=1)[:, None] * y - across @ x
+    return 2 * of_x, 2 * of_y
+
+
+differentiable_distances = custom_vjp(centred_distances, _pull_distances)
