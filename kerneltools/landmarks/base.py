@@ -3,12 +3,19 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from math import inf
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from kerneltools.arrays import Array, asarray_like, namespace, require_floating, require_rank
-from kerneltools.backend import to_host
+from kerneltools.arrays import Array, asarray_like, namespace, require_finite, require_floating, require_rank
+from kerneltools.backend import stop_gradient, to_host
 from kerneltools.kernels import Kernel
 from kerneltools.random import Rng
+from kerneltools.trees import map_leaves
+
+
+Tree = TypeVar("Tree")
+# An array of NumPy: what is chosen on the host.
+Host = Any
 
 
 class ReducedWarning(UserWarning):
@@ -50,6 +57,37 @@ def distinct(x: Array, order: Sequence[int], count: int) -> list[int]:
     return list(seen.values())
 
 
+def constant(tree: Tree) -> Tree:
+    """The tree with its arrays as constants: choosing rows needs no gradient, nor the memory of one."""
+    return cast(Tree, map_leaves(lambda leaf: stop_gradient(leaf) if hasattr(leaf, "dtype") else leaf, tree))
+
+
+def positive_diagonal(kernel: Kernel, x: Array) -> Host:
+    """k(x, x) (n,) on the host, in float64. Raises ValueError where it is negative or not finite, with the row."""
+    diagonal = to_host(kernel.diag(x)).astype(float)
+    worst = int(diagonal.argmin())  # NaN is the least of all
+    if diagonal[worst] >= 0:
+        worst = int(diagonal.argmax())
+    if not 0 <= diagonal[worst] < inf:
+        raise ValueError(
+            f"kernel: expected k(x, x) >= 0 and finite, got {diagonal[worst]:.3g} for row {worst} of {x.shape[0]}; "
+            f"{INDEFINITE}"
+        )
+    return diagonal
+
+
+def rounding(kernel: Kernel, x: Array) -> float:
+    """Relative to the diagonal, what is no more than rounding of the kernel's values; in float64, 1e-13."""
+    values = kernel.diag(x[:1, :])
+    return 512 * float(namespace(values).finfo(values.dtype).eps)
+
+
+INDEFINITE = (
+    "for an indefinite kernel take landmarks that do without its values, such as landmarks.Uniform or landmarks.KMeans"
+)
+"""What to do about it."""
+
+
 def check_rows(x: Array, m: int) -> None:
     """Raise unless x is a floating-point (n, d) with n >= 1 and m is an integer >= 1."""
     if isinstance(m, bool) or not isinstance(m, int) or m < 1:
@@ -58,8 +96,7 @@ def check_rows(x: Array, m: int) -> None:
     require_floating(x=x)
     if x.shape[0] == 0:
         raise ValueError(f"x: expected at least one row, got shape {tuple(x.shape)}")
-    if not bool(namespace(x).all(namespace(x).isfinite(x))):
-        raise ValueError(f"x: NaN or infinity among the rows of shape {tuple(x.shape)}")
+    require_finite(x=x)
 
 
 def warn_reduced(asked: int, found: int, of: str, n: int) -> None:

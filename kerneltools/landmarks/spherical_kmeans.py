@@ -1,16 +1,14 @@
 """K-means on the unit sphere."""
 
 from dataclasses import dataclass
-from math import sqrt
-from typing import Any
 
-from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.landmarks.base import Landmarks, check_rows, distinct, rows, warn_reduced
+from kerneltools.landmarks.clusters import nearest, refilled, rounding_of_products, totals, zeros_of
 from kerneltools.precision import in_single
-from kerneltools.primitives import segment_sum
 from kerneltools.random import Rng, generator
 
 
@@ -47,9 +45,9 @@ class SphericalKMeans:
     def _fit(self, directions: Array, centres: Array) -> Array:
         before = -1.0
         for _ in range(self.iterations):
-            nearest, cosines = self._assign(directions, centres)
+            index, cosines = self._assign(directions, centres)
             objective = float(namespace(cosines).mean(cosines))
-            centres = self._update(directions, nearest, cosines, centres.shape[0])
+            centres = self._update(directions, index, cosines, centres.shape[0])
             if objective - before <= self.tolerance * abs(objective):
                 break
             before = objective
@@ -57,38 +55,17 @@ class SphericalKMeans:
 
     def _assign(self, directions: Array, centres: Array) -> tuple[Array, Array]:
         """The nearest centre of each row and its cosine: (n,), (n,)."""
-        xp = namespace(directions)
-        nearest, cosines = [], []
-        for block in blocks(directions.shape[0], self.block):
-            similarity = directions[block, :] @ xp.matrix_transpose(centres)
-            nearest.append(xp.argmax(similarity, axis=1))
-            cosines.append(xp.max(similarity, axis=1))
-        return xp.concat(nearest), xp.concat(cosines)
+        return nearest(directions, centres, None, self.block)
 
-    def _update(self, directions: Array, nearest: Array, cosines: Array, count: int) -> Array:
+    def _update(self, directions: Array, index: Array, cosines: Array, count: int) -> Array:
         """New centres: the mean directions, and the worst-served rows for clusters without one."""
         xp = namespace(directions)
-        total: Array = 0
-        for block in blocks(directions.shape[0], self.block):
-            total = total + segment_sum(directions[block, :], nearest[block], count)
+        total = totals(directions, index, count, self.block)
         lengths = row_norms(total)
-        empty = [i for i, length in enumerate(to_host(lengths).tolist()) if length == 0]
         means = total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None]
-        if not empty:
-            return means
-        kept = sorted(set(range(count)) - set(empty))
-        worst = _worst_served(cosines, directions, len(empty))
-        return xp.concat([rows(means, kept), rows(directions, worst)]) if worst else rows(means, kept)
-
-
-def _worst_served(cosines: Array, directions: Array, count: int) -> list[int]:
-    """At most `count` rows of lowest cosine, all different, none already equal to a centre."""
-    xp = namespace(cosines)
-    # A row equal to its centre has cosine 1 up to the rounding of a sum of d products.
-    exact = 1 - 4 * xp.finfo(cosines.dtype).eps * sqrt(directions.shape[1])
-    host: Any = to_host(cosines)
-    order = [i for i in host.argsort(kind="stable").tolist()[: 64 * count] if host[i] < exact]
-    return distinct(directions, order, count) if order else []
+        # A row equal to its centre has cosine 1 up to rounding.
+        exact = rounding_of_products(directions) - 1
+        return refilled(means, zeros_of(lengths), directions, -cosines, exact)
 
 
 def unit_rows(x: Array) -> Array:

@@ -1,0 +1,62 @@
+"""Ridge leverage from the bottom up."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import Host, Landmarks, check_rows, rows, warn_reduced
+from kerneltools.landmarks.leverage import Dictionary, drawn_by_weight, leverage_scores
+from kerneltools.precision import in_single
+from kerneltools.random import Rng, generator
+
+
+@dataclass(frozen=True)
+class BLESS:
+    """m rows, drawn by their ridge leverage scores at a ridge that is halved until it is fine enough for m.
+
+    Rudi, Calandriello, Carratino and Rosasco 2018, Algorithm 2 (BLESS-R): at each ridge λ n, a uniform sample of
+    `oversampling` k_max / λ rows gets scores from the sample of the ridge before, and is thinned by them. It ends
+    where the scores of all rows would add up to m / `oversampling`. For any positive semi-definite kernel; only the
+    diagonal is computed for all rows, so that the cost does not depend on n while k_max / λ is below it, and is that
+    of `RidgeLeverage` from there on. `block` rows at a time: memory is O(block m).
+
+    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
+    for m < 1, for oversampling < 1, for x with NaN, and for a kernel that turns out to be indefinite.
+    """
+
+    m: int
+    oversampling: float = 2.0
+    block: int = 8192
+
+    def __post_init__(self) -> None:
+        if not self.oversampling >= 1:
+            raise ValueError(f"oversampling: expected a number >= 1, got {self.oversampling!r}")
+
+    @in_single
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d)"""
+        check_rows(x, self.m)
+        draws = generator(rng)
+        indices = drawn_by_weight(x, self._scores(kernel, x, draws), self.m, draws)
+        warn_reduced(self.m, len(indices), "distinct rows", x.shape[0])
+        return Landmarks(rows(x, indices), tuple(indices))
+
+    def _scores(self, kernel: Kernel, x: Array, draws: Any) -> Host:
+        """For all rows; 0 for those that are not in the last sample."""
+        leverage, n = leverage_scores(kernel, x, self.block), x.shape[0]
+        greatest = float(leverage.diagonal.max())
+        nothing = draws.permutation(n)[:0]
+        dictionary, level = Dictionary(nothing, leverage.diagonal[nothing]), greatest
+        while True:
+            level /= 2
+            among = draws.choice(n, size=min(n, ceil(self.oversampling * greatest / level)), replace=False)
+            scores, share = leverage(dictionary, level * n, among), len(among) / n
+            if self.oversampling * scores.sum() >= share * self.m or level * n <= leverage.least_ridge:
+                everywhere = namespace(scores).zeros_like(leverage.diagonal)
+                everywhere[among] = scores
+                return everywhere
+            probabilities = (self.oversampling * scores).clip(0.0, share)
+            kept = share * draws.random(len(among)) < probabilities
+            dictionary = Dictionary(among[kept], probabilities[kept])

@@ -1,0 +1,24 @@
+"""Which rule to take when none is asked for."""
+
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import Selector
+from kerneltools.landmarks.minibatch_kmeans import MiniBatchKMeans
+from kerneltools.landmarks.rpcholesky import RPCholesky
+from kerneltools.landmarks.spherical_kmeans import SphericalKMeans
+
+
+def default(kernel: Kernel, m: int) -> Selector:
+    """The rule of least error that suits the kernel.
+
+    `SphericalKMeans` for homogeneous kernels, `MiniBatchKMeans` for functions of the Euclidean distance, `RPCholesky`
+    for all others, from kernel values only.
+
+    >>> from kerneltools.kernels import Gaussian, Polynomial
+    >>> default(Gaussian(1.0), 100)
+    MiniBatchKMeans(m=100, batch=1024, rounds=5)
+    >>> default(Polynomial(degree=2), 100)
+    RPCholesky(m=100, block=None, tolerance=None)
+    """
+    if kernel.homogeneous:
+        return SphericalKMeans(m)
+    return MiniBatchKMeans(m) if kernel.euclidean else RPCholesky(m)

@@ -1,0 +1,74 @@
+"""The seeding of k-means, which makes landmarks of its own."""
+
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import to_host
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, warn_reduced
+from kerneltools.landmarks.clusters import same_row
+from kerneltools.precision import in_single
+from kerneltools.random import Rng, generator
+
+
+@dataclass(frozen=True)
+class KMeansPlusPlus:
+    """m rows, each drawn with probability proportional to its squared distance from those before.
+
+    Arthur and Vassilvitskii 2007. Of `trials` draws the one that leaves the least sum of squared distances is kept
+    (their section 6); 2 + log m by default, 1 for the plain law. The kernel is not consulted: this is a rule for
+    kernels of the Euclidean distance. Work is O(n d m trials), memory O(n trials).
+
+    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
+    for m or trials < 1 and for x with NaN.
+    """
+
+    m: int
+    trials: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and self.trials < 1:
+            raise ValueError(f"trials: expected an integer >= 1, or None, got {self.trials!r}")
+
+    @in_single
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d)"""
+        check_rows(x, self.m)
+        picked = seeds(centred(constant(x)), self.m, generator(rng), self.trials)
+        warn_reduced(self.m, len(picked), "distinct rows", x.shape[0])
+        return Landmarks(rows(x, picked), tuple(picked))
+
+
+def centred(x: Array) -> Array:
+    """x minus the mean of its rows: distances by matrix products then lose digits to the spread only."""
+    return x - namespace(x).mean(x, axis=0, keepdims=True)
+
+
+def seeds(x: Array, m: int, draws: Any, trials: int | None = None) -> list[int]:
+    """The numbers of at most m rows of x, which is centred."""
+    xp = namespace(x)
+    norms, equal, tries = xp.sum(x * x, axis=1), same_row(x), trials or 2 + int(log(m))
+    picked = [int(draws.integers(x.shape[0]))]
+    distances = _square_distances(x, norms, picked)[0, :]
+    while len(picked) < m:
+        host = to_host(distances).astype(float)
+        weights = host * (host > equal)
+        if not weights.any():
+            break
+        tried = draws.choice(len(weights), size=tries, p=weights / weights.sum()).tolist()
+        left = xp.minimum(_square_distances(x, norms, tried), distances)
+        best = int(to_host(xp.sum(left, axis=1)).argmin())
+        picked.append(tried[best])
+        distances = left[best, :]
+    return picked
+
+
+def _square_distances(x: Array, norms: Array, picks: list[int]) -> Array:
+    """(b, n), not below 0."""
+    xp = namespace(x)
+    points = rows(x, picks)
+    own = xp.sum(points * points, axis=1)[:, None]
+    square = own + norms - 2 * (points @ xp.matrix_transpose(x))
+    return xp.maximum(square, xp.zeros_like(square))

@@ -1,0 +1,89 @@
+"""Ridge leverage scores: how much each row counts for ridge regression on the kernel."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kerneltools.arrays import Array, asarray_like, blocks, namespace, widest_float
+from kerneltools.backend import to_host
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import INDEFINITE, Host, constant, distinct, positive_diagonal, rounding, rows
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """Rows that stand for all: their numbers (s,), and with what probabilities (s,) they came to be among them."""
+
+    picks: Host
+    probabilities: Host
+
+
+@dataclass(frozen=True, eq=False)
+class LeverageScores:
+    """Estimates of [K (K + ridge I)^-1]_ii for rows of x, made by `leverage_scores`. Everything but x on the host."""
+
+    kernel: Kernel
+    x: Array
+    diagonal: Host
+    least_ridge: float
+    block: int
+
+    def __call__(self, dictionary: Dictionary, ridge: float, among: Host) -> Host:
+        """(k_ii - k_iS (K_SS + ridge P)^-1 k_Si) / ridge, at most 1, for the rows with the numbers `among`.
+
+        S and the diagonal P are those of the dictionary (Musco and Musco 2017, Lemma 6; Rudi et al. 2018, eq. 3).
+        """
+        left = self.diagonal[among]
+        if len(dictionary.picks):
+            points = rows(self.x, dictionary.picks.tolist())
+            inverse = self._inverse_factor(dictionary, ridge)
+            for part in blocks(len(among), self.block):
+                left[part] -= _explained(self.kernel, points, inverse, rows(self.x, among[part].tolist()))
+        return (left / ridge).clip(0.0, 1.0)
+
+    def gram(self, picks: Host) -> Host:
+        """The kernel matrix of these rows."""
+        points = rows(self.x, picks.tolist())
+        return to_host(self.kernel(points, points)).astype(float)
+
+    def _inverse_factor(self, dictionary: Dictionary, ridge: float) -> Host:
+        """L^-1 for L L' = K_SS + ridge P."""
+        gram = self.gram(dictionary.picks)
+        host = namespace(gram)
+        identity = host.eye(len(gram))
+        shift = ridge * dictionary.probabilities + len(gram) * self.least_ridge
+        try:
+            return host.linalg.solve(host.linalg.cholesky(gram + shift * identity), identity)
+        except ValueError as error:
+            raise ValueError(
+                f"kernel: expected a positive semi-definite one, but its matrix of {len(gram)} rows has an eigenvalue "
+                f"of {host.linalg.eigvalsh(gram)[0]:.3g}; {INDEFINITE}"
+            ) from error
+
+
+def leverage_scores(kernel: Kernel, x: Array, block: int) -> LeverageScores:
+    """The scores of that kernel on those rows, `block` rows at a time: memory O(block |S|)."""
+    kernel, x = constant(kernel), constant(x)
+    diagonal = positive_diagonal(kernel, x)
+    if not diagonal.max() > 0:
+        raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: none counts")
+    return LeverageScores(kernel, x, diagonal, rounding(kernel, x) * float(diagonal.max()), block)
+
+
+def drawn_by_weight(x: Array, weights: Host, m: int, draws: Any) -> list[int]:
+    """The numbers of at most m different rows, drawn one after the other with these weights, without replacement.
+
+    Rows of weight 0 come after all others.
+    """
+    # The least of exponential times with these rates comes first (Efraimidis and Spirakis 2006).
+    times = draws.exponential(size=len(weights)) / weights.clip(TINY, None)
+    return distinct(x, times.argsort(kind="stable").tolist(), m)
+
+
+TINY = 1e-300
+
+
+def _explained(kernel: Kernel, points: Array, inverse: Host, here: Array) -> Host:
+    values = kernel(points, here)
+    xp, wide = namespace(values), widest_float(values)
+    whitened = asarray_like(inverse, values, wide) @ xp.astype(values, wide)
+    return to_host(xp.sum(whitened * whitened, axis=0))

@@ -1,0 +1,106 @@
+"""The partial Cholesky factor of a kernel matrix, grown by rows of one's choice and never more than it."""
+
+from dataclasses import dataclass, replace
+
+from kerneltools.arrays import Array, asarray_like, namespace, widest_float
+from kerneltools.backend import to_host
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, rounding, rows
+from kerneltools.primitives import solve_triangular
+
+@dataclass(frozen=True, eq=False)
+class PartialCholesky:
+    """K ≈ F'F on the rows picked so far, and what F misses of the diagonal.
+
+    `pieces` are F (k, n), in blocks of rows. `residual` k(x, x) - |F_x|² (n,) is on the host, in float64, and 0 for
+    the rows that are picked or represented up to rounding, `floor` times the diagonal.
+    """
+
+    kernel: Kernel
+    x: Array
+    diagonal: Host
+    residual: Host
+    floor: float
+    pieces: tuple[Array, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many rows have been picked."""
+        return sum(int(piece.shape[0]) for piece in self.pieces)
+
+    def block(self, picks: list[int]) -> Host:
+        """What F misses of the kernel matrix of these rows: (b, b) on the host."""
+        points = rows(self.x, picks)
+        missed = _wide(self.kernel(points, points))
+        for piece in self.pieces:
+            columns = _columns(piece, picks)
+            missed = missed - namespace(piece).matrix_transpose(columns) @ columns
+        return to_host(missed)
+
+    def extended(self, picks: list[int], lower: Host) -> "PartialCholesky":
+        """With these rows, whose missed part has the Cholesky factor `lower` (b, b).
+
+        Raises ValueError for a kernel that turns out to be indefinite.
+        """
+        values = self.kernel(rows(self.x, picks), self.x)
+        xp = namespace(values)
+        rest = _wide(values)
+        own = to_host(_columns(rest, picks)).diagonal()
+        for piece in self.pieces:
+            rest = rest - xp.matrix_transpose(_columns(piece, picks)) @ piece
+        factor = asarray_like(lower, rest)
+        inverse = solve_triangular(factor, xp.eye(len(picks), dtype=rest.dtype, device=rest.device))
+        new = inverse @ rest
+        residual = self.residual - to_host(xp.sum(new * new, axis=0))
+        self._require_definite(residual, len(picks))
+        grown = replace(self, floor=self._floor(own, picks), pieces=_appended(self.pieces, new))
+        return grown.left_with(residual, picks)
+
+    def left_with(self, residual: Host, done: list[int]) -> "PartialCholesky":
+        """With this residual, 0 for the rows that are done and for those that are represented up to rounding."""
+        xp = namespace(residual)
+        left = xp.where(residual > self.floor * self.diagonal, residual, 0.0)
+        left[done] = 0.0
+        return replace(self, residual=left)
+
+    def _floor(self, own: Host, picks: list[int]) -> float:
+        """What a kernel says of a row with itself differs from its diagonal by the rounding of its values."""
+        noise = abs(own - self.diagonal[picks]) / self.diagonal[picks]
+        return max(self.floor, 4 * float(noise.max()))
+
+    def _require_definite(self, residual: Host, picked: int) -> None:
+        worst = int(residual.argmin())
+        # Rounding of one value, divided by the root of a pivot at the floor, stays below the root of the floor.
+        if residual[worst] < -(self.floor**0.5) * self.diagonal.max():
+            raise ValueError(
+                f"kernel: expected a positive semi-definite one, but after {self.count + picked} landmarks the "
+                f"residual k(x, x) - |φ(x)|² of row {worst} is {residual[worst]:.3g}; {INDEFINITE}"
+            )
+
+
+def partial_cholesky(kernel: Kernel, x: Array, tolerance: float | None = None) -> PartialCholesky:
+    """The empty factor.
+
+    Rows of which no more is left than `tolerance` times the diagonal count as represented; by default, than
+    rounding of the kernel's type leaves. Raises ValueError for a diagonal that is negative, not finite or all 0.
+    """
+    diagonal = positive_diagonal(kernel, x)
+    if not diagonal.max() > 0:
+        raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: there is nothing to represent")
+    return PartialCholesky(kernel, x, diagonal, diagonal, max(tolerance or 0.0, rounding(kernel, x)))
+
+
+def _wide(values: Array) -> Array:
+    return namespace(values).astype(values, widest_float(values))
+
+
+def _columns(matrix: Array, picks: list[int]) -> Array:
+    return namespace(matrix).take(matrix, asarray_like(picks, matrix, namespace(matrix).int64), axis=1)
+
+
+def _appended(pieces: tuple[Array, ...], new: Array) -> tuple[Array, ...]:
+    """One more piece; small ones are joined, so that there are few and each row is copied a few times only."""
+    while pieces and pieces[-1].shape[0] <= new.shape[0]:
+        new = namespace(new).concat([pieces[-1], new], axis=0)
+        pieces = pieces[:-1]
+    return (*pieces, new)

@@ -1,0 +1,59 @@
+"""Recursive sampling by ridge leverage."""
+
+from dataclasses import dataclass
+from math import ceil, log
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import Host, Landmarks, check_rows, rows, warn_reduced
+from kerneltools.landmarks.leverage import Dictionary, LeverageScores, drawn_by_weight, leverage_scores
+from kerneltools.precision import in_single
+from kerneltools.random import Rng, generator
+
+
+@dataclass(frozen=True)
+class RidgeLeverage:
+    """m rows, drawn without replacement in proportion to their estimated ridge leverage scores.
+
+    Musco and Musco 2017, Algorithm 3: the scores of all rows are estimated from a sample of a random half of them,
+    the scores of that half from a sample of a half of the half, and so on. The ridge is the mean of the eigenvalues
+    beyond the k-th, k ≈ m / (4 log m). For any positive semi-definite kernel, from O(n m) of its values in O(n m²)
+    operations; `block` rows at a time, so that memory is O(block m).
+
+    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
+    for m < 1, for x with NaN, and for a kernel that turns out to be indefinite.
+    """
+
+    m: int
+    block: int = 8192
+
+    @in_single
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d)"""
+        check_rows(x, self.m)
+        draws = generator(rng)
+        leverage = leverage_scores(kernel, x, self.block)
+        order = draws.permutation(x.shape[0])
+        sizes = [x.shape[0]]
+        while sizes[-1] > self.m:
+            sizes.append(-(-sizes[-1] // 2))
+        picks = order[: sizes.pop()]
+        scores = namespace(leverage.diagonal).ones_like(leverage.diagonal[picks])
+        dictionary, k = Dictionary(picks, scores), ceil(self.m / (4 * log(self.m + 1)))
+        for size in reversed(sizes):
+            scores = leverage(dictionary, _ridge(leverage, dictionary, k), order[:size])
+            probabilities = (scores * log(k + 1)).clip(0.0, 1.0)
+            kept = draws.random(size) < probabilities
+            if kept.any():
+                dictionary = Dictionary(order[:size][kept], probabilities[kept])
+        indices = drawn_by_weight(x, scores[order.argsort()], self.m, draws)
+        warn_reduced(self.m, len(indices), "distinct rows", x.shape[0])
+        return Landmarks(rows(x, indices), tuple(indices))
+
+
+def _ridge(leverage: LeverageScores, dictionary: Dictionary, k: int) -> Host:
+    """The sum of the eigenvalues beyond the k-th, over k, of the matrix that the dictionary stands for."""
+    host = namespace(dictionary.probabilities)
+    weights = 1 / host.sqrt(dictionary.probabilities)
+    values = host.linalg.eigvalsh(weights[:, None] * leverage.gram(dictionary.picks) * weights)
+    return max(float(values[: max(len(values) - k, 0)].sum()) / k, leverage.least_ridge)

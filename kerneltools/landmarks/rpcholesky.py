@@ -1,0 +1,98 @@
+"""Randomly pivoted Cholesky: rows are drawn in proportion to what the others leave unexplained."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import to_host
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, rows, warn_reduced
+from kerneltools.landmarks.pivoted import PartialCholesky, partial_cholesky
+from kerneltools.precision import in_single
+from kerneltools.random import Rng, generator
+
+
+@dataclass(frozen=True)
+class RPCholesky:
+    """m rows, each drawn with probability proportional to its residual k(x, x) - |φ(x)|² given those before.
+
+    Chen, Epperly, Tropp and Webber 2025, Algorithm 2.1: for any positive semi-definite kernel, from (m + 1) n of its
+    values, in O(m² n) operations and O(m n) numbers of memory. Rows are proposed `block` at a time and rejected so
+    that the law of the picks, and of their order, is exactly that of one row at a time (Epperly, Tropp and Webber
+    2024, Algorithm 2.2). By default the size of a block follows the share of proposals accepted; `block=1` is the
+    simple algorithm.
+
+    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of the kernel's type:
+    the numerical rank is reached, and fewer than m rows are returned with a ReducedWarning. The factor is kept in
+    float64 where the library has it.
+
+    Raises ValueError for m or block < 1, for x with NaN, and for a kernel that turns out to be indefinite.
+    """
+
+    m: int
+    block: int | None = None
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.block is not None and self.block < 1:
+            raise ValueError(f"block: expected an integer >= 1, or None, got {self.block!r}")
+
+    @in_single
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d)"""
+        check_rows(x, self.m)
+        draws = generator(rng)
+        factor = partial_cholesky(constant(kernel), constant(x), self.tolerance)
+        picked: dict[bytes, int] = {}
+        size = self.block or max(SMALLEST, self.m // 8)
+        while len(picked) < self.m and (left := factor.residual.sum()) > 0:
+            proposals = draws.choice(x.shape[0], size=size, p=factor.residual / left).tolist()
+            before = len(picked)
+            factor = _with_accepted(factor, proposals, draws.random(size), picked, self.m)
+            size = self.block or _next_size(size, len(picked) - before, self.m)
+        indices = tuple(picked.values())
+        warn_reduced(self.m, len(indices), "rows that the kernel tells apart", x.shape[0])
+        return Landmarks(rows(x, indices), indices)
+
+
+SMALLEST, GREATEST = 10, 200
+
+
+def _next_size(size: int, accepted: int, m: int) -> int:
+    """Larger blocks where most proposals are accepted, smaller ones where many are made in vain."""
+    share = accepted / size
+    wanted = size * 3 // 2 if share > 0.6 else size * 2 // 3 if share < 0.3 else size
+    return min(max(wanted, SMALLEST), max(SMALLEST, m // 3), GREATEST)
+
+
+def _with_accepted(
+    factor: PartialCholesky, proposals: list[int], uniforms: Host, picked: dict[bytes, int], m: int
+) -> PartialCholesky:
+    """The factor with the proposals that are accepted, in their order; `picked` gets them by their bytes.
+
+    A proposal is accepted with the probability (what is left of it now) / (what was when it was drawn): then it has
+    the law of a draw from what is left now.
+    """
+    block, start = factor.block(proposals), factor.residual[proposals]
+    # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
+    keys = [row.tobytes() for row in to_host(rows(factor.x, proposals)) + 0.0]
+    left, columns = start.copy(), namespace(block).zeros_like(block)
+    accepted: list[int] = []
+    for j, key in enumerate(keys):
+        if key in picked or uniforms[j] * start[j] >= left[j]:
+            continue
+        k = len(accepted)
+        column = (block[:, j] - columns[:, :k] @ columns[j, :k]) / sqrt(left[j])
+        column[j] = sqrt(left[j])
+        left = left - column * column
+        columns[:, k] = column
+        accepted.append(j)
+        picked[key] = proposals[j]
+        if len(picked) == m:
+            break
+    done = [i for i, key in zip(proposals, keys, strict=True) if key in picked]
+    if not accepted:
+        return factor.left_with(factor.residual, done)
+    lower = namespace(block).tril(columns[accepted][:, : len(accepted)])
+    grown = factor.extended([proposals[j] for j in accepted], lower)
+    return grown.left_with(grown.residual, done)
