@@ -1,30 +1,48 @@
 """Kernels: frozen dataclasses that are called on two sets of rows, (n, d), (m, d) -> (n, m)."""
 
 from kerneltools.kernels import profiles, spectral
-from kerneltools.kernels.base import InnerProductKernel, Kernel, Product, Scaled, Sum
+from kerneltools.kernels.arc_cosine import ArcCosine
+from kerneltools.kernels.base import InnerProductKernel, Kernel, Power, Product, Scaled, Sum
+from kerneltools.kernels.composite import Function, On, Precomputed, as_kernel
 from kerneltools.kernels.distances import Radial, square_distances
-from kerneltools.kernels.dot_product import Linear, Polynomial
+from kerneltools.kernels.dot_product import Cosine, ExponentialDotProduct, Linear, Polynomial, Sigmoid
+from kerneltools.kernels.histogram import AdditiveChi2, Chi2, HistogramKernel, Intersection
 from kerneltools.kernels.homogeneous import Homogeneous
 from kerneltools.kernels.per_column import Cauchy, Laplacian, Periodic
 from kerneltools.kernels.stationary import Exponential, Gaussian, Matern, RationalQuadratic
+from kerneltools.kernels.wendland import Wendland
 
 __all__ = [
+    "AdditiveChi2",
+    "ArcCosine",
     "Cauchy",
+    "Chi2",
+    "Cosine",
     "Exponential",
+    "ExponentialDotProduct",
+    "Function",
     "Gaussian",
+    "HistogramKernel",
     "Homogeneous",
     "InnerProductKernel",
+    "Intersection",
     "Kernel",
     "Laplacian",
     "Linear",
     "Matern",
+    "On",
     "Periodic",
     "Polynomial",
+    "Power",
+    "Precomputed",
     "Product",
     "Radial",
     "RationalQuadratic",
     "Scaled",
+    "Sigmoid",
     "Sum",
+    "Wendland",
+    "as_kernel",
     "profiles",
     "spectral",
     "square_distances",

@@ -6,7 +6,7 @@ from numbers import Real
 
 from kerneltools.arrays import Array, device_of, holds, namespace, require_floating, require_rank, safe_sqrt
 from kerneltools.precision import in_single
-from kerneltools.trees import Tree
+from kerneltools.trees import Tree, static
 
 
 class Kernel(Tree, ABC):
@@ -56,6 +56,9 @@ class Kernel(Tree, ABC):
 
     def __rmul__(self, scale: float | Array) -> "Scaled":
         return Scaled(scale, self)
+
+    def __pow__(self, exponent: int) -> "Power":
+        return Power(self, exponent)
 
     # NumPy then leaves `array * kernel` to the kernel.
     __array_ufunc__ = None
@@ -219,6 +222,48 @@ class Scaled(Kernel):
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return self.scale * self.kernel.from_inner(inner, x_norm, y_norm)
+
+
+@dataclass(frozen=True)
+class Power(Kernel):
+    """k(x, y) = k₁(x, y)^exponent, with an integer exponent >= 1: a product of equal factors.
+
+    Raises ValueError for another exponent: such powers are not positive semi-definite in general.
+    """
+
+    kernel: Kernel
+    exponent: int = static(2)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.exponent, int) or isinstance(self.exponent, bool) or self.exponent < 1:
+            raise ValueError(f"exponent: expected an integer >= 1, got {self.exponent!r}")
+
+    @property
+    def by_inner_products(self) -> bool:
+        return self.kernel.by_inner_products
+
+    @property
+    def homogeneous(self) -> bool:
+        return self.exponent == 1 and self.kernel.homogeneous
+
+    @property
+    def euclidean(self) -> bool:
+        return self.kernel.euclidean
+
+    @property
+    def indefinite(self) -> bool:
+        return self.kernel.indefinite
+
+    @in_single
+    def __call__(self, x: Array, y: Array) -> Array:
+        return self.kernel(x, y) ** self.exponent
+
+    @in_single
+    def diag(self, x: Array) -> Array:
+        return self.kernel.diag(x) ** self.exponent
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return self.kernel.from_inner(inner, x_norm, y_norm) ** self.exponent
 
 
 def _sum(values: list[Array]) -> Array:

@@ -87,8 +87,9 @@ def ones_on_diagonal(kernel: Kernel, lengths: float | Array, x: Array) -> Array:
 def check_lengths(name: str, lengths: float | Array) -> None:
     """Raise unless it is a finite number > 0 or an array () or (d,) of such numbers."""
     check_positive(name, lengths)
-    if hasattr(lengths, "ndim") and lengths.ndim > 1:
-        raise ValueError(f"{name}: expected a number or (d,), one for each column, got shape {tuple(lengths.shape)}")
+    shape = tuple(getattr(lengths, "shape", ()))
+    if len(shape) > 1:
+        raise ValueError(f"{name}: expected a number or (d,), one for each column, got shape {shape}")
 
 
 def check_columns(name: str, lengths: float | Array, x: Array) -> None:

@@ -1,16 +1,18 @@
-"""Kernels that are functions of <x, y> alone."""
+"""Kernels that are functions of <x, y>, |x| and |y|."""
 
 from dataclasses import dataclass
+from math import isfinite
 from numbers import Real
 
-from kerneltools.arrays import Array
-from kerneltools.kernels.base import InnerProductKernel
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels.base import InnerProductKernel, check_positive
+from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
 
 
 @dataclass(frozen=True)
 class Linear(InnerProductKernel):
-    """k(x, y) = <x, y>."""
+    """k(x, y) = <x, y>. Positive semi-definite; unbounded; homogeneous of degree one."""
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return inner
@@ -38,6 +40,76 @@ class Polynomial(InnerProductKernel):
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return (inner + self.offset) ** self.degree
+
+
+@dataclass(frozen=True)
+class Sigmoid(InnerProductKernel):
+    """k(x, y) = tanh(gamma <x, y> + offset).
+
+    `gamma` > 0, in inverse squared units of x; `offset` any finite number. Values in (-1, 1).
+    Indefinite: its matrices may have negative eigenvalues whatever the parameters, so that it is no inner product
+    of features (Smola et al. 2000, example 5); Nyström maps and Cholesky factors refuse it.
+    Raises ValueError for parameters outside these ranges.
+    """
+
+    gamma: float | Array
+    offset: float | Array = 0.0
+
+    def __post_init__(self) -> None:
+        check_positive("gamma", self.gamma)
+        if isinstance(self.offset, Real) and not isfinite(self.offset):
+            raise ValueError(f"offset: expected a finite number, got {self.offset}")
+
+    @property
+    def indefinite(self) -> bool:
+        return True
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return namespace(inner).tanh(self.gamma * inner + self.offset)
+
+
+@dataclass(frozen=True)
+class ExponentialDotProduct(InnerProductKernel):
+    """k(x, y) = exp(<x, y> / scale²), the kernel of attention.
+
+    `scale` > 0, in the units of x; for attention of dimension d, scale² = √d. Positive definite; unbounded: in
+    float32 it overflows for <x, y> > 88 scale². Its sum over powers of <x, y> has all coefficients positive
+    (Schoenberg 1942). Raises ValueError for a scale that is not finite and > 0.
+
+    >>> import numpy as np
+    >>> ExponentialDotProduct(scale=2.0)(np.ones((1, 4)), np.ones((1, 4))).round(4)
+    array([[2.7183]])
+    """
+
+    scale: float | Array = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive("scale", self.scale)
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return namespace(inner).exp(inner / self.scale**2)
+
+
+@dataclass(frozen=True)
+class Cosine(InnerProductKernel):
+    """k(x, y) = <x, y> / (|x| |y|), and 0 when x or y is 0.
+
+    Values in [-1, 1]; positive semi-definite.
+
+    >>> import numpy as np
+    >>> Cosine()(np.asarray([[3.0, 4.0]]), np.asarray([[1.0, 0.0], [0.0, 0.0]]))
+    array([[0.6, 0. ]])
+    """
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return inner * _inverse(x_norm) * _inverse(y_norm)
+
+
+def _inverse(norm: Array | float) -> Array | float:
+    """1 / norm, and 0 for the norm 0."""
+    if isinstance(norm, float | int):
+        return 1 / norm if norm else 0.0
+    return reciprocal(norm)
 
 
 def check_degree(degree: int) -> None:

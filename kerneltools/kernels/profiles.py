@@ -51,7 +51,7 @@ class Exponential(Profile):
 
     def response(self, inner: Array, scale: Array | float) -> Array:
         """As the profile's, in as few passes over memory as the library can where the scale is one for each row."""
-        if isinstance(scale, float) or scale.ndim != inner.ndim or scale.shape[-1] != 1:
+        if not _one_for_each_row(scale, inner):
             return super().response(inner, scale)
         return exponential_response(inner, scale, 1 / self.sigma**2)
 
@@ -71,11 +71,39 @@ class Power(Profile):
 
     def response(self, inner: Array, scale: Array | float) -> Array:
         """inner · cosine^(degree - 1): fewer passes over memory, and no power."""
+        if self.degree > 1 and _one_for_each_row(scale, inner):
+            return _power_response(self.degree)(inner, scale)
         cosine = inner / scale if isinstance(scale, float) else inner * reciprocal(scale)
-        value = inner
-        for _ in range(self.degree - 1):
-            value = value * cosine
-        return value
+        return _times_power(inner, cosine, self.degree - 1)
+
+
+def _one_for_each_row(scale: Array | float, inner: Array) -> bool:
+    return not isinstance(scale, float) and scale.ndim == inner.ndim and scale.shape[-1] == 1
+
+
+def _times_power(x: Array, base: Array, exponent: int) -> Array:
+    for _ in range(exponent):
+        x = x * base
+    return x
+
+
+@cache
+def _power_response(degree: int) -> Forward:
+    """inner (inner / scale)^(degree - 1), degree >= 2, its gradient in half the passes that the chain rule takes."""
+
+    def forward(inner: Array, scale: Array) -> Array:
+        return _times_power(inner, inner * reciprocal(scale), degree - 1)
+
+    def backward(cotangent: Array, value: Array, inner: Array, scale: Array) -> tuple[Array, Array]:
+        del value
+        inverse = reciprocal(scale)
+        weighted = cotangent * inner
+        if degree > 2:
+            weighted = _times_power(weighted, inner * inverse, degree - 2)
+        slope = namespace(weighted, inner).vecdot(weighted, inner)[..., None]
+        return weighted * (degree * inverse), (1 - degree) * slope * inverse * inverse
+
+    return custom_vjp(forward, backward)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,43 @@
+"""The kernel of one infinite layer of units."""
+
+from dataclasses import dataclass
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels import profiles
+from kerneltools.kernels.base import InnerProductKernel
+from kerneltools.primitives import reciprocal
+from kerneltools.trees import static
+
+
+@dataclass(frozen=True)
+class ArcCosine(InnerProductKernel):
+    """k(x, y) = 2 E[f(<w, x>) f(<w, y>)] over w ~ N(0, I), with f(t) = t^order for t > 0 and 0 else.
+
+    `order` 0 (steps), 1 (ReLU) or 2 (squared ReLU). With the angle θ of x and y: 1 - θ/π for order 0,
+    |x| |y| (sin θ + (π - θ) cos θ) / π for order 1, |x|² |y|² (3 sin θ cos θ + (π - θ)(1 + 2 cos² θ)) / π for
+    order 2; 0 when x or y is 0. Positive semi-definite. Cho and Saul 2009, eq. 1-6.
+    Raises ValueError for another order.
+
+    >>> import numpy as np
+    >>> ArcCosine(order=0)(np.asarray([[1.0, 0.0]]), np.asarray([[0.0, 2.0]]))
+    array([[0.5]])
+    """
+
+    order: int = static(1)
+
+    def __post_init__(self) -> None:
+        profiles.ArcCosine(self.order)
+
+    @property
+    def homogeneous(self) -> bool:
+        return self.order == 1
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        profile, scale = profiles.ArcCosine(self.order), x_norm * y_norm
+        if self.order:
+            response = profile.response(inner, scale)
+            return response if self.order == 1 else 3 * scale * response
+        if isinstance(scale, float | int):
+            return profile(inner / scale) if scale else 0 * inner
+        value = profile(inner * reciprocal(scale))
+        return namespace(value).where(scale > 0, value, namespace(value).zeros_like(value))

@@ -1,0 +1,174 @@
+"""Kernels of some columns, of a matrix that is there, and of a function of one's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerneltools.arrays import (
+    Array,
+    asarray_like,
+    blocks,
+    device_of,
+    namespace,
+    require_everywhere,
+    require_floating,
+    require_rank,
+)
+from kerneltools.backend import stop_gradient
+from kerneltools.kernels.base import Kernel, check_rows
+from kerneltools.linalg import require_square
+from kerneltools.precision import in_single
+from kerneltools.trees import static
+
+
+@dataclass(frozen=True)
+class On(Kernel):
+    """k(x, y) = k₁(x_J, y_J), of some columns J only.
+
+    `columns`: their numbers, a tuple of distinct integers >= 0. Sums and products of such kernels treat columns
+    differently: `On((0, 1), Gaussian(2.0)) * On((2,), Periodic(24.0, 1.0))`.
+    Positive semi-definite where k₁ is. Raises ValueError for numbers that repeat, are negative or beyond x.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Linear, On
+    >>> On((0,), Linear())(np.asarray([[2.0, 5.0]]), np.asarray([[3.0, 7.0]]))
+    array([[6.]])
+    """
+
+    columns: tuple[int, ...] = field(metadata={"static": True})
+    kernel: Kernel
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kernel, Kernel):
+            raise TypeError(f"kernel: expected a kernel, got {self.kernel!r}")
+        columns = tuple(self.columns)
+        object.__setattr__(self, "columns", columns)
+        whole = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in columns)
+        if not columns or not whole or len(set(columns)) < len(columns):
+            raise ValueError(f"columns: expected distinct integers >= 0, at least one, got {columns}")
+
+    @property
+    def indefinite(self) -> bool:
+        return self.kernel.indefinite
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        check_rows(x, y)
+        return self.kernel(self._part(x), self._part(y))
+
+    def diag(self, x: Array) -> Array:
+        require_rank(2, "(n, d)", x=x)
+        return self.kernel.diag(self._part(x))
+
+    def _part(self, x: Array) -> Array:
+        if max(self.columns) >= x.shape[1]:
+            raise ValueError(
+                f"columns: there is no column {max(self.columns)} in x of shape {tuple(x.shape)} (they count from 0)"
+            )
+        xp = namespace(x)
+        return xp.take(x, asarray_like(list(self.columns), x, xp.int64), axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Precomputed(Kernel):
+    """k(i, j) = matrix[i, j]: rows are not data but row numbers of a matrix that was computed elsewhere.
+
+    `matrix` (N, N), symmetric; rows of x are (n, 1), floating-point, and hold whole numbers from 0 to N - 1.
+    (float32 holds those up to 2²⁴, half precision up to 2048 or 256.) Landmarks, maps and solvers that need
+    evaluations only then work on the matrix. Positive semi-definite where the matrix is.
+    Raises ValueError for rows of another form and for numbers that are not whole or out of range.
+
+    >>> import numpy as np
+    >>> k = Precomputed(np.asarray([[2.0, 1.0], [1.0, 3.0]]))
+    >>> k(np.asarray([[1.0]]), np.asarray([[0.0], [1.0]]))
+    array([[1., 3.]])
+    """
+
+    matrix: Array
+
+    def __post_init__(self) -> None:
+        require_square(self.matrix, "matrix")
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        check_rows(x, y)
+        xp = namespace(x, y, self.matrix)
+        return xp.take(xp.take(self.matrix, self._numbers("x", x), axis=0), self._numbers("y", y), axis=1)
+
+    def diag(self, x: Array) -> Array:
+        require_floating(x=x)
+        require_rank(2, "(n, 1)", x=x)
+        xp = namespace(x, self.matrix)
+        return xp.take(xp.linalg.diagonal(self.matrix), self._numbers("x", x), axis=0)
+
+    def _numbers(self, name: str, x: Array) -> Array:
+        """(n, 1) -> (n,), integers"""
+        if x.shape[1] != 1:
+            raise ValueError(f"{name}: expected (n, 1), row numbers of the matrix, got shape {tuple(x.shape)}")
+        device_of(x, self.matrix)
+        n = self.matrix.shape[0]
+        flat = stop_gradient(x)
+        xp = namespace(flat)
+        good = (flat >= 0) & (flat < n) & (xp.floor(flat) == flat)
+        require_everywhere(good, f"row numbers 0 to {n - 1} of a matrix of shape {(n, n)}", name, flat)
+        return xp.astype(flat[:, 0], xp.int64)
+
+
+@dataclass(frozen=True)
+class Function(Kernel):
+    """k(x, y) = f(x, y), any function of two sets of rows, (n, d), (m, d) -> (n, m), in any array library.
+
+    `diagonal`: the function (n, d) -> (n,) of the values k(x, x); without it they are picked out of f of a few rows
+    at a time. f must be symmetric and positive semi-definite: this is not checked. It carries gradients where it is
+    written in the array library's own operations.
+    Raises ValueError when f gives another shape.
+
+    >>> import numpy as np
+    >>> Function(lambda x, y: (x @ y.T) ** 2)(np.ones((1, 3)), np.ones((2, 3)))
+    array([[9., 9.]])
+    """
+
+    f: Callable[[Any, Any], Any] = field(metadata={"static": True})
+    diagonal: Callable[[Any], Any] | None = static(None)
+
+    def __post_init__(self) -> None:
+        if not callable(self.f):
+            raise TypeError(f"f: expected a function of two sets of rows, got {self.f!r}")
+        if self.diagonal is not None and not callable(self.diagonal):
+            raise TypeError(f"diagonal: expected a function of a set of rows, or None, got {self.diagonal!r}")
+
+    @in_single
+    def __call__(self, x: Array, y: Array) -> Array:
+        check_rows(x, y)
+        return _shaped(self.f(x, y), (x.shape[0], y.shape[0]), "f")
+
+    @in_single
+    def diag(self, x: Array) -> Array:
+        require_floating(x=x)
+        require_rank(2, "(n, d)", x=x)
+        if self.diagonal is not None:
+            return _shaped(self.diagonal(x), (x.shape[0],), "diagonal")
+        xp = namespace(x)
+        parts = [xp.linalg.diagonal(self(x[rows, :], x[rows, :])) for rows in blocks(x.shape[0], _ROWS)]
+        return xp.concat(parts)
+
+
+# A diagonal out of matrices of so many rows: few calls of the function, few values in vain.
+_ROWS = 16
+
+
+def as_kernel(kernel: Kernel | Callable[[Any, Any], Any]) -> Kernel:
+    """The kernel itself, or that of a function of two sets of rows; see `Function`.
+
+    Raises TypeError for anything else.
+    """
+    if isinstance(kernel, Kernel):
+        return kernel
+    if not callable(kernel):
+        raise TypeError(f"kernel: expected a kernel or a function of two sets of rows, got {kernel!r}")
+    return Function(kernel)
+
+
+def _shaped(value: Array, shape: tuple[int, ...], name: str) -> Array:
+    if tuple(getattr(value, "shape", ())) != shape:
+        got = f"shape {tuple(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+        raise ValueError(f"{name}: expected an array of shape {shape} from it, got {got}")
+    return value
