@@ -1,11 +1,13 @@
 """Who has to obey the laws: a kernel, map, selector, pool or grid joins by one line in its list."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from kerneltools import kernels, landmarks, pooling
+from kerneltools.arrays import namespace
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power, Profile
 from kerneltools.landmarks import Selector
@@ -23,24 +25,77 @@ PROFILES: tuple[Profile, ...] = (
     ArcCosine(2),
 )
 
-KERNELS: tuple[Kernel, ...] = (
+STATIONARY: tuple[Kernel, ...] = (
     Gaussian(0.7),
     Gaussian(3.0),
+    kernels.Matern(0.5, 1.1),
+    kernels.Matern(1.5, 0.8),
+    kernels.Matern(2.5, 1.7),
+    kernels.Matern(4.5, 1.0),
+    kernels.Matern(inf, 1.3),
+    kernels.Exponential(1.2),
+    kernels.RationalQuadratic(0.9, alpha=0.6),
+    kernels.Wendland(3.0, smoothness=0, dimension=4),
+    kernels.Wendland(2.5, smoothness=1, dimension=4),
+    kernels.Wendland(4.0, smoothness=2, dimension=5),
+    kernels.Wendland(5.0, smoothness=3, dimension=6),
+    kernels.Laplacian(1.5),
+    kernels.Cauchy(1.1),
+    kernels.Periodic(period=2.7, lengthscale=0.9),
+)
+
+DOT_PRODUCT: tuple[Kernel, ...] = (
     Linear(),
     Polynomial(),
     Polynomial(degree=3, offset=0.5),
+    kernels.ExponentialDotProduct(1.6),
+    kernels.Cosine(),
+    kernels.ArcCosine(0),
+    kernels.ArcCosine(1),
+    kernels.ArcCosine(2),
     *(Homogeneous(profile) for profile in PROFILES),
+)
+
+COMPOSITE: tuple[Kernel, ...] = (
     Gaussian(1.0) + Linear(),
     0.3 * Homogeneous(Exponential(0.6)) + Homogeneous(Power(2)),
     Gaussian(2.0) * Polynomial(degree=2, offset=1.0),
     2.5 * (Gaussian(1.0) + Homogeneous(ArcCosine(1)) * Linear()),
     kernels.Sum((Linear(), Gaussian(1.0), 0.1 * Linear())),
+    kernels.Matern(1.5, 1.0) ** 3,
+    (0.5 * Linear()) ** 1,
+    kernels.On((0,), kernels.Matern(1.5, 0.9)) + 0.5 * Linear(),
+    kernels.Function(lambda x, y: (0.5 * (x @ namespace(y).matrix_transpose(y)) + 1.0) ** 2),
+)
+
+# Of any rows, and positive semi-definite.
+KERNELS: tuple[Kernel, ...] = (*STATIONARY, *DOT_PRODUCT, *COMPOSITE)
+
+# Of rows of numbers >= 0.
+HISTOGRAM: tuple[Kernel, ...] = (
+    kernels.Chi2(0.8),
+    kernels.AdditiveChi2(),
+    kernels.Intersection(),
+    kernels.Intersection() * kernels.Gaussian(2.0),
+)
+
+INDEFINITE: tuple[Kernel, ...] = (
+    kernels.Sigmoid(0.4, offset=-0.3),
+    kernels.Sigmoid(0.4) + Linear(),
+    0.5 * kernels.On((0,), kernels.Sigmoid(1.0)) * Gaussian(1.0),
+    kernels.Sigmoid(0.4, offset=0.5) ** 2,
 )
 
 
+def infinite_slope(kernel: Kernel) -> bool:
+    """Whether a rounding error of a square distance or of a cosine, where these are 0 and 1, becomes its root."""
+    known = (ArcCosine(0), kernels.Exponential(1.2), kernels.Matern(0.5, 1.1), kernels.Wendland(3.0, 0, 4))
+    return any(repr(k) in repr(kernel) for k in known)
+
+
 def rounding(kernel: Kernel) -> float:
-    """What a cosine's rounding error may become: its root for the one profile of infinite slope at ±1."""
-    return 1e-7 if repr(ArcCosine(0)) in repr(kernel) else 1e-12
+    """What rounding may do to values."""
+    return 1e-7 if infinite_slope(kernel) else 1e-12
 
 
 # From a kernel and landmarks (m, d) to a map, and what it may miss at the landmarks, relative to the greatest value.

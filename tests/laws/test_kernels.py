@@ -11,12 +11,14 @@ from hypothesis.extra import numpy as hnp
 from kerneltools import trees
 from kerneltools.kernels import Homogeneous, Kernel
 from kerneltools.kernels.profiles import Exponential
-from tests.laws.members import KERNELS, rounding, rows
+from tests.laws.members import HISTOGRAM, INDEFINITE, KERNELS, rounding, rows
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
-every = pytest.mark.parametrize("kernel", KERNELS, ids=str)
-homogeneous = pytest.mark.parametrize("kernel", [k for k in KERNELS if k.homogeneous], ids=str)
-of_inner_products = pytest.mark.parametrize("kernel", [k for k in KERNELS if k.by_inner_products], ids=str)
+ALL = (*KERNELS, *HISTOGRAM, *INDEFINITE)
+every = pytest.mark.parametrize("kernel", ALL, ids=str)
+semi_definite = pytest.mark.parametrize("kernel", [*KERNELS, *HISTOGRAM], ids=str)
+homogeneous = pytest.mark.parametrize("kernel", [k for k in ALL if k.homogeneous], ids=str)
+of_inner_products = pytest.mark.parametrize("kernel", [k for k in ALL if k.by_inner_products], ids=str)
 
 # Zeros and equal entries included; not so small that squares underflow.
 NUMBERS = st.floats(-4, 4, width=32).map(lambda v: 0.0 if abs(v) < 1e-6 else v)
@@ -30,12 +32,29 @@ def read_only(x: np.ndarray) -> np.ndarray:
     return copy
 
 
+def data(kernel: Kernel, n: int, seed: int, zero_rows: int = 0) -> np.ndarray:
+    return admissible(kernel, rows(n, 3, seed, zero_rows))
+
+
+def admissible(kernel: Kernel, x: np.ndarray) -> np.ndarray:
+    return np.abs(x) if kernel in HISTOGRAM else x
+
+
 @every
 @settings(max_examples=15)
 @given(x=ROWS)
-def test_symmetric_and_positive_semi_definite(kernel: Kernel, x: np.ndarray) -> None:
+def test_symmetric(kernel: Kernel, x: np.ndarray) -> None:
+    x = admissible(kernel, x)
+    assert_close(kernel(x, x), kernel(x, x).T, rounding(kernel))
+
+
+@semi_definite
+@settings(max_examples=15)
+@given(x=ROWS)
+def test_positive_semi_definite(kernel: Kernel, x: np.ndarray) -> None:
+    x = admissible(kernel, x)
     gram = kernel(x, x)
-    assert_close(gram, gram.T, rounding(kernel))
+    assert not kernel.indefinite
     assert np.linalg.eigvalsh((gram + gram.T) / 2).min() >= -rounding(kernel) * np.abs(gram).max()
 
 
@@ -43,10 +62,16 @@ def test_symmetric_and_positive_semi_definite(kernel: Kernel, x: np.ndarray) -> 
 @settings(max_examples=15)
 @given(x=ROWS)
 def test_diag(kernel: Kernel, x: np.ndarray) -> None:
+    x = admissible(kernel, x)
     diag = kernel.diag(x)
     assert diag.shape == (len(x),)
-    assert np.all(diag >= 0)
+    assert kernel.indefinite or np.all(diag >= 0)
     assert_close(np.diag(kernel(x, x)), diag, rounding(kernel))
+
+
+@pytest.mark.parametrize("kernel", INDEFINITE, ids=str)
+def test_indefinite_ones_say_so(kernel: Kernel) -> None:
+    assert kernel.indefinite
 
 
 @homogeneous
@@ -58,13 +83,13 @@ def test_homogeneous(kernel: Kernel, x: np.ndarray, a: float, b: float) -> None:
 
 @every
 def test_says_rightly_whether_it_is_homogeneous(kernel: Kernel) -> None:
-    x, y = rows(4, 3, seed=0), rows(5, 3, seed=1)
+    x, y = data(kernel, 4, seed=0), data(kernel, 5, seed=1)
     assert np.allclose(kernel(3 * x, 2 * y), 6 * kernel(x, y), rtol=1e-12) == kernel.homogeneous
 
 
 @of_inner_products
 def test_from_inner_agrees_with_call(kernel: Kernel) -> None:
-    x, y = rows(4, 3, seed=0, zero_rows=1), rows(5, 3, seed=1, zero_rows=2)
+    x, y = data(kernel, 4, seed=0, zero_rows=1), data(kernel, 5, seed=1, zero_rows=2)
     norms = np.linalg.norm(x, axis=1)[:, None], np.linalg.norm(y, axis=1)[None, :]
     assert_close(kernel.from_inner(x @ y.T, *norms), kernel(x, y), 1e-13)
 
@@ -72,7 +97,7 @@ def test_from_inner_agrees_with_call(kernel: Kernel) -> None:
 @of_inner_products
 def test_from_inner_of_unit_landmarks(kernel: Kernel) -> None:
     # Norms that are all 1 may be given as the number 1.
-    x, y = rows(4, 3, seed=0), rows(5, 3, seed=1)
+    x, y = data(kernel, 4, seed=0), data(kernel, 5, seed=1)
     y = y / np.linalg.norm(y, axis=1, keepdims=True)
     got = kernel.from_inner(x @ y.T, np.linalg.norm(x, axis=1)[:, None], 1.0)
     assert_close(got, kernel(x, y), 1e-13)
@@ -80,7 +105,7 @@ def test_from_inner_of_unit_landmarks(kernel: Kernel) -> None:
 
 @every
 def test_rows_are_independent(kernel: Kernel) -> None:
-    x, y = rows(6, 3, seed=0, zero_rows=1), rows(5, 3, seed=1)
+    x, y = data(kernel, 6, seed=0, zero_rows=1), data(kernel, 5, seed=1)
     gram = kernel(x, y)
     one_by_one = [[kernel(x[i : i + 1], y[j : j + 1])[0, 0] for j in range(5)] for i in range(6)]
     assert gram.shape == (6, 5)
@@ -89,14 +114,14 @@ def test_rows_are_independent(kernel: Kernel) -> None:
 
 @every
 def test_zero_rows_are_finite(kernel: Kernel) -> None:
-    x = rows(4, 3, seed=0, zero_rows=2)
+    x = data(kernel, 4, seed=0, zero_rows=2)
     assert np.all(np.isfinite(kernel(x, x)))
     assert np.all(np.isfinite(kernel.diag(x)))
 
 
 @homogeneous
 def test_zero_rows_give_exactly_zero(kernel: Kernel) -> None:
-    x = rows(4, 3, seed=0, zero_rows=2)
+    x = data(kernel, 4, seed=0, zero_rows=2)
     assert np.all(kernel(x, x)[2:, :] == 0)
     assert np.all(kernel(x, x)[:, 2:] == 0)
     assert np.all(kernel.diag(x)[2:] == 0)
@@ -104,7 +129,7 @@ def test_zero_rows_give_exactly_zero(kernel: Kernel) -> None:
 
 @every
 def test_float32(kernel: Kernel) -> None:
-    x, y = rows(6, 3, seed=0, zero_rows=1), rows(5, 3, seed=1)
+    x, y = data(kernel, 6, seed=0, zero_rows=1), data(kernel, 5, seed=1)
     narrow = x.astype(np.float32), y.astype(np.float32)
     gram, diag = kernel(*narrow), kernel.diag(narrow[0])
     assert gram.dtype == diag.dtype == np.float32
@@ -114,7 +139,7 @@ def test_float32(kernel: Kernel) -> None:
 @every
 @pytest.mark.parametrize("device", DEVICES, ids=str)
 def test_agrees_by_the_standard_alone(kernel: Kernel, device: Any) -> None:
-    x, y = rows(6, 3, seed=0, zero_rows=1), rows(5, 3, seed=1)
+    x, y = data(kernel, 6, seed=0, zero_rows=1), data(kernel, 5, seed=1)
     strict_x, strict_y = to_strict(x, device), to_strict(y, device)
     assert_same_on(device, kernel(strict_x, strict_y), kernel(x, y))
     assert_same_on(device, kernel.diag(strict_x), kernel.diag(x))
@@ -122,7 +147,7 @@ def test_agrees_by_the_standard_alone(kernel: Kernel, device: Any) -> None:
 
 @every
 def test_parameters_may_be_arrays(kernel: Kernel) -> None:
-    x, y = rows(6, 3, seed=0, zero_rows=1), rows(5, 3, seed=1)
+    x, y = data(kernel, 6, seed=0, zero_rows=1), data(kernel, 5, seed=1)
     on_device = trees.map_leaves(lambda leaf: to_strict(np.asarray(leaf, float), DEVICES[1]), kernel)
     got = on_device(to_strict(x, DEVICES[1]), to_strict(y, DEVICES[1]))
     assert_same_on(DEVICES[1], got, kernel(x, y))
@@ -130,16 +155,16 @@ def test_parameters_may_be_arrays(kernel: Kernel) -> None:
 
 @every
 def test_leaves_its_inputs_alone(kernel: Kernel) -> None:
-    x, y = read_only(rows(6, 3, seed=0)), read_only(rows(5, 3, seed=1))
+    x, y = read_only(data(kernel, 6, seed=0)), read_only(data(kernel, 5, seed=1))
     kernel(x, y)
     kernel.diag(x)
-    assert np.array_equal(x, rows(6, 3, seed=0))
-    assert np.array_equal(y, rows(5, 3, seed=1))
+    assert np.array_equal(x, data(kernel, 6, seed=0))
+    assert np.array_equal(y, data(kernel, 5, seed=1))
 
 
 @every
 def test_composition(kernel: Kernel) -> None:
-    x, y = rows(6, 3, seed=0), rows(5, 3, seed=1)
+    x, y = data(kernel, 6, seed=0), data(kernel, 5, seed=1)
     other = Homogeneous(Exponential(0.5))
     for composite, expected, diag in (
         (kernel + other, kernel(x, y) + other(x, y), kernel.diag(x) + other.diag(x)),
@@ -154,12 +179,12 @@ def test_composition(kernel: Kernel) -> None:
 @every
 def test_columns_that_differ(kernel: Kernel) -> None:
     with pytest.raises(ValueError, match=r"x, y: expected rows of the same length, got \(4, 3\) and \(5, 2\)"):
-        kernel(rows(4, 3, seed=0), rows(5, 2, seed=0))
+        kernel(data(kernel, 4, seed=0), rows(5, 2, seed=0))
 
 
 @every
 def test_wrong_rank(kernel: Kernel) -> None:
     with pytest.raises(ValueError, match=r"x: expected \(n, d\), got shape \(3,\)"):
-        kernel(np.ones(3), rows(5, 3, seed=0))
+        kernel(np.ones(3), data(kernel, 5, seed=0))
     with pytest.raises(ValueError, match=r"y: expected \(m, d\), got shape \(2, 2, 3\)"):
-        kernel(rows(4, 3, seed=0), np.ones((2, 2, 3)))
+        kernel(data(kernel, 4, seed=0), np.ones((2, 2, 3)))
