@@ -8,6 +8,32 @@ from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, rounding, rows
 from kerneltools.primitives import solve_triangular
 
+class Elimination:
+    """Cholesky on the host, in an order that is found on the way: `take` rows of a block one after the other.
+
+    `left` is what remains of the diagonal, which at the start is `diagonal`.
+    """
+
+    def __init__(self, block: Host, diagonal: Host) -> None:
+        self.block, self.left, self.taken = block, diagonal.copy(), list[int]()
+        self._columns = namespace(block).zeros_like(block)
+
+    def take(self, j: int) -> None:
+        """Take row j out of all others."""
+        k, pivot = len(self.taken), float(self.left[j]) ** 0.5
+        column = (self.block[:, j] - self._columns[:, :k] @ self._columns[j, :k]) / pivot
+        column[j] = pivot
+        self.left -= column * column
+        self.left[j] = 0.0
+        self._columns[:, k] = column
+        self.taken.append(j)
+
+    @property
+    def factor(self) -> Host:
+        """The lower factor of the rows taken, in their order."""
+        return namespace(self.block).tril(self._columns[self.taken, : len(self.taken)])
+
+
 @dataclass(frozen=True, eq=False)
 class PartialCholesky:
     """K ≈ F'F on the rows picked so far, and what F misses of the diagonal.
@@ -53,15 +79,15 @@ class PartialCholesky:
         new = inverse @ rest
         residual = self.residual - to_host(xp.sum(new * new, axis=0))
         self._require_definite(residual, len(picks))
-        grown = replace(self, floor=self._floor(own, picks), pieces=_appended(self.pieces, new))
-        return grown.left_with(residual, picks)
+        floor = self._floor(own, picks)
+        left = residual * (residual > floor * self.diagonal)
+        return replace(self, residual=left, floor=floor, pieces=_appended(self.pieces, new)).without(picks)
 
-    def left_with(self, residual: Host, done: list[int]) -> "PartialCholesky":
-        """With this residual, 0 for the rows that are done and for those that are represented up to rounding."""
-        xp = namespace(residual)
-        left = xp.where(residual > self.floor * self.diagonal, residual, 0.0)
-        left[done] = 0.0
-        return replace(self, residual=left)
+    def without(self, done: list[int]) -> "PartialCholesky":
+        """With no residual at these rows."""
+        residual = self.residual.copy()
+        residual[done] = 0.0
+        return replace(self, residual=residual)
 
     def _floor(self, own: Host, picks: list[int]) -> float:
         """What a kernel says of a row with itself differs from its diagonal by the rounding of its values."""

@@ -1,13 +1,12 @@
 """Randomly pivoted Cholesky: rows are drawn in proportion to what the others leave unexplained."""
 
 from dataclasses import dataclass
-from math import sqrt
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, rows, warn_reduced
-from kerneltools.landmarks.pivoted import PartialCholesky, partial_cholesky
+from kerneltools.landmarks.pivoted import Elimination, PartialCholesky, partial_cholesky
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
@@ -51,7 +50,7 @@ class RPCholesky:
             factor = _with_accepted(factor, proposals, draws.random(size), picked, self.m)
             size = self.block or _next_size(size, len(picked) - before, self.m)
         indices = tuple(picked.values())
-        warn_reduced(self.m, len(indices), "rows that the kernel tells apart", x.shape[0])
+        warn_reduced(self.m, len(indices), "distinct rows for this kernel", x.shape[0])
         return Landmarks(rows(x, indices), indices)
 
 
@@ -73,26 +72,15 @@ def _with_accepted(
     A proposal is accepted with the probability (what is left of it now) / (what was when it was drawn): then it has
     the law of a draw from what is left now.
     """
-    block, start = factor.block(proposals), factor.residual[proposals]
+    start = factor.residual[proposals]
+    elimination = Elimination(factor.block(proposals), start)
     # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
     keys = [row.tobytes() for row in to_host(rows(factor.x, proposals)) + 0.0]
-    left, columns = start.copy(), namespace(block).zeros_like(block)
-    accepted: list[int] = []
     for j, key in enumerate(keys):
-        if key in picked or uniforms[j] * start[j] >= left[j]:
-            continue
-        k = len(accepted)
-        column = (block[:, j] - columns[:, :k] @ columns[j, :k]) / sqrt(left[j])
-        column[j] = sqrt(left[j])
-        left = left - column * column
-        columns[:, k] = column
-        accepted.append(j)
-        picked[key] = proposals[j]
-        if len(picked) == m:
-            break
+        if len(picked) < m and key not in picked and uniforms[j] * start[j] < elimination.left[j]:
+            elimination.take(j)
+            picked[key] = proposals[j]
     done = [i for i, key in zip(proposals, keys, strict=True) if key in picked]
-    if not accepted:
-        return factor.left_with(factor.residual, done)
-    lower = namespace(block).tril(columns[accepted][:, : len(accepted)])
-    grown = factor.extended([proposals[j] for j in accepted], lower)
-    return grown.left_with(grown.residual, done)
+    if elimination.taken:
+        factor = factor.extended([proposals[j] for j in elimination.taken], elimination.factor)
+    return factor.without(done)

@@ -109,6 +109,20 @@ SELECTORS: dict[str, Callable[[int], Selector]] = {
     "Uniform": landmarks.Uniform,
     "SphericalKMeans": landmarks.SphericalKMeans,
     "SphericalKMeans, small blocks": lambda m: landmarks.SphericalKMeans(m, block=7),
+    "KMeansPlusPlus": landmarks.KMeansPlusPlus,
+    "KMeansPlusPlus, one trial": lambda m: landmarks.KMeansPlusPlus(m, trials=1),
+    "KMeans": landmarks.KMeans,
+    "KMeans, small blocks": lambda m: landmarks.KMeans(m, block=7),
+    "MiniBatchKMeans": landmarks.MiniBatchKMeans,
+    "MiniBatchKMeans, small batches": lambda m: landmarks.MiniBatchKMeans(m, batch=7, rounds=2),
+    "RPCholesky": landmarks.RPCholesky,
+    "RPCholesky, one row at a time": lambda m: landmarks.RPCholesky(m, block=1),
+    "RPCholesky, small blocks": lambda m: landmarks.RPCholesky(m, block=3),
+    "Greedy": landmarks.Greedy,
+    "RidgeLeverage": landmarks.RidgeLeverage,
+    "RidgeLeverage, small blocks": lambda m: landmarks.RidgeLeverage(m, block=7),
+    "BLESS": landmarks.BLESS,
+    "BLESS, small blocks": lambda m: landmarks.BLESS(m, block=7),
 }
 
 POOLS: tuple[Any, ...] = (

@@ -17,6 +17,7 @@ from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
 KERNEL = Homogeneous(Exponential(0.6))
 every = pytest.mark.parametrize("make", SELECTORS.values(), ids=list(SELECTORS))
+drawn = pytest.mark.parametrize("make", [SELECTORS[name] for name in SELECTORS if name != "Greedy"])
 Make = Callable[[int], Selector]
 
 
@@ -50,7 +51,12 @@ def test_the_seed_decides(make: Make) -> None:
     by_generator = make(4)(KERNEL, x, np.random.default_rng(5)).points
     assert np.array_equal(by_seed, again)
     assert np.array_equal(by_seed, by_generator)
-    assert not np.array_equal(by_seed, make(4)(KERNEL, x, 6).points)
+
+
+@drawn
+def test_another_seed_gives_others(make: Make) -> None:
+    x = rows(60, 3, seed=0)
+    assert not np.array_equal(make(4)(KERNEL, x, 5).points, make(4)(KERNEL, x, 6).points)
 
 
 @every
@@ -101,8 +107,11 @@ def test_errors(make: Make) -> None:
         make(2)(KERNEL, np.ones(3), 0)
     with pytest.raises(ValueError, match=r"x: expected at least one row, got shape \(0, 3\)"):
         make(2)(KERNEL, x[:0], 0)
-    with pytest.raises(ValueError, match=r"x: NaN or infinity among the rows of shape \(5, 3\)"):
-        make(2)(KERNEL, np.where(x > 1, np.nan, x) * np.array([np.inf, 1, 1]), 0)
+    for bad in (np.nan, np.inf):
+        x[3, 1] = bad
+        with pytest.raises(ValueError, match=rf"x: expected finite numbers, got {bad} .*row 3, column 1"):
+            make(2)(KERNEL, x, 0)
+    x[3, 1] = 0
     with pytest.raises(TypeError, match="x: expected a real floating-point array, got int64"):
         make(2)(KERNEL, np.ones((5, 3), dtype=np.int64), 0)
     with pytest.raises(TypeError, match=r"rng: expected an integer seed or a numpy\.random\.Generator, got NoneType"):
