@@ -65,13 +65,15 @@ def constant(tree: Tree) -> Tree:
 def positive_diagonal(kernel: Kernel, x: Array) -> Host:
     """k(x, x) (n,) on the host, in float64. Raises ValueError where it is negative or not finite, with the row."""
     diagonal = to_host(kernel.diag(x)).astype(float)
-    worst = int(diagonal.argmin())  # NaN is the least of all
-    if diagonal[worst] >= 0:
-        worst = int(diagonal.argmax())
-    if not 0 <= diagonal[worst] < inf:
+    least, greatest = int(diagonal.argmin()), int(diagonal.argmax())  # NaN is both
+    if not diagonal[greatest] < inf:
         raise ValueError(
-            f"kernel: expected k(x, x) >= 0 and finite, got {diagonal[worst]:.3g} for row {worst} of {x.shape[0]}; "
-            f"{INDEFINITE}"
+            f"kernel: expected finite k(x, x), got {diagonal[greatest]} for row {greatest} of {len(diagonal)}; "
+            "scale the data, or compute in float64"
+        )
+    if diagonal[least] < 0:
+        raise ValueError(
+            f"kernel: expected k(x, x) >= 0, got {diagonal[least]:.3g} for row {least} of {len(diagonal)}; {INDEFINITE}"
         )
     return diagonal
 

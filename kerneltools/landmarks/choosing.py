@@ -5,13 +5,14 @@ from kerneltools.landmarks.base import Selector
 from kerneltools.landmarks.minibatch_kmeans import MiniBatchKMeans
 from kerneltools.landmarks.rpcholesky import RPCholesky
 from kerneltools.landmarks.spherical_kmeans import SphericalKMeans
+from kerneltools.landmarks.uniform import Uniform
 
 
 def default(kernel: Kernel, m: int) -> Selector:
     """The rule of least error that suits the kernel.
 
     `SphericalKMeans` for homogeneous kernels, `MiniBatchKMeans` for functions of the Euclidean distance, `RPCholesky`
-    for all others, from kernel values only.
+    for all others, from kernel values only; but `Uniform` for kernels that are indefinite, which have no Cholesky factor.
 
     >>> from kerneltools.kernels import Gaussian, Polynomial
     >>> default(Gaussian(1.0), 100)
@@ -21,4 +22,6 @@ def default(kernel: Kernel, m: int) -> Selector:
     """
     if kernel.homogeneous:
         return SphericalKMeans(m)
-    return MiniBatchKMeans(m) if kernel.euclidean else RPCholesky(m)
+    if kernel.euclidean:
+        return MiniBatchKMeans(m)
+    return Uniform(m) if kernel.indefinite else RPCholesky(m)
