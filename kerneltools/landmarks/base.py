@@ -12,7 +12,6 @@ from kerneltools.kernels import Kernel
 from kerneltools.random import Rng
 from kerneltools.trees import map_leaves
 
-
 Tree = TypeVar("Tree")
 # An array of NumPy: what is chosen on the host.
 Host = Any

@@ -12,7 +12,7 @@ def default(kernel: Kernel, m: int) -> Selector:
     """The rule of least error that suits the kernel.
 
     `SphericalKMeans` for homogeneous kernels, `MiniBatchKMeans` for functions of the Euclidean distance, `RPCholesky`
-    for all others, from kernel values only; but `Uniform` for kernels that are indefinite, which have no Cholesky factor.
+    for all others, from kernel values only. Kernels that are indefinite have no Cholesky factor: `Uniform` for them.
 
     >>> from kerneltools.kernels import Gaussian, Polynomial
     >>> default(Gaussian(1.0), 100)

@@ -8,6 +8,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, rounding, rows
 from kerneltools.primitives import solve_triangular
 
+
 class Elimination:
     """Cholesky on the host, in an order that is found on the way: `take` rows of a block one after the other.
 

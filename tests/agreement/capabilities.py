@@ -25,15 +25,14 @@ class Limit:
     libraries: tuple[Library, ...] = LIBRARIES
 
 
+CHOSEN = tuple(name for name in CASES if name.startswith("landmarks.") and name != "landmarks.Given")
 ON_THE_HOST = "landmarks are chosen on the host, row by row"
 EIGENVECTORS = "eigenvectors have no derivative where eigenvalues coincide; differentiate with respect to y"
 CHECKED = "looks for NaN among the images, which a compiled function cannot"
 
 LIMITS = (
-    Limit("landmarks.Uniform", GRADIENTS, ON_THE_HOST),
-    Limit("landmarks.Uniform", VALUES, ON_THE_HOST, (JAX_JIT,)),
-    Limit("landmarks.SphericalKMeans", GRADIENTS, ON_THE_HOST),
-    Limit("landmarks.SphericalKMeans", VALUES, ON_THE_HOST, (JAX_JIT,)),
+    *(Limit(name, GRADIENTS, ON_THE_HOST) for name in CHOSEN),
+    *(Limit(name, VALUES, ON_THE_HOST, (JAX_JIT,)) for name in CHOSEN),
     Limit("random", GRADIENTS, "random numbers depend on the type and the device of the array only"),
     Limit("solvers.ridge_path", GRADIENTS, EIGENVECTORS),
     Limit("ckn.exact.gram", VALUES, CHECKED, (JAX_JIT,)),

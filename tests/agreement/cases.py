@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from hypothesis import strategies as st
 
-from tests.agreement import of_grids, of_rows
+from kerneltools.landmarks import RPCholesky
+from tests.agreement import of_grids, of_landmarks, of_rows
 from tests.agreement.case import Case, Draw
 
 CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
@@ -14,9 +15,17 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "kernels.base.row_norms": of_rows.norms,
     "kernels.profiles": of_rows.profile_values,
     "kernels.square_distances": of_rows.distances,
-    "landmarks.Given": of_rows.given_landmarks,
-    "landmarks.SphericalKMeans": of_rows.kmeans_landmarks,
-    "landmarks.Uniform": of_rows.uniform_landmarks,
+    "landmarks.BLESS": of_landmarks.bless,
+    "landmarks.Given": of_landmarks.given,
+    "landmarks.Greedy": of_landmarks.greedy,
+    "landmarks.KMeans": of_landmarks.kmeans,
+    "landmarks.KMeansPlusPlus": of_landmarks.kmeans_plus_plus,
+    "landmarks.MiniBatchKMeans": of_landmarks.minibatch_kmeans,
+    "landmarks.RPCholesky": of_landmarks.rpcholesky,
+    "landmarks.RPCholesky of a matrix": of_landmarks.of_a_matrix(RPCholesky),
+    "landmarks.RidgeLeverage": of_landmarks.ridge_leverage,
+    "landmarks.SphericalKMeans": of_landmarks.spherical_kmeans,
+    "landmarks.Uniform": of_landmarks.uniform,
     "linalg.cholesky_factor": of_rows.cholesky,
     "linalg.inverse_sqrt": of_rows.inverse_root,
     "linalg.lyapunov": of_rows.lyapunov,

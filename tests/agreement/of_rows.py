@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 
 from ckn import preprocessing
 from kerneltools import arrays, kernels, linalg, primitives, random
-from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear
+from kerneltools.kernels import Gaussian, Kernel
 from kerneltools.kernels.base import row_norms
-from kerneltools.kernels.profiles import Exponential
-from kerneltools.landmarks import Given, SphericalKMeans, Uniform
 from kerneltools.maps import nystrom
 from kerneltools.solvers import ridge, ridge_path
 from tests.agreement.case import Case, Draw, kink, numbers, size, unit_rows, with_array_parameters
@@ -197,22 +195,6 @@ def ridge_solutions(draw: Draw, few: bool) -> Case:
         return ridge_path(v["x"], v["y"], block=3).leave_one_out(regs, block=2)
 
     return Case(f, {"x": x, "y": y}, terms=2 * len(x), wide=True)
-
-
-def uniform_landmarks(draw: Draw, few: bool) -> Case:
-    x, seed = numbers(draw, 12, 3), draw(st.integers(0, 99))
-    return Case(lambda v, c: Uniform(4)(Linear(), v, seed).points, x)
-
-
-def kmeans_landmarks(draw: Draw, few: bool) -> Case:
-    x, seed = numbers(draw, 12, 3), draw(st.integers(0, 99))
-    selector = SphericalKMeans(3, block=draw(st.sampled_from([5, 12])))
-    return Case(lambda v, c: selector(Homogeneous(Exponential(0.5)), v, seed).points, x, terms=12)
-
-
-def given_landmarks(draw: Draw, few: bool) -> Case:
-    variables = {"x": numbers(draw, 4, 3), "points": numbers(draw, 2, 3)}
-    return Case(lambda v, c: Given(v["points"])(Linear(), v["x"], 0).points, variables)
 
 
 def features(draw: Draw, few: bool) -> Case:

@@ -20,7 +20,7 @@ NO_NUMBERS = {
     *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
     *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float"),
     *("linalg.require_square", "primitives.primitive", "random.generator", "random.stream", "random.choice"),
-    *("kernels.base.check_rows", "kernels.base.check_positive"),
+    *("kernels.base.check_rows", "kernels.base.check_positive", "landmarks.default"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.
 ITERATIVE = {"solvers.fit_linear", "solvers.minimise"}

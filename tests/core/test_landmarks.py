@@ -1,6 +1,6 @@
 """Rules that choose landmarks: their laws, against enumeration, and the slow algorithms they must equal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import sqrt
@@ -329,7 +329,10 @@ class TestIndefiniteKernels:
     @from_values
     def test_values_that_overflow(self, make: Make) -> None:
         x = np.array([[1.0], [1e30], [0.1]], dtype=np.float32)
-        with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"finite k\(x, x\), got inf for row 1 of 3; scale the data"):
+        with (
+            np.errstate(over="ignore"),
+            pytest.raises(ValueError, match=r"finite k\(x, x\), got inf for row 1 of 3; scale the data"),
+        ):
             make(2)(Polynomial(degree=2), x, 0)
 
     @pivoted
@@ -496,8 +499,6 @@ def test_settings() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             make()
-
-
 
 
 @from_values
