@@ -1,25 +1,41 @@
-"""Solvers of learning problems on features."""
+"""Solvers of learning problems on kernels and features."""
 
+from kerneltools.solvers.choice import Choice, choose
 from kerneltools.solvers.convergence import NotConvergedWarning
+from kerneltools.solvers.falkon import falkon, kernel_ridge
+from kerneltools.solvers.features import KernelModel
 from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.linear import fit_linear
 from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
+from kerneltools.solvers.newton import fit_kernel
+from kerneltools.solvers.nystrom_pcg import nystrom_pcg
+from kerneltools.solvers.preconditioners import LandmarkRows, Preconditioner, SignedSums
 from kerneltools.solvers.ridge import LinearModel, RidgePath, path_of, ridge, ridge_path
 from kerneltools.solvers.sums import RidgeSums, ridge_sums
 
 __all__ = [
+    "Choice",
     "CrossEntropy",
+    "KernelModel",
+    "LandmarkRows",
     "LinearModel",
     "Logistic",
     "Loss",
     "Minimum",
     "NotConvergedWarning",
+    "Preconditioner",
     "RidgePath",
     "RidgeSums",
+    "SignedSums",
     "Squared",
     "SquaredHinge",
+    "choose",
+    "falkon",
+    "fit_kernel",
     "fit_linear",
+    "kernel_ridge",
     "minimise",
+    "nystrom_pcg",
     "path_of",
     "ridge",
     "ridge_path",

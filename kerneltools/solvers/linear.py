@@ -48,7 +48,8 @@ def fit_linear(
     few steps, and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 40 steps the Hessian
     is taken anew, O(n d²); for the squared hinge, where d² k is at most 4096², from then on one for each class after
     every 10, from the rows that miss its margin. Above 4096 features only the Hessian's diagonal is used: allow
-    thousands of steps there, or a greater `reg`.
+    thousands of steps there, or a greater `reg`. An array of more features than rows is first turned into as many
+    features as rows, O(n² d): the best weights are combinations of the rows.
 
     It stops where the gradient in these variables is at most `tolerance` * max(1, its norm at the start): half the
     square of its norm is about what the objective could still lose. It also stops where no more than rounding in
@@ -66,12 +67,54 @@ def fit_linear(
     """
     if not reg > 0:
         raise ValueError(f"reg: expected a number > 0, got {reg}")
+    span = None
+    if targets is not None and _is_wide(x):
+        _require_rows(x, targets)
+        span = _Span.of(x)
+        x, start = span.features, None if start is None else span.narrow(start)
     problem = _problem(_blocks(x, targets, block), loss, reg)
     theta, found = problem.solve(problem.theta(start), tolerance, iterations)
     if not found.converged:
         advice = "allow more iterations, or raise reg or tolerance"
         warn_not_converged("fit_linear", "gradient norm", found.gradient_norm, found.iterations, advice)
-    return problem.model(theta)
+    model = problem.model(theta)
+    return model if span is None else span.widen(model)
+
+
+@dataclass(frozen=True, eq=False)
+class _Span:
+    """Rows as `features` (n, n) in an orthonormal `basis` (d, n) of what they span about their `mean` (d,).
+
+    Scores and |W|² are the same in both, and weights beyond the span would only add to the penalty.
+    """
+
+    features: Array
+    basis: Array
+    mean: Array
+
+    @staticmethod
+    def of(x: Array) -> "_Span":
+        """(n, d) with n < d"""
+        xp = namespace(x)
+        wide = xp.astype(x, widest_float(x))
+        mean = xp.mean(wide, axis=0)
+        basis, factor = xp.linalg.qr(xp.matrix_transpose(wide - mean), mode="reduced")
+        return _Span(xp.astype(xp.matrix_transpose(factor), x.dtype), basis, mean)
+
+    def narrow(self, model: LinearModel) -> LinearModel:
+        """(d, k) weights -> (n, k)"""
+        _require_start(model, (self.mean.shape[0], model.weights.shape[-1]))
+        xp = namespace(self.basis)
+        weights = xp.astype(model.weights, self.basis.dtype)
+        intercept = xp.astype(model.intercept, self.basis.dtype) + self.mean @ weights
+        return LinearModel(xp.matrix_transpose(self.basis) @ weights, intercept)
+
+    def widen(self, model: LinearModel) -> LinearModel:
+        """(n, k) weights -> (d, k)"""
+        xp = namespace(self.basis)
+        weights = self.basis @ xp.astype(model.weights, self.basis.dtype)
+        intercept = xp.astype(model.intercept, self.basis.dtype) - self.mean @ weights
+        return LinearModel(xp.astype(weights, model.weights.dtype), xp.astype(intercept, model.intercept.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +147,7 @@ class _Problem:
         shape = (like.shape[0], self.classes)
         if model is None:
             return xp.zeros((shape[0] + 1, shape[1]), dtype=like.dtype, device=device_of(like))
-        if tuple(model.weights.shape) != shape:
-            raise ValueError(f"start: expected weights of shape {shape}, got {tuple(model.weights.shape)}")
+        _require_start(model, shape)
         weights = xp.astype(model.weights, like.dtype)
         intercept = xp.astype(model.intercept, like.dtype) + like @ weights
         return xp.concat([weights, intercept[None, :]])
@@ -231,6 +273,15 @@ def _blocks(x: Array | Blocks, targets: Array | None, block: int) -> Blocks:
 def _array_blocks(x: Array, targets: Array, block: int) -> Blocks:
     _require_rows(x, targets)
     return lambda: ((x[rows, :], targets[rows, :]) for rows in blocks(x.shape[0], block))
+
+
+def _is_wide(x: Array) -> bool:
+    return bool(x.ndim == 2 and 0 < x.shape[0] < x.shape[1])
+
+
+def _require_start(model: LinearModel, shape: tuple[int, ...]) -> None:
+    if tuple(model.weights.shape) != shape:
+        raise ValueError(f"start: expected weights of shape {shape}, got {tuple(model.weights.shape)}")
 
 
 def _require_rows(x: Array, targets: Array) -> None:

@@ -1,0 +1,101 @@
+"""Kernel ridge regression in the span of landmarks: directly, and by preconditioned conjugate gradient."""
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels import Kernel
+from kerneltools.linalg import conjugate_gradient
+from kerneltools.primitives import reciprocal
+from kerneltools.random import Rng
+from kerneltools.solvers.convergence import warn_not_converged
+from kerneltools.solvers.features import KernelModel, problem
+from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
+
+
+def falkon(
+    kernel: Kernel,
+    points: Array,
+    x: Array,
+    y: Array,
+    reg: float,
+    *,
+    weights: Array | None = None,
+    preconditioner: Preconditioner = FOUR_ROWS,
+    tolerance: float = 1e-6,
+    iterations: int = 100,
+    block: int | None = None,
+    rng: Rng = 0,
+) -> KernelModel:
+    """The function f = k(., Z) α of least (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|², by conjugate gradient.
+
+    Landmarks (m, d), rows (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
+
+    |f|² = α' (k(Z, Z) + ε I) α with ε = m times the rounding of the type of x, relative; f has no intercept. `reg`:
+    λ > 0. A step is one pass over the rows, O(n m (d + t)), `block` of them at a time, with kernel values in the type
+    of x and all else in float64 where the library has it; memory beyond the data is O(m² + block m). The step count
+    hardly depends on λ, n and m (Rudi, Carratino and Rosasco 2017; see `preconditioner`).
+
+    It stops when the objective is within about `tolerance`² of its least value, relative to what it gained from f = 0:
+    `residual` is the root of that. `rng` is for the preconditioner's signs.
+
+    Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels; warns
+    (NotConvergedWarning) after `iterations` steps.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> model = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), reg=1e-8)
+    >>> bool(np.abs(model(x) - np.sin(x)).max() < 1e-3), model.converged
+    (True, True)
+    """
+    p = problem(kernel, points, x, y, reg, weights, block)
+    features, shares = p.features, p.weights[:, None]
+    inverses = inverse_factors(preconditioner(features, shares, rng), reg)
+    found = conjugate_gradient(
+        lambda v: features.sums(lambda rows, scores: shares[rows, :] * scores, v) + reg * v,
+        features.sums_of(shares * p.targets),
+        precondition=lambda r: apply_inverses(inverses, r),
+        tolerance=tolerance,
+        iterations=iterations,
+    )
+    if not found.converged:
+        advice = "allow more iterations, raise reg or tolerance, or give the preconditioner more rows"
+        warn_not_converged("falkon", "residual", found.residual, found.iterations, advice)
+    return p.model(found.x, found.iterations, found.residual, found.converged)
+
+
+def kernel_ridge(
+    kernel: Kernel,
+    points: Array,
+    x: Array,
+    y: Array,
+    reg: float,
+    *,
+    weights: Array | None = None,
+    block: int | None = None,
+) -> KernelModel:
+    """The same function as `falkon` finds, by one pass over the rows and one factorisation.
+
+    Landmarks (m, d), rows (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
+
+    O(n m² + m³) operations in float64 where the library has it, on whitened features: their sums keep the digits that
+    the products of kernel values lose. Directions whose eigenvalue is rounding error are left out, so λ may be as
+    small as it likes. See `choose` for which of the two is faster. Raises what `falkon` raises.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Linear
+    >>> x = np.array([[1.0], [2.0]])
+    >>> kernel_ridge(Linear(), x[:1, :], x, 3 * x, reg=1e-12)(np.array([[5.0]])).round(6)
+    array([[15.]])
+    """
+    p = problem(kernel, points, x, y, reg, weights, block)
+    features = p.features
+    xp = namespace(features.whitening)
+    gram, cross = features.zeros(features.m), features.zeros(p.targets.shape[1])
+    for rows in features.parts():
+        root = xp.sqrt(p.weights[rows])[:, None]
+        phi = root * (features.gram(x[rows, :]) @ features.whitening)
+        gram = gram + xp.matrix_transpose(phi) @ phi
+        cross = cross + xp.matrix_transpose(phi) @ (root * p.targets[rows, :])
+    spectrum, basis = xp.linalg.eigh(gram)
+    noise = features.m * xp.finfo(spectrum.dtype).eps * xp.max(spectrum)
+    shrink = reciprocal(xp.where(spectrum > noise, spectrum + reg, xp.zeros_like(spectrum)))
+    return p.model(basis @ (shrink[:, None] * (xp.matrix_transpose(basis) @ cross)), 0, 0.0, True)

@@ -1,0 +1,220 @@
+"""Models in the span of landmarks, and their features: made again, block by block, never stored."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kerneltools.arrays import (
+    Array,
+    DType,
+    blocks,
+    device_of,
+    namespace,
+    require_floating,
+    require_rank,
+)
+from kerneltools.kernels import Kernel
+from kerneltools.linalg import cholesky_factor, identity_like
+from kerneltools.precision import widened
+from kerneltools.primitives import solve_triangular
+from kerneltools.solvers.checks import check_finite, check_reg, check_rows, is_known
+from kerneltools.solvers.sums import row_weights
+from kerneltools.trees import Tree, static
+
+BLOCK_ENTRIES = 2**22
+"""The entries of a block of a kernel matrix: 32 MB in float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelModel(Tree):
+    """x -> k(x, Z) α, and how it was found.
+
+    `points` Z (m, d), `coefficients` α (m, t) in float64 where the library has it. `iterations`, `residual` and
+    `converged`: what the solver says of itself; a direct one took none.
+    """
+
+    kernel: Kernel
+    points: Array
+    coefficients: Array
+    iterations: int = static(0)
+    residual: float = static(0.0)
+    converged: bool = static(True)
+
+    def __call__(self, x: Array, block: int | None = None) -> Array:
+        """(..., d) -> (..., t), `block` rows at a time; memory beyond x and the result: O(block m)."""
+        require_floating(x=x)
+        if x.ndim < 1 or x.shape[-1] != self.points.shape[1]:
+            raise ValueError(
+                f"x: expected (..., {self.points.shape[1]}) for landmarks of shape {tuple(self.points.shape)}, "
+                f"got {tuple(x.shape)}"
+            )
+        xp = namespace(x, self.points)
+        rows = xp.reshape(x, (-1, x.shape[-1]))
+        values = [self._values(rows[part, :]) for part in blocks(rows.shape[0], rows_of_block(self.points, block))]
+        found = xp.concat(values) if values else self._values(rows)
+        return xp.reshape(found, (*x.shape[:-1], found.shape[1]))
+
+    def _values(self, x: Array) -> Array:
+        # Coefficients may be large and of both signs: what float32 would lose in the sum is what is left of it.
+        gram = widened(self.kernel)(*widened((x, self.points)))
+        xp = namespace(gram, self.coefficients)
+        values = xp.astype(gram, self.coefficients.dtype) @ self.coefficients
+        return xp.astype(values, x.dtype if _bits(x) < _bits(gram) else gram.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """φ(x) = W' k(Z, x) for the rows of x, with W W' = (k(Z, Z) + ε I)^-1; weights on φ are `whitening` @ weights on k.
+
+    Kernel values are computed in the type of x, products with them in that of W (m, m): float64 where there is one.
+    """
+
+    kernel: Kernel
+    points: Array
+    x: Array
+    whitening: Array
+    block: int
+
+    @property
+    def n(self) -> int:
+        """The number of rows."""
+        return int(self.x.shape[0])
+
+    @property
+    def m(self) -> int:
+        """The number of landmarks."""
+        return int(self.points.shape[0])
+
+    def parts(self) -> Iterator[slice]:
+        """The blocks of rows."""
+        return blocks(self.n, self.block)
+
+    def gram(self, x: Array) -> Array:
+        """k(x, Z), in the type of W: (b, d) -> (b, m)"""
+        return wide_gram(self.kernel, x, self.points, self.whitening.dtype)
+
+    def scores(self, weights: Array) -> Array:
+        """(m, t) -> (n, t)"""
+        coefficients = self.whitening @ weights
+        pieces = [self.gram(self.x[rows, :]) @ coefficients for rows in self.parts()]
+        return namespace(self.x).concat(pieces)
+
+    def sums(self, of_scores: Callable[[slice, Array], Array], weights: Array) -> Array:
+        """Σ φ(x) f(x)' in one pass, for a function f of the rows' numbers and scores: (m, t) -> (m, t)"""
+        xp = namespace(self.x)
+        coefficients, total = self.whitening @ weights, xp.zeros_like(weights)
+        for rows in self.parts():
+            gram = self.gram(self.x[rows, :])
+            total = total + xp.matrix_transpose(gram) @ of_scores(rows, gram @ coefficients)
+        return xp.matrix_transpose(self.whitening) @ total
+
+    def sums_of(self, values: Array) -> Array:
+        """Σ φ(x_i) v_i': (n, t) -> (m, t)"""
+        xp = namespace(self.x)
+        total = xp.zeros((self.m, values.shape[1]), dtype=values.dtype, device=device_of(values))
+        for rows in self.parts():
+            total = total + xp.matrix_transpose(self.gram(self.x[rows, :])) @ values[rows, :]
+        return xp.matrix_transpose(self.whitening) @ total
+
+    def zeros(self, columns: int) -> Array:
+        """Weights of no features: (m, columns)."""
+        xp, like = namespace(self.whitening), self.whitening
+        return xp.zeros((self.m, columns), dtype=like.dtype, device=device_of(like))
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A regularised problem on features: its targets (n, t), and the weights of the rows, which sum to 1: (n,)."""
+
+    features: Features
+    targets: Array
+    weights: Array
+    reg: float
+
+    def model(self, weights: Array, iterations: int, residual: float, converged: bool) -> KernelModel:
+        """The model with these weights on the features."""
+        features = self.features
+        coefficients = features.whitening @ weights
+        return KernelModel(features.kernel, features.points, coefficients, iterations, residual, converged)
+
+
+def problem(
+    kernel: Kernel,
+    points: Array,
+    x: Array,
+    targets: Array,
+    reg: float,
+    weights: Array | None,
+    block: int | None,
+    name: str = "y",
+) -> Problem:
+    """Check the arguments that all solvers on landmarks have, and factor the landmarks' matrix in float64."""
+    check_rows(x, targets, weights, name=name)
+    namespace(x, points)
+    device_of(x, points)
+    require_rank(2, "(m, d)", points=points)
+    require_floating(points=points)
+    if points.shape[0] == 0 or points.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"points: expected at least one landmark of {x.shape[1]} columns as in x, got shape {tuple(points.shape)}"
+        )
+    check_finite(x=x, points=points, **{name: targets})
+    whitening = landmark_whitening(kernel, points)
+    check_reg(reg, whitening)
+    xp = namespace(whitening)
+    wide = xp.astype(targets, whitening.dtype)
+    shares = row_weights(wide, weights)
+    features = Features(kernel, points, x, whitening, min(rows_of_block(points, block), x.shape[0]))
+    return Problem(features, wide, shares / xp.sum(shares), reg)
+
+
+def landmark_whitening(kernel: Kernel, points: Array) -> Array:
+    """L^-T in float64, for L L' = k(Z, Z) + ε I with ε = m times the rounding of the type of Z, relative.
+
+    (m, d) -> (m, m). Identical landmarks are made independent by ε; they share their coefficient.
+
+    Raises ValueError, naming the kernel, where there is no such factor.
+    """
+    wide = widened(points)
+    gram = widened(kernel)(wide, wide)
+    require_definite(kernel, gram)
+    try:
+        factor = cholesky_factor(gram)
+    except (ValueError, RuntimeError) as error:  # what the libraries raise for it
+        raise ValueError(_indefinite(kernel)) from error
+    xp = namespace(factor)
+    if is_known(~xp.all(xp.isfinite(factor))):
+        raise ValueError(_indefinite(kernel))
+    return xp.matrix_transpose(solve_triangular(factor, identity_like(factor)))
+
+
+def require_definite(kernel: Kernel, gram: Array) -> None:
+    """Raise ValueError for a Gram matrix that is not finite or has a negative diagonal."""
+    xp = namespace(gram)
+    if is_known(~xp.all(xp.isfinite(gram))):
+        raise ValueError(f"kernel: {kernel!r} has values that are not finite on the landmarks; look at its range")
+    if is_known(xp.min(xp.linalg.diagonal(gram)) < 0):
+        raise ValueError(_indefinite(kernel))
+
+
+def wide_gram(kernel: Kernel, x: Array, y: Array, dtype: DType) -> Array:
+    """Kernel values, computed in the type of x, at least in float32, and handed over in another: (b, m)."""
+    gram = widened(kernel)(*widened((x, y)))
+    return namespace(gram).astype(gram, dtype)
+
+
+def rows_of_block(points: Array, block: int | None) -> int:
+    """How many rows of a kernel matrix are made at a time; by default some four million entries."""
+    if block is not None and block < 1:
+        raise ValueError(f"block: expected an integer >= 1, or None, got {block}")
+    return block if block is not None else max(64, BLOCK_ENTRIES // max(1, points.shape[0]))
+
+
+def _indefinite(kernel: Kernel) -> str:
+    return (
+        f"kernel: k(Z, Z) has no Cholesky factor, for {kernel!r} is not positive semi-definite on the landmarks; "
+        "take a positive definite kernel, or solve with the features of a map instead (kerneltools.maps, ridge)"
+    )
+
+
+def _bits(x: Array) -> int:
+    return int(namespace(x).finfo(x.dtype).bits)

@@ -1,0 +1,194 @@
+"""Classifiers in the span of landmarks: Newton steps on any convex loss, along a path of λ."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels import Kernel
+from kerneltools.linalg import conjugate_gradient
+from kerneltools.random import Rng, generator
+from kerneltools.solvers.convergence import warn_not_converged
+from kerneltools.solvers.features import KernelModel, Problem, problem
+from kerneltools.solvers.losses import Loss
+from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
+
+LARGEST = 4096**2
+"""The entries of preconditioners that are kept at most: above it all classes share one."""
+
+PATH = 4.0
+"""From one λ of the path to the next; a single Newton step is enough in between (Marteau-Ferey et al. 2019, §4)."""
+
+ROUGH, FINE = 0.1, 0.01
+"""How far the linear systems are solved, relative, along the path and at its end."""
+
+
+def fit_kernel(
+    kernel: Kernel,
+    points: Array,
+    x: Array,
+    targets: Array,
+    loss: Loss,
+    reg: float,
+    *,
+    weights: Array | None = None,
+    preconditioner: Preconditioner = FOUR_ROWS,
+    tolerance: float = 1e-8,
+    iterations: int = 100,
+    block: int | None = None,
+    rng: Rng = 0,
+) -> KernelModel:
+    """The function f = k(., Z) α of least (1/Σw) Σ w_i loss(f(x_i), t_i) + λ |f|²: kernel logistic regression and SVM.
+
+    Landmarks (m, d), rows (n, d), (n, k) in {+1, -1}, weights (n,) >= 0 or None -> model of (..., d) -> (..., k)
+
+    `loss`: `Logistic` or `SquaredHinge` for each class against the rest, `CrossEntropy` for the softmax of all. For
+    two classes a single column will do for the first two. `reg`: λ > 0; f has no intercept, and |f|² is as in
+    `falkon`.
+
+    Newton steps, each a linear system solved like `falkon`'s, with a preconditioner for each class (one for all above
+    k m² = 4096²). λ falls by 4 from step to step, from where the penalty is as great as the curvature (Marteau-Ferey,
+    Bach and Rudi 2019), then steps are taken at `reg` until what they still promise is at most `tolerance` times the
+    objective: `residual`. `iterations` counts Newton steps; each is some ten passes over the rows. Memory beyond the
+    data: O(k m² + block m + n k).
+
+    Raises what `falkon` raises; warns (NotConvergedWarning) after `iterations` steps.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import Logistic
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> targets = np.where(np.sin(x) > 0, 1.0, -1.0)
+    >>> model = fit_kernel(Gaussian(1.0), x[::5, :], x, targets, Logistic(), reg=1e-4)
+    >>> float(((model(x) > 0) == (targets > 0)).mean())
+    1.0
+    """
+    p = problem(kernel, points, x, targets, reg, weights, block, "targets")
+    search = _Newton(p, loss, preconditioner, tolerance)
+    if p.targets.shape[1] == 1 and search.ignores_shifts():
+        raise ValueError(f"targets: expected a column for each class for {loss!r}, got 1; take Logistic for one column")
+    point = _Point(p.features.zeros(p.targets.shape[1]), namespace(p.targets).zeros_like(p.targets))
+    draws, count, promised, settled = generator(rng), 0, float("inf"), False
+    path = search.path(point)
+    while count < iterations and not settled:
+        count += 1
+        at = next(path, reg)
+        point, promised, settled = search.step(point, at, at == reg, draws)
+    if not settled:
+        advice = "allow more iterations, or raise reg or tolerance"
+        warn_not_converged("fit_kernel", "promised decrease", promised, count, advice)
+    return p.model(point.weights, count, promised, settled)
+
+
+HALVINGS = 20
+"""Of the interval in which the length of a step is sought."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """Weights on the features (m, k), and the scores of the rows (n, k)."""
+
+    weights: Array
+    scores: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Newton:
+    problem: Problem
+    loss: Loss
+    preconditioner: Preconditioner
+    tolerance: float
+
+    def path(self, start: _Point) -> Iterator[float]:
+        """Values of λ down to the last but one."""
+        p = self.problem
+        xp = namespace(start.scores)
+        curvature = p.weights @ xp.max(self.loss.curvature(start.scores, p.targets), axis=1)
+        norms = xp.astype(p.features.kernel.diag(p.features.points), curvature.dtype)
+        at = float(curvature * xp.mean(norms)) / 2
+        while at > p.reg:
+            yield at
+            at = at / PATH
+
+    def step(self, here: _Point, reg: float, last: bool, rng: Rng) -> tuple[_Point, float, bool]:
+        """One Newton step at λ: where it leads, its promise relative to the objective, and whether it is the last."""
+        p, features = self.problem, self.problem.features
+        xp = namespace(here.scores)
+        shares = p.weights[:, None]
+        slopes = shares * self.loss.gradient(here.scores, p.targets)
+        gradient = features.sums_of(slopes) + 2 * reg * here.weights
+
+        def product(v: Array) -> Array:
+            def bent(rows: slice, change: Array) -> Array:
+                return shares[rows, :] * self.loss.hessian(here.scores[rows, :], p.targets[rows, :], change)
+
+            return features.sums(bent, v) + 2 * reg * v
+
+        inverses = self._inverses(shares * self.loss.curvature(here.scores, p.targets), reg, rng)
+        direction = self._solve(product, -gradient, inverses, FINE if last else ROUGH)
+        step = _Point(direction, features.scores(direction))
+        promised = -float(xp.sum(gradient * direction)) / 2 / (self._value(here, reg) or 1.0)
+        length = self._length(here, step, reg)
+        there = _Point(here.weights + length * step.weights, here.scores + length * step.scores)
+        return there, promised, last and (promised <= self.tolerance or not float(xp.max(length)) > 0)
+
+    def _solve(self, product: Callable[[Array], Array], rhs: Array, inverses: Array, tolerance: float) -> Array:
+        """The direction; losses that couple the classes have one linear system for all of them."""
+        xp, shape = namespace(rhs), tuple(rhs.shape)
+        packed = shape if self.loss.by_class else (-1, 1)
+        free = self.ignores_shifts()
+
+        def precondition(r: Array) -> Array:
+            steered = apply_inverses(inverses, xp.reshape(r, shape))
+            # What the loss does not see, its curvature in one class does: the preconditioner must not go there.
+            return xp.reshape(steered - xp.mean(steered, axis=1, keepdims=True) if free else steered, packed)
+
+        found = conjugate_gradient(
+            lambda v: xp.reshape(product(xp.reshape(v, shape)), packed),
+            xp.reshape(rhs, packed),
+            precondition=precondition,
+            tolerance=tolerance,
+        )
+        return xp.reshape(found.x, shape)
+
+    def ignores_shifts(self) -> bool:
+        """Whether the loss depends on differences of scores only, like the softmax."""
+        xp, targets = namespace(self.problem.targets), self.problem.targets[:1, :]
+        seen = self.loss.hessian(xp.zeros_like(targets), targets, xp.ones_like(targets))
+        return not self.loss.by_class and float(xp.max(xp.abs(seen))) < 1e-3
+
+    def _inverses(self, curvature: Array, reg: float, rng: Rng) -> Array:
+        xp = namespace(curvature)
+        if curvature.shape[1] * self.problem.features.m**2 > LARGEST:
+            curvature = xp.mean(curvature, axis=1, keepdims=True)
+        return inverse_factors(self.preconditioner(self.problem.features, curvature, rng), 2 * reg)
+
+    def _value(self, point: _Point, reg: float) -> float:
+        xp = namespace(point.scores)
+        losses = self.loss(point.scores, self.problem.targets)
+        value = float(self.problem.weights @ losses) + reg * float(xp.sum(point.weights * point.weights))
+        if not isfinite(value):
+            raise FloatingPointError(f"fit_kernel: the objective is {value}; raise reg, or scale the data down")
+        return value
+
+    def _length(self, here: _Point, step: _Point, reg: float) -> Array:
+        """How far to go, at most 1: a length for each class, or one for all where the loss couples them.
+
+        The objective is convex: where the slope is not positive yet, it has only fallen. Halving an interval takes no
+        pass over the kernel matrix.
+        """
+        xp = namespace(step.scores)
+
+        def beyond(length: Array) -> Array:
+            scores, weights = here.scores + length * step.scores, here.weights + length * step.weights
+            slopes = self.problem.weights @ (self.loss.gradient(scores, self.problem.targets) * step.scores)
+            slopes = slopes + 2 * reg * xp.sum(weights * step.weights, axis=0)
+            return slopes > 0 if self.loss.by_class else xp.broadcast_to(xp.sum(slopes) > 0, slopes.shape)
+
+        high = xp.ones_like(step.scores[0, :])
+        low = xp.where(beyond(high), xp.zeros_like(high), high)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            far = beyond(middle)
+            low, high = xp.where(far, low, middle), xp.where(far, middle, high)
+        return low
