@@ -124,10 +124,10 @@ def exponential_response_pull(
     """The gradients of `exponential_response` in its three arguments, from its value: half the passes over memory."""
     xp = namespace(cotangent, response)
     inverse = reciprocal(scale)
-    weighted = cotangent * response * inverse
-    total = xp.sum(weighted, axis=-1, keepdims=True)
-    slope = xp.expand_dims(xp.vecdot(weighted, inner), axis=-1)
-    return alpha * weighted, total - alpha * inverse * slope, xp.sum(slope) - xp.sum(scale * total)
+    weighted = cotangent * response
+    total = inverse * xp.sum(weighted, axis=-1, keepdims=True)
+    slope = inverse * xp.expand_dims(xp.vecdot(weighted, inner), axis=-1)
+    return weighted * (alpha * inverse), total - alpha * inverse * slope, xp.sum(slope) - xp.sum(scale * total)
 
 
 def reciprocal(x: Array) -> Array:

@@ -5,15 +5,20 @@ from ckn.supervised.checkpoint import ResumeError, best_epoch, load_state, save_
 from ckn.supervised.fit import fit_supervised
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState
+from ckn.supervised.strategies import Alternating, Joint, LayerReversal, Strategy
 
 __all__ = [
+    "Alternating",
     "Augmentation",
     "Crop",
     "Cutout",
     "DivergedError",
     "EpochReport",
     "Flip",
+    "Joint",
+    "LayerReversal",
     "ResumeError",
+    "Strategy",
     "Supervised",
     "TrainingState",
     "best_epoch",

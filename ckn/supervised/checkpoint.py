@@ -20,8 +20,8 @@ from kerneltools.trees import Tree, static
 
 KIND = "ckn-training"
 HASHED_AT_ONCE = 1000
-# A training may go on for more epochs, and be compiled or not.
-FREE = ("epochs", "jit")
+# A training may go on for more epochs, be compiled or not, and with more memory or less.
+FREE = ("epochs", "jit", "memory")
 
 
 class ResumeError(ValueError):

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from ckn.supervised.augmentation import Augmentation
+from ckn.supervised.strategies import Alternating, Strategy
 from kerneltools.optimisers import SGD, Constant, Optimiser, Schedule
 from kerneltools.solvers import Loss, SquaredHinge
 
 
 @dataclass(frozen=True)
 class Supervised:
-    """How to train: the filters by stochastic gradient steps on the sphere, the head exactly between epochs.
+    """How to train: the filters by stochastic gradient steps on the sphere, with a linear head.
 
     `loss`: SquaredHinge (one-vs-rest), CrossEntropy or Squared, of `kerneltools.solvers`; `reg` > 0: λ of the
     head, on the weights of features of norm 1.
@@ -18,10 +19,12 @@ class Supervised:
     greatest that does not harm; `schedule(epoch)` multiplies it; `halve`: it is halved after an epoch that did
     not lower the loss.
     `optimiser`: SGD or Adam of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
-    patches, so that one rate serves all layers. `exact_head`: the head is solved exactly after each epoch
-    (False: it only moves with the filters).
+    patches, so that one rate serves all layers. `strategy`: what becomes of the head meanwhile, LayerReversal,
+    Alternating or Joint of `ckn.supervised`.
     `clip_norm`: the greatest norm of a gradient. `augmentation`: random changes of each batch's images.
-    `learn_kernels`: the kernels' parameters move too. `jit`: compile the step, where the library can.
+    `learn_kernels`: the kernels' parameters move too. `memory`: bytes of
+    features that are kept for the exact head; if they need more, they are computed anew for each pass over them.
+    `jit`: compile the step, where the library can.
 
     Raises ValueError for numbers out of range.
     """
@@ -35,14 +38,15 @@ class Supervised:
     halve: bool = True
     optimiser: Optimiser = field(default_factory=SGD)
     precondition: bool = True
-    exact_head: bool = True
+    strategy: Strategy = field(default_factory=Alternating)
     clip_norm: float | None = None
     augmentation: tuple[Augmentation, ...] = ()
     learn_kernels: bool = False
+    memory: int = 2 * 2**30
     jit: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("batch", 1)):
+        for name, least in (("epochs", 0), ("batch", 1), ("memory", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: expected an integer >= {least}, got {getattr(self, name)}")
         for name in ("reg", "rate", "clip_norm"):

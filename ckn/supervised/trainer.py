@@ -1,25 +1,25 @@
 """The steps and epochs of a supervised training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, prod, sqrt
 from typing import Any
 
 from ckn.head import one_vs_rest
-from ckn.model import encode
-from ckn.network import Network, Progress
+from ckn.model import encode_blocks
+from ckn.network import Network, Progress, silent
 from ckn.preprocessing import normalise_features
 from ckn.supervised.augmentation import augment
 from ckn.supervised.parameters import Parameters, geometries, parameters, preconditioned, spheres
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState
 from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
-from kerneltools.backend import Backend, backend_of
+from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel, fit_linear
-from kerneltools.trees import map_leaves
+from kerneltools.trees import flatten, map_leaves
 
 RATES = (1e-6, 1e-5, 1e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 TRIAL_STEPS = 12
@@ -27,6 +27,7 @@ NEAR = 1.5
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
 STAGNATION = 1e-3
+HEAD_ROWS = 8192
 
 Validation = tuple[Array, Sequence[int]] | None
 
@@ -63,9 +64,13 @@ def begin(network: Network, data: Data, settings: Supervised, progress: Progress
 def zero_head(network: Network, data: Data) -> LinearModel:
     """A head of zeros for the features of the network."""
     xp, like = namespace(data.images), data.images
-    d = prod(network.output_shape(tuple(like.shape[1:-1]))) * network.layers[-1].size[0]
-    weights = xp.zeros((d, data.classes), dtype=like.dtype, device=device_of(like))
+    weights = xp.zeros((_width(network, like), data.classes), dtype=like.dtype, device=device_of(like))
     return LinearModel(weights, weights[0, :])
+
+
+def _width(network: Network, images: Array) -> int:
+    """How many features the network makes of an image."""
+    return prod(network.output_shape(tuple(images.shape[1:-1]))) * network.layers[-1].size[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,7 @@ class Trainer:
         network, head = params.network(self.frame), self._of_norm_one(params.head)
         after = replace(state, network=network, head=head, optimiser=optimiser, epoch=state.epoch + 1)
         accuracy = None
-        if self.settings.exact_head:
+        if self.settings.strategy.exact_head:
             head, accuracy = self.exact_head(after, progress)
             after = replace(after, head=head)
         measured = None if validation is None else accuracy_of(after, *validation)
@@ -93,11 +98,31 @@ class Trainer:
         return _in_row_order(after)
 
     def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
-        """The best head for the features as they are, and its accuracy on the training images."""
-        features = encode(state.network, (), self.data.images, progress=progress)
-        settings = self.settings
-        head = fit_linear(features, self.data.targets, settings.loss, settings.reg, start=state.head)
-        return head, _share_right(head(features), self.data.numbers)
+        """The best head for the features as they are, and its accuracy on the training images.
+
+        Features of more than `settings.memory` bytes are made anew, block by block, at each pass over them.
+        """
+        settings, visit = self.settings, self._visits(state.network, progress)
+        head = fit_linear(visit, None, settings.loss, settings.reg, start=state.head)
+        argmax = namespace(self.data.images).argmax
+        right = sum(_count_right(head(features), argmax(targets, axis=1)) for features, targets in visit())
+        return head, right / self.data.images.shape[0]
+
+    def _visits(self, network: Network, progress: Progress) -> Callable[[], Iterable[tuple[Array, Array]]]:
+        """What goes through all features and targets, block by block."""
+        network, targets, images = network.prepare(), self.data.targets, self.data.images
+
+        def visit(report: Progress = silent) -> Iterator[tuple[Array, Array]]:
+            start = 0
+            for features in encode_blocks(network, (), images, progress=report):
+                yield features, targets[start : start + features.shape[0], :]
+                start += features.shape[0]
+
+        xp, n = namespace(images), images.shape[0]
+        if n * _width(network, images) * xp.finfo(images.dtype).bits > 8 * self.settings.memory:
+            return visit
+        kept = xp.concat([features for features, _ in visit(progress)])
+        return lambda: ((kept[rows, :], targets[rows, :]) for rows in blocks(n, HEAD_ROWS))
 
     def best_rate(self, state: TrainingState, progress: Progress) -> float:
         """Of a few learning rates, the greatest whose loss after a few steps from here is near the least.
@@ -187,10 +212,14 @@ class Trainer:
 
         def step(params: Parameters, optimiser: Any, x: Array, t: Array, rate: float) -> tuple[Parameters, Any, Array]:
             value, found = gradient(params, x, t)
+            head = None
+            if self.settings.strategy.eliminates:
+                head, found = _less(params.head, found.head), replace(found, head=LinearModel(None, None))
             if self.settings.clip_norm is not None:
                 found = clip(found, self.settings.clip_norm)
-            spaces = geometries(self.frame, params, self.spaces)
-            return *self.settings.optimiser.step(params, found, optimiser, rate, spaces), value
+            spaces = geometries(self.frame, found, self.spaces)
+            params, optimiser = self.settings.optimiser.step(params, found, optimiser, rate, spaces)
+            return params if head is None else replace(params, head=head), optimiser, value
 
         return owner.jit(step) if self.settings.jit else step
 
@@ -205,14 +234,23 @@ class Trainer:
         return owner
 
     def objective(self, params: Parameters, x: Array, t: Array) -> Array:
-        """The regularised loss of a batch: a scalar to differentiate in the parameters."""
+        """The regularised loss of a batch: a scalar to differentiate in the parameters.
+
+        Where the strategy eliminates the head, the gradient with respect to the head leads to the next one in
+        a step of length 1.
+        """
+        features = self.features(params, x)
+        xp, settings = namespace(features), self.settings
+        reg = settings.reg * features.shape[1]
+        head = settings.strategy.head(params.head, features, t, settings.loss, reg)
+        value = xp.mean(settings.loss(head(features), t)) + reg * xp.sum(head.weights * head.weights)
+        return value + _towards(head, params.head) if settings.strategy.eliminates else value
+
+    def features(self, params: Parameters, x: Array) -> Array:
+        """Features of root mean square 1: (b, *grid, c) -> (b, d)"""
         maps = params.network(self.frame)(x)
-        xp = namespace(maps)
-        features = normalise_features(xp.reshape(maps, (maps.shape[0], -1)))
-        weights = params.head.weights
-        d = weights.shape[0]
-        scores = (features * sqrt(d)) @ weights + params.head.intercept
-        return xp.mean(self.settings.loss(scores, t)) + (self.settings.reg * d) * xp.sum(weights * weights)
+        flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
+        return normalise_features(flat) * sqrt(flat.shape[1])
 
     def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float) -> None:
         first = losses[0] if losses else value
@@ -232,9 +270,12 @@ class Trainer:
 
 def accuracy_of(state: TrainingState, images: Array, labels: Sequence[int]) -> float:
     """The share of images that network and head put in their class."""
-    features = encode(state.network, (), images)
-    numbers = asarray_like([int(label) for label in labels], features, namespace(features).int64)
-    return _share_right(state.head(features), numbers)
+    right, start = 0, 0
+    for features in encode_blocks(state.network, (), images):
+        stop = start + features.shape[0]
+        numbers = asarray_like([int(label) for label in labels[start:stop]], features, namespace(features).int64)
+        right, start = right + _count_right(state.head(features), numbers), stop
+    return right / int(images.shape[0])
 
 
 def _in_row_order(state: TrainingState) -> TrainingState:
@@ -254,6 +295,19 @@ def _in_row_order(state: TrainingState) -> TrainingState:
     return ordered_state
 
 
-def _share_right(scores: Array, numbers: Array) -> float:
+def _count_right(scores: Array, numbers: Array) -> int:
     xp = namespace(scores)
-    return float(xp.mean(xp.astype(xp.argmax(scores, axis=1) == numbers, scores.dtype)))
+    return int(xp.count_nonzero(xp.argmax(scores, axis=1) == numbers))
+
+
+def _towards(target: LinearModel, head: LinearModel) -> Array:
+    """0, whose gradient with respect to `head` is `head` - `target`."""
+    xp = namespace(head.weights)
+    total: Array = 0
+    for there, here in zip(flatten(target)[0], flatten(head)[0], strict=True):
+        total = total + xp.sum(stop_gradient(here - there) * (here - stop_gradient(here)))
+    return total
+
+
+def _less(head: LinearModel, gradient: LinearModel) -> LinearModel:
+    return LinearModel(head.weights - gradient.weights, head.intercept - gradient.intercept)
