@@ -128,7 +128,8 @@ def conjugate_gradient(
     `product(v)`: A v; `precondition(r)`: P r, for a symmetric positive definite P that is near A^-1.
     It stops when sqrt(r' P r) is at most `tolerance` times what it was for x = 0, in each column: for P = A^-1 that is
     the error in the norm of A. The residual is computed anew after every `refresh` steps and before stopping, so
-    rounding cannot hide. A column of zeros has the solution zero. (Hestenes and Stiefel 1952.)
+    rounding cannot hide; where rounding does not let it converge, the best x is returned. A column of zeros has the
+    solution zero. (Hestenes and Stiefel 1952.)
 
     Raises ValueError where v' A v is not > 0: A, or P, is not positive definite, or not finite.
 
@@ -137,24 +138,31 @@ def conjugate_gradient(
     >>> conjugate_gradient(lambda v: a @ v, np.ones((3, 1))).x.round(6).T
     array([[1.  , 0.5 , 0.25]])
     """
-    xp = namespace(rhs)
-    x, residual, steered = xp.zeros_like(rhs), rhs, precondition(rhs)
+    x, residual, steered = namespace(rhs).zeros_like(rhs), rhs, precondition(rhs)
     scale = now = _column_products(rhs, steered)
-    direction, count = steered, 0
-    while (worst := _worst(now, scale)) > tolerance and count < iterations:
+    worst = _worst(now, scale)
+    direction, count, best, least = steered, 0, x, worst
+    while tolerance < worst <= DIVERGED * least and count < iterations:
         count += 1
         active = now > tolerance**2 * scale
         image = product(direction)
         length = _quotient(now, _require_positive(_column_products(direction, image), active, count), active)
         x, residual = x + length * direction, residual - length * image
-        steered = precondition(residual)
-        after = _column_products(residual, steered)
+        after = _column_products(residual, steered := precondition(residual))
         if count % refresh == 0 or _worst(after, scale) <= tolerance:
             residual = rhs - product(x)
-            steered = precondition(residual)
-            after = _column_products(residual, steered)
-        direction, now = steered + _quotient(after, now, active) * direction, after
+            after = _column_products(residual, steered := precondition(residual))
+        direction, now, worst = steered + _quotient(after, now, active) * direction, after, _worst(after, scale)
+        if worst < least:
+            best, least = x, worst
+    if worst > tolerance and least < worst:
+        residual = rhs - product(best)
+        x, worst = best, _worst(_column_products(residual, precondition(residual)), scale)
     return Solution(x, count, worst, worst <= tolerance)
+
+
+DIVERGED = 1e4
+"""Residuals may grow in between, but when so many times above the least one they are rounding errors that grow."""
 
 
 def _column_products(a: Array, b: Array) -> Array:

@@ -5,7 +5,7 @@ from kerneltools.solvers.convergence import NotConvergedWarning
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
 from kerneltools.solvers.lbfgs import Minimum, minimise
-from kerneltools.solvers.linear import fit_linear
+from kerneltools.solvers.linear import Blocks, fit_linear
 from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
 from kerneltools.solvers.newton import fit_kernel
 from kerneltools.solvers.nystrom_pcg import nystrom_pcg
@@ -14,6 +14,7 @@ from kerneltools.solvers.ridge import LinearModel, RidgePath, path_of, ridge, ri
 from kerneltools.solvers.sums import RidgeSums, ridge_sums
 
 __all__ = [
+    "Blocks",
     "Choice",
     "CrossEntropy",
     "KernelModel",

@@ -5,8 +5,13 @@ from math import isfinite
 from kerneltools.arrays import Array, DType, blocks, device_of, namespace, require_floating, require_rank
 
 
-def check_rows(x: Array, y: Array, weights: Array | None, least: int = 1, name: str = "y") -> None:
-    """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`."""
+def check_rows(
+    x: Array, y: Array, weights: Array | None, least: int = 1, name: str = "y", least_weights: int | None = None
+) -> None:
+    """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`.
+
+    So many weights, or `least_weights` of them, must be > 0.
+    """
     namespace(x, y, weights)
     device_of(x, y, weights)
     require_rank(2, "(n, d)", x=x)
@@ -16,10 +21,10 @@ def check_rows(x: Array, y: Array, weights: Array | None, least: int = 1, name: 
     if y.shape[0] != n or n < least:
         raise ValueError(f"x, {name}: expected as many rows in both, and at least {least}, got {n} and {y.shape[0]}")
     if weights is not None:
-        check_weights(weights, n, least)
+        check_weights(weights, n, least if least_weights is None else least_weights)
 
 
-def check_weights(weights: Array, n: int, least: int = 1) -> None:
+def check_weights(weights: Array, n: int, least: int) -> None:
     """Raise unless there is a finite weight >= 0 for each of n rows, and at least `least` of them are > 0."""
     require_rank(1, f"({n},), a number for each row", weights=weights)
     require_floating(weights=weights)

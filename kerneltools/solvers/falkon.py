@@ -33,6 +33,9 @@ def falkon(
     of x and all else in float64 where the library has it; memory beyond the data is O(m² + block m). The step count
     hardly depends on λ, n and m (Rudi, Carratino and Rosasco 2017; see `preconditioner`).
 
+    Where k(Z, Z) is singular and λ is below some 1e-7, the steps are lost in rounding; ε is then up to 1e-9 m, and
+    `kernel_ridge`, which forms the features, is more exact.
+
     It stops when the objective is within about `tolerance`² of its least value, relative to what it gained from f = 0:
     `residual` is the root of that. `rng` is for the preconditioner's signs.
 
@@ -42,8 +45,8 @@ def falkon(
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
     >>> x = np.linspace(0, 6, 50)[:, None]
-    >>> model = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), reg=1e-8)
-    >>> bool(np.abs(model(x) - np.sin(x)).max() < 1e-3), model.converged
+    >>> model = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), reg=1e-6)
+    >>> bool(np.abs(model(x) - np.sin(x)).max() < 0.02), model.converged
     (True, True)
     """
     p = problem(kernel, points, x, y, reg, weights, block)
@@ -57,7 +60,7 @@ def falkon(
         iterations=iterations,
     )
     if not found.converged:
-        advice = "allow more iterations, raise reg or tolerance, or give the preconditioner more rows"
+        advice = "raise reg or tolerance, allow more iterations, or take kernel_ridge"
         warn_not_converged("falkon", "residual", found.residual, found.iterations, advice)
     return p.model(found.x, found.iterations, found.residual, found.converged)
 
@@ -86,7 +89,7 @@ def kernel_ridge(
     >>> kernel_ridge(Linear(), x[:1, :], x, 3 * x, reg=1e-12)(np.array([[5.0]])).round(6)
     array([[15.]])
     """
-    p = problem(kernel, points, x, y, reg, weights, block)
+    p = problem(kernel, points, x, y, reg, weights, block, iterative=False)
     features = p.features
     xp = namespace(features.whitening)
     gram, cross = features.zeros(features.m), features.zeros(p.targets.shape[1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import sqrt
 
 from kerneltools.arrays import (
     Array,
@@ -146,8 +147,12 @@ def problem(
     weights: Array | None,
     block: int | None,
     name: str = "y",
+    iterative: bool = True,
 ) -> Problem:
-    """Check the arguments that all solvers on landmarks have, and factor the landmarks' matrix in float64."""
+    """Check the arguments that all solvers on landmarks have, and factor the landmarks' matrix in float64.
+
+    Products of kernel values with W carry its rounding errors; `iterative` solvers need them to be below λ.
+    """
     check_rows(x, targets, weights, name=name)
     namespace(x, points)
     device_of(x, points)
@@ -158,7 +163,7 @@ def problem(
             f"points: expected at least one landmark of {x.shape[1]} columns as in x, got shape {tuple(points.shape)}"
         )
     check_finite(x=x, points=points, **{name: targets})
-    whitening = landmark_whitening(kernel, points)
+    whitening = landmark_whitening(kernel, points, reg if iterative else None)
     check_reg(reg, whitening)
     xp = namespace(whitening)
     wide = xp.astype(targets, whitening.dtype)
@@ -167,18 +172,33 @@ def problem(
     return Problem(features, wide, shares / xp.sum(shares), reg)
 
 
-def landmark_whitening(kernel: Kernel, points: Array) -> Array:
+def landmark_whitening(kernel: Kernel, points: Array, reg: float | None = None) -> Array:
     """L^-T in float64, for L L' = k(Z, Z) + ε I with ε = m times the rounding of the type of Z, relative.
 
-    (m, d) -> (m, m). Identical landmarks are made independent by ε; they share their coefficient.
+    (m, d) -> (m, m). Identical landmarks are made independent by ε. With `reg`, ε is raised where products with L^-T,
+    whose rounding errors are of the order of eps m / sqrt(ε), would not know numbers of that size apart, though not
+    above 1e-9 m.
 
     Raises ValueError, naming the kernel, where there is no such factor.
     """
     wide = widened(points)
     gram = widened(kernel)(wide, wide)
     require_definite(kernel, gram)
+    whitening = _inverse_factor(kernel, gram, None)
+    xp, m = namespace(whitening), points.shape[0]
+    if reg is None or not reg > 0:
+        return whitening
+    rounding = 5 * xp.finfo(whitening.dtype).eps * m
+    norm = float(xp.sqrt(xp.max(xp.sum(whitening * whitening, axis=1)) * xp.max(xp.linalg.diagonal(gram))))
+    if rounding * norm <= reg:
+        return whitening
+    wanted = min(2 * rounding / reg, sqrt(1e-9 * m)) ** 2
+    return _inverse_factor(kernel, gram, max(wanted, m * float(xp.finfo(gram.dtype).eps)))
+
+
+def _inverse_factor(kernel: Kernel, gram: Array, rtol: float | None) -> Array:
     try:
-        factor = cholesky_factor(gram)
+        factor = cholesky_factor(gram, rtol)
     except (ValueError, RuntimeError) as error:  # what the libraries raise for it
         raise ValueError(_indefinite(kernel)) from error
     xp = namespace(factor)

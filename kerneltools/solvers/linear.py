@@ -68,7 +68,7 @@ def fit_linear(
     if not reg > 0:
         raise ValueError(f"reg: expected a number > 0, got {reg}")
     span = None
-    if targets is not None and _is_wide(x):
+    if targets is not None and not callable(x) and _is_wide(x):
         _require_rows(x, targets)
         span = _Span.of(x)
         x, start = span.features, None if start is None else span.narrow(start)

@@ -188,3 +188,36 @@ def test_warns_when_it_has_not_converged() -> None:
     x, targets = data()
     with pytest.warns(NotConvergedWarning, match="after 2 steps, above the tolerance"):
         fit_linear(x, targets, SquaredHinge(), 1e-6, iterations=2)
+
+
+@every_loss
+@pytest.mark.parametrize("reg", [1e-1, 1e-3])
+def test_more_features_than_rows(loss: Loss, reg: float) -> None:
+    # Blocks are solved as they stand, an array in the span of its rows.
+    x, targets = data(n=20, d=60)
+    model = fit_linear(x, targets, loss, reg, tolerance=1e-9)
+    wanted = fit_linear(lambda: [(x, targets)], None, loss, reg, tolerance=1e-9)
+    assert model.weights.shape == (60, 3)
+    np.testing.assert_allclose(model.weights, wanted.weights, atol=1e-6)
+    np.testing.assert_allclose(model.intercept, wanted.intercept, atol=1e-6)
+    again = fit_linear(x, targets, loss, reg, start=model, tolerance=1e-7, iterations=1)
+    np.testing.assert_allclose(again.weights, model.weights, atol=1e-6)
+
+
+def test_more_features_than_rows_in_float32_and_with_equal_rows() -> None:
+    x, targets = data(n=20, d=60)
+    x[10:], targets[10:] = x[:10], targets[:10]
+    wanted = fit_linear(lambda: [(x, targets)], None, SquaredHinge(), 1e-2, tolerance=1e-9)
+    model = fit_linear(x.astype(np.float32), targets.astype(np.float32), SquaredHinge(), 1e-2)
+    assert model.weights.dtype == model.intercept.dtype == np.float32
+    np.testing.assert_allclose(model.weights, wanted.weights, atol=1e-3)
+    with pytest.raises(ValueError, match=r"start: expected weights of shape \(60, 3\), got \(9, 3\)"):
+        fit_linear(x, targets, SquaredHinge(), 1.0, start=LinearModel(np.zeros((9, 3)), np.zeros(3)))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_more_features_than_rows_by_the_standard_alone(device: Any) -> None:
+    x, targets = data(n=12, d=30)
+    model = fit_linear(x, targets, SquaredHinge(), 1e-2, tolerance=1e-9)
+    strict = fit_linear(to_strict(x, device), to_strict(targets, device), SquaredHinge(), 1e-2, tolerance=1e-9)
+    assert_same_on(device, strict.weights, model.weights, 1e-6)
