@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from kerneltools.arrays import Array, asarray_like, namespace, require_finite, require_floating, require_rank
+from kerneltools.arrays import (
+    Array,
+    asarray_like,
+    namespace,
+    require_finite,
+    require_floating,
+    require_rank,
+    widest_float,
+)
 from kerneltools.backend import stop_gradient, to_host
-from kerneltools.kernels import Kernel
+from kerneltools.kernels import Function, Kernel
 from kerneltools.random import Rng
-from kerneltools.trees import map_leaves
+from kerneltools.trees import child_names, map_leaves
 
 Tree = TypeVar("Tree")
 # An array of NumPy: what is chosen on the host.
@@ -59,6 +67,23 @@ def distinct(x: Array, order: Sequence[int], count: int) -> list[int]:
 def constant(tree: Tree) -> Tree:
     """The tree with its arrays as constants: choosing rows needs no gradient, nor the memory of one."""
     return cast(Tree, map_leaves(lambda leaf: stop_gradient(leaf) if hasattr(leaf, "dtype") else leaf, tree))
+
+
+def precise(kernel: Kernel, x: Array) -> Array:
+    """The rows in the type that kernel values are to be computed in: float64 where the library has it.
+
+    In float32, what a factor leaves of a kernel is soon nothing but rounding. Functions of the user's own get the
+    rows as they are: they may hold arrays of that type.
+    """
+    return x if _has_function(kernel) else namespace(x).astype(x, widest_float(x))
+
+
+def _has_function(tree: Any) -> bool:
+    if isinstance(tree, Function):
+        return True
+    if isinstance(tree, Kernel):
+        tree = tuple(getattr(tree, name) for name in child_names(tree))
+    return isinstance(tree, tuple) and any(_has_function(child) for child in tree)
 
 
 def positive_diagonal(kernel: Kernel, x: Array) -> Host:

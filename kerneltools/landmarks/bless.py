@@ -16,7 +16,7 @@ from kerneltools.random import Rng, generator
 class BLESS:
     """m rows, drawn by their ridge leverage scores at a ridge that is halved until it is fine enough for m.
 
-    Rudi, Calandriello, Carratino and Rosasco 2018, Algorithm 2 (BLESS-R): at each ridge λ n, a uniform sample of
+    Rudi, Calandriello, Carratino and Rosasco 2018, in the form BLESS-R: at each ridge λ n, a uniform sample of
     `oversampling` k_max / λ rows gets scores from the sample of the ridge before, and is thinned by them. It ends
     where the scores of all rows would add up to m / `oversampling`. For any positive semi-definite kernel; only the
     diagonal is computed for all rows, so that the cost does not depend on n while k_max / λ is below it, and is that

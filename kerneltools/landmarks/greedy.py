@@ -20,7 +20,7 @@ class Greedy:
     lie close together. Of equal residuals the first row's counts. Memory is that of `RPCholesky`, and so is work
     where the next rows can be told from the greatest residuals alone.
 
-    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of the kernel's type:
+    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of its values:
     then fewer than m rows are returned, with a ReducedWarning. Raises ValueError for m < 1, for x with NaN, and for
     a kernel that turns out to be indefinite.
     """

@@ -17,8 +17,8 @@ from kerneltools.random import Rng, generator
 class KMeansPlusPlus:
     """m rows, each drawn with probability proportional to its squared distance from those before.
 
-    Arthur and Vassilvitskii 2007. Of `trials` draws the one that leaves the least sum of squared distances is kept
-    (their section 6); 2 + log m by default, 1 for the plain law. The kernel is not consulted: this is a rule for
+    Arthur and Vassilvitskii 2007. Of `trials` draws the one that leaves the least sum of squared distances is
+    kept: 2 + log m by default, 1 for the plain law. The kernel is not consulted: this is a rule for
     kernels of the Euclidean distance. Work is O(n d m trials), memory O(n trials).
 
     Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError

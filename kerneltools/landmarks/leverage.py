@@ -6,7 +6,7 @@ from typing import Any
 from kerneltools.arrays import Array, asarray_like, blocks, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import INDEFINITE, Host, constant, distinct, positive_diagonal, rounding, rows
+from kerneltools.landmarks.base import INDEFINITE, Host, constant, distinct, positive_diagonal, precise, rounding, rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +30,23 @@ class LeverageScores:
     def __call__(self, dictionary: Dictionary, ridge: float, among: Host) -> Host:
         """(k_ii - k_iS (K_SS + ridge P)^-1 k_Si) / ridge, at most 1, for the rows with the numbers `among`.
 
-        S and the diagonal P are those of the dictionary (Musco and Musco 2017, Lemma 6; Rudi et al. 2018, eq. 3).
+        S and the diagonal P are those of the dictionary (Musco and Musco 2017; Rudi et al. 2018).
         """
         left = self.diagonal[among]
         if len(dictionary.picks):
-            points = rows(self.x, dictionary.picks.tolist())
+            points = self._rows(dictionary.picks)
             inverse = self._inverse_factor(dictionary, ridge)
             for part in blocks(len(among), self.block):
-                left[part] -= _explained(self.kernel, points, inverse, rows(self.x, among[part].tolist()))
+                left[part] -= _explained(self.kernel, points, inverse, self._rows(among[part]))
         return (left / ridge).clip(0.0, 1.0)
 
     def gram(self, picks: Host) -> Host:
         """The kernel matrix of these rows."""
-        points = rows(self.x, picks.tolist())
+        points = self._rows(picks)
         return to_host(self.kernel(points, points)).astype(float)
+
+    def _rows(self, picks: Host) -> Array:
+        return precise(self.kernel, rows(self.x, picks.tolist()))
 
     def _inverse_factor(self, dictionary: Dictionary, ridge: float) -> Host:
         """L^-1 for L L' = K_SS + ridge P."""
@@ -63,10 +66,12 @@ class LeverageScores:
 def leverage_scores(kernel: Kernel, x: Array, block: int) -> LeverageScores:
     """The scores of that kernel on those rows, `block` rows at a time: memory O(block |S|)."""
     kernel, x = constant(kernel), constant(x)
-    diagonal = positive_diagonal(kernel, x)
-    if not diagonal.max() > 0:
+    diagonal = positive_diagonal(kernel, precise(kernel, x))
+    greatest = float(diagonal.max())
+    if not greatest > 0:
         raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: none counts")
-    return LeverageScores(kernel, x, diagonal, rounding(kernel, x) * float(diagonal.max()), block)
+    least_ridge = rounding(kernel, precise(kernel, x[:1, :])) * greatest
+    return LeverageScores(kernel, x, diagonal, least_ridge, block)
 
 
 def drawn_by_weight(x: Array, weights: Host, m: int, draws: Any) -> list[int]:

@@ -1,11 +1,12 @@
-"""The partial Cholesky factor of a kernel matrix, grown by rows of one's choice and never more than it."""
+"""The partial Cholesky factor of a kernel matrix, grown by rows of one's choice; the matrix itself is never there."""
 
 from dataclasses import dataclass, replace
 
 from kerneltools.arrays import Array, asarray_like, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, rounding, rows
+from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, precise, rounding, rows
+from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
 
 
@@ -76,8 +77,7 @@ class PartialCholesky:
         for piece in self.pieces:
             rest = rest - xp.matrix_transpose(_columns(piece, picks)) @ piece
         factor = asarray_like(lower, rest)
-        inverse = solve_triangular(factor, xp.eye(len(picks), dtype=rest.dtype, device=rest.device))
-        new = inverse @ rest
+        new = solve_triangular(factor, identity_like(factor)) @ rest
         residual = self.residual - to_host(xp.sum(new * new, axis=0))
         self._require_definite(residual, len(picks))
         floor = self._floor(own, picks)
@@ -109,8 +109,9 @@ def partial_cholesky(kernel: Kernel, x: Array, tolerance: float | None = None) -
     """The empty factor.
 
     Rows of which no more is left than `tolerance` times the diagonal count as represented; by default, than
-    rounding of the kernel's type leaves. Raises ValueError for a diagonal that is negative, not finite or all 0.
+    rounding of the kernel's values leaves. Raises ValueError for a diagonal that is negative, not finite or all 0.
     """
+    x = precise(kernel, x)
     diagonal = positive_diagonal(kernel, x)
     if not diagonal.max() > 0:
         raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: there is nothing to represent")

@@ -15,15 +15,15 @@ from kerneltools.random import Rng, generator
 class RPCholesky:
     """m rows, each drawn with probability proportional to its residual k(x, x) - |φ(x)|² given those before.
 
-    Chen, Epperly, Tropp and Webber 2025, Algorithm 2.1: for any positive semi-definite kernel, from (m + 1) n of its
+    Chen, Epperly, Tropp and Webber 2025: for any positive semi-definite kernel, from (m + 1) n of its
     values, in O(m² n) operations and O(m n) numbers of memory. Rows are proposed `block` at a time and rejected so
     that the law of the picks, and of their order, is exactly that of one row at a time (Epperly, Tropp and Webber
-    2024, Algorithm 2.2). By default the size of a block follows the share of proposals accepted; `block=1` is the
+    2024). By default the size of a block follows the share of proposals accepted; `block=1` is the
     simple algorithm.
 
-    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of the kernel's type:
-    the numerical rank is reached, and fewer than m rows are returned with a ReducedWarning. The factor is kept in
-    float64 where the library has it.
+    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of its values:
+    the numerical rank is reached, and fewer than m rows are returned with a ReducedWarning. Kernel values and their
+    factor are in float64 where the library has it, whatever x is in; `kernels.Function` gets rows in their own type.
 
     Raises ValueError for m or block < 1, for x with NaN, and for a kernel that turns out to be indefinite.
     """

@@ -225,6 +225,14 @@ class TestFromValuesOnly:
         kernel = kernels.as_kernel(lambda a, b: np.exp(-((a[:, None] - b[None]) ** 2).sum(2) / 2))
         assert indices(make(7), kernel, x, 3) == indices(make(7), Gaussian(1.0), x, 3)
 
+    @from_values
+    def test_a_function_gets_rows_in_their_own_type(self, make: Make) -> None:
+        torch = backend("torch")
+        weights = torch.asarray(rows(3, 5, seed=1).astype(np.float32))
+        kernel = Gaussian(1.0) + kernels.as_kernel(lambda a, b: (a @ weights) @ (b @ weights).T)
+        found = make(4)(kernel, torch.asarray(rows(30, 3, seed=0).astype(np.float32)), 0)
+        assert str(found.points.dtype) == "torch.float32"
+
     @pivoted
     def test_no_more_than_a_factor_needs(self, make: Make) -> None:
         sizes: list[tuple[int, int]] = []
@@ -258,6 +266,18 @@ class TestRank:
         assert len(set(found)) == rank
         wide = kernel(x.astype(float), x.astype(float))
         assert np.diag(missed(wide, found)).max() < 1e-9 * np.diag(wide).max()
+
+    def test_of_many_rows_in_float32(self, make: Make) -> None:
+        # In float32, rounding would leave a ninth.
+        x = (4 * rows(2000, 8, seed=0)).astype(np.float32)
+        with pytest.warns(ReducedWarning, match="12 asked for, 8 made"):
+            assert len(indices(make(12), Linear(), x, 0)) == 8
+
+    def test_a_matrix_in_float32(self, make: Make) -> None:
+        x = rows(60, 3, seed=0)
+        gram = (x @ x.T).astype(np.float32)
+        with pytest.warns(ReducedWarning, match="12 asked for, 3 made"):
+            indices(make(12), Precomputed(gram), np.arange(60, dtype=np.float32)[:, None], 0)
 
     def test_a_smooth_kernel(self, make: Make) -> None:
         # 1e-13 of the diagonal is reached long before 200 rows.
@@ -328,7 +348,7 @@ class TestIndefiniteKernels:
 
     @from_values
     def test_values_that_overflow(self, make: Make) -> None:
-        x = np.array([[1.0], [1e30], [0.1]], dtype=np.float32)
+        x = np.array([[1.0], [1e200], [0.1]])
         with (
             np.errstate(over="ignore"),
             pytest.raises(ValueError, match=r"finite k\(x, x\), got inf for row 1 of 3; scale the data"),
