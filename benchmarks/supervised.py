@@ -82,7 +82,7 @@ def _steps(name: str, repeats: int) -> list[float]:
     numbers = backend("torch").asarray(np.arange(BATCH) % 10)
     data = Data(images, numbers, 10, 0)
     spaces = preconditioned(network, images, 0, count=2000)
-    trainer = Trainer(data, ckn.Supervised(), network, spaces)
+    trainer = Trainer(data, ckn.Supervised(reg=1e-5), network, spaces)
     params = trainer.parameters(TrainingState(network, zero_head(network, data), None, spaces))
     optimiser = trainer.settings.optimiser.start(params)
     seconds = []
@@ -182,8 +182,8 @@ def main() -> None:
     of_digits = commands.add_parser("digits")
     of_digits.add_argument("--seed", type=int, default=0)
     of_digits.add_argument("--epochs", type=int, default=10)
-    of_digits.add_argument("--head", choices=list(HEADS), default="hinge")
-    of_digits.add_argument("--reg", type=float, default=1e-6)
+    of_digits.add_argument("--head", choices=list(HEADS), default="ridge")
+    of_digits.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")
     of_digits.add_argument("--rate", type=float, default=None, help="learning rate [default: tried]")
     of_step = commands.add_parser("step")
     of_step.add_argument("--threads", type=int, default=2)
@@ -196,7 +196,7 @@ def main() -> None:
     of_rule.add_argument("--epochs", type=int, default=5)
     of_rule.add_argument("--patches", type=int, default=100_000)
     of_rule.add_argument("--rate", type=float, default=None, help="learning rate [default: tried, for each seed]")
-    of_rule.add_argument("--reg", type=float, default=1e-6)
+    of_rule.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")
     for command, run in ((of_digits, digits), (of_step, step), (of_rule, rule)):
         command.set_defaults(run=run)
     args = parser.parse_args()

@@ -25,7 +25,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
     """Filters learnt without labels, and with them when asked; a linear classifier on the features.
 
     Without labels: k-means of patches, then ridge regression, λ chosen by leave-one-out. `supervised=True`, or
-    the settings `ckn.Supervised(...)`: from there the filters are trained end to end (True: with that λ).
+    the settings `ckn.Supervised(...)`: from there the filters are trained end to end.
 
     Images are (n, h, w, c), integers or floating-point numbers of any array library; labels are (n,) integers
     or strings.
@@ -144,12 +144,9 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         on_epoch: Callable[[TrainingState], None],
         start: TrainingState | None,
     ) -> tuple[Network, LinearModel, dict[str, Any]]:
-        """Network and head trained end to end; the λ by leave-one-out where the settings are left to us."""
+        """Network and head trained end to end."""
         network = self._filters(images, progress) if start is None else start.network
-        if isinstance(self.supervised, Supervised):
-            settings = self.supervised
-        else:
-            settings = Supervised(reg=self._ridge(network, images, indices, classes, progress).reg)
+        settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
         state = fit_supervised(
             network,
             images,
@@ -161,7 +158,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
             progress=progress,
             on_epoch=on_epoch,
         )
-        return state.network, state.head, {"reg_": settings.reg, "training_": state}
+        return state.network, state.head, {"reg_": state.reg, "training_": state}
 
     def _check_parameters(self) -> None:
         if not isinstance(self.architecture, Architecture):

@@ -14,7 +14,6 @@ from kerneltools.solvers import CrossEntropy, Loss, Squared, SquaredHinge
 
 LAST = "last.safetensors"
 MINIBATCH = 128
-REG = Supervised().reg
 
 
 class OptimiserName(StrEnum):
@@ -27,9 +26,9 @@ class OptimiserName(StrEnum):
 class HeadName(StrEnum):
     """Losses of the linear head."""
 
+    ridge = "ridge"
     hinge = "hinge"
     softmax = "softmax"
-    ridge = "ridge"
 
 
 OPTIMISERS: Mapping[str, Optimiser] = {"sgd": SGD(), "adam": Adam()}
@@ -66,15 +65,20 @@ Minibatch = Annotated[
 Rate = Annotated[
     float | None,
     typer.Option(
-        callback=_positive, metavar="X", help="Learning rate. [default: the best of a few, tried on some batches]"
+        callback=_positive, metavar="X", help="Learning rate. [default: the best of a few, tried for some steps]"
     ),
 ]
 OptimiserChoice = Annotated[OptimiserName, typer.Option(help="How the filters move.")]
 Head = Annotated[
     HeadName,
-    typer.Option(help="Loss: squared hinge of each class against the rest, softmax cross-entropy, or least squares."),
+    typer.Option(help="Loss: least squares, squared hinge of each class against the rest, or softmax cross-entropy."),
 ]
-Reg = Annotated[float, typer.Option(callback=_positive, metavar="X", help="λ of the head, for features of norm 1.")]
+Reg = Annotated[
+    float | None,
+    typer.Option(
+        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by leave-one-out]"
+    ),
+]
 Augment = Annotated[
     str | None,
     typer.Option(callback=_augment, metavar="WORDS", help="Random changes of the images: some of flip,crop,cutout."),

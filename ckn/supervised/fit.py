@@ -1,12 +1,14 @@
 """Learning the filters end to end, with labels (Mairal 2016, §3)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ckn.checks import check_images
 from ckn.network import Network, Progress, silent
 from ckn.supervised.settings import Supervised
+from ckn.supervised.start import begin
 from ckn.supervised.state import TrainingState
-from ckn.supervised.trainer import Data, Trainer, begin
+from ckn.supervised.trainer import Data, Trainer
 from kerneltools.arrays import Array, asarray_like, namespace, require_floating
 
 DEFAULT = Supervised()
@@ -41,7 +43,7 @@ def fit_supervised(
     numbers = _check(network, images, labels, classes, settings)
     data = Data(images, asarray_like(numbers, images, namespace(images).int64), classes, rng)
     state = begin(network, data, settings, progress) if start is None else start
-    trainer = Trainer(data, settings, state.network, state.spaces)
+    trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
         on_epoch(state)

@@ -6,18 +6,19 @@ from math import isfinite
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
 from kerneltools.optimisers import SGD, Constant, Optimiser, Schedule
-from kerneltools.solvers import Loss, SquaredHinge
+from kerneltools.solvers import Loss, Squared
 
 
 @dataclass(frozen=True)
 class Supervised:
     """How to train: the filters by stochastic gradient steps on the sphere, with a linear head.
 
-    `loss`: SquaredHinge (one-vs-rest), CrossEntropy or Squared, of `kerneltools.solvers`; `reg` > 0: λ of the
-    head, on the weights of features of norm 1.
-    `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few on some batches and keep the
-    greatest that does not harm; `schedule(epoch)` multiplies it; `halve`: it is halved after an epoch that did
-    not lower the loss.
+    `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`;
+    `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
+    ridge regression on the features at the start.
+    `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few for some steps and keep the one
+    of least loss on images that those steps did not see; `schedule(epoch)` multiplies it; `halve`: it is halved
+    after an epoch that did not lower the loss.
     `optimiser`: SGD or Adam of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
     patches, so that one rate serves all layers. `strategy`: what becomes of the head meanwhile, LayerReversal,
     Alternating or Joint of `ckn.supervised`.
@@ -29,8 +30,8 @@ class Supervised:
     Raises ValueError for numbers out of range.
     """
 
-    loss: Loss = field(default_factory=SquaredHinge)
-    reg: float = 1e-6
+    loss: Loss = field(default_factory=Squared)
+    reg: float | None = None
     epochs: int = 20
     batch: int = 128
     rate: float | None = None

@@ -29,7 +29,8 @@ class TrainingState(Tree):
     """All that the rest of a training depends on, between two epochs: use its network, or continue from it.
 
     `head` is a linear model of the network's features, centred and of norm 1, as `ckn.Model` has them;
-    `spaces` holds the sphere of each layer's filters, with its metric.
+    `spaces` holds the sphere of each layer's filters, with its metric. `rate`: the learning rate of the next epoch;
+    `reg`: the λ of the head.
     """
 
     network: Network
@@ -38,6 +39,7 @@ class TrainingState(Tree):
     spaces: tuple[Geometry, ...]
     epoch: int = static(0)
     rate: float = static(0.0)
+    reg: float = static(0.0)
     history: tuple[EpochReport, ...] = static(())
 
 

@@ -19,11 +19,13 @@ class Strategy(Protocol):
         """Whether the head is solved exactly after each epoch."""
 
     @property
-    def eliminates(self) -> bool:
-        """Whether `head` is the next head, rather than the one that the optimiser moves with the filters."""
+    def solves_batches(self) -> bool:
+        """Whether each batch gives the next head, rather than the optimiser, which moves it with the filters."""
 
-    def head(self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float) -> LinearModel:
-        """The head at which a batch's gradient is taken.
+    def heads(
+        self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
+    ) -> tuple[LinearModel, LinearModel]:
+        """The head at which the filters' gradient is taken, and the next head where batches give it.
 
         (b, d) features of root mean square 1, (b, k) targets; `reg` >= 0 times |W|² is the penalty.
         """
@@ -39,38 +41,22 @@ class Joint:
         return False
 
     @property
-    def eliminates(self) -> bool:
+    def solves_batches(self) -> bool:
         """No."""
         return False
 
-    def head(self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float) -> LinearModel:
+    def heads(
+        self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
+    ) -> tuple[LinearModel, LinearModel]:
         """The head as it is."""
-        return before
+        return before, before
 
 
 @dataclass(frozen=True)
-class Alternating(Joint):
-    """An epoch of steps for filters and head, then the exact head for the filters that came out."""
+class _BatchSolving:
+    """`proximity` > 0, in units of the mean square of the features: how near to it the head of a batch stays."""
 
-    @property
-    def exact_head(self) -> bool:
-        """Yes."""
-        return True
-
-
-@dataclass(frozen=True)
-class LayerReversal:
-    """The head is eliminated: each batch moves the filters at the best head for the batch, near the head before.
-
-    "Ultimate layer reversal" (Jones, Roulet and Harchaoui 2019): the head of a batch minimises its loss plus
-    `proximity` / 2 times |W - W before|², to second order, with the Hessian of the loss bounded by its greatest
-    curvature, so that the loss never grows. Since that head is a minimum, the filters' gradient at it is the
-    gradient of the minimal loss. After the epoch the head is solved exactly on all data.
-
-    `proximity` > 0, in units of the mean square of the features.
-    """
-
-    proximity: float = 0.1
+    proximity: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.proximity < float("inf"):
@@ -82,30 +68,67 @@ class LayerReversal:
         return True
 
     @property
-    def eliminates(self) -> bool:
+    def solves_batches(self) -> bool:
         """Yes."""
         return True
 
-    def head(self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float) -> LinearModel:
-        """before - (c/b X'X + S)^-1 times the gradient, by a system of b equations; a constant for the gradient."""
-        xp = namespace(features)
-        x = stop_gradient(features)
-        before = map_leaves(stop_gradient, before)
-        b, d = x.shape
-        slopes = loss.gradient(before(x), targets) / b
-        near = xp.full_like(x[0, :], self.proximity * d)
-        # The intercept is the weight of a feature 1, and has no penalty.
-        shift = xp.concat([near + 2 * reg, near[:1]])[:, None]
-        x = xp.concat([x, xp.ones_like(x[:, :1])], axis=1)
-        penalty = xp.concat([2 * reg * before.weights, xp.zeros_like(before.intercept)[None, :]])
-        gradient = (xp.matrix_transpose(x) @ slopes + penalty) / shift
-        scaled = xp.matrix_transpose(x) / shift
-        gram = _wide(x) @ _wide(scaled)
-        system = gram + (b / loss.greatest_curvature) * identity_like(gram)
-        step = gradient - scaled @ xp.astype(xp.linalg.solve(system, _wide(x) @ _wide(gradient)), x.dtype)
-        return LinearModel(before.weights - step[:-1, :], before.intercept - step[-1, :])
+
+@dataclass(frozen=True)
+class Alternating(_BatchSolving):
+    """An epoch of steps for the filters, then the exact head for the filters that came out.
+
+    In the epoch the head follows: after the step of a batch it becomes `head_of_batch`, with `proximity` > 0.
+    """
+
+    def heads(
+        self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
+    ) -> tuple[LinearModel, LinearModel]:
+        """The head before, which has not seen the batch, and that of the batch."""
+        constant: LinearModel = map_leaves(stop_gradient, before)
+        return constant, head_of_batch(constant, features, targets, loss, reg, self.proximity)
+
+
+@dataclass(frozen=True)
+class LayerReversal(_BatchSolving):
+    """The head is eliminated: each batch moves the filters at `head_of_batch`, the best head for it near the last.
+
+    "Ultimate layer reversal" (Jones, Roulet and Harchaoui 2019). Since that head is a minimum, the gradient at it
+    is the gradient of the minimal loss. After the epoch the head is solved exactly on all data.
+    """
+
+    def heads(
+        self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
+    ) -> tuple[LinearModel, LinearModel]:
+        """That of the batch, twice."""
+        constant: LinearModel = map_leaves(stop_gradient, before)
+        after = head_of_batch(constant, features, targets, loss, reg, self.proximity)
+        return after, after
+
+
+def head_of_batch(
+    before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float, proximity: float
+) -> LinearModel:
+    """The head of least loss of a batch plus `proximity` d / 2 times |W - W before|², to second order; a constant.
+
+    (b, d), (b, k) -> head. The Hessian of the loss is bounded by its greatest curvature c, so that the loss never
+    grows: it is the head before less (c/b X'X + S)^-1 times the gradient, from a system of b equations.
+    """
+    xp = namespace(features)
+    x = stop_gradient(features)
+    b, d = x.shape
+    slopes = loss.gradient(before(x), targets) / b
+    near = xp.full_like(x[0, :], proximity * d)
+    # The intercept is the weight of a feature 1, and has no penalty.
+    shift = xp.concat([near + 2 * reg, near[:1]])[:, None]
+    x = xp.concat([x, xp.ones_like(x[:, :1])], axis=1)
+    penalty = xp.concat([2 * reg * before.weights, xp.zeros_like(before.intercept)[None, :]])
+    gradient = (xp.matrix_transpose(x) @ slopes + penalty) / shift
+    scaled = xp.matrix_transpose(x) / shift
+    gram = _wide(x) @ _wide(scaled)
+    system = gram + (b / loss.greatest_curvature) * identity_like(gram)
+    step = gradient - scaled @ xp.astype(xp.linalg.solve(system, _wide(x) @ _wide(gradient)), x.dtype)
+    return LinearModel(before.weights - step[:-1, :], before.intercept - step[-1, :])
 
 
 def _wide(x: Array) -> Array:
-    """In float64, where the library has it."""
     return namespace(x).astype(x, widest_float(x))

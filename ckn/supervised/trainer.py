@@ -1,6 +1,6 @@
 """The steps and epochs of a supervised training."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, prod, sqrt
@@ -11,19 +11,16 @@ from ckn.model import encode_blocks
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import normalise_features
 from ckn.supervised.augmentation import augment
-from ckn.supervised.parameters import Parameters, geometries, parameters, preconditioned, spheres
+from ckn.supervised.parameters import Parameters, geometries, parameters
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState
 from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
 from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
-from kerneltools.solvers import LinearModel, fit_linear
+from kerneltools.solvers import Blocks, LinearModel, fit_linear
 from kerneltools.trees import flatten, map_leaves
 
-RATES = (1e-6, 1e-5, 1e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-TRIAL_STEPS = 12
-NEAR = 1.5
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
 STAGNATION = 1e-3
@@ -45,20 +42,6 @@ class Data:
     def targets(self) -> Array:
         """+1 in the column of the class, -1 elsewhere: (n, classes)."""
         return one_vs_rest(self.numbers, self.classes, self.images)
-
-
-def begin(network: Network, data: Data, settings: Supervised, progress: Progress) -> TrainingState:
-    """The state before the first epoch: an exact head, the metrics of the layers, the learning rate."""
-    network = network.unprepared()
-    found: tuple[Geometry, ...] = spheres(network)
-    if settings.precondition:
-        found = preconditioned(network, data.images, stream(data.seed, "metric"))
-    state = TrainingState(network, zero_head(network, data), None, found)
-    trainer = Trainer(data, settings, network, found)
-    head, _ = trainer.exact_head(state, progress)
-    state = replace(state, head=head)
-    state = replace(state, optimiser=settings.optimiser.start(trainer.parameters(state)))
-    return replace(state, rate=settings.rate or trainer.best_rate(state, progress))
 
 
 def zero_head(network: Network, data: Data) -> LinearModel:
@@ -102,13 +85,13 @@ class Trainer:
 
         Features of more than `settings.memory` bytes are made anew, block by block, at each pass over them.
         """
-        settings, visit = self.settings, self._visits(state.network, progress)
-        head = fit_linear(visit, None, settings.loss, settings.reg, start=state.head)
+        settings, visit = self.settings, self.visits(state.network, progress)
+        head = fit_linear(visit, None, settings.loss, self.reg, start=state.head)
         argmax = namespace(self.data.images).argmax
         right = sum(_count_right(head(features), argmax(targets, axis=1)) for features, targets in visit())
         return head, right / self.data.images.shape[0]
 
-    def _visits(self, network: Network, progress: Progress) -> Callable[[], Iterable[tuple[Array, Array]]]:
+    def visits(self, network: Network, progress: Progress) -> Blocks:
         """What goes through all features and targets, block by block."""
         network, targets, images = network.prepare(), self.data.targets, self.data.images
 
@@ -123,22 +106,6 @@ class Trainer:
             return visit
         kept = xp.concat([features for features, _ in visit(progress)])
         return lambda: ((kept[rows, :], targets[rows, :]) for rows in blocks(n, HEAD_ROWS))
-
-    def best_rate(self, state: TrainingState, progress: Progress) -> float:
-        """Of a few learning rates, the greatest whose loss after a few steps from here is near the least.
-
-        The start is the best head for its filters, so that any step costs loss at first: the least loss alone
-        would be that of standing still.
-        """
-        best, least = RATES[0], float("inf")
-        for number, rate in enumerate(RATES):
-            loss = self._trial(state, rate)
-            progress("learning rate", number + 1, len(RATES))
-            # Beyond the best rate the loss only grows, up to overflow.
-            if not loss <= NEAR * least:
-                break
-            best, least = rate, min(loss, least)
-        return best
 
     def parameters(self, state: TrainingState) -> Parameters:
         """What moves, the head in the units of features of root mean square 1: steps then suit both parts."""
@@ -156,28 +123,14 @@ class Trainer:
         params, optimiser = self.parameters(state), state.optimiser
         losses: list[float] = []
         progress(f"epoch {number}", 0, self.data.images.shape[0])
-        for x, t, done in self._batches(drawn):
+        for x, t, done in self.batches(drawn):
             params, optimiser, value = self.step(params, optimiser, x, t, rate)
             self._require_sane(value, losses, state, rate)
             losses.append(value)
             progress(f"epoch {number}", done, self.data.images.shape[0])
         return params, optimiser, losses
 
-    def _trial(self, state: TrainingState, rate: float) -> float:
-        """The mean loss of the last third of a few steps; infinite when one is not finite."""
-        params, optimiser = self.parameters(state), state.optimiser
-        losses: list[float] = []
-        for x, t, _ in self._batches(stream(self.data.seed, "learning rate")):
-            params, optimiser, value = self.step(params, optimiser, x, t, rate)
-            losses.append(value)
-            if not value <= FAR_ABOVE_START * max(losses[0], 1.0):
-                return float("inf")
-            if len(losses) == TRIAL_STEPS:
-                break
-        last = losses[-(len(losses) // 3 + 1) :]
-        return sum(last) / len(last)
-
-    def _batches(self, rng: Rng) -> Any:
+    def batches(self, rng: Rng) -> Iterator[tuple[Array, Array, int]]:
         """Images, targets and how many images are done, in random order, augmented."""
         xp, images = namespace(self.data.images), self.data.images
         targets = self.data.targets
@@ -213,7 +166,7 @@ class Trainer:
         def step(params: Parameters, optimiser: Any, x: Array, t: Array, rate: float) -> tuple[Parameters, Any, Array]:
             value, found = gradient(params, x, t)
             head = None
-            if self.settings.strategy.eliminates:
+            if self.settings.strategy.solves_batches:
                 head, found = _less(params.head, found.head), replace(found, head=LinearModel(None, None))
             if self.settings.clip_norm is not None:
                 found = clip(found, self.settings.clip_norm)
@@ -222,6 +175,13 @@ class Trainer:
             return params if head is None else replace(params, head=head), optimiser, value
 
         return owner.jit(step) if self.settings.jit else step
+
+    @property
+    def reg(self) -> float:
+        """λ of the head."""
+        if self.settings.reg is None:
+            raise ValueError("reg: a step needs a number > 0; that of a state is state.reg")
+        return self.settings.reg
 
     @property
     def _backend(self) -> Backend:
@@ -236,15 +196,14 @@ class Trainer:
     def objective(self, params: Parameters, x: Array, t: Array) -> Array:
         """The regularised loss of a batch: a scalar to differentiate in the parameters.
 
-        Where the strategy eliminates the head, the gradient with respect to the head leads to the next one in
-        a step of length 1.
+        Where batches give the next head, a step of length 1 along the gradient with respect to the head leads there.
         """
         features = self.features(params, x)
         xp, settings = namespace(features), self.settings
-        reg = settings.reg * features.shape[1]
-        head = settings.strategy.head(params.head, features, t, settings.loss, reg)
+        reg = self.reg * features.shape[1]
+        head, after = settings.strategy.heads(params.head, features, t, settings.loss, reg)
         value = xp.mean(settings.loss(head(features), t)) + reg * xp.sum(head.weights * head.weights)
-        return value + _towards(head, params.head) if settings.strategy.eliminates else value
+        return value + _towards(after, params.head) if settings.strategy.solves_batches else value
 
     def features(self, params: Parameters, x: Array) -> Array:
         """Features of root mean square 1: (b, *grid, c) -> (b, d)"""

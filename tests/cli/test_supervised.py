@@ -203,7 +203,7 @@ def test_a_run_does_not_go_on_with_other_data(run: Any, few: Path, whole: Any, t
 
 
 def test_divergence_is_told_with_advice_and_leaves_nothing(run: Any, few: Path, tmp_path: Path) -> None:
-    words = [word if word != 0.001 else 100 for word in WORDS]
+    words = [*(100 if word == 0.001 else word for word in WORDS), "--reg", 1e-12]
     result = run("train", few, *words, "--out", tmp_path / "out")
     refused(result, 1, "error: --lr: the loss was", "of epoch 1", "try a rate ten times smaller", "--clip 1")
     assert "nothing was written" in result.stderr

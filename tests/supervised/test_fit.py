@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
-from ckn.supervised import Crop, Cutout, DivergedError, Flip, TrainingState
+from ckn.supervised import Crop, Cutout, DivergedError, Flip, Joint, TrainingState
 from kerneltools import backend
 from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.optimisers import SGD, Adam
@@ -19,7 +19,7 @@ from kerneltools.trees import flatten, map_leaves
 SMALL = Architecture(
     (LayerSpec(6, subsampling=2), LayerSpec(5, patch=1, subsampling=1, kernel=Homogeneous(profiles.Power(2))))
 )
-QUICK = Supervised(epochs=2, batch=10, rate=0.1, reg=1e-3)
+QUICK = Supervised(SquaredHinge(), epochs=2, batch=10, rate=0.1, reg=1e-3)
 
 
 def toy(n: int = 40, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +111,7 @@ def test_clipping_bounds_the_step() -> None:
 
 def test_divergence_keeps_the_last_good_state() -> None:
     with pytest.raises(DivergedError, match=r"learning rate .* try a rate ten times smaller") as caught:
-        trained("numpy", replace(QUICK, epochs=50, rate=1e6, precondition=False, optimiser=SGD(momentum=0.99)))
+        trained("numpy", replace(QUICK, epochs=50, rate=1e6, strategy=Joint()))
     assert all(np.isfinite(filters).all() for filters in filters_of(caught.value.state))
 
 
