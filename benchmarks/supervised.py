@@ -147,7 +147,7 @@ def rule(args: argparse.Namespace) -> None:
     train = preprocess(steps, data.images[: args.rows], like)
     test = preprocess(steps, data.test.images[: args.rows], like)
     labels, test_labels = data.labels[: args.rows], data.test.labels[: args.rows]
-    found: dict[str, list[float]] = {name: [] for name in RULES}
+    found: dict[str, list[float]] = {name: [] for name in args.rules}
     for seed in range(args.seeds):
         network = ckn.fit_unsupervised(ckn.architectures["unsup-64-256"], train, rng=seed, patches=args.patches)
         settings = ckn.Supervised(reg=args.reg, epochs=args.epochs, batch=min(BATCH, len(train)), rate=args.rate)
@@ -157,7 +157,12 @@ def rule(args: argparse.Namespace) -> None:
                 accuracies.append(accuracy_of(state, test, test_labels))
             # The rate that ours chose is everyone's.
             settings = replace(settings, rate=state.history[0].rate)
-            print(f"seed {seed}  {name:<6} rate {settings.rate:g}  test accuracy {accuracies[-1]:.4f}", flush=True)
+            first, *_, last = state.history
+            print(
+                f"seed {seed}  {name:<6} rate {settings.rate:g}  loss {first.loss:.3f} to {last.loss:.3f}  "
+                f"training accuracy {last.train_accuracy:.4f}  test accuracy {accuracies[-1]:.4f}",
+                flush=True,
+            )
     _compare(found)
     print(f"{Path(args.data).name}, {len(train)} training and {len(test)} test rows, whitened, {args.epochs} epochs")
 
@@ -165,7 +170,7 @@ def rule(args: argparse.Namespace) -> None:
 def _compare(found: dict[str, list[float]]) -> None:
     from scipy.stats import t
 
-    for name in ("ours", "right"):
+    for name in found.keys() - {"wrong"}:
         differences = [a - b for a, b in zip(found[name], found["wrong"], strict=True)]
         k, mean = len(differences), statistics.mean(differences)
         if k < 2:
@@ -194,6 +199,7 @@ def main() -> None:
     of_rule.add_argument("--rows", type=int, default=10_000)
     of_rule.add_argument("--seeds", type=int, default=3)
     of_rule.add_argument("--epochs", type=int, default=5)
+    of_rule.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES), help="ours comes first")
     of_rule.add_argument("--patches", type=int, default=100_000)
     of_rule.add_argument("--rate", type=float, default=None, help="learning rate [default: tried, for each seed]")
     of_rule.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")

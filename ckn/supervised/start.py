@@ -19,7 +19,6 @@ from kerneltools.solvers import Blocks, fit_linear
 RATES = tuple(10.0**exponent for exponent in range(-8, 1))
 TRIAL_STEPS = 20
 TRIAL_IMAGES = 500
-TRIAL_TOLERANCE = 1e-3
 HOPELESS = 1.5
 
 
@@ -44,19 +43,21 @@ def _least_left_out(visit: Blocks, data: Data) -> float:
 
 
 def best_rate(trainer: Trainer, state: TrainingState, progress: Progress) -> float:
-    """Of a few learning rates, that whose filters, after some steps, have the least loss on images left out.
+    """Of a few learning rates, that with the least loss, after some steps, on images left out.
 
-    The head is then solved anew on as many of the images that were seen.
+    Neither the steps nor the head that they start with have seen those images.
     """
     data = trainer.data
     order = generator(stream(data.seed, "learning rate")).permutation(data.images.shape[0])
-    count = min(TRIAL_IMAGES, len(order) // 3)
-    left_out, seen, rest = (_part(data, rows) for rows in (order[:count], order[count : 2 * count], order[count:]))
+    count = min(TRIAL_IMAGES, len(order) // 5)
+    left_out, rest = _part(data, order[:count]), _part(data, order[count:])
     batch = min(trainer.settings.batch, len(order) - count)
     trial = replace(trainer, data=rest, settings=replace(trainer.settings, batch=batch))
+    visit = trial.visits(state.network, progress)
+    state = replace(state, head=fit_linear(visit, None, trial.settings.loss, trial.reg, start=state.head))
     best, least = RATES[0], float("inf")
     for number, rate in enumerate(RATES):
-        loss = _loss_left_out(trial, state, rate, seen, left_out)
+        loss = _loss_left_out(trial, state, rate, left_out)
         progress("learning rate", number + 1, len(RATES))
         if loss < least:
             best, least = rate, loss
@@ -66,8 +67,8 @@ def best_rate(trainer: Trainer, state: TrainingState, progress: Progress) -> flo
     return best
 
 
-def _loss_left_out(trainer: Trainer, state: TrainingState, rate: float, seen: Data, left_out: Data) -> float:
-    """The loss on images left out, after a few steps and with a new head; infinite when a step's is not finite."""
+def _loss_left_out(trainer: Trainer, state: TrainingState, rate: float, left_out: Data) -> float:
+    """The loss on images left out, after a few steps; infinite when one of a step is not finite."""
     params, optimiser, losses = trainer.parameters(state), state.optimiser, []
     for x, t, _ in trainer.batches(stream(trainer.data.seed, "trial")):
         params, optimiser, value = trainer.step(params, optimiser, x, t, rate)
@@ -76,10 +77,9 @@ def _loss_left_out(trainer: Trainer, state: TrainingState, rate: float, seen: Da
             return float("inf")
         if len(losses) == TRIAL_STEPS:
             break
-    network, loss = params.network(trainer.frame).prepare(), trainer.settings.loss
-    features, unseen = (encode(network, (), data.images) for data in (seen, left_out))
-    head = fit_linear(features, seen.targets, loss, trainer.reg, start=state.head, tolerance=TRIAL_TOLERANCE)
-    return float(namespace(unseen).mean(loss(head(unseen), left_out.targets)))
+    features = encode(params.network(trainer.frame), (), left_out.images)
+    scores = trainer.of_norm_one(params.head)(features)
+    return float(namespace(scores).mean(trainer.settings.loss(scores, left_out.targets)))
 
 
 def _part(data: Data, rows: Any) -> Data:

@@ -69,7 +69,7 @@ class Trainer:
         """One pass over the data, then the exact head."""
         rate = state.rate * self.settings.schedule(state.epoch)
         params, optimiser, losses = self._pass(state, rate, progress)
-        network, head = params.network(self.frame), self._of_norm_one(params.head)
+        network, head = params.network(self.frame), self.of_norm_one(params.head)
         after = replace(state, network=network, head=head, optimiser=optimiser, epoch=state.epoch + 1)
         accuracy = None
         if self.settings.strategy.exact_head:
@@ -113,7 +113,8 @@ class Trainer:
         head = LinearModel(state.head.weights / root, state.head.intercept)
         return parameters(state.network, head, self.settings.learn_kernels)
 
-    def _of_norm_one(self, head: LinearModel) -> LinearModel:
+    def of_norm_one(self, head: LinearModel) -> LinearModel:
+        """The head of the parameters, in the units of features of norm 1."""
         return LinearModel(head.weights * sqrt(head.weights.shape[0]), head.intercept)
 
     def _pass(self, state: TrainingState, rate: float, progress: Progress) -> tuple[Parameters, Any, list[float]]:
