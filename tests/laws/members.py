@@ -1,8 +1,8 @@
 """Who has to obey the laws: a kernel, map, selector, pool or grid joins by one line in its list."""
 
 from collections.abc import Callable
-from math import inf
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,15 @@ from kerneltools.kernels.profiles import ArcCosine, Exponential, Power, Profile
 from kerneltools.landmarks import Selector
 from kerneltools.maps import nystrom
 from kerneltools.patches import Grid
+
+
+@dataclass(frozen=True)
+class Squared:
+    """A function of the user's own, which is printed alike in every process: tests are named by it."""
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return (0.5 * (x @ namespace(y).matrix_transpose(y)) + 1.0) ** 2
+
 
 PROFILES: tuple[Profile, ...] = (
     Exponential(0.3),
@@ -70,14 +79,6 @@ COMPOSITE: tuple[Kernel, ...] = (
 )
 
 # Of any rows, and positive semi-definite.
-
-
-@dataclass(frozen=True)
-class Squared:
-    """A function of the user's own, which is printed alike in every process: tests are named by it."""
-
-    def __call__(self, x: Any, y: Any) -> Any:
-        return (0.5 * (x @ namespace(y).matrix_transpose(y)) + 1.0) ** 2
 
 
 KERNELS: tuple[Kernel, ...] = (*STATIONARY, *DOT_PRODUCT, *COMPOSITE)
