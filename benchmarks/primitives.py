@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import kerneltools
-from kerneltools import primitives
+from kerneltools import pairwise, primitives
 from kerneltools.arrays import namespace
 from kerneltools.patches import Grid
 
@@ -71,6 +71,13 @@ def responses(*shape: int) -> Case:
     return Case(primitives.exponential_response, "x".join(map(str, shape)), (inner, scale), (2.5,), (0, 1))
 
 
+def distances(n: int, m: int, d: int) -> Case:
+    """Square distances of standard normal rows."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((rows, d)).astype(np.float32) for rows in (n, m))
+    return Case(pairwise.centred_distances, f"{n}x{m}, d={d}", (x, y), (), (0, 1))
+
+
 CASES = (
     patches((16, 32, 32, 3), 3, 64),
     patches((8, 16, 16, 64), 3, 128),
@@ -89,6 +96,9 @@ CASES = (
     responses(1, 8, 8, 16),
     triangle(256, 256),
     triangle(32, 32),
+    distances(50_000, 1_000, 50),
+    distances(2_000, 500, 768),
+    distances(100, 20, 10),
 )
 
 

@@ -26,8 +26,7 @@ def centred_distances(x: Array, y: Array) -> Array:
     """
     xp = namespace(x, y)
     if xp.finfo(x.dtype).bits > 32 or xp.finfo(y.dtype).bits > 32:
-        total = _squares(x)[:, None] + _squares(y)[None, :]
-        return _above_noise(total - 2 * (x @ xp.matrix_transpose(y)), total, x.shape[1])
+        return _above_noise(_expanded(x, -2 * y, _squares(x), _squares(y)), _squares(x), _squares(y), x.shape[1])
     unit = _unit(x, y)
     return _split_distances(x / unit, y / unit) * (unit * unit)
 
@@ -36,12 +35,23 @@ def _split_distances(x: Array, y: Array) -> Array:
     xp = namespace(x, y)
     x_head, y_head = xp.round(x), xp.round(y)
     x_tail, y_tail = x - x_head, y - y_head
-    heads = _squares(x_head)[:, None] + _squares(y_head)[None, :] - 2 * (x_head @ xp.matrix_transpose(y_head))
+    heads = _expanded(x_head, -2 * y_head, _squares(x_head), _squares(y_head))
     # |h + t|² - |h|² = <t, 2h + t>, and <h + t, h' + t'> - <h, h'> = <h, t'> + <t, h' + t'>.
-    x_rest, y_rest = xp.sum(x_tail * (x_head + x), axis=1), xp.sum(y_tail * (y_head + y), axis=1)
-    inner = xp.concat([x_head, x_tail], axis=1) @ xp.matrix_transpose(xp.concat([y_tail, y], axis=1))
-    noise = _noise(x_tail, x)[:, None] + _noise(y_tail, y)[None, :]
-    return _above_noise(heads + (x_rest[:, None] + y_rest[None, :] - 2 * inner), noise, x.shape[1])
+    tails = _expanded(
+        xp.concat([x_head, x_tail], axis=1),
+        -2 * xp.concat([y_tail, y], axis=1),
+        xp.sum(x_tail * (x_head + x), axis=1),
+        xp.sum(y_tail * (y_head + y), axis=1),
+    )
+    return _above_noise(heads + tails, _noise(x_tail, x), _noise(y_tail, y), x.shape[1])
+
+
+def _expanded(x: Array, y: Array, of_x: Array, of_y: Array) -> Array:
+    """<x, y> + a + b with a number a for each x and b for each y, in one product: no pass over memory but its own."""
+    xp = namespace(x, y)
+    left = xp.concat([x, of_x[:, None], xp.ones_like(of_x)[:, None]], axis=1)
+    right = xp.concat([y, xp.ones_like(of_y)[:, None], of_y[:, None]], axis=1)
+    return left @ xp.matrix_transpose(right)
 
 
 def _squares(x: Array) -> Array:
@@ -54,12 +64,13 @@ def _noise(tail: Array, x: Array) -> Array:
     return 2 * xp.sqrt(_squares(tail) * _squares(x))
 
 
-def _above_noise(square: Array, size: Array, terms: int) -> Array:
-    """Squares, and 0 for those that are no more than rounding errors of sums of so many terms of that size."""
+def _above_noise(square: Array, of_x: Array, of_y: Array, terms: int) -> Array:
+    """Squares, and 0 for those that are no more than rounding errors of sums of so many terms of the size a + b."""
     xp = namespace(square)
-    noise = (4 + sqrt(terms)) * xp.finfo(square.dtype).eps * size
+    factor = (4 + sqrt(terms)) * xp.finfo(square.dtype).eps
     # Written so that NaN stays NaN.
-    return xp.where(square <= noise, xp.zeros_like(square), square)
+    noise = square <= (factor * of_x)[:, None] + (factor * of_y)[None, :]
+    return xp.where(noise, xp.zeros_like(square), square)
 
 
 def _unit(x: Array, y: Array) -> Array:
@@ -71,7 +82,8 @@ def _unit(x: Array, y: Array) -> Array:
     return xp.where(greatest > 0, xp.sqrt(greatest) / HEAD, xp.ones_like(greatest))
 
 
-def _pull_distances(cotangent: Array, square: Array, x: Array, y: Array) -> tuple[Array, Array]:
+def pull_distances(cotangent: Array, square: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """The gradients of `centred_distances`."""
     del square
     xp = namespace(cotangent, x, y)
     across = xp.matrix_transpose(cotangent)
@@ -80,4 +92,4 @@ def _pull_distances(cotangent: Array, square: Array, x: Array, y: Array) -> tupl
     return 2 * of_x, 2 * of_y
 
 
-differentiable_distances = custom_vjp(centred_distances, _pull_distances)
+differentiable_distances = custom_vjp(centred_distances, pull_distances)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from kerneltools import primitives
+from kerneltools import pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools_jax.gradients import custom_vjp
 
@@ -39,8 +39,13 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     return jax.scipy.linalg.solve_triangular(factor, rhs, lower=True)
 
 
+centred_distances = jax.jit(pairwise.centred_distances.generic)
+centred_distances.__doc__ = """Compiled: the passes over memory between its two products become one."""
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.segment_sum: segment_sum,
+    pairwise.centred_distances: centred_distances,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
 }

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from kerneltools import primitives
+from kerneltools import pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window, pad
+from kerneltools_numpy.distances import centred_distances
 
 
 def extract_patches(x: Array, window: Window) -> Array:
@@ -59,6 +60,7 @@ def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
+    pairwise.centred_distances: centred_distances,
     primitives.exponential_response: exponential_response,
     primitives.segment_max: segment_max,
 }

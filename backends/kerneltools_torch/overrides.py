@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from kerneltools import primitives
+from kerneltools import pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window
 from kerneltools_torch.gradients import custom_vjp
@@ -14,12 +14,17 @@ from kerneltools_torch.gradients import custom_vjp
 CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
 
 
-def patch_gram(x: Array, filters: Array, window: Window) -> tuple[Array, Array]:
-    """A convolution, without patches in memory, for float32 on the host.
+def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
+    """A convolution, without patches in memory, for short products, and for float32 on the host.
 
     In float64 torch's convolution is no faster than patches and a product; on CUDA it would round float32 to
     TF32, which a product does not.
     """
+    if products is not None:
+        narrow = primitives.short_dtype(torch, products)
+        shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
+        inner = _convolve(x.to(narrow), shaped.to(narrow), window).to(x.dtype)
+        return inner, _box_sums(_squares(x), window)
     if x.dtype != torch.float32 or x.device.type != "cpu":
         whole: tuple[Array, Array] = primitives.patch_gram.generic(x, filters, window)
         return whole
@@ -90,10 +95,25 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     return torch.linalg.solve_triangular(factor, rhs, upper=False)
 
 
+def _centred_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    if x.device.type == "cpu" and y.device.type == "cpu" and not torch.compiler.is_compiling():
+        try:
+            return torch.from_numpy(pairwise.centred_distances(x.detach().numpy(), y.detach().numpy()))
+        except RuntimeError:  # under vmap a tensor has no numbers of its own
+            pass
+    whole: torch.Tensor = pairwise.centred_distances.generic(x, y)
+    return whole
+
+
+centred_distances = custom_vjp(_centred_distances, pairwise.pull_distances)
+"""On the host by the body for NumPy, whose arrays share their memory with torch's."""
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.patch_gram: patch_gram,
     primitives.exponential_response: exponential_response,
     primitives.segment_sum: segment_sum,
+    pairwise.centred_distances: centred_distances,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
 }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import primitives
+from kerneltools import pairwise, primitives
 from kerneltools.arrays import namespace
 from kerneltools.backend import Backend, available, backend
 from kerneltools.primitives import Window
@@ -67,6 +67,11 @@ def responses() -> Any:
     yield (cosine * blank, blank), (2.5,), (0,)
 
 
+def distances() -> Any:
+    for n, m, d in ((1, 1, 1), (5, 4, 3), (3, 2, 40)):
+        yield (rng.standard_normal((n, d)), rng.standard_normal((m, d))), (), (0, 1)
+
+
 CASES = {
     primitives.extract_patches: list(patches()),
     primitives.patch_gram: list(patch_grams()),
@@ -74,6 +79,7 @@ CASES = {
     primitives.segment_max: list(segments()),
     primitives.solve_triangular: list(triangles()),
     primitives.exponential_response: list(responses()),
+    pairwise.centred_distances: list(distances()),
 }
 OVERRIDDEN = [
     pytest.param(name, primitive, *case, id=f"{name}-{primitive.__name__}-{number}")
