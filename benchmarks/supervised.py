@@ -2,6 +2,7 @@
 
     python benchmarks/supervised.py digits
     python benchmarks/supervised.py step --threads 2
+    python benchmarks/supervised.py precision cifar10_sub.npz
     python benchmarks/supervised.py rule cifar10_sub.npz --rows 10000 --seeds 3 --epochs 5
 
 `digits`: the network `small`, trained from its unsupervised filters on 80 % of each class of scikit-learn's digits,
@@ -35,6 +36,7 @@ from ckn.preprocessing import Scale, Whiten
 from ckn.readers import read
 from ckn.supervised.parameters import preconditioned
 from ckn.supervised.state import TrainingState
+from ckn.supervised.strategies import Joint
 from ckn.supervised.trainer import Data, Trainer, accuracy_of, zero_head
 from ckn.training import split
 from kerneltools import backend
@@ -61,6 +63,34 @@ def digits(args: argparse.Namespace) -> None:
     rate = classifier.training_.history[0].rate
     print(f"digits, {len(images)} training and {len(held_out)} test images, seed {args.seed}")
     print(f"{args.head} head, learning rate {rate:g}, {args.epochs} epochs")
+
+
+def precision(args: argparse.Namespace) -> None:
+    """What bfloat16 products change: features and gradients on some images, the accuracy on digits."""
+    like = backend("torch").asarray([0.0], dtype="float32")
+    images = preprocess((Scale(255.0), Whiten()), read(args.data).images[:BATCH], like)
+    data = Data(images, backend("torch").asarray(np.arange(BATCH) % 10), 10, args.seed)
+    for name in args.architectures:
+        network = ckn.fit_unsupervised(ckn.architectures[name], images, rng=args.seed, patches=20_000)
+        head = zero_head(network, data)
+        weights = np.random.default_rng(args.seed).standard_normal(tuple(head.weights.shape))
+        head = replace(head, weights=backend("torch").asarray(weights, dtype="float32"))
+        found = []
+        for products in (None, "bfloat16"):
+            trainer = Trainer(data, ckn.Supervised(reg=1e-5, products=products, strategy=Joint()), network, ())
+            params = trainer.parameters(TrainingState(network, head, None, ()))
+            _, gradient = backend("torch").value_and_grad(trainer.objective)(params, images, data.targets)
+            found.append((trainer.features(params, images), *gradient.filters))
+        shares = [float((b - a).norm() / a.norm()) for a, b in zip(*found, strict=True)]
+        layers = "  ".join(f"gradient {i} {share:.1e}" for i, share in enumerate(shares[1:], start=1))
+        print(f"{name:<14} relative error: features {shares[0]:.1e}  {layers}")
+    parts = split(read("digits"), "digits", args.seed)
+    for products in (None, "bfloat16"):
+        settings = ckn.Supervised(epochs=args.epochs, products=products)
+        classifier = ckn.ImageClassifier(supervised=settings, random_state=args.seed, backend="torch")
+        classifier.fit(parts.train.images / 16, parts.train.labels)
+        accuracy = classifier.score(parts.test.images / 16, parts.test.labels)
+        print(f"digits, products in {products or 'float32'}: test accuracy {accuracy:.4f}")
 
 
 def step(args: argparse.Namespace) -> None:
@@ -190,6 +220,11 @@ def main() -> None:
     of_digits.add_argument("--head", choices=list(HEADS), default="ridge")
     of_digits.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")
     of_digits.add_argument("--rate", type=float, default=None, help="learning rate [default: tried]")
+    of_precision = commands.add_parser("precision")
+    of_precision.add_argument("data")
+    of_precision.add_argument("--seed", type=int, default=0)
+    of_precision.add_argument("--epochs", type=int, default=10)
+    of_precision.add_argument("--architectures", nargs="+", default=["ckn-5", "unsup-64-256"])
     of_step = commands.add_parser("step")
     of_step.add_argument("--threads", type=int, default=2)
     of_step.add_argument("--repeats", type=int, default=10)
@@ -203,7 +238,7 @@ def main() -> None:
     of_rule.add_argument("--patches", type=int, default=100_000)
     of_rule.add_argument("--rate", type=float, default=None, help="learning rate [default: tried, for each seed]")
     of_rule.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")
-    for command, run in ((of_digits, digits), (of_step, step), (of_rule, rule)):
+    for command, run in ((of_digits, digits), (of_precision, precision), (of_step, step), (of_rule, rule)):
         command.set_defaults(run=run)
     args = parser.parse_args()
     args.run(args)

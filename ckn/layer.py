@@ -25,7 +25,8 @@ class Layer(Tree):
     `filters` (m, *patch, c) are the landmarks of a Nyström map on patches, on the unit sphere for homogeneous
     kernels. The output at a position is A κ(Z Z')^(-1/2) |p| κ(Z' p / |p|), A the pooling; the pooling comes
     before the inverse square root, with which it commutes, for it leaves s² times less to multiply.
-    A blank patch gives exactly 0. For parameters see `LayerSpec`.
+    A blank patch gives exactly 0. For parameters see `LayerSpec`; `products` ("bfloat16", "float16"): the type in
+    which patches are multiplied with filters, that of the filters when None. All else stays in the filters' type.
 
     Raises ValueError for filters of the wrong rank and images with other channels.
     """
@@ -36,6 +37,7 @@ class Layer(Tree):
     padding: Padding = static("same")
     reg: float = static(1e-2)
     dilation: PerAxis = static(1)
+    products: str | None = static(None)
 
     def __post_init__(self) -> None:
         require_rank((3, 4, 5), "(m, *patch, c), (m, p, p, c) for images", filters=self.filters)
@@ -138,7 +140,7 @@ class PreparedLayer(Tree):
         if not layer.kernel.by_inner_products:
             return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows)), None
         points = xp.reshape(filters, (filters.shape[0], prod(filters.shape[1:-1]), filters.shape[-1]))
-        inner, square = patch_gram(x, points, layer.grid.window(tuple(x.shape[1:-1])))
+        inner, square = patch_gram(x, points, layer.grid.window(tuple(x.shape[1:-1])), layer.products)
         norms = safe_sqrt(square)
         of_filters = 1.0 if layer.kernel.homogeneous else row_norms(layer.rows)
         return layer.kernel.from_inner(inner, norms[..., None], of_filters), norms

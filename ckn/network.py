@@ -1,6 +1,6 @@
 """Layers one after the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Protocol
 
@@ -47,6 +47,10 @@ class Network(Tree):
     def prepare(self) -> "Network":
         """The network with all inverse square roots computed."""
         return Network(tuple(layer.prepare() for layer in self.layers))
+
+    def with_products(self, products: str | None) -> "Network":
+        """The network with patches and filters multiplied in that type; see `Layer`."""
+        return Network(tuple(replace(layer, products=products) for layer in self.bare_layers))
 
     def unprepared(self) -> "Network":
         """The network without what `prepare` computed."""

@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple, Protocol, cast
 
-from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.arrays import Array, DType, Namespace, device_of, namespace
 from kerneltools.backend import backend_of
 from kerneltools.precision import in_single
 
@@ -95,17 +95,32 @@ def fold_patches(patches: Array, window: Window, grid: tuple[int, ...]) -> Array
 
 
 @primitive
-def patch_gram(x: Array, filters: Array, window: Window) -> tuple[Array, Array]:
+def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
     """Inner products of all patches with filters, and the patches' squared norms.
 
     (n, *grid, c), (m, points, c) -> (n, *positions, m), (n, *positions)
+
+    `products`: the type in which numbers are multiplied for the inner products, "bfloat16" or "float16"; that of x
+    when None. The norms are in the type of x in any case. Raises ValueError where the library has no such type.
     """
     xp = namespace(x, filters)
     m = filters.shape[0]
     patches = extract_patches(x, window)
     flat = xp.reshape(patches, (-1, prod(patches.shape[-2:])))
-    inner = flat @ xp.matrix_transpose(xp.reshape(filters, (m, -1)))
+    rows = xp.reshape(filters, (m, -1))
+    if products is None:
+        inner = flat @ xp.matrix_transpose(rows)
+    else:
+        narrow = short_dtype(xp, products)
+        inner = xp.astype(xp.astype(flat, narrow) @ xp.matrix_transpose(xp.astype(rows, narrow)), x.dtype)
     return xp.reshape(inner, (*patches.shape[:-2], m)), window_sum(xp.sum(x * x, axis=-1), window)
+
+
+def short_dtype(xp: Namespace, name: str) -> DType:
+    """The library's type of that name. Raises ValueError where it has none."""
+    if not hasattr(xp, name):
+        raise ValueError(f"products: {xp.__name__.rpartition('.')[2]} has no {name}; leave it out, or choose float16")
+    return getattr(xp, name)
 
 
 @primitive

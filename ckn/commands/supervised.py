@@ -31,6 +31,13 @@ class HeadName(StrEnum):
     softmax = "softmax"
 
 
+class PrecisionName(StrEnum):
+    """Types of products."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 OPTIMISERS: Mapping[str, Optimiser] = {"sgd": SGD(), "adam": Adam()}
 HEADS: Mapping[str, Loss] = {"hinge": SquaredHinge(), "softmax": CrossEntropy(), "ridge": Squared()}
 # Of images of 32 pixels a side: crops from 4 more on each side, and squares of 8 that are hidden.
@@ -88,12 +95,27 @@ Clip = Annotated[
 ]
 LearnKernels = Annotated[bool, typer.Option("--learn-kernels", help="The kernels' parameters move too.")]
 Jit = Annotated[bool, typer.Option("--jit", help="Compile the step, where the library can.")]
+Precision = Annotated[
+    PrecisionName, typer.Option(help="Type in which steps multiply patches with filters; all else is float32.")
+]
 Resume = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Go on with a run that stopped; its options hold. --epochs may be greater."),
 ]
 
-OPTIONS = ("epochs", "minibatch", "lr", "optimiser", "head", "reg", "augment", "clip", "learn_kernels", "jit")
+OPTIONS = (
+    "epochs",
+    "minibatch",
+    "lr",
+    "optimiser",
+    "head",
+    "reg",
+    "augment",
+    "clip",
+    "learn_kernels",
+    "precision",
+    "jit",
+)
 # What a run that goes on has from the run that stopped, and what of it may be given otherwise.
 KEPT = (*OPTIONS, "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
 FREE = ("epochs", "jit", "batch", "backend", "device")
@@ -163,5 +185,6 @@ def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
         clip_norm=options["clip"],
         augmentation=tuple(AUGMENTATIONS[word](min(grid)) for word in words),
         learn_kernels=options["learn_kernels"],
+        products=None if options["precision"] == "float32" else str(options["precision"]),
         jit=options["jit"],
     )

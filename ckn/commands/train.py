@@ -56,6 +56,7 @@ def train(
     augment: options.Augment = None,
     clip: options.Clip = None,
     learn_kernels: options.LearnKernels = False,
+    precision: options.Precision = options.PrecisionName.float32,
     jit: options.Jit = False,
     resume: options.Resume = None,
 ) -> None:

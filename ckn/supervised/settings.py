@@ -25,6 +25,8 @@ class Supervised:
     `clip_norm`: the greatest norm of a gradient. `augmentation`: random changes of each batch's images.
     `learn_kernels`: the kernels' parameters move too. `memory`: bytes of
     features that are kept for the exact head; if they need more, they are computed anew for each pass over them.
+    `products`: "bfloat16" or "float16", the type in which steps multiply patches with filters (mixed precision);
+    norms, kernels, inverse square roots and the exact head stay in the images' type.
     `jit`: compile the step, where the library can.
 
     Raises ValueError for numbers out of range.
@@ -44,12 +46,15 @@ class Supervised:
     augmentation: tuple[Augmentation, ...] = ()
     learn_kernels: bool = False
     memory: int = 2 * 2**30
+    products: str | None = None
     jit: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch", 1), ("memory", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: expected an integer >= {least}, got {getattr(self, name)}")
+        if self.products not in (None, "bfloat16", "float16"):
+            raise ValueError(f"products: expected None, 'bfloat16' or 'float16', got {self.products!r}")
         for name in ("reg", "rate", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not (isfinite(value) and value > 0):

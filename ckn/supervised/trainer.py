@@ -208,7 +208,7 @@ class Trainer:
 
     def features(self, params: Parameters, x: Array) -> Array:
         """Features of root mean square 1: (b, *grid, c) -> (b, d)"""
-        maps = params.network(self.frame)(x)
+        maps = params.network(self.frame).with_products(self.settings.products)(x)
         flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
         return normalise_features(flat) * sqrt(flat.shape[1])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ckn import Layer, LayerSpec
-from kerneltools import maps, pooling
+from kerneltools import backend, maps, pooling
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
 from kerneltools.patches import Grid
@@ -198,3 +198,22 @@ class TestErrors:
     def test_images_of_another_library(self) -> None:
         with pytest.raises(TypeError, match="arrays of several libraries in one call"):
             Layer(filters(5, 3, 3, 2), EXPONENTIAL)(to_strict(random(1, 6, 6, 2)))
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_short_products_change_little_and_only_the_products(name: str) -> None:
+    library = backend(name)
+    rng = np.random.default_rng(0)
+    filters = rng.standard_normal((5, 3, 3, 2)).astype(np.float32)
+    filters /= np.sqrt((filters**2).sum(axis=(1, 2, 3), keepdims=True))
+    x = library.asarray(rng.random((2, 6, 7, 2)).astype(np.float32))
+    layer = Layer(library.asarray(filters), Homogeneous(Exponential(0.6)), subsampling=2)
+    exact, short = (library.to_numpy(one(x)) for one in (layer, replace(layer, products="float16")))
+    assert short.dtype == np.float32
+    assert 0 < np.abs(short - exact).max() < 2e-2 * np.abs(exact).max()
+
+
+def test_products_that_the_library_lacks_are_named() -> None:
+    layer = Layer(np.ones((1, 1, 1, 1)), Homogeneous(Exponential(0.6)), products="bfloat16")
+    with pytest.raises(ValueError, match="products: numpy has no bfloat16"):
+        layer(np.ones((1, 2, 2, 1)))
