@@ -2,7 +2,16 @@
 
 from math import isfinite
 
-from kerneltools.arrays import Array, DType, blocks, device_of, namespace, require_floating, require_rank
+from kerneltools.arrays import (
+    Array,
+    DType,
+    device_of,
+    holds,
+    namespace,
+    require_everywhere,
+    require_floating,
+    require_rank,
+)
 
 
 def check_rows(
@@ -31,27 +40,9 @@ def check_weights(weights: Array, n: int, least: int) -> None:
     if weights.shape[0] != n:
         raise ValueError(f"weights: expected one for each of {n} rows, got {weights.shape[0]}")
     xp = namespace(weights)
-    good = xp.isfinite(weights) & (weights >= 0)
-    if is_known(~xp.all(good)):
-        row = int(xp.argmin(xp.astype(good, xp.int64)))
-        raise ValueError(f"weights: expected finite numbers >= 0, got {float(weights[row])} in row {row}")
-    if is_known(xp.count_nonzero(weights) < least):
+    require_everywhere(xp.isfinite(weights) & (weights >= 0), "finite numbers >= 0", "weights", weights)
+    if not holds(xp.count_nonzero(weights) >= least):
         raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
-
-
-def check_finite(block: int = 8192, **named: Array) -> None:
-    """Raise ValueError for NaN and infinities, naming the array, the row and the column."""
-    for name, array in named.items():
-        xp = namespace(array)
-        for rows in blocks(array.shape[0], block):
-            bad = ~xp.isfinite(array[rows, :])
-            if is_known(xp.any(bad)):
-                first = int(xp.argmax(xp.astype(xp.reshape(bad, (-1,)), xp.int64)))
-                row, column = divmod(first, array.shape[1])
-                value = float(array[rows.start + row, column])
-                raise ValueError(
-                    f"{name}: expected finite numbers, got {value} in row {rows.start + row}, column {column}"
-                )
 
 
 def check_reg(reg: float, like: Array | None = None, dtype: DType = None) -> None:
@@ -62,11 +53,3 @@ def check_reg(reg: float, like: Array | None = None, dtype: DType = None) -> Non
         least = float(namespace(like).finfo(dtype or like.dtype).smallest_normal)
         if reg < least:
             raise ValueError(f"reg: expected a number > 0 that does not underflow, at least {least:.1e}, got {reg}")
-
-
-def is_known(flag: Array) -> bool:
-    """Whether it is true; no where it has no value yet, inside a function that is being compiled."""
-    try:
-        return bool(flag)
-    except TypeError:
-        return False

@@ -9,7 +9,9 @@ from kerneltools.arrays import (
     DType,
     blocks,
     device_of,
+    holds,
     namespace,
+    require_finite,
     require_floating,
     require_rank,
 )
@@ -17,7 +19,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.linalg import cholesky_factor, identity_like
 from kerneltools.precision import widened
 from kerneltools.primitives import solve_triangular
-from kerneltools.solvers.checks import check_finite, check_reg, check_rows, is_known
+from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.sums import row_weights
 from kerneltools.trees import Tree, static
 
@@ -162,7 +164,7 @@ def problem(
         raise ValueError(
             f"points: expected at least one landmark of {x.shape[1]} columns as in x, got shape {tuple(points.shape)}"
         )
-    check_finite(x=x, points=points, **{name: targets})
+    require_finite(x=x, points=points, **{name: targets})
     whitening = landmark_whitening(kernel, points, reg if iterative else None)
     check_reg(reg, whitening)
     xp = namespace(whitening)
@@ -202,7 +204,7 @@ def _inverse_factor(kernel: Kernel, gram: Array, rtol: float | None) -> Array:
     except (ValueError, RuntimeError) as error:  # what the libraries raise for it
         raise ValueError(_indefinite(kernel)) from error
     xp = namespace(factor)
-    if is_known(~xp.all(xp.isfinite(factor))):
+    if not holds(xp.all(xp.isfinite(factor))):
         raise ValueError(_indefinite(kernel))
     return xp.matrix_transpose(solve_triangular(factor, identity_like(factor)))
 
@@ -210,9 +212,9 @@ def _inverse_factor(kernel: Kernel, gram: Array, rtol: float | None) -> Array:
 def require_definite(kernel: Kernel, gram: Array) -> None:
     """Raise ValueError for a Gram matrix that is not finite or has a negative diagonal."""
     xp = namespace(gram)
-    if is_known(~xp.all(xp.isfinite(gram))):
+    if not holds(xp.all(xp.isfinite(gram))):
         raise ValueError(f"kernel: {kernel!r} has values that are not finite on the landmarks; look at its range")
-    if is_known(xp.min(xp.linalg.diagonal(gram)) < 0):
+    if not holds(xp.min(xp.linalg.diagonal(gram)) >= 0):
         raise ValueError(_indefinite(kernel))
 
 

@@ -4,12 +4,12 @@ import warnings
 from dataclasses import dataclass
 from math import isqrt
 
-from kerneltools.arrays import Array, blocks, namespace, widest_float
+from kerneltools.arrays import Array, blocks, namespace, require_finite, widest_float
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks import Landmarks, ReducedWarning, RPCholesky, Selector
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
-from kerneltools.solvers.checks import check_finite, check_reg, check_rows
+from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, landmark_whitening, rows_of_block, wide_gram
 from kerneltools.solvers.preconditioners import inverse_factors
@@ -60,7 +60,7 @@ def nystrom_pcg(
     (True, True)
     """
     check_rows(x, y, weights)
-    check_finite(x=x, y=y)
+    require_finite(x=x, y=y)
     xp, wide = namespace(x, y), widest_float(x)
     targets = xp.astype(y, wide)
     w = row_weights(targets, weights)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, DType, blocks, namespace, widest_float
+from kerneltools.arrays import Array, DType, blocks, holds, namespace, require_finite, widest_float
 from kerneltools.primitives import reciprocal
-from kerneltools.solvers.checks import check_finite, check_reg, check_rows, is_known
+from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.sums import RidgeSums, ridge_sums, row_weights, weighted_mean
 from kerneltools.trees import Tree
 
@@ -164,9 +164,9 @@ def path_of(sums: RidgeSums, dtype: DType = None) -> RidgePath:
     array([[11.]])
     """
     xp = namespace(sums.gram)
-    if is_known(sums.rows < 2):
+    if not holds(sums.rows >= 2):
         raise ValueError(f"sums: expected those of at least 2 rows of weight > 0, got {int(sums.rows)}")
-    if is_known(~xp.isfinite(_total(sums.x_mean) + _total(sums.y_mean))):
+    if not holds(xp.isfinite(_total(sums.x_mean) + _total(sums.y_mean))):
         raise ValueError("sums: expected finite numbers; look for NaN and infinities among the rows")
     return _path_of_gram(sums, sums.gram.dtype if dtype is None else dtype, None)
 
@@ -277,5 +277,5 @@ def _total(x: Array) -> Array:
 def _check_means(x_mean: Array, y_mean: Array, x: Array, y: Array) -> None:
     """Name the first number of the rows that is not finite: a mean has seen them all."""
     total = _total(x_mean) + _total(y_mean)
-    if is_known(~namespace(total).isfinite(total)):
-        check_finite(x=x, y=y)
+    if not holds(namespace(total).isfinite(total)):
+        require_finite(x=x, y=y)

@@ -29,12 +29,23 @@ CHOSEN = tuple(name for name in CASES if name.startswith("landmarks.") and name 
 ON_THE_HOST = "landmarks are chosen on the host, row by row"
 EIGENVECTORS = "eigenvectors have no derivative where eigenvalues coincide; differentiate with respect to y"
 CHECKED = "looks for NaN among the images, which a compiled function cannot"
+STOPS = "takes steps until a tolerance is met, which is decided on the host"
+ITERATIVE = ("linalg.conjugate_gradient", "solvers.falkon", "solvers.fit_kernel", "solvers.nystrom_pcg")
 
 LIMITS = (
     *(Limit(name, GRADIENTS, ON_THE_HOST) for name in CHOSEN),
     *(Limit(name, VALUES, ON_THE_HOST, (JAX_JIT,)) for name in CHOSEN),
     Limit("random", GRADIENTS, "random numbers depend on the type and the device of the array only"),
     Limit("solvers.ridge_path", GRADIENTS, EIGENVECTORS),
+    Limit("solvers.path_of", GRADIENTS, EIGENVECTORS),
+    Limit(
+        "solvers.ridge_path of the rows",
+        GRADIENTS,
+        "singular vectors have no derivative where singular values coincide",
+    ),
+    *(Limit(name, GRADIENTS, STOPS) for name in ITERATIVE),
+    *(Limit(name, VALUES, STOPS, (JAX_JIT,)) for name in ITERATIVE),
+    Limit("solvers.kernel_ridge", GRADIENTS, EIGENVECTORS),
     Limit("ckn.exact.gram", VALUES, CHECKED, (JAX_JIT,)),
     Limit("ckn.exact.gram", GRADIENTS, CHECKED, (JAX_JIT,)),
     Limit("ckn.preprocessing.Whiten", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from hypothesis import strategies as st
 
 from kerneltools.landmarks import RPCholesky
-from tests.agreement import of_grids, of_landmarks, of_rows
+from tests.agreement import of_grids, of_landmarks, of_rows, of_solvers
 from tests.agreement.case import Case, Draw
 
 CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
@@ -27,6 +27,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "landmarks.SphericalKMeans": of_landmarks.spherical_kmeans,
     "landmarks.Uniform": of_landmarks.uniform,
     "linalg.cholesky_factor": of_rows.cholesky,
+    "linalg.conjugate_gradient": of_solvers.steps,
     "linalg.inverse_sqrt": of_rows.inverse_root,
     "linalg.lyapunov": of_rows.lyapunov,
     "maps.nystrom": of_rows.exact_nystrom_map,
@@ -45,8 +46,15 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "primitives.solve_triangular": of_rows.triangular,
     "primitives.window_sum": of_grids.sums,
     "random": of_rows.draws,
+    "solvers.falkon": of_solvers.iterative_ridge,
+    "solvers.fit_kernel": of_solvers.classifier,
+    "solvers.kernel_ridge": of_solvers.direct_ridge,
+    "solvers.nystrom_pcg": of_solvers.full_ridge,
+    "solvers.path_of": of_solvers.path,
     "solvers.ridge, in y": of_rows.ridge_targets,
     "solvers.ridge_path": of_rows.ridge_solutions,
+    "solvers.ridge_path of the rows": of_solvers.rows_path,
+    "solvers.ridge_sums": of_solvers.sums,
     "ckn.Layer": of_grids.layer,
     "ckn.Layer: residual": of_grids.certificate,
     "ckn.Network": of_grids.network,

@@ -21,6 +21,7 @@ NO_NUMBERS = {
     *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float"),
     *("linalg.require_square", "primitives.primitive", "random.generator", "random.stream", "random.choice"),
     *("kernels.base.check_rows", "kernels.base.check_positive", "landmarks.default"),
+    *("solvers.choose", "solvers.Blocks"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.
 ITERATIVE = {"solvers.fit_linear", "solvers.minimise"}

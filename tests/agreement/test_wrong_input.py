@@ -47,6 +47,11 @@ ONE: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
     "filters": (IMAGES, lambda library, x: Layer(x[:, :3, :3, :], Linear())),
     "fit": (IMAGES, lambda library, x: ckn.fit_unsupervised(ARCHITECTURE, x, 0)),
     "ridge": (ROWS, lambda library, x: solvers.ridge(x, library.array(ROWS), 0.1)),
+    "falkon": (
+        ROWS,
+        lambda library, x: solvers.falkon(Gaussian(1.0), library.array(ROWS), x, library.array(ROWS), 0.1),
+    ),
+    "nystrom_pcg": (ROWS, lambda library, x: solvers.nystrom_pcg(Gaussian(1.0), library.array(ROWS), x, 0.1)),
 }
 TWO: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
     "kernel": (ROWS, lambda library, x: Gaussian(1.0)(library.array(ROWS), x)),
@@ -57,6 +62,11 @@ TWO: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
     "network": (IMAGES, lambda library, x: Network((layer(library),)).prepare()(x)),
     "exact kernel": (IMAGES, lambda library, x: ckn.exact.gram(ARCHITECTURE, library.array(IMAGES), x)),
     "ridge": (ROWS, lambda library, x: solvers.ridge(library.array(ROWS), x, 0.1)),
+    "falkon": (
+        ROWS,
+        lambda library, x: solvers.falkon(Gaussian(1.0), x, library.array(ROWS), library.array(ROWS), 0.1),
+    ),
+    "nystrom_pcg": (ROWS, lambda library, x: solvers.nystrom_pcg(Gaussian(1.0), library.array(ROWS), x, 0.1)),
 }
 
 

@@ -298,8 +298,8 @@ def test_errors_of_weights_and_numbers() -> None:
     for weights, message in [
         (np.ones(9), "weights: expected one for each of 10 rows, got 9"),
         (np.ones((10, 1)), r"weights: expected \(10,\), a number for each row, got shape \(10, 1\)"),
-        (-np.ones(10), r"weights: expected finite numbers >= 0, got -1\.0 in row 0"),
-        (np.full(10, np.inf), "weights: expected finite numbers >= 0, got inf in row 0"),
+        (-np.ones(10), r"weights: expected finite numbers >= 0, got -1\.0 at \(0,\)"),
+        (np.full(10, np.inf), r"weights: expected finite numbers >= 0, got inf at \(0,\)"),
         (np.eye(10)[0], "weights: expected at least 2 > 0, got 1"),
     ]:
         with pytest.raises(ValueError, match=message):
