@@ -22,7 +22,7 @@ import argparse
 import importlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -176,38 +176,59 @@ def rule(args: argparse.Namespace) -> None:
     steps = (Scale(255.0), Whiten())
     train = preprocess(steps, data.images[: args.rows], like)
     test = preprocess(steps, data.test.images[: args.rows], like)
-    labels, test_labels = data.labels[: args.rows], data.test.labels[: args.rows]
-    found: dict[str, list[float]] = {name: [] for name in args.rules}
-    for seed in range(args.seeds):
-        network = ckn.fit_unsupervised(ckn.architectures["unsup-64-256"], train, rng=seed, patches=args.patches)
-        settings = ckn.Supervised(reg=args.reg, epochs=args.epochs, batch=min(BATCH, len(train)), rate=args.rate)
-        for name, accuracies in found.items():
-            with replaced_root(name):
-                state = ckn.fit_supervised(network, train, labels, 10, rng=seed, settings=settings)
-                accuracies.append(accuracy_of(state, test, test_labels))
-            # The rate that ours chose is everyone's.
-            settings = replace(settings, rate=state.history[0].rate)
-            first, *_, last = state.history
-            print(
-                f"seed {seed}  {name:<6} rate {settings.rate:g}  loss {first.loss:.3f} to {last.loss:.3f}  "
-                f"training accuracy {last.train_accuracy:.4f}  test accuracy {accuracies[-1]:.4f}",
-                flush=True,
-            )
-    _compare(found)
+    settings = ckn.Supervised(reg=args.reg, epochs=args.epochs, batch=min(BATCH, len(train)), rate=args.rate)
+    found = accuracies(
+        ckn.architectures["unsup-64-256"],
+        (train, data.labels[: args.rows]),
+        (test, data.test.labels[: args.rows]),
+        settings,
+        rules=args.rules,
+        seeds=args.seeds,
+        patches=args.patches,
+    )
+    for name in found.keys() - {"wrong"}:
+        mean, half = interval(found[name], found["wrong"])
+        print(f"{name} - wrong: {mean:+.4f}, 95 % in [{mean - half:+.4f}, {mean + half:+.4f}], {args.seeds} seeds")
     print(f"{Path(args.data).name}, {len(train)} training and {len(test)} test rows, whitened, {args.epochs} epochs")
 
 
-def _compare(found: dict[str, list[float]]) -> None:
+def accuracies(
+    architecture: ckn.Architecture,
+    train: tuple[Any, Any],
+    test: tuple[Any, Any],
+    settings: ckn.Supervised,
+    *,
+    rules: Sequence[str],
+    seeds: int,
+    patches: int,
+) -> dict[str, list[float]]:
+    """The test accuracy of each rule from the same filters with the same rate, for each seed."""
+    found: dict[str, list[float]] = {name: [] for name in rules}
+    for seed in range(seeds):
+        network = ckn.fit_unsupervised(architecture, train[0], rng=seed, patches=patches)
+        chosen = settings
+        for name in rules:
+            with replaced_root(name):
+                state = ckn.fit_supervised(network, *train, 10, rng=seed, settings=chosen)
+                found[name].append(accuracy_of(state, *test))
+            # The rate that the first chose is everyone's.
+            chosen = replace(settings, rate=state.history[0].rate)
+            first, *_, last = state.history
+            print(
+                f"seed {seed}  {name:<6} rate {chosen.rate:g}  loss {first.loss:.3f} to {last.loss:.3f}  "
+                f"training accuracy {last.train_accuracy:.4f}  test accuracy {found[name][-1]:.4f}",
+                flush=True,
+            )
+    return found
+
+
+def interval(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
+    """The mean of the paired differences, and half the width of its 95 % interval (Student); infinite for one pair."""
     from scipy.stats import t
 
-    for name in found.keys() - {"wrong"}:
-        differences = [a - b for a, b in zip(found[name], found["wrong"], strict=True)]
-        k, mean = len(differences), statistics.mean(differences)
-        if k < 2:
-            print(f"{name} - wrong: {mean:+.4f}, one seed: no interval")
-            continue
-        half = t.ppf(0.975, k - 1) * statistics.stdev(differences) / k**0.5
-        print(f"{name} - wrong: {mean:+.4f}, 95 % in [{mean - half:+.4f}, {mean + half:+.4f}], {k} seeds")
+    differences = [a - b for a, b in zip(one, other, strict=True)]
+    k, mean = len(differences), statistics.mean(differences)
+    return mean, float("inf") if k < 2 else t.ppf(0.975, k - 1) * statistics.stdev(differences) / k**0.5
 
 
 def main() -> None:
