@@ -156,6 +156,7 @@ def problem(
     Products of kernel values with W carry its rounding errors; `iterative` solvers need them to be below λ.
     """
     check_rows(x, targets, weights, name=name)
+    check_reg(reg)
     namespace(x, points)
     device_of(x, points)
     require_rank(2, "(m, d)", points=points)
