@@ -80,8 +80,8 @@ def _spectral(kernel: Kernel) -> Spectral:
     if not isinstance(kernel, Spectral):
         raise TypeError(
             "kernel: expected a translation-invariant kernel with a law of frequencies (Gaussian, Matern, "
-            f"Exponential, RationalQuadratic, Laplacian, Cauchy), got {type(kernel).__name__}; for sums and products make a map of "
-            "each part and join them with maps.Sum or maps.Product"
+            f"Exponential, RationalQuadratic, Laplacian, Cauchy), got {type(kernel).__name__}; for sums and products "
+            "make a map of each part and join them with maps.Sum or maps.Product"
         )
     return kernel
 

@@ -2,31 +2,55 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, DType, holds, namespace, require_floating, require_rank, widest_float
 from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt
+from kerneltools.maps.base import Map, rows_of_block
 from kerneltools.precision import in_single, widened
-from kerneltools.primitives import solve_triangular
-from kerneltools.trees import Tree
+from kerneltools.primitives import by_rows, solve_triangular
+from kerneltools.trees import static
+
+PANEL = 256
+"""Columns of a triangular factor that are multiplied at a time."""
 
 
 @dataclass(frozen=True, eq=False)
-class Nystrom(Tree):
+class Nystrom(Map):
     """φ(x) = W' k(Z, x), prepared by `nystrom`.
 
-    `points` Z (m, d), `whitening` W (m, m) with W W' = (k(Z, Z) + ε I)^-1.
+    `points` Z (m, d), `whitening` W (m, m) with W W' = (k(Z, Z) + ε I)^-1; `triangular`: whether W is upper triangular.
     """
 
     kernel: Kernel
     points: Array
     whitening: Array
+    triangular: bool = static(False)
 
-    @in_single
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m)"""
-        rows, batch = _rows(x, self.points)
-        phi = self.kernel(rows, self.points) @ self.whitening
-        return namespace(phi).reshape(phi, (*batch, phi.shape[1]))
+    @property
+    def dimension(self) -> int:
+        """m, the number of landmarks."""
+        return int(self.whitening.shape[1])
+
+    @property
+    def columns(self) -> int:
+        """d, the number of columns of the landmarks."""
+        return int(self.points.shape[1])
+
+    @property
+    def rank(self) -> int:
+        """How many eigenvalues of k(Z, Z) are above the rounding of the landmarks' type, m eps times the greatest.
+
+        More landmarks than that add little but noise. One eigenvalue decomposition, in float64 where there is one.
+        """
+        gram, dtype = _gram(self.kernel, self.points)
+        xp = namespace(gram)
+        values = xp.linalg.eigvalsh(gram)
+        return int(xp.sum(xp.astype(values > _shift(gram, dtype) * xp.max(values), xp.int64)))
+
+    def of_rows(self, x: Array) -> Array:
+        gram = self.kernel(x, self.points)
+        return upper_product(gram, self.whitening) if self.triangular else gram @ self.whitening
 
     @in_single
     def residual(self, x: Array) -> Array:
@@ -37,10 +61,42 @@ class Nystrom(Tree):
         The matrix K - Φ Φ' is positive semi-definite, so each of its entries is at most the root of the
         product of two residuals, and its norm at most their sum.
         """
-        rows, batch = _rows(x, self.points)
-        phi = self(rows)
-        missed = self.kernel.diag(rows) - namespace(phi).sum(phi * phi, axis=1)
-        return namespace(missed).reshape(missed, batch)
+        self._check(x)
+        xp = namespace(x)
+        rows = xp.reshape(x, (-1, x.shape[-1]))
+        return xp.reshape(by_rows(rows, self._missed, rows_of_block(self)), tuple(x.shape[:-1]))
+
+    @in_single
+    def trace_error(self, x: Array, block: int | None = None) -> Array:
+        """tr(K - Φ Φ') >= 0, the sum of the residuals, which bounds every norm of K - Φ Φ'.
+
+        (..., d) -> ()
+
+        `block`: rows at a time; chosen for the cache without it. The sum is made in float64 where there is one.
+        """
+        return self._total(x, self._missed, block)
+
+    @in_single
+    def relative_error(self, x: Array, block: int | None = None) -> Array:
+        """tr(K - Φ Φ') / tr K, in [0, 1] up to rounding; see `trace_error`.
+
+        (..., d) -> ()
+        """
+        return self._total(x, self._missed, block) / self._total(x, self.kernel.diag, block)
+
+    def _total(self, x: Array, of_rows: object, block: int | None) -> Array:
+        self._check(x)
+        xp = namespace(x)
+        rows = xp.reshape(x, (-1, x.shape[-1]))
+        values = by_rows(rows, of_rows, block or rows_of_block(self))
+        return xp.astype(xp.sum(xp.astype(values, widest_float(values))), values.dtype)
+
+    def _missed(self, x: Array) -> Array:
+        phi = self.of_rows(x)
+        return self.kernel.diag(x) - namespace(phi).sum(phi * phi, axis=1)
+
+    def _made_for(self) -> str:
+        return f"for landmarks of shape {tuple(self.points.shape)}"
 
 
 def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> Nystrom:
@@ -49,9 +105,12 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     (m, d) -> map of (..., d) -> (..., m)
 
     `reg` > 0: W = (k(Z, Z) + reg I)^(-1/2), symmetric, smooth in the landmarks even where two coincide.
-    Without `reg`: W = L^-T from the Cholesky factor, with the least shift that the type of `points` allows:
-    the most exact.
-    Both are computed in float64 where the library has it; W stays in float32 beside half-precision landmarks.
+    Without `reg`: W = L^-T from the Cholesky factor, with the least shift that the type of `points` allows, m eps
+    times the greatest k(z, z): the most exact, and half the operations, for W is triangular.
+    The landmarks' matrix and W are computed in float64 where the library has it; W is kept in the type of `points`,
+    in float32 beside half-precision landmarks.
+
+    Raises ValueError for an indefinite kernel, which is no inner product of features.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -59,30 +118,71 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     >>> phi = nystrom(Gaussian(1.0), z)
     >>> np.allclose(phi(z) @ phi(z).T, Gaussian(1.0)(z, z))
     True
+    >>> phi.rank, float(phi.relative_error(np.array([[0.5], [10.0]])).round(3))
+    (3, 0.511)
     """
     require_rank(2, "(m, d)", points=points)
     require_floating(points=points)
     if points.shape[0] == 0:
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
-    wide = widened(points)
-    gram = widened(kernel)(wide, wide)
-    return Nystrom(kernel, points, whitening(gram, reg))
+    if kernel.indefinite:
+        raise ValueError(_indefinite(kernel))
+    gram, dtype = _gram(kernel, points)
+    factor = _checked_whitening(kernel, gram, reg, dtype)
+    return Nystrom(kernel, points, factor, triangular=reg is None)
 
 
-def whitening(gram: Array, reg: float | Array | None) -> Array:
-    """W with W W' = (K + ε I)^-1: (m, m) -> (m, m); see `nystrom`."""
-    if reg is not None:
-        return inverse_sqrt(gram, reg)
+def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Array:
+    """W with W W' = (K + ε I)^-1: (m, m) -> (m, m); see `nystrom`. `dtype`: that of W, and of the data it is for."""
     xp = namespace(gram)
-    factor = cholesky_factor(gram)
+    dtype = gram.dtype if dtype is None else dtype
+    if reg is not None:
+        return xp.astype(inverse_sqrt(gram, reg), dtype)
+    factor = cholesky_factor(gram, _shift(gram, dtype))
     inverse = solve_triangular(factor, identity_like(factor))
-    return xp.astype(xp.matrix_transpose(inverse), gram.dtype)
+    return xp.astype(xp.matrix_transpose(inverse), dtype)
 
 
-def _rows(x: Array, points: Array) -> tuple[Array, tuple[int, ...]]:
-    require_floating(x=x)
-    if x.ndim < 1 or x.shape[-1] != points.shape[1]:
+def upper_product(x: Array, factor: Array) -> Array:
+    """x U for an upper triangular U, without the products with its zeros: (n, m), (m, m) -> (n, m)."""
+    m = factor.shape[1]
+    ends = [min(start + PANEL, m) for start in range(0, m, PANEL)]
+    parts = [x[:, :end] @ factor[:end, end - (end - 1) % PANEL - 1 : end] for end in ends]
+    return parts[0] if len(parts) == 1 else namespace(x, factor).concat(parts, axis=1)
+
+
+def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:
+    """k(Z, Z), in float64 where the library has it, and the type that W is for."""
+    points, kernel = widened(points), widened(kernel)
+    wide = precise(kernel, points)
+    return kernel(wide, wide), points.dtype
+
+
+def _shift(gram: Array, dtype: DType) -> float:
+    """What rounding makes of the eigenvalues of a matrix in that type, relative to its greatest entry."""
+    return int(gram.shape[0]) * float(namespace(gram).finfo(dtype).eps)
+
+
+def _checked_whitening(kernel: Kernel, gram: Array, reg: float | Array | None, dtype: DType) -> Array:
+    xp = namespace(gram)
+    if not holds(xp.all(xp.isfinite(gram))):
         raise ValueError(
-            f"x: expected (..., {points.shape[1]}) for landmarks of shape {tuple(points.shape)}, got {tuple(x.shape)}"
+            f"kernel: {kernel!r} has values that are not finite at the landmarks; look for NaN among them, and at its range"
         )
-    return namespace(x, points).reshape(x, (-1, x.shape[-1])), tuple(x.shape[:-1])
+    try:
+        factor = whitening(gram, reg, dtype)
+    except (ValueError, RuntimeError) as error:  # what the libraries raise for a negative pivot
+        if "expected" in str(error):
+            raise
+        raise ValueError(_indefinite(kernel)) from error
+    if not holds(xp.all(xp.isfinite(factor))):
+        raise ValueError(_indefinite(kernel))
+    return factor
+
+
+def _indefinite(kernel: Kernel) -> str:
+    return (
+        f"kernel: {kernel!r} is indefinite: its matrix has negative eigenvalues, so that it is no inner product of "
+        "features; take a positive definite kernel, such as Polynomial or ArcCosine in place of Sigmoid, or the kernel "
+        "values k(x, Z) themselves as features"
+    )
