@@ -1,0 +1,37 @@
+"""Features of many rows, block by block, and what is asked of them."""
+
+from collections.abc import Callable, Iterator
+
+from kerneltools.arrays import Array, blocks, namespace, require_finite, require_floating, require_rank, widest_float
+
+# (n, d) -> (n, m): a map of kerneltools.maps, or any function of rows.
+FeatureMap = Callable[[Array], Array]
+
+
+def features_of(phi: FeatureMap, x: Array, block: int, least: int = 1, name: str = "x") -> Array:
+    """The features of all rows, in float64 where the library has it: (n, d) -> (n, m)."""
+    parts = list(feature_blocks(phi, x, block, least, name))
+    return namespace(*parts).concat([widened(part) for part in parts])
+
+
+def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: str = "x") -> Iterator[Array]:
+    """φ(x), at most `block` rows at a time.
+
+    Raises unless x is a finite floating-point (n, d) with n >= `least`, and φ gives a row for each of its rows.
+    """
+    require_rank(2, "(n, d)", **{name: x})
+    require_floating(**{name: x})
+    if x.shape[0] < least:
+        raise ValueError(f"{name}: expected at least {least} rows, got shape {tuple(x.shape)}")
+    require_finite(**{name: x})
+    for part in blocks(x.shape[0], block):
+        rows = part.stop - part.start
+        features = phi(x[part, :])
+        if features.ndim != 2 or features.shape[0] != rows:
+            raise ValueError(f"phi: expected ({rows}, m) for {rows} rows, got shape {tuple(features.shape)}")
+        yield features
+
+
+def widened(features: Array) -> Array:
+    """The same numbers in float64, where the library has it."""
+    return namespace(features).astype(features, widest_float(features))

@@ -1,0 +1,280 @@
+"""Hyperparameters by gradients: lengthscales, λ and landmarks that lower the error on rows not seen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import log
+from numbers import Real
+from typing import Any, Protocol, runtime_checkable
+
+from kerneltools import autodiff
+from kerneltools.arrays import Array, asarray_like, holds, namespace, require_finite, require_rank
+from kerneltools.backend import backend_of
+from kerneltools.kernels import Kernel
+from kerneltools.learning.features import widened
+from kerneltools.learning.objectives import LeaveOneOut, Objective
+from kerneltools.maps import Nystrom, nystrom
+from kerneltools.optimisers import Adam, Euclidean, Optimiser
+from kerneltools.random import Rng, generator
+from kerneltools.solvers import Minimum, minimise
+from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.trees import map_leaves, named_leaves
+
+Free = dict[str, Array]
+# (free parameters, x, y) -> the loss and its gradient in the parameters.
+LossAndGrad = Callable[[Free, Array, Array], tuple[Array, Free]]
+
+RANGE = 1e6
+"""Positive parameters stay within this factor of where they start: farther off, the loss no longer depends on them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """What `fit` found: `kernel`, landmarks `points` (m, d), `reg` λ; `shift` is the ε of the map.
+
+    `loss`: the objective there (with `Descent`, before its last step, on its last batch). `history`: the losses of
+    all evaluations, the start first. `converged`: whether the gradient became as small as was asked for.
+    """
+
+    kernel: Kernel
+    points: Array
+    reg: float
+    shift: float
+    loss: float
+    history: tuple[float, ...]
+    converged: bool
+
+    @property
+    def map(self) -> Nystrom:
+        """The Nyström map of the kernel on the landmarks: the one that was judged."""
+        return nystrom(self.kernel, self.points, reg=self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Where a method stopped: the parameters, and what `Tuned` says of them."""
+
+    free: Free
+    loss: float
+    history: tuple[float, ...]
+    converged: bool
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way downhill."""
+
+    def __call__(self, loss_and_grad: LossAndGrad, start: Free, x: Array, y: Array) -> Found:
+        """From the start, by losses and gradients on rows of x and y."""
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """`solvers.minimise` on all rows: at most `iterations` steps, each of one or a few evaluations.
+
+    Twice, where landmarks are learnt: with the landmarks held, then all together from there. Landmarks that move
+    while lengthscales are far off gather where few are needed, and the loss ends higher than with landmarks held.
+    """
+
+    iterations: int = 100
+    tolerance: float = 1e-5
+
+    def __call__(self, loss_and_grad: LossAndGrad, start: Free, x: Array, y: Array) -> Found:
+        """As the protocol says."""
+        history: list[float] = []
+
+        def noted(free: Free) -> tuple[Array, Free]:
+            value, gradient = loss_and_grad(free, x, y)
+            history.append(float(value))
+            return value, gradient
+
+        others = {name: value for name, value in start.items() if name != "points"}
+        if 0 < len(others) < len(start):
+            start = {**start, **self._minimum(noted, start, tuple(others)).point}
+        found = self._minimum(noted, start, tuple(start))
+        return Found(found.point, found.value, tuple(history), found.converged)
+
+    def _minimum(
+        self, loss_and_grad: Callable[[Free], tuple[Array, Free]], free: Free, names: Sequence[str]
+    ) -> Minimum:
+        """With respect to the parameters of these names, the others held."""
+
+        def part(some: Free) -> tuple[Array, Free]:
+            value, gradient = loss_and_grad({**free, **some})
+            return value, {name: gradient[name] for name in names}
+
+        start = {name: free[name] for name in names}
+        return minimise(part, start, tolerance=self.tolerance, iterations=self.iterations)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A number of steps of a first-order optimiser, on random batches where all rows do not fit in memory.
+
+    `rate` > 0: the learning rate, of the logarithms of positive parameters and of the landmarks alike. `batch`: how
+    many rows, drawn without repetition from `rng`, a step sees; all when not given.
+
+    Raises ValueError for steps or batch < 2 and for a rate that is not > 0.
+    """
+
+    steps: int = 200
+    rate: float = 0.05
+    batch: int | None = None
+    rng: Rng = 0
+    optimiser: Optimiser = field(default_factory=Adam)
+
+    def __post_init__(self) -> None:
+        for name, value in (("steps", self.steps), ("batch", self.batch)):
+            if value is not None and value < 2:
+                raise ValueError(f"{name}: expected an integer >= 2, got {value}")
+        if not self.rate > 0:
+            raise ValueError(f"rate: expected a number > 0, got {self.rate}")
+
+    def __call__(self, loss_and_grad: LossAndGrad, start: Free, x: Array, y: Array) -> Found:
+        """As the protocol says; never `converged`, for it has no rule to stop by."""
+        draws, state, free, history = generator(self.rng), self.optimiser.start(start), start, list[float]()
+        for _ in range(self.steps):
+            value, gradient = loss_and_grad(free, *self._rows(x, y, draws))
+            history.append(float(value))
+            gradient = {name: gradient[name] for name in free}  # JAX gives dicts back in another order
+            free, state = self.optimiser.step(free, gradient, state, self.rate, [Euclidean()] * len(free))
+        return Found(free, history[-1], tuple(history), False)
+
+    def _rows(self, x: Array, y: Array, draws: Any) -> tuple[Array, Array]:
+        if self.batch is None or self.batch >= x.shape[0]:
+            return x, y
+        xp = namespace(x, y)
+        chosen = asarray_like(draws.choice(x.shape[0], self.batch, replace=False), x, xp.int64)
+        return xp.take(x, chosen, axis=0), xp.take(y, chosen, axis=0)
+
+
+def fit(
+    kernel: Kernel,
+    points: Array,
+    x: Array,
+    y: Array,
+    reg: float = 1e-3,
+    *,
+    objective: Objective | None = None,
+    fixed: Sequence[str] = (),
+    shift: float = 1e-6,
+    method: Method | None = None,
+) -> Tuned:
+    """Kernel parameters, landmarks and λ that lower the error of ridge regression on rows it has not seen.
+
+    landmarks (m, d), x (n, d), y (n, t) -> kernel, landmarks (m, d), λ
+
+    The regression is that of y on the Nyström features of x, with intercept, λ scaled as in `solvers.ridge`. The
+    gradient of `objective` (`LeaveOneOut()` when not given) goes through the map, in its symmetric form with
+    ε = `shift` > 0, and through the regression, in float64 where the library has it. Memory is O(n m) for the
+    objective on all rows.
+
+    All numbers and arrays of the kernel, "points" and "reg" are learnt, save those named in `fixed`: "reg",
+    "points", "kernel.bandwidth", "kernel.terms.0.scale", ... All but the landmarks must be > 0 at the start; their
+    logarithms are learnt, and they stay within a factor of 1e6 of it. An array of d lengthscales, all equal at the
+    start, ends with great ones for columns that say nothing of y (automatic relevance determination).
+    `method`: `LBFGS()` when not given, or `Descent(...)`. The loss is not convex: the start counts.
+
+    Raises ValueError for names in `fixed` that are none, where nothing is left to learn, for parameters <= 0, for
+    shapes that do not fit and for NaN with its place; FloatingPointError where the loss is not finite.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(-2.0, 2.0, 40)[:, None]
+    >>> found = fit(Gaussian(1.5), x[::5, :], x, np.sin(3 * x), reg=1e-2)
+    >>> found.kernel.bandwidth < 1, found.loss < 0.01 * found.history[0]
+    (True, True)
+    """
+    check_rows(x, y, None, least=2)
+    check_reg(reg)
+    check_reg(shift)
+    require_rank(2, "(m, d)", points=points)
+    if points.shape[1] != x.shape[1]:
+        raise ValueError(f"points: expected (m, {x.shape[1]}), with the columns of x, got shape {tuple(points.shape)}")
+    require_finite(x=x, y=y, points=points)
+    wide_x, wide_y = widened(x), widened(y)
+    start = _Parameters(kernel, points, reg, wide_x, fixed)
+    judge, unit = objective or LeaveOneOut(), _spread(wide_y)
+
+    def loss(free: Free, rows: Array, targets: Array) -> Array:
+        tree = start.at(free)
+        return judge(nystrom(tree["kernel"], tree["points"], reg=shift), rows, targets, tree["reg"]) / unit
+
+    owner = backend_of(wide_x)
+    loss_and_grad = (autodiff if owner is None else owner).value_and_grad(loss)
+    found = (method or LBFGS())(loss_and_grad, start.free, wide_x, wide_y)
+    tree = start.returned(found.free)
+    history = tuple(unit * value for value in found.history)
+    return Tuned(tree["kernel"], tree["points"], tree["reg"], shift, unit * found.loss, history, found.converged)
+
+
+def _spread(y: Array) -> float:
+    """The mean square of y about its means, in which losses are measured: then tolerances have no unit."""
+    xp = namespace(y)
+    return float(xp.mean((y - xp.mean(y, axis=0)) ** 2)) or 1.0
+
+
+class _Parameters:
+    """The tree of kernel, points and λ, and the free ones among them as unconstrained arrays by their paths."""
+
+    def __init__(self, kernel: Kernel, points: Array, reg: float, like: Array, fixed: Sequence[str]) -> None:
+        self.given = {"kernel": kernel, "points": points, "reg": float(reg)}
+        leaves = dict(named_leaves(self.given))
+        names = [name for name, leaf in leaves.items() if _is_floating(leaf)]
+        if unknown := sorted(set(fixed) - set(names)):
+            raise ValueError(f"fixed: expected some of {', '.join(names)}, got {', '.join(unknown)}")
+        if not set(names) - set(fixed):
+            raise ValueError(f"fixed: nothing is left to learn of {', '.join(names)}")
+        self.start = {name: _wide(leaves[name], like) for name in names}
+        for name in set(names) - set(fixed) - {"points"}:
+            _require_positive(name, self.start[name])
+        zeros = {name: namespace(like).zeros_like(self.start[name]) for name in names}
+        self.free: Free = {
+            name: self.start[name] if name == "points" else zeros[name] for name in names if name not in fixed
+        }
+
+    def at(self, free: Free) -> Any:
+        """The tree of arrays at these free parameters."""
+        return _replaced(self.given, {**self.start, **{name: self._value(name, free[name]) for name in free}})
+
+    def returned(self, free: Free) -> Any:
+        """The tree at these free parameters, with numbers where numbers were given, arrays in the types given."""
+        leaves = dict(named_leaves(self.given))
+        values = {name: _like(self._value(name, free[name]), leaves[name]) for name in free}
+        return _replaced(self.given, values)
+
+    def _value(self, name: str, free: Array) -> Array:
+        if name == "points":
+            return free
+        xp, bound = namespace(free), log(RANGE)
+        return self.start[name] * xp.exp(bound * xp.tanh(free / bound))
+
+
+def _replaced(tree: Any, values: dict[str, Any]) -> Any:
+    """The tree with other leaves at these paths."""
+    paths = iter([name for name, _ in named_leaves(tree)])
+    return map_leaves(lambda leaf: values.get(next(paths), leaf), tree)
+
+
+def _is_floating(leaf: Any) -> bool:
+    if hasattr(leaf, "dtype"):
+        return bool(namespace(leaf).isdtype(leaf.dtype, "real floating"))
+    return isinstance(leaf, Real) and not isinstance(leaf, bool)
+
+
+def _wide(leaf: Any, like: Array) -> Array:
+    if not hasattr(leaf, "dtype"):
+        return asarray_like(float(leaf), like)
+    return namespace(leaf, like).astype(leaf, like.dtype)
+
+
+def _like(value: Array, leaf: Any) -> Any:
+    return namespace(value).astype(value, leaf.dtype) if hasattr(leaf, "dtype") else float(value)
+
+
+def _require_positive(name: str, value: Array) -> None:
+    xp = namespace(value)
+    if not holds(xp.all(value > 0)):
+        raise ValueError(
+            f"{name}: expected numbers > 0, whose logarithms are learnt, got {float(xp.min(value))}; "
+            f'start from a small number > 0, or keep it: fixed=("{name}",)'
+        )

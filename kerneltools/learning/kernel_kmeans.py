@@ -1,0 +1,81 @@
+"""Kernel k-means, on features."""
+
+from dataclasses import dataclass
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels import Linear
+from kerneltools.landmarks import KMeans
+from kerneltools.landmarks.clusters import assigned
+from kerneltools.learning.features import FeatureMap, feature_blocks, features_of
+from kerneltools.random import Rng, generator
+
+
+@dataclass(frozen=True, eq=False)
+class KernelKMeans:
+    """x -> the number of the nearest centre, made by `kernel_kmeans`.
+
+    `centres` (k, m) in feature space; `labels` (n,): the clusters of the rows it was made of; `inertia`: the sum of
+    their squared distances, in feature space, from their centres.
+    """
+
+    map: FeatureMap
+    centres: Array
+    labels: Array
+    inertia: float
+
+    def __call__(self, x: Array, block: int = 4096) -> Array:
+        """The numbers of the nearest centres: (n, d) -> (n,)"""
+        parts = [_nearest(features, self.centres, block)[0] for features in feature_blocks(self.map, x, block)]
+        return namespace(*parts).concat(parts)
+
+
+def kernel_kmeans(
+    phi: FeatureMap,
+    x: Array,
+    clusters: int,
+    rng: Rng,
+    *,
+    restarts: int = 4,
+    iterations: int = 100,
+    tolerance: float = 1e-4,
+    block: int = 4096,
+) -> KernelKMeans:
+    """Clusters of rows that are near each other in feature space: k-means of φ(x).
+
+    map of (n, d) -> (n, m), x (n, d) -> k = `clusters` centres (k, m), labels (n,)
+
+    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need
+    not be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's rounds from the
+    seeds of k-means++) is run on the features `restarts` times, and the clusters of least inertia are kept. Memory is
+    O(n m), time O(n m k) a round; float64 where the library has it.
+
+    Fewer clusters are returned, with a ReducedWarning, where fewer rows differ. Raises ValueError for clusters,
+    restarts < 1 and for NaN with its place.
+
+    >>> import numpy as np
+    >>> x = np.asarray([[0.0], [0.1], [5.0], [5.1]])
+    >>> found = kernel_kmeans(lambda rows: rows, x, 2, rng=0)
+    >>> bool(found.labels[0] == found.labels[1] != found.labels[2]), round(found.inertia, 3)
+    (True, 0.01)
+    """
+    if restarts < 1:
+        raise ValueError(f"restarts: expected an integer >= 1, got {restarts}")
+    features, draws = features_of(phi, x, block), generator(rng)
+    rule = KMeans(clusters, iterations, tolerance, block)
+    runs = [_run(phi, rule, features, int(draws.integers(2**63)), block) for _ in range(restarts)]
+    return min(runs, key=lambda found: found.inertia)
+
+
+def _run(phi: FeatureMap, rule: KMeans, features: Array, seed: int, block: int) -> KernelKMeans:
+    # No rule of k-means asks the kernel: in feature space it is the inner product.
+    centres = rule(Linear(), features, seed).points
+    labels, distances = _nearest(features, centres, block)
+    return KernelKMeans(phi, centres, labels, float(namespace(distances).sum(distances)))
+
+
+def _nearest(features: Array, centres: Array, block: int) -> tuple[Array, Array]:
+    """The nearest centre of each row and its squared distance, about the centres' mean: it costs no digits."""
+    xp = namespace(features, centres)
+    wide = xp.astype(features, centres.dtype)
+    middle = xp.mean(centres, axis=0, keepdims=True)
+    return assigned(wide - middle, centres - middle, block)
