@@ -62,9 +62,9 @@ class Nystrom(Map):
         product of two residuals, and its norm at most their sum.
         """
         self._check(x)
-        xp = namespace(x)
-        rows = xp.reshape(x, (-1, x.shape[-1]))
-        return xp.reshape(by_rows(rows, self._missed, rows_of_block(self)), tuple(x.shape[:-1]))
+        rows = namespace(x).reshape(x, (-1, x.shape[-1]))
+        missed = by_rows(rows, self._missed, rows_of_block(self))
+        return namespace(missed).reshape(missed, tuple(x.shape[:-1]))
 
     @in_single
     def trace_error(self, x: Array, block: int | None = None) -> Array:
@@ -86,9 +86,9 @@ class Nystrom(Map):
 
     def _total(self, x: Array, of_rows: object, block: int | None) -> Array:
         self._check(x)
-        xp = namespace(x)
-        rows = xp.reshape(x, (-1, x.shape[-1]))
+        rows = namespace(x).reshape(x, (-1, x.shape[-1]))
         values = by_rows(rows, of_rows, block or rows_of_block(self))
+        xp = namespace(values)
         return xp.astype(xp.sum(xp.astype(values, widest_float(values))), values.dtype)
 
     def _missed(self, x: Array) -> Array:
@@ -167,7 +167,8 @@ def _checked_whitening(kernel: Kernel, gram: Array, reg: float | Array | None, d
     xp = namespace(gram)
     if not holds(xp.all(xp.isfinite(gram))):
         raise ValueError(
-            f"kernel: {kernel!r} has values that are not finite at the landmarks; look for NaN among them, and at its range"
+            f"kernel: {kernel!r} has values that are not finite at the landmarks; look for NaN among them, "
+            "and at the range of the kernel"
         )
     try:
         factor = whitening(gram, reg, dtype)
