@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import kerneltools
-from kerneltools import pairwise, primitives
+from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import namespace
 from kerneltools.patches import Grid
 
@@ -71,11 +71,11 @@ def responses(*shape: int) -> Case:
     return Case(primitives.exponential_response, "x".join(map(str, shape)), (inner, scale), (2.5,), (0, 1))
 
 
-def distances(n: int, m: int, d: int) -> Case:
-    """Square distances of standard normal rows."""
+def distances(primitive: Any, n: int, m: int, d: int) -> Case:
+    """A distance between all pairs of rows of numbers >= 0."""
     rng = np.random.default_rng(0)
-    x, y = (rng.standard_normal((rows, d)).astype(np.float32) for rows in (n, m))
-    return Case(pairwise.centred_distances, f"{n}x{m}, d={d}", (x, y), (), (0, 1))
+    x, y = (rng.random((rows, d)).astype(np.float32) for rows in (n, m))
+    return Case(primitive, f"{n}x{m}, d={d}", (x, y), (), (0, 1))
 
 
 CASES = (
@@ -96,9 +96,11 @@ CASES = (
     responses(1, 8, 8, 16),
     triangle(256, 256),
     triangle(32, 32),
-    distances(50_000, 1_000, 50),
-    distances(2_000, 500, 768),
-    distances(100, 20, 10),
+    distances(pairwise.centred_distances, 50_000, 1_000, 50),
+    distances(pairwise.centred_distances, 2_000, 500, 768),
+    distances(pairwise.centred_distances, 100, 20, 10),
+    distances(columns.l1_distances.values, 5_000, 500, 50),
+    distances(columns.chi_square_distances.values, 5_000, 500, 50),
 )
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from kerneltools.arrays import Array, blocks, namespace
 from kerneltools.backend import custom_vjp
-from kerneltools.primitives import Primitive, primitive, reciprocal
+from kerneltools.primitives import primitive, reciprocal
 
-# About the numbers that a core's cache holds: measured on NumPy, smaller and larger blocks are slower.
+# Measured on NumPy and torch: a block that a core's cache holds, and sums of at least so many columns.
 BLOCK = 2**18
+WIDTH = 64
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,32 @@ class Term:
     slopes: Callable[[Array, Array], tuple[Array, Array]]
 
 
-def column_sum(name: str, term: Term) -> tuple[Primitive, Callable[[Array, Array], Array]]:
-    """Σ_j t(x_j, y_j) as a primitive, which a backend may replace, and as a function with derivatives.
+class ColumnSum:
+    """Σ_j t(x_j, y_j) for all pairs of rows, with derivatives: (n, d), (m, d) -> (n, m).
 
-    Each: (n, d), (m, d) -> (n, m)
+    `values` and `pull` are its two primitives, which a backend may replace.
     """
 
-    def body(x: Array, y: Array) -> Array:
-        return _values(term, x, y)
+    def __init__(self, name: str, term: Term) -> None:
+        def values(x: Array, y: Array) -> Array:
+            return _values(term, x, y)
 
-    def backward(cotangent: Array, value: Array, x: Array, y: Array) -> tuple[Array, Array]:
-        del value
-        return _pull(term, cotangent, x, y)
+        def pull(cotangent: Array, x: Array, y: Array) -> tuple[Array, Array]:
+            return _pull(term, cotangent, x, y)
 
-    body.__name__ = name
-    body.__doc__ = f"Σ_j of the {name.replace('_', ' ')} of columns: (n, d), (m, d) -> (n, m)"
-    forward = primitive(body)
-    return forward, custom_vjp(forward, backward)
+        def backward(cotangent: Array, value: Array, x: Array, y: Array) -> tuple[Array, Array]:
+            del value
+            found: tuple[Array, Array] = self.pull(cotangent, x, y)
+            return found
+
+        values.__name__, pull.__name__ = f"{name}.values", f"{name}.pull"
+        self.term = term
+        self.values, self.pull = primitive(values), primitive(pull)
+        self._differentiable = custom_vjp(self.values, backward)
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        """(n, d), (m, d) -> (n, m)"""
+        return self._differentiable(x, y)
 
 
 def _values(term: Term, x: Array, y: Array) -> Array:
@@ -47,27 +57,37 @@ def _values(term: Term, x: Array, y: Array) -> Array:
     across = xp.matrix_transpose(y)
     found = []
     for rows, columns in _tiles(x.shape, y.shape[0]):
-        parts = [xp.sum(term.value(*_pairs(x, across, rows, c)), axis=1) for c in columns]
-        found.append(_total(parts))
+        total: Array = 0
+        for c in columns:
+            total = total + xp.sum(term.value(*_pairs(x, across, rows, c)), axis=1)
+        found.append(total)
     return _joined(found, axis=0)
 
 
 def _pull(term: Term, cotangent: Array, x: Array, y: Array) -> tuple[Array, Array]:
     xp = namespace(cotangent, x, y)
     across = xp.matrix_transpose(y)
-    of_x, of_y = [], []
+    of_x: list[Array] = []
+    of_y: Array = 0
     for rows, columns in _tiles(x.shape, y.shape[0]):
         weights = cotangent[rows, :][:, None, :]
-        pulled = [[weights * slope for slope in term.slopes(*_pairs(x, across, rows, c))] for c in columns]
-        of_x.append(_joined([xp.sum(in_x, axis=2) for in_x, _ in pulled], axis=1))
-        of_y.append(_joined([xp.sum(in_y, axis=0) for _, in_y in pulled], axis=0))
-    return _joined(of_x, axis=0), xp.matrix_transpose(_total(of_y))
+        pulled = [_pulled(term, weights, *_pairs(x, across, rows, c)) for c in columns]
+        of_x.append(_joined([in_x for in_x, _ in pulled], axis=1))
+        of_y = of_y + _joined([in_y for _, in_y in pulled], axis=0)
+    return _joined(of_x, axis=0), xp.matrix_transpose(of_y)
+
+
+def _pulled(term: Term, weights: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """(rows, columns) and (columns, m)"""
+    xp = namespace(weights, a, b)
+    in_a, in_b = term.slopes(a, b)
+    return xp.sum(weights * in_a, axis=2), xp.sum(weights * in_b, axis=0)
 
 
 def _tiles(shape: tuple[int, int], m: int) -> Iterator[tuple[slice, list[slice]]]:
-    """Blocks of rows, and the blocks of columns in each, with at most BLOCK pairs (or one pair of columns)."""
+    """Blocks of rows, and blocks of columns in each: at most BLOCK terms at once, or those of one row and column."""
     n, d = shape
-    width = max(1, min(d, BLOCK // max(1, m)))
+    width = max(1, min(d, WIDTH, BLOCK // max(1, m)))
     height = max(1, BLOCK // max(1, m * width))
     columns = list(blocks(d, width))
     if n <= height:
@@ -79,13 +99,6 @@ def _tiles(shape: tuple[int, int], m: int) -> Iterator[tuple[slice, list[slice]]
 def _pairs(x: Array, across: Array, rows: slice, columns: slice) -> tuple[Array, Array]:
     """(rows, columns, 1) of x and (1, columns, m) of y."""
     return x[rows, columns][:, :, None], across[columns, :][None, :, :]
-
-
-def _total(parts: list[Array]) -> Array:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
 
 
 def _joined(parts: list[Array], axis: int) -> Array:
@@ -138,10 +151,11 @@ def _minimum_slopes(a: Array, b: Array) -> tuple[Array, Array]:
     return share, 1 - share
 
 
-absolute_differences, l1_distances = column_sum(
-    "absolute_differences", Term(lambda a, b: namespace(a, b).abs(a - b), _absolute_slopes)
-)
-log_squares, log_square_sums = column_sum("log_squares", Term(_log_square, _log_square_slopes))
-chi_squares, chi_square_distances = column_sum("chi_squares", Term(_chi_square, _chi_square_slopes))
-harmonic_means, harmonic_sums = column_sum("harmonic_means", Term(_harmonic, _harmonic_slopes))
-minima, minimum_sums = column_sum("minima", Term(lambda a, b: namespace(a, b).minimum(a, b), _minimum_slopes))
+l1_distances = ColumnSum("l1_distances", Term(lambda a, b: namespace(a, b).abs(a - b), _absolute_slopes))
+log_square_sums = ColumnSum("log_square_sums", Term(_log_square, _log_square_slopes))
+chi_square_distances = ColumnSum("chi_square_distances", Term(_chi_square, _chi_square_slopes))
+harmonic_sums = ColumnSum("harmonic_sums", Term(_harmonic, _harmonic_slopes))
+minimum_sums = ColumnSum("minimum_sums", Term(lambda a, b: namespace(a, b).minimum(a, b), _minimum_slopes))
+
+SUMS = (l1_distances, log_square_sums, chi_square_distances, harmonic_sums, minimum_sums)
+"""All of them, for a backend that has a better way."""

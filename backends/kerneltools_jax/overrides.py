@@ -5,9 +5,11 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from kerneltools import pairwise, primitives
+from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import Array
+from kerneltools.columns import Term
 from kerneltools_jax.gradients import custom_vjp
 
 
@@ -34,6 +36,11 @@ def _segment_max(count: int) -> Callable[..., Array]:
     return custom_vjp(forward, backward)
 
 
+def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+    """In one piece: compiled blocks would be compiled one by one, and joining them takes as much memory."""
+    return f(x)
+
+
 def solve_triangular(factor: Array, rhs: Array) -> Array:
     """Substitution instead of a factorisation."""
     return jax.scipy.linalg.solve_triangular(factor, rhs, lower=True)
@@ -43,9 +50,34 @@ centred_distances = jax.jit(pairwise.centred_distances.generic)
 centred_distances.__doc__ = """Compiled: the passes over memory between its two products become one."""
 
 
+def column_sums(term: Term) -> Callable[..., Array]:
+    """Compiled: the sum is taken as its terms are made, which blocks would only make long to compile."""
+
+    @jax.jit
+    def values(x: Array, y: Array) -> Array:
+        return jnp.sum(term.value(x[:, :, None], y.T[None, :, :]), axis=1)
+
+    return values
+
+
+def column_pulls(term: Term) -> Callable[..., tuple[Array, Array]]:
+    """As `column_sums`."""
+
+    @jax.jit
+    def pull(cotangent: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        in_x, in_y = term.slopes(x[:, :, None], y.T[None, :, :])
+        weights = cotangent[:, None, :]
+        return jnp.sum(weights * in_x, axis=2), jnp.sum(weights * in_y, axis=0).T
+
+    return pull
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
     pairwise.centred_distances: centred_distances,
+    **{s.values: column_sums(s.term) for s in columns.SUMS},
+    **{s.pull: column_pulls(s.term) for s in columns.SUMS},
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
 }

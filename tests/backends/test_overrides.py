@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import pairwise, primitives
+from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import namespace
 from kerneltools.backend import Backend, available, backend
 from kerneltools.primitives import Window
@@ -72,7 +72,21 @@ def distances() -> Any:
         yield (rng.standard_normal((n, d)), rng.standard_normal((m, d))), (), (0, 1)
 
 
+def column_sums(pulled: bool) -> Any:
+    for n, m, d in ((1, 1, 1), (5, 4, 3)):
+        weights = [rng.standard_normal((n, m))] if pulled else []
+        rows = [np.abs(rng.standard_normal((k, d))) for k in (n, m)]
+        yield (*weights, *rows), (), tuple(range(len(weights) + 2))
+
+
+def row_by_row() -> Any:
+    for n, block in ((1, 3), (7, 3), (6, 3)):
+        yield (rng.standard_normal((n, 4)),), (lambda x: x[:, :2] * namespace(x).exp(x[:, 2:]), block), (0,)
+        yield (rng.standard_normal((n, 4)),), (lambda x: namespace(x).sum(x * x, axis=1), block), (0,)
+
+
 CASES = {
+    primitives.by_rows: list(row_by_row()),
     primitives.extract_patches: list(patches()),
     primitives.patch_gram: list(patch_grams()),
     primitives.segment_sum: list(segments()),
@@ -80,6 +94,8 @@ CASES = {
     primitives.solve_triangular: list(triangles()),
     primitives.exponential_response: list(responses()),
     pairwise.centred_distances: list(distances()),
+    **{s.values: list(column_sums(False)) for s in columns.SUMS},
+    **{s.pull: list(column_sums(True)) for s in columns.SUMS},
 }
 OVERRIDDEN = [
     pytest.param(name, primitive, *case, id=f"{name}-{primitive.__name__}-{number}")
