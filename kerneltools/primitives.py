@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple, Protocol, cast
 
-from kerneltools.arrays import Array, DType, Namespace, device_of, namespace
+from kerneltools.arrays import Array, DType, Namespace, blocks, device_of, namespace
 from kerneltools.backend import backend_of
 from kerneltools.precision import in_single
 
@@ -210,6 +210,19 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     (m, m), (m, n) -> (m, n)
     """
     return namespace(factor, rhs).linalg.solve(factor, rhs)
+
+
+@primitive
+def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+    """f(x), computed for `block` rows at a time, for an f that treats each row by itself.
+
+    (n, d), f: (b, d) -> (b, ...) -> (n, ...)
+    """
+    n = x.shape[0]
+    if n <= block:
+        return f(x)
+    parts = [f(x[rows, :]) for rows in blocks(n, block)]
+    return namespace(*parts).concat(parts)
 
 
 def pad(x: Array, widths: tuple[tuple[int, int], ...]) -> Array:

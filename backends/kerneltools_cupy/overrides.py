@@ -7,7 +7,7 @@ import cupy
 import cupyx
 
 from kerneltools import primitives
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, blocks
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
@@ -17,6 +17,22 @@ def segment_sum(values: Array, segments: Array, count: int) -> Array:
     return total
 
 
+def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+    """Written into one array: no second copy of the result."""
+    n = len(x)
+    first = f(x[:block])
+    if n <= block:
+        return first
+    if type(first) is not cupy.ndarray:  # the parameters of f may be traced where x is not
+        return primitives.by_rows.generic(x, f, block)
+    result = cupy.empty((n, *first.shape[1:]), dtype=first.dtype)
+    result[:block] = first
+    for rows in blocks(n - block, block):
+        result[block:][rows] = f(x[block:][rows])
+    return result
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
 }

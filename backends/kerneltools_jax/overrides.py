@@ -61,13 +61,16 @@ def column_sums(term: Term) -> Callable[..., Array]:
 
 
 def column_pulls(term: Term) -> Callable[..., tuple[Array, Array]]:
-    """As `column_sums`."""
+    """One column after the other in a compiled loop: two sums of the same terms would be kept whole in memory."""
 
     @jax.jit
     def pull(cotangent: Array, x: Array, y: Array) -> tuple[Array, Array]:
-        in_x, in_y = term.slopes(x[:, :, None], y.T[None, :, :])
-        weights = cotangent[:, None, :]
-        return jnp.sum(weights * in_x, axis=2), jnp.sum(weights * in_y, axis=0).T
+        def of_column(pair: tuple[Array, Array]) -> tuple[Array, Array]:
+            in_x, in_y = term.slopes(pair[0][:, None], pair[1][None, :])
+            return jnp.sum(cotangent * in_x, axis=1), jnp.sum(cotangent * in_y, axis=0)
+
+        of_x, of_y = jax.lax.map(of_column, (x.T, y.T))
+        return of_x.T, of_y.T
 
     return pull
 

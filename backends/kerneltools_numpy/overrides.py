@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kerneltools import pairwise, primitives
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, blocks
 from kerneltools.primitives import Window, pad
 from kerneltools_numpy.distances import centred_distances
 
@@ -57,7 +57,23 @@ def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
     return response
 
 
+def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+    """Written into one array: no second copy of the result."""
+    n = len(x)
+    first = f(x[:block])
+    if n <= block:
+        return first
+    if type(first) is not np.ndarray:  # the parameters of f may be traced where x is not
+        return primitives.by_rows.generic(x, f, block)
+    result = np.empty((n, *first.shape[1:]), dtype=first.dtype)
+    result[:block] = first
+    for rows in blocks(n - block, block):
+        result[block:][rows] = f(x[block:][rows])
+    return result
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.by_rows: by_rows,
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
     pairwise.centred_distances: centred_distances,

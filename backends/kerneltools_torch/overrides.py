@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from kerneltools import pairwise, primitives
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, blocks
 from kerneltools.primitives import Window
 from kerneltools_torch.gradients import custom_vjp
 
@@ -95,6 +95,22 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     return torch.linalg.solve_triangular(factor, rhs, upper=False)
 
 
+def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+    """Written into one tensor, where no gradient is recorded: no second copy of the result."""
+    n = len(x)
+    if n <= block or torch.compiler.is_compiling():
+        return f(x)
+    first = f(x[:block])
+    # Transforms (torch.func) wrap their tensors, and those cannot be written into others.
+    if first.requires_grad or type(first) is not torch.Tensor or torch._C._functorch.is_functorch_wrapped_tensor(first):
+        return primitives.by_rows.generic(x, f, block)
+    result = first.new_empty((n, *first.shape[1:]))
+    result[:block] = first
+    for rows in blocks(n - block, block):
+        result[block:][rows] = f(x[block:][rows])
+    return result
+
+
 def _centred_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     if x.device.type == "cpu" and y.device.type == "cpu" and not torch.compiler.is_compiling():
         try:
@@ -110,6 +126,7 @@ centred_distances = custom_vjp(_centred_distances, pairwise.pull_distances)
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.by_rows: by_rows,
     primitives.patch_gram: patch_gram,
     primitives.exponential_response: exponential_response,
     primitives.segment_sum: segment_sum,

@@ -1,6 +1,32 @@
 """Feature maps: prepared once, then φ(x): (..., d) -> (..., m), with φ(x)·φ(y) close to k(x, y)."""
 
+from kerneltools.maps.arccos import ArcCosineFeatures, arccos
 from kerneltools.maps.base import Map
+from kerneltools.maps.chi2 import HomogeneousMap, chi2
+from kerneltools.maps.composite import Product, Scaled, Sum
+from kerneltools.maps.fourier import Fourier, fourier
+from kerneltools.maps.maclaurin import Maclaurin, maclaurin
 from kerneltools.maps.nystrom import Nystrom, nystrom
+from kerneltools.maps.positive import Positive, positive
+from kerneltools.maps.tensor_sketch import TensorSketch, tensor_sketch
 
-__all__ = ["Map", "Nystrom", "nystrom"]
+__all__ = [
+    "ArcCosineFeatures",
+    "Fourier",
+    "HomogeneousMap",
+    "Maclaurin",
+    "Map",
+    "Nystrom",
+    "Positive",
+    "Product",
+    "Scaled",
+    "Sum",
+    "TensorSketch",
+    "arccos",
+    "chi2",
+    "fourier",
+    "maclaurin",
+    "nystrom",
+    "positive",
+    "tensor_sketch",
+]

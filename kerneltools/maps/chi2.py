@@ -1,67 +1,79 @@
-"""The map of the additive χ² kernel, by sampling its spectrum."""
+"""Homogeneous kernel maps: additive kernels of histograms, without random numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import cosh, pi, sqrt
+from math import cosh, pi
 
-from kerneltools.arrays import Array, namespace
-from kerneltools.kernels import AdditiveChi2
-from kerneltools.maps.draws import as_rows, check_sizes
-from kerneltools.precision import in_single
-from kerneltools.trees import Tree, static
-
-PERIODS = {1: 0.8, 2: 0.5, 3: 0.4}
-"""Distances between samples that make the greatest error of a column small (Vedaldi and Zisserman 2012, §6)."""
+from kerneltools.arrays import Array, namespace, require_everywhere, safe_sqrt
+from kerneltools.kernels import AdditiveChi2, Intersection, Kernel
+from kerneltools.maps.base import Map, check_size
+from kerneltools.trees import static
 
 
-@dataclass(frozen=True)
-class Chi2Samples(Tree):
-    """For each column x: √(x L κ(0)), and √(2 x L κ(jL)) times cosine and sine of jL log x, for j = 1..samples."""
+@dataclass(frozen=True, eq=False)
+class HomogeneousMap(Map):
+    """For each column √(x L κ(0)) and √(2 x L κ(jL)) (cos jL log x, sin jL log x) for j = 1..samples; see `chi2`."""
 
-    kernel: AdditiveChi2
-    columns: int = static()
-    samples: int = static()
-    period: float = static()
+    kernel: Kernel
+    d: int = static(1)
+    samples: int = static(2)
+    interval: float = static(0.5)
 
     @property
     def dimension(self) -> int:
-        """How many features: columns * (2 samples + 1)."""
-        return self.columns * (2 * self.samples + 1)
+        """(2 samples + 1) d"""
+        return (2 * self.samples + 1) * self.d
 
-    @in_single
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., d (2 samples + 1))
+    @property
+    def columns(self) -> int:
+        """d"""
+        return self.d
 
-        Raises ValueError for negative values.
-        """
-        rows, batch = as_rows(x, self.columns)
-        self.kernel.diag(rows)  # it refuses negative values, by name
-        xp = namespace(rows)
-        present = rows > 0
-        safe = xp.where(present, rows, xp.ones_like(rows))
-        root = xp.where(present, xp.sqrt(self.period * safe), xp.zeros_like(rows))
-        parts, logarithm = [root], xp.log(safe)
+    def of_rows(self, x: Array) -> Array:
+        require_everywhere(x >= 0, "numbers >= 0 for a kernel of histograms", "x", x)
+        xp, spectrum, step = namespace(x), SPECTRA[type(self.kernel)], self.interval
+        positive = x > 0
+        # Both branches of `where` are differentiated, so the logarithm must never see the zero.
+        logarithm = xp.log(xp.where(positive, x, xp.ones_like(x)))
+        root = safe_sqrt(x)
+        parts = [(step * spectrum(0.0)) ** 0.5 * root]
         for j in range(1, self.samples + 1):
-            height, angle = sqrt(2 / cosh(pi * j * self.period)) * root, (j * self.period) * logarithm
-            parts += [height * xp.cos(angle), height * xp.sin(angle)]
-        return xp.reshape(xp.concat(parts, axis=1), (*batch, self.dimension))
+            size = (2 * step * spectrum(j * step)) ** 0.5 * root
+            parts += [size * xp.cos(j * step * logarithm), size * xp.sin(j * step * logarithm)]
+        return xp.concat(parts, axis=1)
 
 
-def chi2(kernel: AdditiveChi2, d: int, samples: int = 2, period: float | None = None) -> Chi2Samples:
-    """The homogeneous kernel map of Σ 2 x y / (x + y), without randomness (Vedaldi and Zisserman 2012).
+SPECTRA: dict[type[Kernel], Callable[[float], float]] = {
+    AdditiveChi2: lambda frequency: 1 / cosh(pi * frequency),
+    Intersection: lambda frequency: 2 / (pi * (1 + 4 * frequency**2)),
+}
+"""κ(λ) of kernels √(xy) K(log y/x), the Fourier transform of K (Vedaldi and Zisserman 2012, table 1)."""
 
-    -> map of (..., d) -> (..., d (2 samples + 1)), of values >= 0
+INTERVALS = {1: 0.8, 2: 0.5, 3: 0.4}
+"""For χ², near those of the least error for so many samples."""
 
-    `samples` >= 1 of the spectrum κ(λ) = 1/cosh(πλ), `period` > 0 apart (by default 0.8, 0.5, 0.4 for 1, 2, 3 and
-    more). Raises TypeError for another kernel, ValueError for sizes out of range.
 
+def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None) -> HomogeneousMap:
+    """The homogeneous kernel map of `AdditiveChi2` or `Intersection` (Vedaldi and Zisserman 2012, eq. 14).
+
+    -> map of (..., d) -> (..., (2 samples + 1) d), of rows >= 0
+
+    Deterministic: the spectrum of the kernel sampled at multiples of `interval`, by default 0.8, 0.5 and 0.4 for 1, 2
+    and 3 samples, and less for more. The relative error depends on the ratio of two entries alone: for χ² and 3
+    samples it is below 1 % for ratios up to 8. The intersection kernel, which has a kink, takes more samples.
+
+    Raises TypeError for another kernel; the map raises ValueError for negative numbers, with the place.
+
+    >>> import numpy as np
     >>> from kerneltools.kernels import AdditiveChi2
-    >>> chi2(AdditiveChi2(), d=10).dimension
-    50
+    >>> phi, x = chi2(AdditiveChi2(), d=2, samples=3), np.asarray([[1.0, 2.0], [3.0, 1.0]])
+    >>> (phi(x) @ phi(x).T).round(2).tolist(), AdditiveChi2()(x, x).round(2).tolist()
+    ([[3.0, 2.83], [2.83, 4.0]], [[3.0, 2.83], [2.83, 4.0]])
     """
-    check_sizes(d, samples)
-    if not isinstance(kernel, AdditiveChi2):
-        raise TypeError(f"kernel: expected kernels.AdditiveChi2, got {type(kernel).__name__}")
-    chosen = PERIODS.get(samples, PERIODS[3]) if period is None else period
-    if not 0 < chosen < float("inf"):
-        raise ValueError(f"period: expected a finite number > 0, got {period}")
-    return Chi2Samples(kernel, d, samples, chosen)
+    if type(kernel) not in SPECTRA:
+        raise TypeError(f"kernel: expected kernels.AdditiveChi2 or kernels.Intersection, got {kernel!r}")
+    check_size("d", d)
+    check_size("samples", samples)
+    if interval is not None and not 0 < interval < float("inf"):
+        raise ValueError(f"interval: expected a finite number > 0, got {interval}")
+    return HomogeneousMap(kernel, d, samples, interval or INTERVALS.get(samples, 0.7 / samples**0.5))

@@ -1,83 +1,132 @@
-"""Maps of sums and products of kernels, from maps of their parts."""
+"""Maps of sums, products and multiples of kernels."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from math import prod
-from typing import Any
 
 from kerneltools import kernels
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.kernels import Kernel
-from kerneltools.trees import Tree
-
-Map = Callable[[Array], Array]
-
-
-@dataclass(frozen=True, eq=False)
-class Sum(Tree):
-    """The features of all the maps side by side: the kernel is the sum of theirs.
-
-    >>> from kerneltools import kernels, maps
-    >>> phi = maps.Sum((maps.fourier(kernels.Gaussian(1.0), 3, 8, 0), maps.arccos(kernels.ArcCosine(1), 3, 6, 1)))
-    >>> phi.dimension
-    14
-    """
-
-    maps: tuple[Any, ...]
-
-    def __post_init__(self) -> None:
-        _check(self.maps)
-
-    @property
-    def kernel(self) -> Kernel:
-        """The sum of the maps' kernels."""
-        return kernels.Sum(tuple(phi.kernel for phi in self.maps))
-
-    @property
-    def dimension(self) -> int:
-        """How many features: the sum of the maps'."""
-        return sum(phi.dimension for phi in self.maps)
-
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m₁ + m₂ + ...)"""
-        return namespace(x).concat([phi(x) for phi in self.maps], axis=-1)
+from kerneltools.kernels.base import check_positive
+from kerneltools.maps.base import Map
 
 
 @dataclass(frozen=True, eq=False)
-class Product(Tree):
-    """All products of a feature of each map: the kernel is the product of theirs.
+class Sum(Map):
+    """φ(x) = (φ₁(x), φ₂(x), ...): the features of all the terms side by side, for the sum of their kernels.
 
-    >>> from kerneltools import kernels, maps
-    >>> phi = maps.Product((maps.fourier(kernels.Gaussian(1.0), 3, 8, 0), maps.arccos(kernels.ArcCosine(1), 3, 6, 1)))
-    >>> phi.dimension
-    48
+    (..., d) -> (..., m₁ + m₂ + ...)
+
+    Raises ValueError for no terms and for maps of different numbers of columns.
+
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.maps import fourier
+    >>> Sum((fourier(Gaussian(1.0), 3, 10, rng=0), fourier(Gaussian(5.0), 3, 20, rng=1))).dimension
+    30
     """
 
-    maps: tuple[Any, ...]
+    terms: tuple[Map, ...]
 
     def __post_init__(self) -> None:
-        _check(self.maps)
+        _check_parts("terms", self.terms)
 
     @property
-    def kernel(self) -> Kernel:
-        """The product of the maps' kernels."""
-        return kernels.Product(tuple(phi.kernel for phi in self.maps))
+    def kernel(self) -> Kernel:  # type: ignore[override]
+        """The sum of the terms' kernels."""
+        return kernels.Sum(tuple(phi.kernel for phi in self.terms))
 
     @property
     def dimension(self) -> int:
-        """How many features: the product of the maps'."""
-        return prod(phi.dimension for phi in self.maps)
+        """m₁ + m₂ + ..."""
+        return sum(phi.dimension for phi in self.terms)
 
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m₁ m₂ ...)"""
-        return reduce(_outer, [phi(x) for phi in self.maps])
+    @property
+    def columns(self) -> int:
+        """d"""
+        return self.terms[0].columns
+
+    def of_rows(self, x: Array) -> Array:
+        return namespace(x).concat([phi.of_rows(x) for phi in self.terms], axis=1)
 
 
-def _outer(a: Array, b: Array) -> Array:
-    return namespace(a, b).reshape(a[..., :, None] * b[..., None, :], (*a.shape[:-1], a.shape[-1] * b.shape[-1]))
+@dataclass(frozen=True, eq=False)
+class Product(Map):
+    """φ(x) = φ₁(x) ⊗ φ₂(x) ⊗ ...: all products of features, for the product of their kernels.
+
+    (..., d) -> (..., m₁ m₂ ...)
+
+    Unbiased where the factors are unbiased and independent: draw them from different seeds.
+    Raises ValueError for no factors and for maps of different numbers of columns.
+
+    >>> from kerneltools.kernels import Gaussian, Polynomial
+    >>> from kerneltools.maps import fourier, tensor_sketch
+    >>> Product((fourier(Gaussian(1.0), 3, 10, rng=0), tensor_sketch(Polynomial(2), 3, 20, rng=1))).dimension
+    200
+    """
+
+    factors: tuple[Map, ...]
+
+    def __post_init__(self) -> None:
+        _check_parts("factors", self.factors)
+
+    @property
+    def kernel(self) -> Kernel:  # type: ignore[override]
+        """The product of the factors' kernels."""
+        return kernels.Product(tuple(phi.kernel for phi in self.factors))
+
+    @property
+    def dimension(self) -> int:
+        """m₁ m₂ ..."""
+        total = 1
+        for phi in self.factors:
+            total *= phi.dimension
+        return total
+
+    @property
+    def columns(self) -> int:
+        """d"""
+        return self.factors[0].columns
+
+    def of_rows(self, x: Array) -> Array:
+        xp = namespace(x)
+        features = self.factors[0].of_rows(x)
+        for phi in self.factors[1:]:
+            pairs = features[:, :, None] * phi.of_rows(x)[:, None, :]
+            features = xp.reshape(pairs, (x.shape[0], -1))
+        return features
 
 
-def _check(maps: tuple[Any, ...]) -> None:
-    if not isinstance(maps, tuple) or not maps or not all(hasattr(phi, "dimension") for phi in maps):
-        raise TypeError(f"maps: expected a tuple of maps of kerneltools.maps, got {maps!r}")
+@dataclass(frozen=True, eq=False)
+class Scaled(Map):
+    """φ(x) = √scale φ₁(x), for a multiple of a kernel. `scale` > 0."""
+
+    scale: float | Array
+    map: Map
+
+    def __post_init__(self) -> None:
+        check_positive("scale", self.scale)
+
+    @property
+    def kernel(self) -> Kernel:  # type: ignore[override]
+        """The multiple of the map's kernel."""
+        return kernels.Scaled(self.scale, self.map.kernel)
+
+    @property
+    def dimension(self) -> int:
+        """m"""
+        return self.map.dimension
+
+    @property
+    def columns(self) -> int:
+        """d"""
+        return self.map.columns
+
+    def of_rows(self, x: Array) -> Array:
+        root = safe_sqrt(self.scale) if hasattr(self.scale, "dtype") else self.scale**0.5
+        return root * self.map.of_rows(x)
+
+
+def _check_parts(name: str, parts: tuple[Map, ...]) -> None:
+    if not parts or not all(isinstance(part, Map) for part in parts):
+        raise ValueError(f"{name}: expected at least one map, and nothing else, got {parts!r}")
+    columns = [part.columns for part in parts]
+    if len(set(columns)) > 1:
+        raise ValueError(f"{name}: expected maps of the same rows, got maps of {columns} columns")

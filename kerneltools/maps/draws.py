@@ -1,22 +1,9 @@
-"""What random maps share: their draws on the host, and the rows that they are called on."""
+"""What random maps share: their sizes and their draws on the host."""
 
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, namespace, require_floating
+from kerneltools.arrays import namespace
 from kerneltools.random import Rng, generator
-
-
-def placed(values: Any, like: Array | None) -> Array:
-    """Host numbers in the library, type and device of `like`; as they are, NumPy float64, without one."""
-    return values if like is None else asarray_like(values, like)
-
-
-def as_rows(x: Array, d: int) -> tuple[Array, tuple[int, ...]]:
-    """(..., d) -> (n, d) and the shape before d. Raises ValueError for another number of columns."""
-    require_floating(x=x)
-    if x.ndim < 1 or x.shape[-1] != d:
-        raise ValueError(f"x: expected (..., {d}), as the map was made for, got {tuple(x.shape)}")
-    return namespace(x).reshape(x, (-1, d)), tuple(x.shape[:-1])
 
 
 def check_sizes(d: int, m: int, multiple: int = 1) -> None:

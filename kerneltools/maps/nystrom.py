@@ -137,7 +137,8 @@ def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Ar
     xp = namespace(gram)
     dtype = gram.dtype if dtype is None else dtype
     if reg is not None:
-        return xp.astype(inverse_sqrt(gram, reg), dtype)
+        root = inverse_sqrt(gram, reg)
+        return namespace(root).astype(root, dtype)  # reg may be traced where K is not
     factor = cholesky_factor(gram, _shift(gram, dtype))
     inverse = solve_triangular(factor, identity_like(factor))
     return xp.astype(xp.matrix_transpose(inverse), dtype)

@@ -6,15 +6,15 @@ from typing import Any
 
 from kerneltools.arrays import Array, asarray_like, namespace
 from kerneltools.kernels import ExponentialDotProduct, Kernel, Polynomial
-from kerneltools.maps.draws import as_rows, check_sizes, placed
-from kerneltools.precision import in_single
+from kerneltools.maps.base import Map, in_type_of, placed
+from kerneltools.maps.draws import check_sizes
 from kerneltools.primitives import segment_sum
 from kerneltools.random import Rng, generator
-from kerneltools.trees import Tree, static
+from kerneltools.trees import static
 
 
 @dataclass(frozen=True, eq=False)
-class TensorSketch(Tree):
+class TensorSketch(Map):
     """The circular convolution of count sketches, prepared by `tensor_sketch`.
 
     `signs` (degree, d + 1), +1 or -1; `places` (degree, d + 1), integers in 0..m-1.
@@ -23,23 +23,29 @@ class TensorSketch(Tree):
     kernel: Polynomial
     signs: Array
     places: Array
-    dimension: int = static()
+    features: int = static()
 
-    @in_single
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m)"""
-        rows, batch = as_rows(x, self.signs.shape[1] - 1)
-        xp = namespace(rows, self.signs)
-        offset = asarray_like(1.0, rows) * self.kernel.offset
-        extended = xp.concat([rows, xp.sqrt(offset) * xp.ones_like(rows[:, :1])], axis=1)
+    @property
+    def dimension(self) -> int:
+        """How many features: m."""
+        return self.features
+
+    @property
+    def columns(self) -> int:
+        """d"""
+        return int(self.signs.shape[1]) - 1
+
+    def of_rows(self, x: Array) -> Array:
+        xp = namespace(x, self.signs)
+        signs, offset = in_type_of(self.signs, x), asarray_like(1.0, x) * self.kernel.offset
+        extended = xp.concat([x, xp.sqrt(offset) * xp.ones_like(x[:, :1])], axis=1)
         spectrum = None
         for number in range(self.signs.shape[0]):
-            signed = xp.matrix_transpose(extended * self.signs[number, :][None, :])
+            signed = xp.matrix_transpose(extended * signs[number, :][None, :])
             sketch = xp.matrix_transpose(segment_sum(signed, self.places[number, :], self.dimension))
             factor = xp.fft.rfft(sketch, axis=1)
             spectrum = factor if spectrum is None else spectrum * factor
-        phi = xp.astype(xp.fft.irfft(spectrum, n=self.dimension, axis=1), rows.dtype)
-        return xp.reshape(phi, (*batch, self.dimension))
+        return xp.astype(xp.fft.irfft(spectrum, n=self.dimension, axis=1), x.dtype)
 
 
 def tensor_sketch(kernel: Polynomial, d: int, m: int, rng: Rng, *, like: Array | None = None) -> TensorSketch:
@@ -66,7 +72,7 @@ def tensor_sketch(kernel: Polynomial, d: int, m: int, rng: Rng, *, like: Array |
 
 
 @dataclass(frozen=True, eq=False)
-class Maclaurin(Tree):
+class Maclaurin(Map):
     """√(f(1)/m) times products of random signs' inner products with x, prepared by `maclaurin`.
 
     `signs`: for each degree in `degrees`, (degree, features of it, d), +1 or -1.
@@ -82,19 +88,20 @@ class Maclaurin(Tree):
         """How many features: m."""
         return self.constants + sum(int(signs.shape[1]) for signs in self.signs)
 
-    @in_single
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m)"""
-        rows, batch = as_rows(x, self.signs[0].shape[2])
-        xp = namespace(rows, *self.signs)
-        parts = [xp.ones_like(rows[:, :1])] * self.constants
+    @property
+    def columns(self) -> int:
+        """d"""
+        return int(self.signs[0].shape[2])
+
+    def of_rows(self, x: Array) -> Array:
+        xp = namespace(x, *self.signs)
+        parts = [xp.ones_like(x[:, :1])] * self.constants
         for signs in self.signs:
-            product = xp.ones_like(rows[:, :1])
+            product = xp.ones_like(x[:, :1])
             for number in range(signs.shape[0]):
-                product = product * (rows @ xp.matrix_transpose(signs[number, ...]))
+                product = product * (x @ xp.matrix_transpose(in_type_of(signs[number, ...], x)))
             parts.append(product)
-        phi = sqrt(self.total / self.dimension) * xp.concat(parts, axis=1)
-        return xp.reshape(phi, (*batch, self.dimension))
+        return sqrt(self.total / self.dimension) * xp.concat(parts, axis=1)
 
 
 def maclaurin(
@@ -115,7 +122,7 @@ def maclaurin(
     check_sizes(d, m)
     total, degrees = _degrees(kernel, generator(rng), m)
     rng = generator(rng)
-    # A feature of each degree that was drawn; without any, one array tells the number of columns.
+    # Where only constants were drawn, an array without features tells the number of columns.
     found = sorted(set(degrees) - {0}) or [1]
     signs = [2.0 * rng.integers(2, size=(n, degrees.count(n), d)) - 1.0 for n in found]
     return Maclaurin(kernel, tuple(placed(part, like) for part in signs), total, degrees.count(0))

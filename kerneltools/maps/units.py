@@ -5,14 +5,14 @@ from math import sqrt
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import ArcCosine, ExponentialDotProduct, Gaussian, Kernel
-from kerneltools.maps.draws import as_rows, check_sizes, frequencies_of_normal, placed
-from kerneltools.precision import in_single
+from kerneltools.maps.base import Map, in_type_of, placed
+from kerneltools.maps.draws import check_sizes, frequencies_of_normal
 from kerneltools.random import Rng
-from kerneltools.trees import Tree, static
+from kerneltools.trees import static
 
 
 @dataclass(frozen=True, eq=False)
-class ArcCosineUnits(Tree):
+class ArcCosineUnits(Map):
     """φ(x) = √(2/m) max(0, W x)^order, prepared by `arccos`; `weights` W (m, d)."""
 
     kernel: ArcCosine
@@ -23,16 +23,17 @@ class ArcCosineUnits(Tree):
         """How many features: m."""
         return int(self.weights.shape[0])
 
-    @in_single
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m)"""
-        rows, batch = as_rows(x, self.weights.shape[1])
-        xp = namespace(rows, self.weights)
-        inner = rows @ xp.matrix_transpose(self.weights)
+    @property
+    def columns(self) -> int:
+        """d"""
+        return int(self.weights.shape[1])
+
+    def of_rows(self, x: Array) -> Array:
+        xp = namespace(x, self.weights)
+        inner = x @ xp.matrix_transpose(in_type_of(self.weights, x))
         active = inner > 0
         power = xp.ones_like(inner) if self.kernel.order == 0 else inner**self.kernel.order
-        phi = sqrt(2 / self.dimension) * xp.where(active, power, xp.zeros_like(inner))
-        return xp.reshape(phi, (*batch, self.dimension))
+        return sqrt(2 / self.dimension) * xp.where(active, power, xp.zeros_like(inner))
 
 
 def arccos(
@@ -56,7 +57,7 @@ def arccos(
 
 
 @dataclass(frozen=True, eq=False)
-class PositiveUnits(Tree):
+class PositiveUnits(Map):
     """φ(x) = exp(W x/s - c |x|²/s²) / √m, prepared by `positive`; `weights` W (m, d), c = `shrink`."""
 
     kernel: Kernel
@@ -69,15 +70,16 @@ class PositiveUnits(Tree):
         """How many features: m."""
         return int(self.weights.shape[0])
 
-    @in_single
-    def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., m)"""
-        rows, batch = as_rows(x, self.weights.shape[1])
-        xp = namespace(rows, self.weights)
-        scaled = rows / self.scale
-        exponent = scaled @ xp.matrix_transpose(self.weights)
-        phi = xp.exp(exponent - self.shrink * xp.sum(scaled * scaled, axis=1, keepdims=True)) / sqrt(self.dimension)
-        return xp.reshape(phi, (*batch, self.dimension))
+    @property
+    def columns(self) -> int:
+        """d"""
+        return int(self.weights.shape[1])
+
+    def of_rows(self, x: Array) -> Array:
+        xp = namespace(x, self.weights)
+        scaled = x / self.scale
+        exponent = scaled @ xp.matrix_transpose(in_type_of(self.weights, x))
+        return xp.exp(exponent - self.shrink * xp.sum(scaled * scaled, axis=1, keepdims=True)) / sqrt(self.dimension)
 
 
 def positive(

@@ -32,6 +32,8 @@ CHECKED = "looks for NaN among the images, which a compiled function cannot"
 STOPS = "takes steps until a tolerance is met, which is decided on the host"
 ITERATIVE = ("linalg.conjugate_gradient", "solvers.falkon", "solvers.fit_kernel", "solvers.nystrom_pcg")
 
+TESTS = ("learning.independence_test", "learning.two_sample_test")
+
 LIMITS = (
     *(Limit(name, GRADIENTS, ON_THE_HOST) for name in CHOSEN),
     *(Limit(name, VALUES, ON_THE_HOST, (JAX_JIT,)) for name in CHOSEN),
@@ -46,6 +48,13 @@ LIMITS = (
     *(Limit(name, GRADIENTS, STOPS) for name in ITERATIVE),
     *(Limit(name, VALUES, STOPS, (JAX_JIT,)) for name in ITERATIVE),
     Limit("solvers.kernel_ridge", GRADIENTS, EIGENVECTORS),
+    *(Limit(name, GRADIENTS, "a p-value is a share of permutations, counted on the host") for name in TESTS),
+    *(Limit(name, VALUES, "a p-value is a share of permutations, counted on the host", (JAX_JIT,)) for name in TESTS),
+    Limit("learning.kernel_kmeans", GRADIENTS, "clusters are made on the host, row by row"),
+    Limit("learning.kernel_kmeans", VALUES, "clusters are made on the host, row by row", (JAX_JIT,)),
+    Limit("learning.kernel_pca", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),
+    Limit("learning.kernel_pca", VALUES, "how many components there are is found on the host", (JAX_JIT,)),
+    Limit("maps.tensor_sketch", GRADIENTS, "the tape has no rule for the Fourier transform"),
     Limit("ckn.exact.gram", VALUES, CHECKED, (JAX_JIT,)),
     Limit("ckn.exact.gram", GRADIENTS, CHECKED, (JAX_JIT,)),
     Limit("ckn.preprocessing.Whiten", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),

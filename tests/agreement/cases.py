@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from hypothesis import strategies as st
 
 from kerneltools.landmarks import RPCholesky
-from tests.agreement import of_grids, of_landmarks, of_rows, of_solvers
+from tests.agreement import of_grids, of_landmarks, of_random_maps, of_rows, of_solvers, of_statistics
 from tests.agreement.case import Case, Draw
 
 CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
@@ -26,10 +26,27 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "landmarks.RidgeLeverage": of_landmarks.ridge_leverage,
     "landmarks.SphericalKMeans": of_landmarks.spherical_kmeans,
     "landmarks.Uniform": of_landmarks.uniform,
+    "learning.GeneralisedCrossValidation": of_statistics.generalised,
+    "learning.HoldOut": of_statistics.hold_out,
+    "learning.LeaveOneOut": of_statistics.leave_one_out,
+    "learning.hsic": of_statistics.criterion,
+    "learning.independence_test": of_statistics.criteria,
+    "learning.kernel_kmeans": of_statistics.clusters,
+    "learning.kernel_pca": of_statistics.components,
+    "learning.mmd": of_statistics.discrepancy,
+    "learning.two_sample_test": of_statistics.discrepancies,
     "linalg.cholesky_factor": of_rows.cholesky,
     "linalg.conjugate_gradient": of_solvers.steps,
     "linalg.inverse_sqrt": of_rows.inverse_root,
     "linalg.lyapunov": of_rows.lyapunov,
+    "maps.arccos": of_random_maps.arccos,
+    "maps.chi2": of_random_maps.chi2,
+    "maps.fourier": of_random_maps.fourier,
+    "maps.fourier, independent frequencies": of_random_maps.independent_fourier,
+    "maps.maclaurin": of_random_maps.maclaurin,
+    "maps.positive": of_random_maps.positive,
+    "maps.Sum and maps.Product": of_random_maps.composite,
+    "maps.tensor_sketch": of_random_maps.tensor_sketch,
     "maps.nystrom": of_rows.exact_nystrom_map,
     "maps.nystrom with reg": of_rows.nystrom_map,
     "patches.Grid.extract": of_grids.grid_patches,

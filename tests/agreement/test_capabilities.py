@@ -7,21 +7,30 @@ from typing import Any
 import pytest
 
 from ckn import exact, preprocessing
-from kerneltools import arrays, kernels, landmarks, linalg, maps, pooling, primitives, random, solvers
+from kerneltools import arrays, kernels, landmarks, learning, linalg, maps, pooling, primitives, random, solvers
 from kerneltools.kernels import base, profiles
 from tests.agreement.capabilities import GRADIENTS, LIMITS, PAGE, VALUES, page
 from tests.agreement.cases import CASES
 from tests.agreement.libraries import LIBRARIES
 from tests.laws.members import KERNELS, POOLS, PROFILES
 
-MODULES = (arrays, linalg, primitives, random, base, solvers, maps, landmarks, exact, preprocessing)
+MODULES = (arrays, linalg, primitives, random, base, solvers, maps, landmarks, learning, exact, preprocessing)
 # No array goes in, or none comes out, or what comes out is a copy of the numbers.
 NO_NUMBERS = {
     *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
     *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float"),
-    *("linalg.require_square", "primitives.primitive", "random.generator", "random.stream", "random.choice"),
+    *("arrays.holds", "arrays.require_everywhere", "arrays.require_finite"),
+    *(
+        "linalg.require_square",
+        "primitives.primitive",
+        "primitives.short_dtype",
+        "primitives.by_rows",
+        "random.generator",
+        "random.stream",
+        "random.choice",
+    ),
     *("kernels.base.check_rows", "kernels.base.check_positive", "landmarks.default"),
-    *("solvers.choose", "solvers.Blocks"),
+    *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.
 ITERATIVE = {"solvers.fit_linear", "solvers.minimise"}

@@ -1,4 +1,4 @@
-"""Random maps are unbiased within an interval that their own spread gives; the one without randomness keeps its bound."""
+"""Random maps are unbiased within an interval that their own spread gives; the one without randomness keeps a bound."""
 
 from collections.abc import Callable
 from typing import Any
@@ -197,12 +197,3 @@ def test_wrong_sizes(make: Callable[[], Any], message: str) -> None:
 def test_wrong_kernels(make: Callable[[], Any]) -> None:
     with pytest.raises(TypeError, match="expected"):
         make()
-
-
-def test_the_errors_of_a_nystrom_map_are_sums_of_its_residuals() -> None:
-    x = np.random.default_rng(0).standard_normal((30, D))
-    phi = maps.nystrom(Gaussian(1.3), x[:10])
-    missed = np.trace(Gaussian(1.3)(x, x) - phi(x) @ phi(x).T)
-    assert phi.trace_error(x, block=7) == pytest.approx(missed)
-    assert phi.relative_error(x) == pytest.approx(missed / 30)
-    assert phi.dimension == 10

@@ -1,0 +1,90 @@
+"""What a feature map is."""
+
+from abc import ABC, abstractmethod
+
+from kerneltools.arrays import Array, DType, asarray_like, namespace, require_floating
+from kerneltools.kernels import Kernel
+from kerneltools.precision import in_single
+from kerneltools.primitives import by_rows
+from kerneltools.trees import Tree
+
+CACHED = 2**20
+"""So many numbers are worked on at a time: rows in blocks of that size stay in a processor's cache."""
+
+
+class Map(Tree, ABC):
+    """φ with φ(x)·φ(y) close to k(x, y): a frozen dataclass, prepared once.
+
+    A new one has a field or property `kernel` and defines `dimension`, `columns` and `of_rows`.
+    """
+
+    kernel: Kernel
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """m, the number of features."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> int:
+        """d, the number of columns of x."""
+
+    @abstractmethod
+    def of_rows(self, x: Array) -> Array:
+        """The features of rows that were checked: (n, d) -> (n, m)."""
+
+    @in_single
+    def __call__(self, x: Array) -> Array:
+        """(..., d) -> (..., m)
+
+        Raises ValueError for another number of columns, TypeError for what is not floating-point.
+        """
+        self._check(x)
+        rows = namespace(x).reshape(x, (-1, x.shape[-1]))
+        phi = by_rows(rows, self.of_rows, rows_of_block(self))
+        # Where the map is differentiated and x is constant, φ(x) is of another namespace than x.
+        return namespace(phi).reshape(phi, (*x.shape[:-1], self.dimension))
+
+    def _check(self, x: Array) -> None:
+        require_floating(x=x)
+        if x.ndim < 1 or x.shape[-1] != self.columns:
+            raise ValueError(f"x: expected (..., {self.columns}) {self._made_for()}, got {tuple(x.shape)}")
+
+    def _made_for(self) -> str:
+        return f"for a map that was made for {self.columns} columns"
+
+
+def rows_of_block(phi: Map) -> int:
+    """How many rows are worked on at a time."""
+    return max(64, CACHED // max(1, phi.dimension))
+
+
+def in_type_of(parameter: Array, x: Array) -> Array:
+    """A parameter in the type of the data, so that results are in that type."""
+    if parameter.dtype == x.dtype:
+        return parameter
+    return namespace(parameter, x).astype(parameter, x.dtype)
+
+
+def placed(values: Array, like: Array | None) -> Array:
+    """Numbers drawn on the host, in the library, type and device of `like`; as they are without it."""
+    return values if like is None else asarray_like(values, like, _wide_type(like))
+
+
+def _wide_type(like: Array) -> DType:
+    require_floating(like=like)
+    return like.dtype
+
+
+def check_size(name: str, value: int, least: int = 1) -> None:
+    """Raise ValueError unless it is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
+
+
+def check_even(m: int) -> None:
+    """Raise ValueError unless m is an even number >= 2."""
+    check_size("m", m)
+    if m % 2:
+        raise ValueError(f"m: expected an even number, for features come in pairs, got {m}; take {m + 1}")
