@@ -62,8 +62,12 @@ def kernel_kmeans(
         raise ValueError(f"restarts: expected an integer >= 1, got {restarts}")
     features, draws = features_of(phi, x, block), generator(rng)
     rule = KMeans(clusters, iterations, tolerance, block)
-    runs = [_run(phi, rule, features, int(draws.integers(2**63)), block) for _ in range(restarts)]
-    return min(runs, key=lambda found: found.inertia)
+    best = _run(phi, rule, features, int(draws.integers(2**63)), block)
+    for _ in range(restarts - 1):
+        found = _run(phi, rule, features, int(draws.integers(2**63)), block)
+        # The same clusters in another order are no better: rounding must not choose among them.
+        best = found if found.inertia < (1 - 1e-9) * best.inertia else best
+    return best
 
 
 def _run(phi: FeatureMap, rule: KMeans, features: Array, seed: int, block: int) -> KernelKMeans:
