@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 from kerneltools import autodiff
-from kerneltools.arrays import Array, asarray_like, holds, namespace, require_finite, require_rank
+from kerneltools.arrays import Array, asarray_like, device_of, holds, namespace, require_finite, require_rank
 from kerneltools.backend import backend_of
 from kerneltools.kernels import Kernel
 from kerneltools.learning.features import widened
@@ -187,6 +187,8 @@ def fit(
     check_rows(x, y, None, least=2)
     check_reg(reg)
     check_reg(shift)
+    namespace(x, points)
+    device_of(x, points)  # errors where there are two
     require_rank(2, "(m, d)", points=points)
     if points.shape[1] != x.shape[1]:
         raise ValueError(f"points: expected (m, {x.shape[1]}), with the columns of x, got shape {tuple(points.shape)}")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, namespace
+from kerneltools.arrays import Array, asarray_like, device_of, namespace
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
@@ -65,6 +65,7 @@ def independence_test(
 def _both(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, Array]:
     """The features of both, each about their mean."""
     namespace(x, y)
+    device_of(x, y)  # errors where there are two
     first, second = features_of(phi, x, block, 2), features_of(psi, y, block, 2, "y")
     if first.shape[0] != second.shape[0]:
         raise ValueError(f"x, y: expected as many rows in both, got {first.shape[0]} and {second.shape[0]}")

@@ -60,6 +60,7 @@ def two_sample_test(
 def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int]:
     """The features of both, about their common mean, which the statistic does not depend on."""
     xp = namespace(x, y)
+    device_of(x, y)  # an error where they are on two
     pooled = xp.concat([features_of(phi, x, block, 2), features_of(phi, y, block, 2, "y")])
     return pooled - xp.mean(pooled, axis=0), x.shape[0]
 

@@ -10,7 +10,7 @@ import pytest
 
 import ckn
 from ckn import Architecture, Layer, LayerSpec, Network
-from kerneltools import autodiff, landmarks, linalg, pooling, solvers
+from kerneltools import autodiff, landmarks, learning, linalg, pooling, solvers
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend
 from kerneltools.kernels import Gaussian, Homogeneous, Linear
@@ -52,6 +52,9 @@ ONE: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
         lambda library, x: solvers.falkon(Gaussian(1.0), library.array(ROWS), x, library.array(ROWS), 0.1),
     ),
     "nystrom_pcg": (ROWS, lambda library, x: solvers.nystrom_pcg(Gaussian(1.0), library.array(ROWS), x, 0.1)),
+    "hyper.fit": (ROWS, lambda library, x: learning.hyper.fit(Gaussian(1.0), x, x, x)),
+    "kernel_pca": (ROWS, lambda library, x: learning.kernel_pca(lambda rows: rows, x, 1)),
+    "mmd": (ROWS, lambda library, x: learning.mmd(lambda rows: rows, library.array(ROWS), x)),
 }
 TWO: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
     "kernel": (ROWS, lambda library, x: Gaussian(1.0)(library.array(ROWS), x)),
@@ -67,6 +70,12 @@ TWO: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
         lambda library, x: solvers.falkon(Gaussian(1.0), x, library.array(ROWS), library.array(ROWS), 0.1),
     ),
     "nystrom_pcg": (ROWS, lambda library, x: solvers.nystrom_pcg(Gaussian(1.0), library.array(ROWS), x, 0.1)),
+    "hyper.fit": (
+        ROWS,
+        lambda library, x: learning.hyper.fit(Gaussian(1.0), x, library.array(ROWS), library.array(ROWS)),
+    ),
+    "mmd": (ROWS, lambda library, x: learning.mmd(lambda rows: rows, library.array(ROWS), x)),
+    "hsic": (ROWS, lambda library, x: learning.hsic(lambda rows: rows, lambda rows: rows, library.array(ROWS), x)),
 }
 
 
