@@ -172,6 +172,7 @@ def fit(
     "points", "kernel.bandwidth", "kernel.terms.0.scale", ... All but the landmarks must be > 0 at the start; their
     logarithms are learnt, and they stay within a factor of 1e6 of it. An array of d lengthscales, all equal at the
     start, ends with great ones for columns that say nothing of y (automatic relevance determination).
+    Row numbers are no landmarks to move: with `Precomputed`, fix "points" and the kernel's matrix.
     `method`: `LBFGS()` when not given, or `Descent(...)`. The loss is not convex: the start counts.
 
     Raises ValueError for names in `fixed` that are none, where nothing is left to learn, for parameters <= 0, for

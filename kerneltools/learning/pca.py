@@ -58,8 +58,8 @@ def kernel_pca(phi: FeatureMap, x: Array, components: int, block: int = 4096) ->
     """
     sums, dtype = _moments(phi, x, block)
     xp, m = namespace(sums.gram), sums.gram.shape[0]
-    if not 1 <= components <= m:
-        raise ValueError(f"components: expected 1 to {m}, as many as there are features, got {components}")
+    if not isinstance(components, int) or not 1 <= components <= m:
+        raise ValueError(f"components: expected an integer from 1 to {m}, the number of features, got {components}")
     variances, directions = xp.linalg.eigh(sums.gram / sums.weight)
     variances, directions = xp.flip(variances), xp.flip(directions, axis=1)
     # Rounding of the features adds its square to variances, rounding of the sums adds itself.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools.kernels import Gaussian, Matern, Polynomial
+from kerneltools.kernels import Gaussian, Matern, Polynomial, Precomputed
 from kerneltools.learning import GeneralisedCrossValidation, HoldOut, LeaveOneOut, Objective, hyper
 from kerneltools.maps import nystrom
 from kerneltools.solvers import ridge
@@ -82,6 +82,14 @@ def test_what_is_fixed_stays() -> None:
     found = hyper.fit(0.5 * Gaussian(2.0), X[:6], X, Y, 1e-2, fixed=("kernel.scale", "reg", "points"))
     assert (found.kernel.scale, found.reg) == (0.5, 1e-2)
     assert found.kernel.kernel.bandwidth != 2.0
+
+
+def test_a_matrix_computed_elsewhere() -> None:
+    numbers = np.arange(60.0)[:, None]
+    kernel = 2.0 * Precomputed(Gaussian(1.5)(X[:60], X[:60]))
+    found = hyper.fit(kernel, numbers[:10], numbers, Y[:60], fixed=("points", "kernel.kernel.matrix"))
+    assert found.loss < found.history[0]
+    assert np.array_equal(found.points, numbers[:10])
 
 
 def test_the_unit_of_the_targets_does_not_matter() -> None:

@@ -59,7 +59,7 @@ def test_fewer_components_than_asked_for(dtype: type) -> None:
 
 def test_wrong_input() -> None:
     phi = nystrom(Linear(), X[:3])
-    with pytest.raises(ValueError, match="components: expected 1 to 3, as many as there are features, got 4"):
+    with pytest.raises(ValueError, match="components: expected an integer from 1 to 3, the number of features, got 4"):
         kernel_pca(phi, X, 4)
     with pytest.raises(ValueError, match=r"x: expected at least 2 rows, got shape \(1, 3\)"):
         kernel_pca(phi, X[:1], 1)
