@@ -8,10 +8,12 @@ from kerneltools.maps.fourier import Fourier, fourier
 from kerneltools.maps.maclaurin import Maclaurin, maclaurin
 from kerneltools.maps.nystrom import Nystrom, nystrom
 from kerneltools.maps.positive import Positive, positive
+from kerneltools.maps.suggest import Candidate, Suggestion, suggest
 from kerneltools.maps.tensor_sketch import TensorSketch, tensor_sketch
 
 __all__ = [
     "ArcCosineFeatures",
+    "Candidate",
     "Fourier",
     "HomogeneousMap",
     "Maclaurin",
@@ -20,6 +22,7 @@ __all__ = [
     "Positive",
     "Product",
     "Scaled",
+    "Suggestion",
     "Sum",
     "TensorSketch",
     "arccos",
@@ -28,5 +31,6 @@ __all__ = [
     "maclaurin",
     "nystrom",
     "positive",
+    "suggest",
     "tensor_sketch",
 ]

@@ -60,6 +60,12 @@ def rows_of_block(phi: Map) -> int:
     return max(64, CACHED // max(1, phi.dimension))
 
 
+def inner_products(x: Array, weights: Array) -> Array:
+    """<x, w>, in the type of the data: (n, d), (m, d) -> (n, m)"""
+    weights = in_type_of(weights, x)
+    return x @ namespace(weights, x).matrix_transpose(weights)
+
+
 def in_type_of(parameter: Array, x: Array) -> Array:
     """A parameter in the type of the data, so that results are in that type."""
     if parameter.dtype == x.dtype:

@@ -59,8 +59,8 @@ def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None
     -> map of (..., d) -> (..., (2 samples + 1) d), of rows >= 0
 
     Deterministic: the spectrum of the kernel sampled at multiples of `interval`, by default 0.8, 0.5 and 0.4 for 1, 2
-    and 3 samples, and less for more. The relative error depends on the ratio of two entries alone: for χ² and 3
-    samples it is below 1 % for ratios up to 8. The intersection kernel, which has a kink, takes more samples.
+    and 3 samples, and less for more. The error of a term relative to √(x_j y_j) depends on the ratio of the two
+    entries alone. The intersection kernel, whose spectrum falls slowly, takes more samples.
 
     Raises TypeError for another kernel; the map raises ValueError for negative numbers, with the place.
 
@@ -68,7 +68,7 @@ def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None
     >>> from kerneltools.kernels import AdditiveChi2
     >>> phi, x = chi2(AdditiveChi2(), d=2, samples=3), np.asarray([[1.0, 2.0], [3.0, 1.0]])
     >>> (phi(x) @ phi(x).T).round(2).tolist(), AdditiveChi2()(x, x).round(2).tolist()
-    ([[3.0, 2.83], [2.83, 4.0]], [[3.0, 2.83], [2.83, 4.0]])
+    ([[2.96, 2.84], [2.84, 3.95]], [[3.0, 2.83], [2.83, 4.0]])
     """
     if type(kernel) not in SPECTRA:
         raise TypeError(f"kernel: expected kernels.AdditiveChi2 or kernels.Intersection, got {kernel!r}")

@@ -8,7 +8,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.kernels.distances import check_columns
 from kerneltools.kernels.spectral import Spectral
 from kerneltools.maps import frequencies
-from kerneltools.maps.base import Map, check_even, check_size, in_type_of, placed
+from kerneltools.maps.base import Map, check_even, check_size, inner_products, placed
 from kerneltools.random import Rng
 from kerneltools.trees import child_names
 
@@ -37,8 +37,8 @@ class Fourier(Map):
     def of_rows(self, x: Array) -> Array:
         lengths = self.kernel.lengths  # type: ignore[attr-defined]  # `fourier` has looked at it
         check_columns(child_names(self.kernel)[0], lengths, x)
-        xp = namespace(x)
-        angle = (x / lengths) @ xp.matrix_transpose(in_type_of(self.frequencies, x))
+        angle = inner_products(x / lengths, self.frequencies)
+        xp = namespace(angle)
         scale = (2 / self.dimension) ** 0.5
         return xp.concat([scale * xp.cos(angle), scale * xp.sin(angle)], axis=1)
 

@@ -1,87 +1,173 @@
-"""Which map, and of how many features, for a wanted error."""
+"""Which map, of which size, for a wanted error."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from kerneltools import landmarks
-from kerneltools.arrays import Array, asarray_like, namespace, require_floating, require_rank
-from kerneltools.kernels import Kernel
+from kerneltools.arrays import Array, namespace, require_finite
+from kerneltools.backend import stop_gradient
+from kerneltools.kernels import (
+    AdditiveChi2,
+    ArcCosine,
+    ExponentialDotProduct,
+    Gaussian,
+    Intersection,
+    Kernel,
+    Linear,
+    Polynomial,
+)
 from kerneltools.kernels.spectral import Spectral
+from kerneltools.landmarks.base import ReducedWarning, check_rows, rows
+from kerneltools.maps.arccos import arccos
+from kerneltools.maps.base import Map
+from kerneltools.maps.chi2 import chi2
 from kerneltools.maps.fourier import fourier
 from kerneltools.maps.nystrom import nystrom
-from kerneltools.random import Rng, generator
+from kerneltools.maps.positive import positive
+from kerneltools.maps.tensor_sketch import tensor_sketch
+from kerneltools.random import Rng, choice, generator
 
-SMALLEST = 8
+LARGEST = 2**16
+"""More features are not suggested."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A map of a size: its relative `error` on rows of the pilot sample that it had not seen, and its `cost`.
+
+    `cost`: operations a row. `measured`: whether the error was measured at this size, or follows from that of a
+    smaller one by the law 1/√m.
+    """
+
+    name: str
+    m: int
+    error: float
+    cost: float
+    measured: bool
+
+    def __str__(self) -> str:
+        how = "measured" if self.measured else "by the law 1/√m"
+        return f"{self.name}, m = {self.m}: error {self.error:.2g} ({how}), {self.cost:.2g} operations a row"
 
 
 @dataclass(frozen=True, eq=False)
 class Suggestion:
-    """`phi`, the map that was prepared; `error`, what it misses of the pilot rows left out; `tried`: name, features
-    and error of each; `reached`: whether the error is at most the wanted one."""
+    """The cheapest map that meets the wanted error, prepared; `candidates` are what it was chosen among.
 
-    phi: Any
+    `reached`: whether any met it; where none did, the map is that of the least error.
+    """
+
+    map: Map
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
     error: float
-    tried: tuple[tuple[str, int, float], ...]
     reached: bool
 
     def __str__(self) -> str:
-        lines = [f"{name:<8} m = {m:>6}  error {error:.2e}" for name, m, error in self.tried]
-        return "\n".join([*lines, "reached" if self.reached else "not reached: the pilot is too small, or the error"])
+        others = "\n".join(f"  {c}" for c in self.candidates if c is not self.chosen)
+        verdict = "the cheapest that meets" if self.reached else "the nearest, for none meets"
+        return f"{self.chosen}\n{verdict} the relative error {self.error:.2g}, among\n{others or '  no other'}"
 
 
-def suggest(kernel: Kernel, x: Array, error: float, rng: Rng, *, pilot: int = 2000, largest: int = 4096) -> Suggestion:
-    """The map of fewest features whose error on rows left out is at most `error`.
+def suggest(kernel: Kernel, x: Array, error: float, rng: Rng, pilot: int = 1000) -> Suggestion:
+    """The map, and the number of features, of least cost for a wanted relative error |K - ΦΦ'| / |K| (Frobenius).
 
-    (n, d) -> Suggestion
+    (n, d) -> suggestion with a map of (..., d) -> (..., m)
 
-    `error` in (0, 1): |K - Φ Φ'| / |K|, Frobenius norms, K the kernel matrix of half of `pilot` rows drawn at random;
-    the landmarks of Nyström maps come from the other half. Numbers of features are doubled from 8 on, up to `largest`
-    and, for Nyström maps, to the rows that there are. Fourier maps are tried where the kernel has a law of frequencies,
-    too. Raises ValueError for numbers out of range and fewer than 4 rows.
+    Errors are measured on half of `pilot` rows of x, drawn at random. Nyström maps have their landmarks from the other
+    half, in sizes that double, and the map suggested is on those; random features of the kernel are drawn at 256, and
+    the size follows from the law 1/√m. Costs count 2 d m + m² operations a row for Nyström, 2 d m + 20 m for a map with
+    a cosine or an exponential for each feature.
+
+    Raises ValueError for an error that is not > 0 and for fewer than 4 rows, and as `nystrom` does.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
-    >>> x = np.random.default_rng(0).standard_normal((400, 3))
-    >>> suggest(Gaussian(3.0), x, error=0.05, rng=0).reached
-    True
+    >>> x = np.random.default_rng(0).standard_normal((500, 4))
+    >>> found = suggest(Gaussian(3.0), x, error=0.01, rng=0)
+    >>> found.chosen.name, found.reached
+    ('nystrom', True)
     """
-    require_rank(2, "(n, d)", x=x)
-    require_floating(x=x)
-    if not 0 < error < 1:
-        raise ValueError(f"error: expected a number in (0, 1), got {error}")
+    check_rows(x, 1)
+    if not 0 < error < float("inf"):
+        raise ValueError(f"error: expected a finite number > 0, got {error}")
     if min(pilot, x.shape[0]) < 4:
-        raise ValueError(f"x, pilot: expected at least 4 rows, got {x.shape[0]} and {pilot}")
-    rng, xp = generator(rng), namespace(x)
-    rows = rng.permutation(x.shape[0])[: min(pilot, x.shape[0])]
-    half = len(rows) // 2
-    seen, unseen = (xp.take(x, asarray_like(part, x, xp.int64), axis=0) for part in (rows[:half], rows[half:]))
+        raise ValueError(f"x, pilot: expected at least 4 rows, got {x.shape[0]} and pilot={pilot}")
+    require_finite(x=x)
+    rng, x = generator(rng), stop_gradient(x)
+    drawn = [int(i) for i in choice(rng, x.shape[0], min(pilot, x.shape[0]))]
+    seen, unseen = rows(x, drawn[: len(drawn) // 2]), rows(x, drawn[len(drawn) // 2 :])
     exact = kernel(unseen, unseen)
-    makers: dict[str, tuple[Callable[[int], Any], int]] = {"nystrom": (lambda m: _nystrom(kernel, seen, m, rng), half)}
+    found: list[tuple[Candidate, Callable[[], Map]]] = []
+    for m, phi, cost in _nystrom_maps(kernel, seen, rng):
+        missed = _relative(phi, exact, unseen)
+        found.append((Candidate("nystrom", phi.dimension, missed, cost, True), partial(_same, phi)))
+        if missed <= error or phi.dimension < m:
+            break
+    found += [_drawn(name, make, exact, unseen, error) for name, make in _random_maps(kernel, x, rng)]
+    for phi in _deterministic(kernel, x):
+        cost = 40.0 * phi.dimension
+        found.append((Candidate("chi2", phi.dimension, _relative(phi, exact, unseen), cost, True), partial(_same, phi)))
+    return _cheapest(found, error)
+
+
+def _same(phi: Map) -> Map:
+    return phi
+
+
+def _cheapest(found: list[tuple[Candidate, Callable[[], Map]]], error: float) -> Suggestion:
+    good = [pair for pair in found if pair[0].error <= error]
+    chosen, make = min(good, key=lambda pair: pair[0].cost) if good else min(found, key=lambda pair: pair[0].error)
+    return Suggestion(make(), chosen, tuple(candidate for candidate, _ in found), error, bool(good))
+
+
+def _nystrom_maps(kernel: Kernel, x: Array, rng: Any) -> Iterator[tuple[int, Map, float]]:
+    m, d = 8, x.shape[1]
+    while m < x.shape[0]:
+        m = min(2 * m, int(x.shape[0]))
+        with catch_warnings():
+            # Fewer landmarks than asked for are as good as more: it is where the search ends.
+            simplefilter("ignore", ReducedWarning)
+            # All rows that there are need no rule.
+            points = x if m == x.shape[0] else landmarks.default(kernel, m)(kernel, x, rng).points
+        yield m, nystrom(kernel, points), 2.0 * d * m + 10 * m + m * m
+
+
+def _random_maps(kernel: Kernel, x: Array, rng: Any) -> Iterator[tuple[str, Callable[[int], Map]]]:
+    d = int(x.shape[1])
     if isinstance(kernel, Spectral) and kernel.spectral is not None:
-        makers["fourier"] = (lambda m: fourier(kernel, x.shape[1], m, rng, like=x), largest)
-    tried: list[tuple[str, int, float]] = []
-    best: tuple[float, Any] | None = None
-    m = SMALLEST
-    while m <= largest and (best is None or best[0] > error):
-        for name, (make, most) in makers.items():
-            if m > most:
-                continue
-            phi = make(m)
-            missed = _relative(exact, phi(unseen))
-            tried.append((name, m, missed))
-            if best is None or missed < best[0]:
-                best = (missed, phi)
-        m *= 2
-    assert best is not None
-    return Suggestion(best[1], best[0], tuple(tried), best[0] <= error)
+        yield "fourier", lambda m: fourier(kernel, d, m, rng, like=x)
+    if isinstance(kernel, ArcCosine):
+        yield "arccos", lambda m: arccos(kernel, d, m, rng, like=x)
+    if isinstance(kernel, Polynomial | Linear):
+        yield "tensor_sketch", lambda m: tensor_sketch(kernel, d, m, rng)
+    if isinstance(kernel, ExponentialDotProduct | Gaussian):
+        yield "positive", lambda m: positive(kernel, d, m, rng, like=x)
 
 
-def _nystrom(kernel: Kernel, x: Array, m: int, rng: Any) -> Any:
-    return nystrom(kernel, landmarks.default(kernel, m)(kernel, x, rng).points)
+def _deterministic(kernel: Kernel, x: Array) -> list[Map]:
+    if not isinstance(kernel, AdditiveChi2 | Intersection):
+        return []
+    return [chi2(kernel, int(x.shape[1]), samples) for samples in (1, 2, 3, 6, 12)]
 
 
-def _relative(exact: Array, features: Array) -> float:
-    xp = namespace(exact, features)
+def _drawn(
+    name: str, make: Callable[[int], Map], exact: Array, x: Array, error: float
+) -> tuple[Candidate, Callable[[], Map]]:
+    """The size that the law 1/√m gives, with a margin of a tenth."""
+    missed, least = _relative(make(256), exact, x), 256
+    wanted = min(LARGEST, max(2, 2 * ceil(least * (1.1 * missed / error) ** 2 / 2)))
+    reached = missed * (least / wanted) ** 0.5
+    cost = 2.0 * x.shape[1] * wanted + 20 * wanted
+    return Candidate(name, wanted, reached, cost, False), lambda: make(wanted)
+
+
+def _relative(phi: Map, exact: Array, x: Array) -> float:
+    xp = namespace(exact)
+    features = phi(x)
     missed = exact - features @ xp.matrix_transpose(features)
-    return float(xp.sqrt(xp.sum(missed * missed) / xp.sum(exact * exact)))
+    return float(xp.linalg.matrix_norm(missed)) / float(xp.linalg.matrix_norm(exact))

@@ -1,0 +1,60 @@
+"""Frequencies and directions, drawn on the host."""
+
+from typing import Any
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels.spectral import Isotropic, Law
+from kerneltools.random import Rng, generator
+
+SOBOL_DIMENSIONS = 21_201
+"""As many columns as SciPy's table of Sobol points has."""
+
+
+def draw(law: Law, rng: Rng, count: int, d: int, orthogonal: bool) -> Any:
+    """Frequencies of the law, orthogonal in groups of d where rotations leave the law alone: -> (count, d)."""
+    rng = generator(rng)
+    if orthogonal and isinstance(law, Isotropic):
+        return directions(rng, count, d) * law.radii(rng, count, d)[:, None]
+    return law.draw(rng, count, d)
+
+
+def directions(rng: Any, count: int, d: int) -> Any:
+    """Unit rows, uniform on the sphere and orthogonal in groups of d: -> (count, d).
+
+    Yu et al. 2016, definition 1.
+    """
+    groups = [_rotation(rng, d) for _ in range(-(-count // d))]
+    return namespace(groups[0]).concat(groups)[:count, :]
+
+
+def _rotation(rng: Any, d: int) -> Array:
+    """An orthogonal matrix, uniform among all: (d, d)."""
+    normal = rng.standard_normal((d, d))
+    xp = namespace(normal)
+    q, r = xp.linalg.qr(normal)
+    # Without the signs its law depends on how the factors are computed (Mezzadri 2007).
+    return q * xp.sign(xp.linalg.diagonal(r))[None, :]
+
+
+def quasi(law: Law, rng: Rng, count: int, d: int) -> Any:
+    """Frequencies from scrambled Sobol points, or Halton points beyond 21,201 columns: -> (count, d).
+
+    Each is of the law; together they fill the space more evenly than independent ones (Avron et al. 2016).
+    Raises ImportError without SciPy.
+    """
+    sequences = _sequences()
+    u = law.uniforms(d)
+    if u > SOBOL_DIMENSIONS:
+        points = sequences.Halton(u, scramble=True, rng=generator(rng)).random(count)
+    else:
+        points = sequences.Sobol(u, scramble=True, rng=generator(rng)).random_base2((count - 1).bit_length())[:count, :]
+    edge = 2.0**-40
+    return law.from_uniform(namespace(points).clip(points, edge, 1 - edge))
+
+
+def _sequences() -> Any:
+    try:
+        from scipy.stats import qmc
+    except ModuleNotFoundError as error:
+        raise ImportError("quasi-Monte Carlo needs SciPy's sequences; install it with: pip install scipy") from error
+    return qmc

@@ -1,0 +1,275 @@
+"""Maps other than Nyström: unbiased, of the right size, differentiable, and what they refuse."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerneltools import kernels, maps
+from kerneltools.arrays import namespace
+from kerneltools.backend import backend
+from kerneltools.kernels import Gaussian
+from kerneltools.maps import Map
+from tests.laws.members import rows
+from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
+
+Make = Callable[[int, int], Map]
+ARD = Gaussian(np.asarray([0.7, 1.5, 3.0]))
+
+# From m and a seed to a map of three columns.
+FOURIER: dict[str, Make] = {
+    f"fourier {kernel} {how}": (lambda m, seed, k=kernel, h=how: maps.fourier(k, 3, m, seed, **h))  # type: ignore[misc]
+    for kernel in (
+        Gaussian(1.3),
+        kernels.Matern(1.5, 1.1),
+        kernels.Exponential(2.0),
+        kernels.RationalQuadratic(1.2, alpha=0.8),
+        kernels.Laplacian(2.5),
+        kernels.Cauchy(1.4),
+    )
+    for how in ({}, {"orthogonal": False}, {"quasi": True})
+}
+RANDOM: dict[str, Make] = {
+    **FOURIER,
+    "fourier ARD": lambda m, seed: maps.fourier(ARD, 3, m, seed),
+    "arccos 0": lambda m, seed: maps.arccos(kernels.ArcCosine(0), 3, m, seed),
+    "arccos 1": lambda m, seed: maps.arccos(kernels.ArcCosine(1), 3, m, seed),
+    "arccos 2": lambda m, seed: maps.arccos(kernels.ArcCosine(2), 3, m, seed, orthogonal=False),
+    "positive": lambda m, seed: maps.positive(kernels.ExponentialDotProduct(1.5), 3, m, seed),
+    "positive Gaussian": lambda m, seed: maps.positive(Gaussian(1.5), 3, m, seed, orthogonal=False),
+    "tensor_sketch": lambda m, seed: maps.tensor_sketch(kernels.Polynomial(3, 0.5), 3, m, seed),
+    "tensor_sketch linear": lambda m, seed: maps.tensor_sketch(kernels.Linear(), 3, m, seed),
+    "maclaurin": lambda m, seed: maps.maclaurin(kernels.Polynomial(2, 0.5), 3, m, seed),
+    "maclaurin exponential": lambda m, seed: maps.maclaurin(kernels.ExponentialDotProduct(1.5), 3, m, seed),
+    "Sum": lambda m, seed: maps.Sum(
+        (maps.fourier(Gaussian(1.0), 3, m // 2, seed), maps.arccos(kernels.ArcCosine(1), 3, m // 2, seed + 10_000))
+    ),
+    "Product": lambda m, seed: maps.Product(
+        (maps.fourier(Gaussian(2.0), 3, 8, seed), maps.arccos(kernels.ArcCosine(1), 3, m // 8, seed + 10_000))
+    ),
+    "Scaled": lambda m, seed: maps.Scaled(2.5, maps.fourier(Gaussian(1.0), 3, m, seed)),
+}
+EXACT_DIAGONAL = [name for name in RANDOM if name.startswith("fourier")]
+every = pytest.mark.parametrize("make", RANDOM.values(), ids=RANDOM)
+
+
+def assert_unbiased(make: Callable[[int], Map], kernel: Any, x: np.ndarray, seeds: int, risk: float = 1e-6) -> None:
+    """The mean and the greatest error of Gram matrices, over the seeds, are no more than chance makes them.
+
+    Bernstein's bound for the means of independent matrices' entries, with the variance estimated from them and all
+    entries at once; the mean of the errors over the entries is one more such number. A mistake in the law of the
+    features, however small, exceeds it when there are seeds enough: `resolution` is what it then tells apart.
+    """
+    exact = kernel(x, x)
+    grams = np.stack([(phi := make(seed)(x)) @ phi.T for seed in range(seeds)])
+    errors = np.concatenate([(grams - exact).reshape(seeds, -1), (grams - exact).mean(axis=(1, 2))[:, None]], axis=1)
+    level = log(2 * errors.shape[1] / risk)
+    spread, largest = errors.std(axis=0, ddof=1), np.abs(errors).max(axis=0)
+    within = np.sqrt(2 * spread**2 * level / seeds) + largest * level / (3 * seeds) + 1e-12
+    assert np.all(np.abs(errors.mean(axis=0)) <= within), "the mean is off"
+    resolution = within.max() / np.abs(exact).max()
+    assert resolution <= 0.15, f"too few seeds to see anything: {resolution}"
+
+
+def points() -> np.ndarray:
+    return 0.6 * rows(6, 3, seed=0)
+
+
+@every
+def test_unbiased(make: Make) -> None:
+    assert_unbiased(lambda seed: make(256, seed), make(256, 0).kernel, 0.6 * points(), 400)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+@pytest.mark.parametrize("orthogonal", [True, False])
+def test_the_helper_sees_a_wrong_bandwidth(factor: float, orthogonal: bool) -> None:
+    with pytest.raises(AssertionError, match=r"the mean is off"):
+        assert_unbiased(
+            lambda seed: maps.fourier(Gaussian(factor * 1.3), 3, 64, seed, orthogonal), Gaussian(1.3), points(), 400
+        )
+
+
+@pytest.mark.parametrize("name", FOURIER)
+def test_the_error_of_fourier_features_is_as_derived(name: str) -> None:
+    """Hoeffding: means of m/2 cosines, of all pairs and seeds at once; the diagonal is exact."""
+    m, x = 4096, rows(10, 3, seed=1)
+    for seed in range(3):
+        phi = RANDOM[name](m, seed)
+        features = phi(x)
+        error = np.abs(features @ features.T - phi.kernel(x, x))
+        assert error.max() <= sqrt(2 * log(2 * 45 * 3 / 1e-6) / (m / 2))
+        assert np.diag(error).max() <= 1e-12
+
+
+@pytest.mark.parametrize("better", [{"orthogonal": True}, {"quasi": True}], ids=str)
+def test_orthogonal_and_quasi_frequencies_have_less_error(better: Any) -> None:
+    x, kernel = 0.5 * rows(30, 8, seed=0), Gaussian(2.0)
+    exact = kernel(x, x)
+
+    def error(**how: bool) -> float:
+        found = [maps.fourier(kernel, 8, 64, seed, **how)(x) for seed in range(20)]
+        return float(np.mean([np.linalg.norm(phi @ phi.T - exact) for phi in found]))
+
+    assert error(**better) <= 0.85 * error(orthogonal=False)
+
+
+@every
+def test_same_features_by_the_standard_alone(make: Make) -> None:
+    phi, x = make(16, 0), points()
+    for device in DEVICES:
+        strict = _moved(phi, partial(to_strict, device=device))
+        assert_same_on(device, strict(to_strict(x, device)), phi(x), 1e-11)
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_results_are_of_the_type_of_the_data(make: Make, dtype: str) -> None:
+    if make is RANDOM["fourier ARD"]:
+        pytest.skip("an array of lengthscales in float64 makes results of that type, as in kernels")
+    phi, x = make(16, 0), points().astype(dtype)
+    found = phi(x)
+    assert found.dtype == dtype
+    # A step within rounding of 0 may fall on the other side.
+    assert np.mean(np.abs(found - phi(x.astype(float))) > (1e-4 if dtype == "float32" else 2e-2)) <= 0.02
+
+
+@every
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)], ids=str)
+def test_leading_axes_and_rows(make: Make, batch: tuple[int, ...]) -> None:
+    phi = make(16, 0)
+    flat = rows(int(np.prod(batch, dtype=int)), 3, seed=2)
+    found = phi(flat.reshape(*batch, 3))
+    assert found.shape == (*batch, phi.dimension)
+    assert_close(found.reshape(len(flat), -1), np.concatenate([phi(row[None, :]) for row in flat]), 1e-12)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax", "numpy"])
+@pytest.mark.parametrize(
+    "make",
+    [RANDOM[n] for n in RANDOM if "how" not in n and n not in FOURIER]
+    + [lambda m, seed: maps.fourier(Gaussian(1.0), 3, m, seed)],
+)
+def test_gradient_in_the_data(name: str, make: Make) -> None:
+    library, x = backend(name), points()
+    phi, weights = make(16, 0), rows(6, make(16, 0).dimension, seed=5)
+    moved = _moved(phi, lambda a: library.asarray(a, dtype="float64"))
+
+    def loss(x: Any) -> Any:
+        return namespace(x).sum(moved(x) * library.asarray(weights))
+
+    _, gradient = library.value_and_grad(loss)(library.asarray(x))
+    towards, step = rows(6, 3, seed=6), 1e-6
+    slope = np.sum(weights * (phi(x + step * towards) - phi(x - step * towards))) / (2 * step)
+    assert abs(np.sum(library.to_numpy(gradient) * towards) - slope) <= 1e-6 * (1 + abs(slope))
+
+
+def _moved(phi: Map, to: Callable[[Any], Any]) -> Map:
+    from kerneltools.trees import map_leaves
+
+    moved: Map = map_leaves(lambda leaf: to(leaf) if hasattr(leaf, "dtype") else leaf, phi)
+    return moved
+
+
+def test_frequencies_and_lengthscale_are_learned_by_gradient() -> None:
+    library, x = backend("numpy"), points()
+    phi = maps.fourier(Gaussian(np.asarray(1.0)), 3, 8, 0)
+
+    def loss(phi: Any) -> Any:
+        return namespace(phi.frequencies).sum(phi(x)[:, :3])
+
+    _, gradient = library.value_and_grad(loss)(phi)
+    assert gradient.frequencies.shape == (4, 3)
+    assert np.any(gradient.frequencies)
+    assert float(gradient.kernel.bandwidth) != 0
+
+
+def test_like_gives_library_and_type() -> None:
+    library = backend("torch")
+    like = library.asarray([0.0], dtype="float32")
+    for phi in (
+        maps.fourier(Gaussian(1.0), 3, 8, 0, like=like),
+        maps.arccos(kernels.ArcCosine(1), 3, 8, 0, like=like),
+        maps.positive(Gaussian(1.0), 3, 8, 0, like=like),
+        maps.maclaurin(kernels.Polynomial(2, 1.0), 3, 8, 0, like=like),
+    ):
+        assert phi(library.asarray(points(), dtype="float32")).dtype == like.dtype
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+def test_tensor_sketch_against_the_exact_kernel(degree: int) -> None:
+    """Chebyshev, with the variance bound of Pham and Pagh 2013, lemma 9, for the mean of 200 seeds."""
+    kernel, x, m, seeds = kernels.Polynomial(degree, 1.0), points(), 512, 200
+    exact = kernel(x, x)
+    mean = sum((phi := maps.tensor_sketch(kernel, 3, m, seed)(x)) @ phi.T for seed in range(seeds)) / seeds
+    deviation = np.sqrt(2 * 3**degree * np.outer(np.diag(exact), np.diag(exact)) / (m * seeds))
+    assert np.all(np.abs(mean - exact) <= 6 * deviation)
+
+
+@pytest.mark.parametrize("kernel", [kernels.AdditiveChi2(), kernels.Intersection()], ids=str)
+def test_homogeneous_maps_converge(kernel: Any) -> None:
+    x = np.abs(rows(8, 5, seed=0)) + 0.05
+    exact = kernel(x, x)
+    errors = []
+    for samples in (1, 2, 3, 12, 40) if isinstance(kernel, kernels.AdditiveChi2) else (3, 12, 40):
+        phi = maps.chi2(kernel, 5, samples)
+        assert phi.dimension == 5 * (2 * samples + 1)
+        errors.append(float(np.linalg.norm(phi(x) @ phi(x).T - exact) / np.linalg.norm(exact)))
+    assert all(b < a for a, b in pairwise(errors)), errors
+    assert errors[-1] < (1e-4 if isinstance(kernel, kernels.AdditiveChi2) else 0.05)
+
+
+def test_the_homogeneous_map_of_chi2_is_that_of_scikit_learn() -> None:
+    from sklearn.kernel_approximation import AdditiveChi2Sampler
+
+    x = np.abs(rows(4, 5, seed=0))
+    for steps in (1, 2, 3):
+        theirs = AdditiveChi2Sampler(sample_steps=steps).fit(x).transform(x)
+        ours = maps.chi2(kernels.AdditiveChi2(), 5, steps - 1 or 1, {1: 0.8, 2: 0.5, 3: 0.4}[steps])(x)
+        if steps > 1:  # theirs counts the frequency 0 among its steps
+            np.testing.assert_allclose(ours @ ours.T, theirs @ theirs.T, rtol=1e-10)
+
+
+def test_histograms_with_zeros_and_negative_numbers() -> None:
+    phi = maps.chi2(kernels.AdditiveChi2(), 2)
+    assert not np.any(phi(np.zeros((1, 2))))
+    with pytest.raises(ValueError, match=r"x: expected numbers >= 0 .* got -1.0 in row 1, column 0"):
+        phi(np.asarray([[1.0, 2.0], [-1.0, 0.0]]))
+
+
+def test_positive_features_are_positive_and_finite() -> None:
+    x = 30 * rows(5, 3, seed=0)
+    assert np.all(maps.positive(Gaussian(1.0), 3, 64, 0)(points()) > 0)
+    assert np.all(np.isfinite(maps.positive(Gaussian(1.0), 3, 64, 0)(x.astype(np.float32))))
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match=r"m: expected an even number, .* got 7; take 8"):
+        maps.fourier(Gaussian(1.0), 3, 7, 0)
+    with pytest.raises(ValueError, match=r"d: expected an integer >= 1, got 0"):
+        maps.fourier(Gaussian(1.0), 0, 8, 0)
+    with pytest.raises(TypeError, match=r"the law of the frequencies of Linear\(\) is not known; take"):
+        maps.fourier(kernels.Linear(), 3, 8, 0)
+    with pytest.raises(TypeError, match=r"kernel: expected kernels.ArcCosine, got Linear\(\)"):
+        maps.arccos(kernels.Linear(), 3, 8, 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected kernels.Polynomial"):
+        maps.tensor_sketch(Gaussian(1.0), 3, 8, 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected kernels.Polynomial"):
+        maps.maclaurin(Gaussian(1.0), 3, 8, 0)
+    with pytest.raises(TypeError, match=r"expected kernels.ExponentialDotProduct or kernels.Gaussian"):
+        maps.positive(kernels.Linear(), 3, 8, 0)
+    with pytest.raises(TypeError, match=r"expected kernels.AdditiveChi2 or kernels.Intersection"):
+        maps.chi2(kernels.Linear(), 3)
+    with pytest.raises(
+        ValueError, match=r"x: expected \(\.\.\., 3\) for a map that was made for 3 columns, got \(5, 2\)"
+    ):
+        maps.fourier(Gaussian(1.0), 3, 8, 0)(np.ones((5, 2)))
+    with pytest.raises(ValueError, match=r"bandwidth: expected a number, or one for each of the 3 columns"):
+        maps.fourier(Gaussian(np.ones(2)), 3, 8, 0)(np.ones((5, 3)))
+    with pytest.raises(ValueError, match=r"terms: expected maps of the same rows, got maps of \[3, 2\] columns"):
+        maps.Sum((maps.fourier(Gaussian(1.0), 3, 8, 0), maps.fourier(Gaussian(1.0), 2, 8, 0)))
+    with pytest.raises(ValueError, match=r"factors: expected at least one map"):
+        maps.Product(())
