@@ -1,4 +1,4 @@
-"""Trees of arrays in files: safetensors, with the structure as JSON in the header. No pickle.
+"""Trees of arrays in files: safetensors, with the structure as JSON in the header. Rows in .npy files. No pickle.
 
 A file is written under a temporary name and renamed: it is there whole, or not at all.
 """
@@ -8,13 +8,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, blocks
 from kerneltools.backend import to_host
 
 VERSION = "1"
@@ -91,6 +91,71 @@ def load_tree(
         return _decode(json.loads(header["structure"]), arrays, types, convert)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: corrupt or made with unknown types: {error}") from error
+
+
+@dataclass(frozen=True)
+class RowsFile:
+    """The rows of a matrix in an .npy file, opened by `open_rows`: read when asked for, never all of them."""
+
+    path: Path
+    shape: tuple[int, int]
+    dtype: Any
+    offset: int
+    order: Literal["C", "F"]
+
+    def rows(self, part: slice) -> Any:
+        """Some rows in memory, as a NumPy array: (b, d)"""
+        # Mapped anew each time: what has been read of a mapping counts as memory of the process until it is closed.
+        mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)
+        return np.array(mapped[part], dtype=self.dtype.newbyteorder("="), order="C")
+
+    def blocks(self, size: int) -> Iterator[Any]:
+        """All rows, `size` at a time."""
+        return (self.rows(part) for part in blocks(self.shape[0], size))
+
+
+def open_rows(path: str | Path) -> RowsFile:
+    """The rows of an .npy file with a matrix (n, d) of floating-point numbers.
+
+    Raises FileNotFoundError, and FileFormatError for what is no .npy file, is truncated, or holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise FileFormatError(f"{path}: not an .npy file that can be mapped, truncated or corrupt ({error})") from error
+    if not isinstance(mapped, np.memmap) or mapped.ndim != 2 or mapped.dtype.kind != "f":
+        got = f"{mapped.dtype} of shape {mapped.shape}" if isinstance(mapped, np.ndarray) else type(mapped).__name__
+        raise FileFormatError(f"{path}: expected floating-point numbers of shape (n, d), got {got}")
+    order: Literal["C", "F"] = "C" if mapped.flags.c_contiguous else "F"
+    return RowsFile(path, (mapped.shape[0], mapped.shape[1]), mapped.dtype, mapped.offset, order)
+
+
+def save_rows(path: str | Path, n: int, pieces: Iterator[Any]) -> tuple[int, int]:
+    """Write n rows, in pieces (b, m) of one type, to an .npy file: its shape.
+
+    Raises ValueError when the pieces differ in type or columns, or are not n rows together; no file is left then.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        # Written in order and not through a mapping, for which a full disk is no exception but the end of the process.
+        first, written = None, 0
+        for piece in pieces:
+            if first is None:
+                first = piece[:0]
+                header = {"descr": piece.dtype.str, "fortran_order": False, "shape": (n, *piece.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, header)
+            if piece.dtype != first.dtype or piece.shape[1:] != first.shape[1:]:
+                raise ValueError(
+                    f"pieces: expected {first.dtype} of {first.shape[1]} columns as at the start, "
+                    f"got {piece.dtype} of shape {piece.shape} after {written} rows"
+                )
+            file.write(np.ascontiguousarray(piece).data)
+            written += piece.shape[0]
+        if first is None or written != n:
+            raise ValueError(f"pieces: expected {n} rows, got {written}")
+    return n, int(first.shape[1])
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:

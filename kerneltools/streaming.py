@@ -1,0 +1,218 @@
+"""Rows that come block by block: maps and ridge regression in memory that does not grow with their number."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kerneltools.arrays import Array, DType, blocks, require_finite, require_rank
+from kerneltools.backend import move, to_host
+from kerneltools.files import open_rows, save_rows
+from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
+from kerneltools.solvers.checks import check_weights
+from kerneltools.trees import Tree, flatten, static
+
+FeatureMap = Callable[[Array], Array]
+"""A map of kerneltools.maps, or any function (b, d) -> (b, m) that treats each row by itself."""
+
+BLOCK = 8192
+"""Rows at a time, where nothing else is asked for."""
+
+
+def rows(source: Array | str | Path, block: int = BLOCK) -> Iterator[Array]:
+    """The rows of an array, or of an .npy file that is mapped and never read as a whole, `block` at a time.
+
+    (n, d) -> blocks (b, d); those of a file are NumPy arrays
+
+    Raises ValueError for block < 1, FileNotFoundError, and kerneltools.files.FileFormatError for another
+    kind of file.
+
+    >>> import numpy as np
+    >>> [part.shape for part in rows(np.zeros((5, 3)), block=2)]
+    [(2, 3), (2, 3), (1, 3)]
+    """
+    _check_block(block)
+    if isinstance(source, str | Path):
+        return open_rows(source).blocks(block)
+    require_rank(2, "(n, d)", source=source)
+    return (source[part, :] for part in blocks(source.shape[0], block))
+
+
+def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
+    """φ of each block, made when it is asked for.
+
+    blocks (b, d) -> blocks (b, m)
+
+    Blocks of NumPy go to the library, device and type of the map, so that a file can feed a GPU.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.maps import nystrom
+    >>> x = np.linspace(0, 1, 6)[:, None]
+    >>> phi = nystrom(Gaussian(1.0), x[:2, :])
+    >>> bool(np.allclose(np.concatenate(list(transform(phi, rows(x, block=4)))), phi(x)))
+    True
+    """
+    if hasattr(blocks, "dtype"):
+        raise TypeError("blocks: expected blocks (b, d) one after the other, got a single array; pass rows(array)")
+    return (phi(_for_map(phi, part)) for part in blocks)
+
+
+def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, block: int = BLOCK) -> tuple[int, int]:
+    """Write φ of the rows of an .npy file to another, `block` rows at a time: the shape of what was written.
+
+    (n, d) in a file -> (n, m) in a file, in the type that φ gives
+
+    The target is written under a temporary name and renamed: when anything goes wrong, what was there before still is.
+    `numpy.load(target, mmap_mode="r")` or `rows(target)` read it piece by piece.
+
+    Raises what `rows` raises, ValueError for a file without rows, and OSError where the target cannot be written.
+    """
+    _check_block(block)
+    file = open_rows(source)
+    if file.shape[0] == 0:
+        raise ValueError(f"source: expected at least one row, got {source} of shape {file.shape}")
+    return save_rows(target, file.shape[0], (to_host(part) for part in transform(phi, file.blocks(block))))
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureModel(Tree):
+    """x -> φ(x) W + b."""
+
+    map: FeatureMap
+    linear: LinearModel
+
+    def __call__(self, x: Array) -> Array:
+        """(..., d) -> (..., t)"""
+        return self.linear(self.map(x))
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSums(Tree):
+    """All that ridge regression and principal components need of the rows seen so far, in the features of a map.
+
+    Frozen: `partial_fit` and `merge` return new sums, so a call that fails takes nothing away. Both are exact: the
+    order of the rows, their blocks and the machines they were seen on change rounding only. `sums` are in float64
+    where the library has it, O(m²) numbers; `dtype` is the type of the features.
+
+    >>> import numpy as np
+    >>> x = np.linspace(0, 1, 8)[:, None]
+    >>> start = FeatureSums(lambda x: x)
+    >>> here, there = start.partial_fit(x[:5, :], 2 * x[:5, :]), start.partial_fit(x[5:, :], 2 * x[5:, :])
+    >>> merge(here, there).model(reg=1e-12)(np.array([[3.0]])).round(6)
+    array([[6.]])
+    """
+
+    map: FeatureMap
+    sums: RidgeSums | None = None
+    dtype: DType = static(None)
+
+    def partial_fit(
+        self, x: Array, y: Array | None = None, weights: Array | None = None, block: int = BLOCK
+    ) -> "FeatureSums":
+        """With more rows: (n, d), targets (n, t) or None, weights (n,) >= 0 or None, `block` rows at a time.
+
+        Rows of weight 0 count as not seen. Raises ValueError for shapes that do not fit those before, negative
+        weights, and NaN or infinities with their row and column.
+        """
+        _check_block(block)
+        require_rank(2, "(n, d)", x=x)
+        if y is not None:
+            require_rank(2, "(n, t)", y=y)
+            if y.shape[0] != x.shape[0]:
+                raise ValueError(f"x, y: expected as many rows in both, got {x.shape[0]} and {y.shape[0]}")
+        if weights is not None:
+            check_weights(weights, x.shape[0], least=0)
+        require_finite(x=x, y=x[:, :0] if y is None else y)
+        found = self
+        for part in blocks(x.shape[0], block):
+            weight = None if weights is None else weights[part]
+            found = found._with(x[part, :], None if y is None else y[part, :], weight)
+        return found
+
+    def merge(self, other: "FeatureSums") -> "FeatureSums":
+        """The sums of the rows of both. Raises ValueError when they are in features of different maps."""
+        if not _same(self.map, other.map):
+            raise ValueError(
+                "merge: expected sums in the features of one map, got two that differ; share the landmarks"
+            )
+        if self.sums is None or other.sums is None:
+            return self if other.sums is None else other
+        return replace(self, sums=self.sums.merge(other.sums))
+
+    def path(self) -> RidgePath:
+        """The ridge solutions of all rows seen, for every λ. Raises ValueError for fewer than 2 rows."""
+        if self.sums is None:
+            raise ValueError("path: no rows have been seen; call partial_fit first")
+        return path_of(self.sums, self.dtype)
+
+    def model(self, reg: float) -> FeatureModel:
+        """The ridge regression of all rows seen on their features, for λ = reg > 0; see `kerneltools.solvers.ridge`."""
+        return FeatureModel(self.map, self.path().model(reg))
+
+    def _with(self, x: Array, y: Array | None, weights: Array | None) -> "FeatureSums":
+        features = self.map(x)
+        targets = features[:, :0] if y is None else y
+        part = ridge_sums(features, targets, weights, block=max(1, x.shape[0]))
+        return FeatureSums(self.map, part if self.sums is None else self.sums.merge(part), features.dtype)
+
+
+def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSums | None = None) -> FeatureSums:
+    """The sums of a stream of blocks (x, y) or (x, y, weights): `ridge(phi, pairs).model(reg)` is the regression.
+
+    blocks (b, d), (b, t), (b,) -> sums
+
+    Equal to what all rows at once give, in memory that does not grow with their number. Blocks of NumPy go to the
+    library, device and type of the map. `start`: go on from sums made before.
+
+    Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, and ValueError for no blocks.
+    """
+    found = FeatureSums(phi) if start is None else start
+    for number, pair in enumerate(pairs):
+        try:
+            found = found.partial_fit(*(_for_map(phi, array) for array in pair))
+        except ValueError as error:
+            raise ValueError(f"block {number}: {error}") from error
+    if found.sums is None:
+        raise ValueError("pairs: expected at least one block (x, y), got none")
+    return found
+
+
+def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
+    """The sums of the rows of both, exactly: for streams that were read on several machines.
+
+    Raises ValueError when they are in features of different maps, or of different numbers of targets.
+    """
+    return a.merge(b)
+
+
+def _for_map(phi: FeatureMap, part: Array) -> Array:
+    like = next((leaf for leaf in flatten(phi)[0] if hasattr(leaf, "dtype")), None)
+    if like is None or type(part) is type(like) or not _is_host(part):
+        return part
+    return move(part, like)
+
+
+def _is_host(array: Any) -> bool:
+    return to_host(array) is array
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two maps give the same features: the same object, or equal parts of the same types."""
+    if a is b:
+        return True
+    if hasattr(a, "dtype") and hasattr(b, "dtype"):
+        here, there = to_host(a), to_host(b)
+        return here.shape == there.shape and bool((here == there).all())
+    if type(a) is not type(b):
+        return False
+    if is_dataclass(a):
+        return all(_same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return bool(a == b)
+
+
+def _check_block(block: int) -> None:
+    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+        raise ValueError(f"block: expected an integer >= 1, got {block!r}")

@@ -1,0 +1,228 @@
+"""Rows block by block give what all rows give at once; what fails leaves things as they were."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kerneltools import maps, streaming
+from kerneltools.backend import backend
+from kerneltools.files import FileFormatError
+from kerneltools.kernels import Gaussian, Matern, Polynomial
+from kerneltools.solvers import ridge_path
+from kerneltools.streaming import FeatureSums
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((60, 3))
+Y = np.sin(X @ RNG.standard_normal((3, 2)))
+WEIGHTS = RNG.random(60) + 0.1
+PHI = maps.nystrom(Gaussian(1.5), X[:8, :])
+MAPS = {
+    "nystrom": PHI,
+    "fourier": maps.fourier(Gaussian(1.5), d=3, m=10, rng=0),
+    "sketch": maps.tensor_sketch(Polynomial(2), 3, 16, 0),
+    "function": lambda x: x * x,
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+@given(block=st.integers(1, 70))
+def test_transform_in_blocks_is_transform(name: str, block: int) -> None:
+    phi = MAPS[name]
+    found = np.concatenate(list(streaming.transform(phi, streaming.rows(X, block))))
+    np.testing.assert_allclose(found, phi(X), rtol=1e-10, atol=1e-12)
+
+
+def test_transform_makes_a_block_when_it_is_asked_for() -> None:
+    seen = []
+
+    def blocks() -> Iterator[Any]:
+        for number in range(3):
+            seen.append(number)
+            yield X[:4, :]
+
+    made = streaming.transform(PHI, blocks())
+    assert seen == []
+    next(made)
+    assert seen == [0]
+
+
+def test_transform_refuses_a_single_array() -> None:
+    with pytest.raises(TypeError, match=r"pass rows\(array\)"):
+        streaming.transform(PHI, X)
+
+
+@pytest.mark.parametrize("block", [7, 60, 1000])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f8"])
+def test_file_to_file(tmp_path: Path, block: int, order: Any, dtype: str) -> None:
+    x = X.astype(dtype, order=order)
+    np.save(tmp_path / "x.npy", x)
+    shape = streaming.transform_file(PHI, tmp_path / "x.npy", tmp_path / "phi.npy", block)
+    found = np.load(tmp_path / "phi.npy", mmap_mode="r")
+    expected = PHI(x.astype(x.dtype.newbyteorder("=")))
+    assert shape == found.shape == (60, 8)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == "float32" else 1e-10, atol=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["phi.npy", "x.npy"]
+
+
+def test_file_replaces_itself(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    streaming.transform_file(lambda x: 2 * x, tmp_path / "x.npy", tmp_path / "x.npy", 7)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), 2 * X)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_a_file_feeds_another_library(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "x.npy", X)
+    library = backend(name)
+    phi = maps.nystrom(Gaussian(1.5), library.asarray(X[:8, :].astype("float32")))
+    streaming.transform_file(phi, tmp_path / "x.npy", tmp_path / "phi.npy", 25)
+    found = np.load(tmp_path / "phi.npy")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, PHI(X), atol=2e-4)
+    parts = list(streaming.transform(phi, streaming.rows(tmp_path / "x.npy", 25)))
+    assert all(library.owns(part) for part in parts)
+    sums = streaming.ridge(phi, [(X[:30, :], Y[:30, :]), (X[30:, :], Y[30:, :])])
+    assert library.owns(sums.model(1e-3)(library.asarray(X.astype("float32"))))
+
+
+def test_a_target_survives_what_fails(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "phi.npy", Y)
+
+    def failing(x: Any) -> Any:
+        if not np.array_equal(x[0, :], X[0, :]):
+            raise RuntimeError("the second block")
+        return x
+
+    with pytest.raises(RuntimeError, match="second"):
+        streaming.transform_file(failing, tmp_path / "x.npy", tmp_path / "phi.npy", 25)
+    np.testing.assert_array_equal(np.load(tmp_path / "phi.npy"), Y)
+    with pytest.raises(ValueError, match=r"pieces: expected float64 of 3 columns .* got float64 of shape \(25, 2\)"):
+        streaming.transform_file(
+            lambda x: x if np.array_equal(x[0, :], X[0, :]) else x[:, :2], tmp_path / "x.npy", tmp_path / "phi.npy", 25
+        )
+    with pytest.raises(ValueError, match="pieces: expected 60 rows, got 6"):
+        streaming.transform_file(lambda x: x[:2, :], tmp_path / "x.npy", tmp_path / "phi.npy", 25)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["phi.npy", "x.npy"]
+
+
+def test_files_that_are_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    with pytest.raises(FileNotFoundError):
+        streaming.rows(path)
+    np.save(path, np.array([{"an": "object"}], dtype=object), allow_pickle=True)
+    with pytest.raises(FileFormatError, match=r"x\.npy"):
+        streaming.rows(path)
+    np.save(path, np.arange(6).reshape(2, 3))
+    with pytest.raises(FileFormatError, match=r"floating-point numbers of shape \(n, d\), got int64"):
+        streaming.rows(path)
+    np.save(path, X[0, :])
+    with pytest.raises(FileFormatError, match=r"got float64 of shape \(3,\)"):
+        streaming.rows(path)
+    np.save(path, X)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(FileFormatError, match="truncated"):
+        streaming.rows(path)
+    path.write_text("no array")
+    with pytest.raises(FileFormatError, match=r"not an \.npy file"):
+        streaming.rows(path)
+    np.savez(tmp_path / "x.npz", x=X)
+    with pytest.raises(FileFormatError, match="NpzFile"):
+        streaming.rows(tmp_path / "x.npz")
+    np.save(path, X[:0, :])
+    with pytest.raises(ValueError, match="at least one row"):
+        streaming.transform_file(PHI, path, tmp_path / "phi.npy")
+
+
+@given(cuts=st.lists(st.integers(0, 60), max_size=4), block=st.integers(1, 70), weighted=st.booleans())
+def test_ridge_of_a_stream_is_ridge_of_all(cuts: list[int], block: int, weighted: bool) -> None:
+    ends = [0, *sorted(cuts), 60]
+    total = FeatureSums(PHI)
+    for start, end in pairwise(ends):
+        weights = (WEIGHTS[start:end],) if weighted else ()
+        total = total.partial_fit(X[start:end, :], Y[start:end, :], *weights, block=block)
+    all_rows = ridge_path(PHI(X), Y, weights=WEIGHTS if weighted else None)
+    for reg in (1e-6, 1e-2):
+        np.testing.assert_allclose(total.model(reg)(X), all_rows.model(reg)(PHI(X)), rtol=0, atol=1e-10)
+    regs = [1e-6, 1e-3, 1.0]
+    np.testing.assert_allclose(
+        total.path().generalised_cross_validation(regs), all_rows.generalised_cross_validation(regs), rtol=1e-10
+    )
+
+
+@given(parts=st.permutations([slice(0, 7), slice(7, 30), slice(30, 31), slice(31, 60)]))
+def test_merge_is_exact_in_any_order(parts: list[slice]) -> None:
+    a, b, c, d = (streaming.ridge(PHI, [(X[part, :], Y[part, :])]) for part in parts)
+    together = streaming.merge(streaming.merge(a, b), streaming.merge(c, d))
+    expected = streaming.ridge(PHI, [(X, Y)]).model(1e-4)(X)
+    np.testing.assert_allclose(together.model(1e-4)(X), expected, rtol=0, atol=1e-10)
+
+
+def test_merge_asks_for_one_map() -> None:
+    here = streaming.ridge(PHI, [(X[:30, :], Y[:30, :])])
+    same = streaming.ridge(maps.nystrom(Gaussian(1.5), X[:8, :].copy()), [(X[30:, :], Y[30:, :])])
+    assert float(here.merge(same).sums.weight) == 60
+    for phi in (maps.nystrom(Gaussian(1.5), X[1:9, :]), maps.nystrom(Gaussian(1.4), X[:8, :]), MAPS["fourier"]):
+        with pytest.raises(ValueError, match="merge: expected sums in the features of one map"):
+            here.merge(FeatureSums(phi))
+    first, second = (FeatureSums(maps.nystrom(Matern(nu, 1.0), X[:8, :])) for nu in (0.5, 1.5))
+    with pytest.raises(ValueError, match="merge"):
+        first.merge(second)
+
+
+def test_merge_with_nothing() -> None:
+    here = streaming.ridge(PHI, [(X, Y)])
+    assert FeatureSums(PHI).merge(here) is here
+    assert here.merge(FeatureSums(PHI)) is here
+
+
+def test_what_fails_leaves_the_sums() -> None:
+    total = streaming.ridge(PHI, [(X[:30, :], Y[:30, :])])
+    before = total.model(1e-3)(X)
+    broken = X.copy()
+    broken[50, 1] = np.nan
+    with pytest.raises(ValueError, match="x: expected finite numbers, got nan in row 20, column 1"):
+        total.partial_fit(broken[30:, :], Y[30:, :], block=5)
+    with pytest.raises(ValueError, match="as many features and targets"):
+        total.partial_fit(X[30:, :], Y[30:, :1], block=5)
+    np.testing.assert_array_equal(total.model(1e-3)(X), before)
+    np.testing.assert_allclose(
+        total.partial_fit(X[30:, :], Y[30:, :]).model(1e-3)(X),
+        streaming.ridge(PHI, [(X, Y)]).model(1e-3)(X),
+        rtol=0,
+        atol=1e-10,
+    )
+
+
+def test_a_stream_names_the_block() -> None:
+    broken = Y.copy()
+    broken[35, 1] = np.inf
+    with pytest.raises(ValueError, match="block 1: y: expected finite numbers, got inf in row 5, column 1"):
+        streaming.ridge(PHI, ((X[part, :], broken[part, :]) for part in (slice(0, 30), slice(30, 60))))
+    with pytest.raises(ValueError, match="at least one block"):
+        streaming.ridge(PHI, [])
+
+
+def test_wrong_arguments() -> None:
+    total = FeatureSums(PHI)
+    with pytest.raises(ValueError, match="no rows have been seen"):
+        total.model(1e-3)
+    with pytest.raises(ValueError, match="as many rows in both, got 60 and 59"):
+        total.partial_fit(X, Y[1:, :])
+    with pytest.raises(ValueError, match="weights: expected one for each of 60 rows, got 61"):
+        total.partial_fit(X, Y, np.ones(61), block=10)
+    with pytest.raises(ValueError, match="weights: expected finite numbers >= 0, got -1"):
+        total.partial_fit(X, Y, -np.ones(60))
+    with pytest.raises(ValueError, match=r"x: expected \(\.\.\., 3\)"):
+        total.partial_fit(X[:, :2], Y)
+    for block in (0, 1.5, True):
+        with pytest.raises(ValueError, match="block: expected an integer >= 1"):
+            streaming.rows(X, block)  # type: ignore[arg-type]  # what is tested
