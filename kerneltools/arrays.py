@@ -130,8 +130,6 @@ def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None
 
 def holds(condition: Array) -> bool:
     """Whether a condition () is true; True inside a trace, where numbers are not known."""
-    if hasattr(namespace(condition), "traced_library"):
-        return True
     try:
         return bool(condition)
     except (TypeError, RuntimeError):  # JAX's traces raise the one, torch's vmap the other
@@ -150,11 +148,11 @@ def require_finite(**named: Array) -> None:
 def require_everywhere(good: Array, wanted: str, name: str, array: Array) -> None:
     """Raise ValueError with the place and the number where `good` is False first; passes inside a trace."""
     xp = namespace(good)
-    if holds(xp.all(good)):
+    if hasattr(namespace(array), "traced_library") or holds(xp.all(good)):
         return
     place = int(xp.argmin(xp.astype(xp.reshape(good, (-1,)), xp.int8)))
     value = xp.reshape(array, (-1,))[place]
-    raise ValueError(f"{name}: expected {wanted}, got {float(value)} {_place(place, tuple(array.shape))}")
+    raise ValueError(f"{name}: expected {wanted}, got {float(value)}{_place(place, tuple(array.shape))}")
 
 
 def _place(flat: int, shape: tuple[int, ...]) -> str:
@@ -164,8 +162,8 @@ def _place(flat: int, shape: tuple[int, ...]) -> str:
         flat, i = divmod(flat, size)
         index.insert(0, i)
     if len(index) == 2:
-        return f"in row {index[0]}, column {index[1]}"
-    return f"at {tuple(index)}" if index else ""
+        return f" in row {index[0]}, column {index[1]}"
+    return f" at {tuple(index)}" if index else ""
 
 
 def widest_float(array: Array) -> DType:

@@ -13,6 +13,9 @@ from kerneltools.primitives import primitive
 HEAD = 2.0**11
 """Integer rows of at most this norm have inner products and distances that float32 holds exactly (<= 2²⁴)."""
 
+FEW = 4
+"""Of so few columns, squares are added up one by one: no slower than products, and exact."""
+
 
 @primitive
 def centred_distances(x: Array, y: Array) -> Array:
@@ -25,10 +28,20 @@ def centred_distances(x: Array, y: Array) -> Array:
     exact, and a tail, to whose size the rounding errors shrink.
     """
     xp = namespace(x, y)
+    if 0 < x.shape[1] <= FEW:
+        return _summed(x, y)
     if xp.finfo(x.dtype).bits > 32 or xp.finfo(y.dtype).bits > 32:
         return _above_noise(_expanded(x, -2 * y, _squares(x), _squares(y)), _squares(x), _squares(y), x.shape[1])
     unit = _unit(x, y)
     return _split_distances(x / unit, y / unit) * (unit * unit)
+
+
+def _summed(x: Array, y: Array) -> Array:
+    total: Array = 0
+    for j in range(x.shape[1]):
+        difference = x[:, j][:, None] - y[:, j][None, :]
+        total = total + difference * difference
+    return total
 
 
 def _split_distances(x: Array, y: Array) -> Array:

@@ -4,7 +4,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 
-from kerneltools.arrays import Array, device_of, holds, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.arrays import (
+    Array,
+    device_of,
+    namespace,
+    require_everywhere,
+    require_floating,
+    require_rank,
+    safe_sqrt,
+)
 from kerneltools.precision import in_single
 from kerneltools.trees import Tree, static
 
@@ -117,9 +125,7 @@ def check_positive(name: str, value: float | Array) -> None:
     if isinstance(value, Real) and not 0 < float(value) < float("inf"):
         raise ValueError(f"{name}: expected a finite number > 0, got {value}")
     if not isinstance(value, Real):
-        xp = namespace(value)
-        if not holds(xp.all(xp.isfinite(value) & (value > 0))):
-            raise ValueError(f"{name}: expected finite numbers > 0, got {value}")
+        require_everywhere(namespace(value).isfinite(value) & (value > 0), "finite numbers > 0", name, value)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Sigmoid(InnerProductKernel):
         return True
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return namespace(inner).tanh(self.gamma * inner + self.offset)
+        return namespace(inner, self.gamma, self.offset).tanh(self.gamma * inner + self.offset)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ExponentialDotProduct(InnerProductKernel):
         check_positive("scale", self.scale)
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return namespace(inner).exp(inner / self.scale**2)
+        return namespace(inner, self.scale).exp(inner / self.scale**2)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Chi2(HistogramKernel):
 
     def of_rows(self, x: Array, y: Array) -> Array:
         distances = chi_square_distances(x, y)
-        return namespace(distances).exp(-self.gamma * distances)
+        return namespace(distances, self.gamma).exp(-self.gamma * distances)
 
     def of_diagonal(self, x: Array) -> Array:
         return namespace(x).ones_like(x[:, 0])

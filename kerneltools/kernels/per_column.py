@@ -131,6 +131,7 @@ class Periodic(Kernel):
 
     def _on_circles(self, x: Array) -> Array:
         """Points on a circle of radius 1 / lengthscale for each column: (n, d) -> (n, 2d)."""
-        xp = namespace(x)
         angle = x * (2 * pi / self.period)
-        return xp.concat([xp.cos(angle) / self.lengthscale, xp.sin(angle) / self.lengthscale], axis=1)
+        xp = namespace(angle)
+        cosine, sine = xp.cos(angle) / self.lengthscale, xp.sin(angle) / self.lengthscale
+        return namespace(cosine).concat([cosine, sine], axis=1)

@@ -63,8 +63,7 @@ class Matern(Radial):
 
     def __post_init__(self) -> None:
         check_lengths("lengthscale", self.lengthscale)
-        order = float(self.nu) - 0.5
-        if self.nu != inf and (order < 0 or order != int(order)):
+        if self.nu != inf and (self.nu <= 0 or (self.nu - 0.5) % 1 != 0):
             raise ValueError(
                 f"nu: expected 0.5, 1.5, 2.5, ... or infinity, where the kernel has a closed form, got {self.nu}"
             )
@@ -145,7 +144,7 @@ class RationalQuadratic(Radial):
         return GammaMixture(float(self.alpha))
 
     def of_square(self, square: Array) -> Array:
-        xp = namespace(square)
+        xp = namespace(square, self.alpha)
         return xp.exp(-self.alpha * xp.log1p(square / (2 * self.alpha)))
 
 

@@ -1,0 +1,199 @@
+"""Distances: digits that float32 keeps, rows that coincide, rows far away; and the kernels that are made of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kerneltools import autodiff, backend, kernels, pairwise
+from kerneltools.arrays import namespace
+from kerneltools.kernels import Exponential, Gaussian, Matern, square_distances
+from tests.strict import assert_close, to_strict
+
+LIBRARIES = ("numpy", "torch", "jax", "array_api_strict")
+
+
+def exact(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return ((x[:, None, :].astype(float) - y[None, :, :].astype(float)) ** 2).sum(axis=-1)
+
+
+def on(library: str, x: np.ndarray) -> Any:
+    return to_strict(x) if library == "array_api_strict" else backend(library).asarray(x)
+
+
+def clusters(n: int, d: int, apart: float, dtype: str = "float32") -> np.ndarray:
+    """Two clusters of unit spread, and some rows twice."""
+    x = np.random.default_rng(0).standard_normal((n, d))
+    x[n // 2 :, 0] += apart
+    x[-4:] = x[:4]
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("d", "n"), [(1, 60), (3, 60), (50, 60), (400, 60), (50, 900)])
+def test_neighbours_in_far_clusters_keep_their_digits(library: str, d: int, n: int) -> None:
+    # |x|² is 2.5e5 here, and the rounding of such numbers in float32 is 0.03: more than many of these distances.
+    x = clusters(n, d, apart=1e3)
+    got = np.asarray(square_distances(on(library, x), on(library, x)))
+    near = exact(x, x) < 1e5
+    # Centring rounds each coordinate by at most half an ulp of 500: that much of a distance is lost with the data.
+    error = np.abs(np.sqrt(got) - np.sqrt(exact(x, x)))[near]
+    assert got.dtype == np.float32
+    assert error.max() <= 2e-4
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("apart", [0.0, 1e3])
+def test_equal_rows_have_no_distance(library: str, dtype: str, apart: float) -> None:
+    x = clusters(300, 20, apart, dtype)
+    got = np.asarray(square_distances(on(library, x), on(library, x[::-1].copy())))
+    same = exact(x, x[::-1]) == 0
+    assert same.sum() == 308
+    assert np.all(got[same] == 0)
+    assert np.all(got[~same] > 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [3, 700])
+def test_all_rows_equal(dtype: str, n: int) -> None:
+    # More close pairs than are worth a look one by one.
+    x = np.full((n, 5), 1e3 + 1 / 3, dtype)
+    x[0, 0] = 0
+    expected = np.zeros((n, n), dtype)
+    expected[0, 1:] = expected[1:, 0] = float(x[1, 0]) ** 2
+    assert_close(square_distances(x, x), expected, 1e-6)
+    assert np.all(square_distances(x, x)[1:, 1:] == 0)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.sampled_from(["float32", "float64"]))
+def test_bodies_agree(n: int, m: int, d: int, dtype: str) -> None:
+    rng = np.random.default_rng([n, m, d])
+    x, y = (rng.standard_normal((k, d)).astype(dtype) for k in (n, m))
+    got, generic = pairwise.centred_distances(x, y), pairwise.centred_distances.generic(x, y)
+    assert got.dtype == generic.dtype == dtype
+    within = 4e-7 if dtype == "float32" else 1e-15
+    size = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None, :]
+    for found in (got, generic):
+        assert np.all(np.abs(found - exact(x, y)) <= (4 + np.sqrt(d)) * within * size)
+
+
+def test_a_bad_row_spoils_no_other() -> None:
+    x, y = clusters(6, 3, 10.0), clusters(5, 3, 10.0)
+    for bad in (np.nan, np.inf):
+        spoilt = x.copy()
+        spoilt[2, 1] = bad
+        for body in (pairwise.centred_distances, pairwise.centred_distances.generic):
+            with np.errstate(invalid="ignore"):
+                got = body(spoilt, y)
+            others = [0, 1, 3, 4, 5]
+            assert not np.any(np.isfinite(got[2]))
+            assert_close(got[others], exact(x, y)[others], 1e-6)
+
+
+def test_no_rows_and_one_column() -> None:
+    assert square_distances(np.zeros((0, 3)), np.ones((2, 3))).shape == (0, 2)
+    assert square_distances(np.zeros((2, 1)), np.ones((1, 1))).tolist() == [[1.0], [1.0]]
+
+
+def test_of_two_types() -> None:
+    x, y = clusters(5, 3, 0.0), clusters(4, 3, 0.0, "float64")
+    assert square_distances(x, y).dtype == np.float64
+    assert_close(square_distances(x, y), exact(x, y), 1e-14)
+
+
+# Rows that coincide: the derivatives below are those of the formula, by hand.
+HESSIANS = {  # -κ'' of κ(r) at r = 0: k(x, y) = 1 - |x - y|² h / 2 + ...
+    "gaussian": (Gaussian(0.5), 4.0),
+    "matern 3/2": (Matern(1.5, 0.5), 3 / 0.25),
+    "matern 5/2": (Matern(2.5, 0.5), 5 / 3 / 0.25),
+    "matern 9/2": (Matern(4.5, 0.5), 9 / 7 / 0.25),
+    "rational quadratic": (kernels.RationalQuadratic(0.5, 1.7), 4.0),
+    "wendland 1": (kernels.Wendland(0.5, 1, 3), 3 * 4 / 0.25 + 2 * 4 / 0.25),
+    "cauchy": (kernels.Cauchy(0.5), 8.0),
+    "periodic": (kernels.Periodic(np.pi, 0.5), 16.0),
+}
+
+
+def slope(value_and_grad: Any, kernel: Any, x: Any, y: Any) -> Any:
+    return value_and_grad(lambda t: namespace(t).sum(kernel(t, y)))(x)[1]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("name", HESSIANS)
+def test_derivatives_where_rows_coincide(library: str, name: str) -> None:
+    kernel, curvature = HESSIANS[name]
+    owner = backend(library)
+    host = np.asarray([[0.3, -1.2, 2.0]])
+    x, direction = owner.asarray(host), owner.asarray(np.asarray([[1.0, -2.0, 0.5]]))
+
+    def gradient(t: Any) -> Any:
+        return slope(owner.value_and_grad, kernel, t, x)
+
+    product = owner.value_and_grad(lambda t: namespace(t).sum(gradient(t) * direction))(x)[1]
+    assert np.all(owner.to_numpy(gradient(x)) == 0)
+    np.testing.assert_allclose(owner.to_numpy(product), -curvature * owner.to_numpy(direction), rtol=1e-12)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("kernel", [Exponential(0.5), kernels.Laplacian(0.5), kernels.Wendland(1.0, 0, 3)], ids=str)
+def test_kinks_have_the_derivative_zero(library: str, kernel: Any) -> None:
+    owner = backend(library)
+    x = owner.asarray(np.asarray([[0.3, -1.2, 2.0]]))
+    assert np.all(owner.to_numpy(slope(owner.value_and_grad, kernel, x, x)) == 0)
+
+
+@pytest.mark.parametrize("kernel", [Exponential(0.7), Matern(0.5, 0.7), Matern(1.5, 0.7), Matern(2.5, 0.7)], ids=str)
+def test_gradients_in_float32_with_the_data_among_the_landmarks(kernel: Any) -> None:
+    x = clusters(40, 5, apart=100.0)
+    got = slope(autodiff.value_and_grad, kernel, x, x[:10].copy())
+    wanted = slope(autodiff.value_and_grad, kernel, x.astype(float), x[:10].astype(float))
+    assert np.all(np.isfinite(got))
+    assert_close(got, wanted, 1e-3)
+
+
+def test_a_length_for_each_column() -> None:
+    lengths = np.asarray([0.5, 2.0, 10.0])
+    x, y = np.random.default_rng(0).standard_normal((2, 5, 3))
+    for ard, one in (
+        (Gaussian(lengths), Gaussian(1.0)),
+        (Matern(2.5, lengths), Matern(2.5, 1.0)),
+        (Exponential(lengths), Exponential(1.0)),
+        (kernels.RationalQuadratic(lengths), kernels.RationalQuadratic(1.0)),
+        (kernels.Laplacian(lengths), kernels.Laplacian(1.0)),
+        (kernels.Cauchy(lengths), kernels.Cauchy(1.0)),
+        (kernels.Wendland(lengths), kernels.Wendland(1.0)),
+        (kernels.Periodic(lengths, 1.0), kernels.Periodic(1.0, 1.0)),
+    ):
+        assert_close(ard(x, y), one(x / lengths, y / lengths), 1e-13)
+        assert not ard.by_inner_products
+        assert not ard.euclidean
+    with pytest.raises(TypeError, match="Gaussian is not a function of inner products and norms"):
+        Gaussian(lengths).from_inner(x @ y.T, 1.0, 1.0)
+
+
+def test_gradient_in_each_length() -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 5, 3))
+    lengths = np.asarray([0.5, 2.0, 1.5])
+    for make in (Gaussian, Exponential, kernels.Laplacian, kernels.Cauchy, lambda v: kernels.Periodic(2.0, v)):
+
+        def total(v: Any, make: Any = make) -> Any:
+            return namespace(v).sum(make(v)(x, y))
+
+        _, got = autodiff.value_and_grad(total)(lengths)
+        steps = 1e-6 * np.eye(3)
+        wanted = [(total(lengths + step) - total(lengths - step)) / 2e-6 for step in steps]
+        np.testing.assert_allclose(got, wanted, rtol=1e-7)
+
+
+def test_which_are_euclidean() -> None:
+    euclidean = Gaussian(1.0), Matern(1.5, 1.0), Exponential(1.0), kernels.RationalQuadratic(1.0), kernels.Wendland(1.0)
+    for k in euclidean:
+        assert k.euclidean
+    for k in (Gaussian(1.0) + Matern(1.5, 2.0), Gaussian(1.0) * Exponential(2.0), 2.0 * Gaussian(np.asarray(1.0)) ** 2):
+        assert k.euclidean
+    others = kernels.Laplacian(1.0), kernels.Linear(), kernels.On((0,), Gaussian(1.0)), Gaussian(1.0) + kernels.Linear()
+    for k in others:
+        assert not k.euclidean
