@@ -38,7 +38,7 @@ def arccos(draw: Draw, few: bool) -> Case:
 
 
 def positive(draw: Draw, few: bool) -> Case:
-    return _of(lambda v, x: maps.positive(ExponentialDotProduct(v["scale"]), 3, 5, 0, like=x), draw, few, scale=1.5)
+    return _of(lambda v, x: maps.positive(ExponentialDotProduct(v["scale"]), 3, 6, 0, like=x), draw, few, scale=1.5)
 
 
 def maclaurin(draw: Draw, few: bool) -> Case:
@@ -46,7 +46,7 @@ def maclaurin(draw: Draw, few: bool) -> Case:
 
 
 def tensor_sketch(draw: Draw, few: bool) -> Case:
-    return _of(lambda v, x: maps.tensor_sketch(Polynomial(3, 0.5), 3, 8, 0, like=x), draw, few, terms=64)
+    return _of(lambda v, x: maps.tensor_sketch(Polynomial(3, 0.5), 3, 8, 0), draw, few, terms=64)
 
 
 def chi2(draw: Draw, few: bool) -> Case:
