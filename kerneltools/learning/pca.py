@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, DType, namespace
 from kerneltools.backend import to_host
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.features import FeatureMap, feature_blocks, widened
@@ -57,6 +57,11 @@ def kernel_pca(phi: FeatureMap, x: Array, components: int, block: int = 4096) ->
     (array([0.991]), array([[-3.04, -1.08,  1.08,  3.04]]))
     """
     sums, dtype = _moments(phi, x, block)
+    return components_of(phi, sums, components, dtype)
+
+
+def components_of(phi: FeatureMap, sums: RidgeSums, components: int, dtype: DType) -> KernelPCA:
+    """The same from the sums of the features, whose own type is `dtype`: for rows that came in a stream."""
     xp, m = namespace(sums.gram), sums.gram.shape[0]
     if not isinstance(components, int) or not 1 <= components <= m:
         raise ValueError(f"components: expected an integer from 1 to {m}, the number of features, got {components}")
@@ -67,15 +72,15 @@ def kernel_pca(phi: FeatureMap, x: Array, components: int, block: int = 4096) ->
     kept = min(components, int((to_host(variances) > noise * float(variances[0])).sum()))
     if kept < components:
         warnings.warn(
-            f"components: {components} asked for, {kept} made: {x.shape[0]} rows vary in no more directions",
+            f"components: {components} asked for, {kept} made: {int(sums.rows)} rows vary in no more directions",
             ReducedWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     total = xp.sum(xp.linalg.diagonal(sums.gram)) / sums.weight
     return KernelPCA(phi, sums.x_mean, _signed(directions[:, :kept]), variances[:kept], total)
 
 
-def _moments(phi: FeatureMap, x: Array, block: int) -> tuple[RidgeSums, object]:
+def _moments(phi: FeatureMap, x: Array, block: int) -> tuple[RidgeSums, DType]:
     """The sums of the features about their means, and the type of the features."""
     sums: RidgeSums | None = None
     for features in feature_blocks(phi, x, block, least=2):
