@@ -1,0 +1,8 @@
+"""The scikit-learn face: estimators on kernel objects, for arrays of any library. Needs the extra `sklearn`."""
+
+from kerneltools.estimators.classifier import KernelClassifier
+from kerneltools.estimators.features import NystromFeatures, RandomFeatures
+from kerneltools.estimators.pca import KernelPCA
+from kerneltools.estimators.ridge import KernelRidge
+
+__all__ = ["KernelClassifier", "KernelPCA", "KernelRidge", "NystromFeatures", "RandomFeatures"]

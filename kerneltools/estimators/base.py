@@ -1,0 +1,99 @@
+"""What the estimators share: a kernel, landmarks, and parameters inside of them."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import move
+from kerneltools.estimators.checks import draws, like
+from kerneltools.estimators.parameters import is_open, nested, replaced
+from kerneltools.kernels import Gaussian, Kernel, as_kernel
+from kerneltools.landmarks import Given, default
+from kerneltools.landmarks.base import rows, warn_reduced
+from kerneltools.trees import map_leaves
+
+LANDMARKS = 300
+"""How many, where no number is given."""
+
+
+class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
+    """An estimator with the parameters `kernel` and `random_state`, and with names for what is inside of them."""
+
+    kernel: Any
+    random_state: Any
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep`, also those of kernels and selectors: `kernel__bandwidth`."""
+        found: dict[str, Any] = super().get_params(deep=deep)
+        if not deep:
+            return found
+        inner = {name: nested(value) for name, value in found.items() if "__" not in name}
+        return found | {f"{name}__{key}": leaf for name, leaves in inner.items() for key, leaf in leaves.items()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; `kernel__bandwidth=2.0` puts another kernel in the place of the one that is there.
+
+        Raises ValueError for names that are not there, and what a kernel raises for values out of its range.
+        """
+        super().set_params(**{name: value for name, value in params.items() if "__" not in name})
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if not rest:
+                continue
+            holder = self.get_params(deep=False).get(name)
+            if not is_open(holder):
+                raise ValueError(f"Invalid parameter {key!r} for {self!r}: {name} is {holder!r}; set {name}= first")
+            setattr(self, name, replaced(holder, rest, value))
+        return self
+
+    def _kernel_for(self, X: Array) -> Kernel:
+        """The kernel, its NumPy parameters with X's library, device and type; see `kernel` for None."""
+        if self.kernel is None:
+            return Gaussian(float(X.shape[1] / 2) ** 0.5)
+        if not callable(self.kernel):
+            raise TypeError(
+                f"kernel: expected an object such as kerneltools.kernels.Gaussian(bandwidth=1.0), or a function, "
+                f"got {self.kernel!r}"
+            )
+        found: Kernel = map_leaves(lambda leaf: like(X, leaf), as_kernel(self.kernel))
+        return found
+
+
+def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, weights: Array | None = None) -> Array:
+    """Points from a number, a selector or an array: (n, d) -> (m, d)
+
+    Rows of weight 0 are no landmarks. A number beyond that of the rows is reduced, with a ReducedWarning.
+    """
+    if weights is not None:
+        seen = [i for i, weight in enumerate(weights.tolist() if hasattr(weights, "tolist") else weights) if weight > 0]
+        X = rows(X, seen)
+    if isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool):
+        if landmarks < 1:
+            raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
+        warn_reduced(int(landmarks), min(int(landmarks), X.shape[0]), "rows", X.shape[0])
+        selector: Any = default(kernel, min(int(landmarks), X.shape[0]))
+    elif hasattr(landmarks, "dtype"):
+        selector = Given(move(landmarks, X))
+    elif callable(landmarks):
+        selector = landmarks
+    else:
+        raise TypeError(
+            f"landmarks: expected a number, a selector such as kerneltools.landmarks.KMeans(100), or an array of "
+            f"points (m, d), got {landmarks!r}"
+        )
+    points = selector(kernel, X, draws(random_state)).points
+    return namespace(points).astype(points, X.dtype)
+
+
+def are_given(landmarks: Any) -> bool:
+    """Whether they do not depend on the rows of the fit."""
+    return hasattr(landmarks, "dtype") or isinstance(landmarks, Given)
+
+
+def check_number(name: str, value: Any) -> float:
+    """A finite number > 0. Raises ValueError for anything else, naming it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
+        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+    return float(value)

@@ -1,0 +1,138 @@
+"""What comes in: lists, data frames and NumPy arrays by scikit-learn's rules, arrays of other libraries by ours."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from kerneltools.arrays import Array, namespace, require_finite, require_floating, widest_float
+from kerneltools.backend import backend_of, move, to_host
+from kerneltools.random import generator
+from kerneltools.solvers.checks import check_weights
+
+FLOATS = (np.float64, np.float32, np.float16)
+"""Types that stay; all others become the first."""
+
+
+def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None) -> Array:
+    """X as a finite floating-point (n, d) with n >= `least`, in its library; NumPy's for lists and data frames.
+
+    `fitted`: an array of the fit, whose columns, library, device and type the rows must have or get.
+    """
+    if is_of_other_library(X):
+        _check_shape(estimator, X, least)
+        require_floating(X=X)
+        rows = X
+    else:
+        rows = check_array(
+            X,
+            dtype=list(FLOATS),
+            ensure_all_finite=False,
+            ensure_min_samples=least,
+            estimator=estimator,
+            input_name="X",
+        )
+    if fitted is not None:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        rows = _in_type_of(rows, fitted)
+    _check_finite(X=rows)
+    return rows
+
+
+def as_targets(y: Any, X: Array) -> Array:
+    """Numbers (n,) or (n, t), as floating-point ones of the library and device of X, with float64's digits if it can.
+
+    Raises ValueError for y of another length, and for NaN.
+    """
+    if not is_of_other_library(y):
+        y = check_array(y, ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
+    if y.ndim not in (1, 2) or y.shape[0] != X.shape[0]:
+        raise ValueError(f"y: expected ({X.shape[0]},) or ({X.shape[0]}, t) as for X, got shape {tuple(y.shape)}")
+    y = move(y, _wide(X))
+    _check_finite(y=y)
+    return y
+
+
+def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
+    """Weights (n,) of the library and device of X; None for None.
+
+    Raises ValueError unless there is a finite one >= 0 for each row, and at least `least` are > 0.
+    """
+    if sample_weight is None:
+        return None
+    if not is_of_other_library(sample_weight):
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        if sample_weight.ndim == 0:
+            sample_weight = np.full(X.shape[0], sample_weight)
+    weights = move(sample_weight, _wide(X))
+    check_weights(weights, X.shape[0], least=0)
+    positive = int(namespace(weights).count_nonzero(weights))
+    if positive < least:
+        raise ValueError(f"sample_weight: expected at least {least} above zero, got {positive} of {X.shape[0]}")
+    return weights
+
+
+def remember_columns(estimator: Any, X: Any) -> None:
+    """Set `n_features_in_`, and `feature_names_in_` for data frames: at the end of a fit that succeeded."""
+    validate_data(estimator, X, reset=True, skip_check_array=True)
+
+
+def draws(random_state: Any) -> np.random.Generator:
+    """A generator from a seed, a generator, scikit-learn's RandomState, or None for other numbers each time."""
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    return generator(random_state)
+
+
+def like(X: Array, leaf: Any) -> Any:
+    """A floating-point NumPy parameter in the library, device and type of X; anything else as it is."""
+    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f":
+        return leaf
+    return move(leaf, X)
+
+
+def is_of_other_library(X: Any) -> bool:
+    """Whether it is an array, and not NumPy's: scikit-learn's own checks would turn it into one of NumPy."""
+    owner = backend_of(X) if hasattr(X, "dtype") else None
+    if owner is not None:
+        return owner.name != "numpy"
+    return hasattr(X, "__array_namespace__") and not isinstance(X, np.ndarray | np.generic)
+
+
+def host(array: Any) -> Any:
+    """The numbers in NumPy; lists and NumPy arrays as they are."""
+    return to_host(array) if is_of_other_library(array) else array
+
+
+def _check_shape(estimator: Any, X: Array, least: int) -> None:
+    name = type(estimator).__name__
+    if X.ndim != 2:
+        raise ValueError(f"X: Expected 2D array (n, d) for {name}, got shape {tuple(X.shape)}. Reshape your data")
+    if X.shape[0] < least or X.shape[1] < 1:
+        raise ValueError(
+            f"X: {name} needs at least {least} sample(s) and 1 feature(s), got {X.shape[0]} sample(s) and "
+            f"{X.shape[1]} feature(s)"
+        )
+
+
+def _check_finite(**named: Array) -> None:
+    try:
+        require_finite(**named)
+    except ValueError as error:
+        raise ValueError(f"{error}; fill in or leave out NaN and inf first") from error
+
+
+def _in_type_of(rows: Array, fitted: Array) -> Array:
+    try:
+        xp = namespace(rows, fitted)
+    except TypeError as error:
+        raise TypeError(f"X: expected an array of the library of the fit; {error}") from error
+    return rows if rows.dtype == fitted.dtype else xp.astype(rows, fitted.dtype)
+
+
+def _wide(X: Array) -> Array:
+    """An array of the library and device of X, in float64 where there is one."""
+    return namespace(X).astype(X[:1, :1], widest_float(X))

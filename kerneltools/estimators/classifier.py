@@ -1,0 +1,167 @@
+"""Kernel logistic regression and support vector machines as a classifier."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags, column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_finite
+from kerneltools.backend import backend_of, move
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_number, landmarks_of
+from kerneltools.estimators.checks import as_rows, as_weights, host, remember_columns
+from kerneltools.estimators.checks import draws as generator_of
+from kerneltools.solvers import CrossEntropy, Logistic, Loss, fit_kernel
+
+
+def _has_probabilities(estimator: "KernelClassifier") -> bool:
+    return estimator.loss is None or isinstance(estimator.loss, Logistic | CrossEntropy)
+
+
+class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc]  # untyped bases
+    """The classifier f = k(., Z) α of least (1/Σw) Σ w_i loss(f(x_i), y_i) + λ |f|².
+
+    (n, d), (n,) labels -> (n,) labels
+
+    Parameters: `kernel`, `landmarks` and `random_state` as in `NystromFeatures`; `loss`, of kerneltools.solvers:
+    `Logistic` (None: that), `SquaredHinge` (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0.
+
+    After `fit`: `classes_`, `kernel_`, `landmarks_` (m, d), `model_` (a `solvers.KernelModel`, with `iterations`,
+    `residual` and `converged`). Labels that are numbers come in the library and on the device of X, others in NumPy.
+
+    Found by Newton's method, see `solvers.fit_kernel`; it warns (NotConvergedWarning) when it stops early.
+
+    >>> import numpy as np
+    >>> from kerneltools.estimators import KernelClassifier
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 100)[:, None]
+    >>> labels = np.where(np.sin(x[:, 0]) > 0, "up", "down")
+    >>> KernelClassifier(Gaussian(1.0), landmarks=10).fit(x, labels).predict(np.asarray([[1.0], [5.0]])).tolist()
+    ['up', 'down']
+    """
+
+    def __init__(
+        self,
+        kernel: Any = None,
+        *,
+        landmarks: Any = LANDMARKS,
+        loss: Loss | None = None,
+        reg: float = 1e-4,
+        random_state: Any = 0,
+    ) -> None:
+        self.kernel = kernel
+        self.landmarks = landmarks
+        self.loss = loss
+        self.reg = reg
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows X (n, d), labels y (n,) of at least two classes, and weights (n,) >= 0.
+
+        Raises ValueError for shapes that do not fit, NaN with its row and column, λ <= 0 and a single class. A failed
+        call leaves the estimator as it was.
+        """
+        reg = check_number("reg", self.reg)
+        if y is None:
+            validate_data(self, X, y)  # raises scikit-learn's own message
+        rows = as_rows(self, X)
+        classes, indices = _classes(y, rows.shape[0])
+        weights = as_weights(sample_weight, rows)
+        kernel = self._kernel_for(rows)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        loss = Logistic() if self.loss is None else self.loss
+        targets = move(_targets(indices, len(classes), loss), rows)
+        draws = generator_of(self.random_state)
+        model = fit_kernel(kernel, points, rows, targets, loss, reg, weights=weights, rng=draws)
+        remember_columns(self, X)
+        self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, model
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores, of the second class where there are two: (n, d) -> (n,) or (n, k)"""
+        check_is_fitted(self)
+        scores = self.model_(as_rows(self, X, fitted=self.landmarks_))
+        if len(self.classes_) > 2:
+            return scores
+        return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
+
+    def predict(self, X: Any) -> Array:
+        """(n, d) -> (n,) labels"""
+        scores = self.decision_function(X)
+        xp = namespace(scores)
+        indices = xp.astype(scores > 0, xp.int64) if scores.ndim == 1 else xp.argmax(scores, axis=1)
+        if isinstance(scores, np.ndarray) or self.classes_.dtype.kind not in "iufb":
+            return self.classes_[host(indices)]
+        return xp.take(_in_library(self.classes_, scores), indices)
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class: (n, d) -> (n, k). With `Logistic` or `CrossEntropy` only.
+
+        Classes against the rest have probabilities of their own, which are divided by their sum.
+        """
+        scores = self.decision_function(X)
+        xp = namespace(scores)
+        if scores.ndim == 1:
+            second = _sigmoid(scores)
+            return xp.stack([1 - second, second], axis=1)
+        if isinstance(self.loss, CrossEntropy):
+            powers = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
+            return powers / xp.sum(powers, axis=1, keepdims=True)
+        # Never all 0: the ratios are what counts.
+        chances = _sigmoid(scores) + float(xp.finfo(scores.dtype).smallest_normal)
+        return chances / xp.sum(chances, axis=1, keepdims=True)
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of `predict_proba`: (n, d) -> (n, k)"""
+        chances = self.predict_proba(X)
+        return namespace(chances).log(chances)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of labels that are right."""
+        return float(accuracy_score(host(y), host(self.predict(X)), sample_weight=host(sample_weight)))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _classes(y: Any, n: int) -> tuple[Any, Any]:
+    """The labels that occur, in order, and the number of each row's."""
+    labels = column_or_1d(host(y), warn=True)
+    if labels.dtype.kind == "f":
+        require_finite(y=labels)
+    check_classification_targets(labels)
+    if labels.shape[0] != n:
+        raise ValueError(f"y: expected a label for each of {n} rows, got {labels.shape[0]}")
+    classes, indices = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y: expected at least two classes, got one class only: {classes[0]!r}")
+    return classes, indices
+
+
+def _targets(indices: Any, count: int, loss: Loss) -> Any:
+    """+1 for a row's class and -1 for others; one column for two classes, where scores are not of differences only."""
+    targets = np.where(indices[:, None] == np.arange(count), 1.0, -1.0)
+    return targets if count > 2 or isinstance(loss, CrossEntropy) else targets[:, 1:]
+
+
+def _sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), without overflow."""
+    xp = namespace(x)
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, xp.ones_like(x), small) / (1 + small)
+
+
+def _in_library(classes: Any, like: Array) -> Array:
+    owner = backend_of(like)
+    if owner is None:
+        xp = namespace(like)
+        return asarray_like(classes.tolist(), like, xp.int64 if classes.dtype.kind in "iub" else like.dtype)
+    return owner.asarray(classes, device=device_of(like))

@@ -1,0 +1,126 @@
+"""Feature maps as transformers."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from kerneltools import maps
+from kerneltools.arrays import Array
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of
+from kerneltools.estimators.checks import as_rows, draws, like, remember_columns
+from kerneltools.maps import Map, fourier, nystrom
+from kerneltools.trees import map_leaves
+
+
+class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimator):  # type: ignore[misc]
+    """A transformer by a map that is prepared by `fit` from the rows, and perhaps from random numbers."""
+
+    map_: Map
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Prepare the map from rows X (n, d) -> self; y is not used. A failed call leaves the estimator as it was."""
+        rows = as_rows(self, X)
+        found = self._map_for(rows)
+        remember_columns(self, X)
+        self.kernel_, self.map_, self._type = found.kernel, found, rows[:0, :]
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """The features, in the library, device and type of the fit: (n, d) -> (n, m)"""
+        check_is_fitted(self)
+        return self.map_(as_rows(self, X, fitted=self._type))
+
+    def _map_for(self, rows: Array) -> Map:
+        raise NotImplementedError
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.map_.dimension
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
+        return tags
+
+
+class NystromFeatures(_FeatureMap):
+    """The Nyström map of a kernel: φ(x)·φ(y) is close to k(x, y).
+
+    (n, d) -> (n, m)
+
+    Parameters: `kernel`, an object of kerneltools.kernels or a function of two sets of rows (None: a Gaussian of
+    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (chosen by `landmarks.default`; reduced,
+    with a ReducedWarning, where fewer rows differ), a selector, or points (m, d); `reg` > 0 or None, see
+    `maps.nystrom`; `random_state`, a seed, a generator or None.
+
+    After `fit`: `kernel_`, `map_` (a `maps.Nystrom`, with `residual`, `trace_error` and `rank`), `landmarks_` (m, d).
+    In place of arrays of NumPy, those of any library go in and come out.
+
+    Raises ValueError for NaN with its row and column, a wrong number of columns and an indefinite kernel.
+
+    >>> import numpy as np
+    >>> from kerneltools.estimators import NystromFeatures
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> features = NystromFeatures(Gaussian(2.0), landmarks=30).fit(x)
+    >>> features.transform(x).shape, bool(features.map_.relative_error(x) < 1e-3)
+    ((100, 30), True)
+    """
+
+    def __init__(
+        self, kernel: Any = None, *, landmarks: Any = LANDMARKS, reg: float | None = None, random_state: Any = 0
+    ) -> None:
+        self.kernel = kernel
+        self.landmarks = landmarks
+        self.reg = reg
+        self.random_state = random_state
+
+    @property
+    def landmarks_(self) -> Array:
+        """The landmarks that the fit chose: (m, d)"""
+        check_is_fitted(self)
+        return self.map_.points  # type: ignore[attr-defined]  # it is a maps.Nystrom
+
+    def _map_for(self, rows: Array) -> Map:
+        kernel = self._kernel_for(rows)
+        return nystrom(kernel, landmarks_of(self.landmarks, kernel, rows, self.random_state), self.reg)
+
+
+class RandomFeatures(_FeatureMap):
+    """Random features of a kernel: the mean of φ(x)·φ(y) over the draws is k(x, y).
+
+    (n, d) -> (n, m)
+
+    Parameters: `kernel`, as in `NystromFeatures`; `m`, the number of features (even, for pairs); `draw`, the function
+    of kerneltools.maps that suits the kernel, called as draw(kernel, d, m, rng): `maps.fourier` for stationary ones,
+    `maps.arccos`, `maps.tensor_sketch` (polynomial), `maps.maclaurin`, `maps.positive` (exponential of the inner
+    product), or one with more arguments by functools.partial; `random_state`, a seed, a generator or None.
+
+    After `fit`: `kernel_` and `map_`. The fit looks at the number of columns only.
+
+    Raises TypeError for a kernel that `draw` does not know, ValueError for an m that it cannot make.
+
+    >>> import numpy as np
+    >>> from kerneltools.estimators import RandomFeatures
+    >>> from kerneltools.kernels import Matern
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> RandomFeatures(Matern(1.5, 1.0), m=50).fit_transform(x).shape
+    (100, 50)
+    """
+
+    def __init__(
+        self, kernel: Any = None, *, m: int = 500, draw: Callable[..., maps.Map] = fourier, random_state: Any = 0
+    ) -> None:
+        self.kernel = kernel
+        self.m = m
+        self.draw = draw
+        self.random_state = random_state
+
+    def _map_for(self, rows: Array) -> Map:
+        kernel = self._kernel_for(rows[:, :])
+        found: Map = self.draw(kernel, rows.shape[1], self.m, draws(self.random_state))
+        moved: Map = map_leaves(lambda leaf: like(rows, leaf), found)
+        return moved

@@ -1,0 +1,143 @@
+"""Kernel principal components as a transformer."""
+
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from kerneltools import learning
+from kerneltools.arrays import Array
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of
+from kerneltools.estimators.checks import as_rows, remember_columns
+from kerneltools.landmarks.base import warn_reduced
+from kerneltools.learning.pca import components_of
+from kerneltools.maps import nystrom
+from kerneltools.streaming import FeatureSums
+
+
+@dataclass(frozen=True, eq=False)
+class _Components:
+    """The components of what was seen, found when they are asked for."""
+
+    sums: FeatureSums
+    count: int
+
+    @cached_property
+    def model(self) -> learning.KernelPCA:
+        sums = self.sums.sums
+        assert sums is not None  # at least one row has been seen
+        size = sums.gram.shape[0]
+        warn_reduced(self.count, min(self.count, size), "landmarks", int(sums.rows))
+        return components_of(self.sums.map, sums, min(self.count, size), self.sums.dtype)
+
+
+class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimator):  # type: ignore[misc]
+    """The directions in the span of landmarks along which rows vary most.
+
+    (n, d) -> (n, c)
+
+    Parameters: `n_components`, c; `kernel`, `landmarks` and `random_state` as in `NystromFeatures`. With all rows as
+    landmarks this is kernel PCA itself (Schölkopf, Smola and Müller 1998), with the same scale as scikit-learn's.
+
+    After `fit`: `kernel_`, `landmarks_` (m, d), `sums_`, `model_` (a `learning.KernelPCA`), `eigenvalues_` (c,) of the
+    centred kernel matrix, and `explained_variance_ratio_` (c,). Fewer components are made, with a ReducedWarning,
+    where the rows vary in no more directions.
+
+    `partial_fit` and `merge` are exact, and choose landmarks, as in `KernelRidge`.
+
+    >>> import numpy as np
+    >>> from kerneltools.estimators import KernelPCA
+    >>> from kerneltools.kernels import Linear
+    >>> x = np.random.default_rng(0).standard_normal((50, 3)) * np.array([5.0, 1.0, 0.1])
+    >>> pca = KernelPCA(2, kernel=Linear(), landmarks=3).fit(x)
+    >>> pca.transform(x).shape, bool(pca.explained_variance_ratio_[0] > 0.9)
+    ((50, 2), True)
+    """
+
+    def __init__(
+        self, n_components: int = 2, *, kernel: Any = None, landmarks: Any = LANDMARKS, random_state: Any = 0
+    ) -> None:
+        self.n_components = n_components
+        self.kernel = kernel
+        self.landmarks = landmarks
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from rows X (n, d), n >= 2; y is not used. A failed call leaves the estimator as it was."""
+        self._begin(X, least=2)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from more rows, exactly; the first call chooses the landmarks. What fails leaves all as it was."""
+        if not hasattr(self, "n_features_in_"):
+            self._begin(X, least=1)
+            return self
+        rows = as_rows(self, X, fitted=self.landmarks_)
+        self._set(self.sums_.partial_fit(rows), self.kernel_, self.landmarks_)
+        return self
+
+    def merge(self, other: "KernelPCA") -> "KernelPCA":
+        """A new estimator that has seen the rows of both, exactly; neither is changed.
+
+        Raises ValueError unless both have the same landmarks and kernel.
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        found = copy(self)
+        found._set(self.sums_.merge(other.sums_), self.kernel_, self.landmarks_)
+        return found
+
+    def transform(self, X: Any) -> Array:
+        """The components, in the library, device and type of the fit: (n, d) -> (n, c)"""
+        check_is_fitted(self)
+        return self.model_(as_rows(self, X, fitted=self.landmarks_))
+
+    @property
+    def model_(self) -> learning.KernelPCA:
+        """The map to the components. Raises ValueError before two rows have been seen."""
+        check_is_fitted(self)
+        if self._rows < 2:
+            raise ValueError("KernelPCA: components need at least 2 rows, got n_samples = 1")
+        return self._found.model
+
+    @property
+    def eigenvalues_(self) -> Array:
+        """Of the centred kernel matrix, the greatest first: (c,)"""
+        return self.model_.variances * self._rows
+
+    @property
+    def explained_variance_ratio_(self) -> Array:
+        """The share of each component in the variance in the landmarks' span: (c,)"""
+        return self.model_.shares
+
+    def _begin(self, X: Any, least: int) -> None:
+        count = self.n_components
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"n_components: expected an integer >= 1, got {count!r}")
+        rows = as_rows(self, X, least=least)
+        kernel = self._kernel_for(rows)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state)
+        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows)
+        remember_columns(self, X)
+        self._set(sums, kernel, points)
+
+    def _set(self, sums: FeatureSums, kernel: Any, points: Array) -> None:
+        self.sums_, self.kernel_, self.landmarks_ = sums, kernel, points
+        self._found = _Components(sums, self.n_components)
+
+    @property
+    def _rows(self) -> int:
+        return 0 if self.sums_.sums is None else int(self.sums_.sums.rows)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.model_.variances.shape[0])
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
+        return tags

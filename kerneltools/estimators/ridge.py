@@ -1,0 +1,232 @@
+"""Kernel ridge regression as a regressor."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import to_host
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_number, landmarks_of
+from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
+from kerneltools.maps import nystrom
+from kerneltools.solvers import KernelModel
+from kerneltools.solvers.sums import row_weights, weighted_mean
+from kerneltools.streaming import FeatureModel, FeatureSums
+
+
+@dataclass(frozen=True, eq=False)
+class _Regression:
+    """Ridge regression of what was seen: solved when it is asked for, so that a stream of small blocks is cheap."""
+
+    sums: FeatureSums
+    regs: tuple[float, ...]
+
+    @cached_property
+    def errors(self) -> Array:
+        """Generalised cross-validation, means over the targets, one for each λ, on the host."""
+        return to_host(self.sums.path().generalised_cross_validation(self.regs)).mean(axis=1)
+
+    @cached_property
+    def reg(self) -> float:
+        return self.regs[0] if len(self.regs) == 1 else self.regs[int(self.errors.argmin())]
+
+    @cached_property
+    def model(self) -> FeatureModel:
+        return self.sums.model(self.reg)
+
+
+@dataclass(frozen=True, eq=False)
+class _About:
+    """A model without intercept, of targets less their `mean` (t,)."""
+
+    kernel_model: KernelModel
+    mean: Array
+
+    def __call__(self, x: Array) -> Array:
+        values = self.kernel_model(x)
+        return values + namespace(values).astype(self.mean, values.dtype)
+
+
+def _is_direct(estimator: "KernelRidge") -> bool:
+    return estimator.solver is None
+
+
+class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: ignore[misc]  # untyped bases
+    """Kernel ridge regression in the span of landmarks: least (1/Σw) Σ w_i |f(x_i) + b - y_i|² + λ |f|².
+
+    (n, d), (n,) or (n, t) -> (n,) or (n, t)
+
+    Parameters: `kernel`, `landmarks` and `random_state` as in `NystromFeatures`; `reg`, λ > 0, or several of which
+    generalised cross-validation takes one; `solver`, None or a function like `solvers.falkon`, which then finds f for
+    the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are too many, see
+    `solvers.choose`. λ is scikit-learn's alpha / n.
+
+    After `fit`: `kernel_`, `landmarks_` (m, d), `reg_`, `errors_` (generalised cross-validation, for each `reg`),
+    `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a `streaming.FeatureSums`).
+
+    `partial_fit` adds rows, and `merge` puts two together; both give what a fit of all rows on the same landmarks
+    gives, to rounding. The landmarks are chosen by the first call, from its rows: give points for a choice that does
+    not depend on it.
+
+    >>> import numpy as np
+    >>> from kerneltools.estimators import KernelRidge
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 100)[:, None]
+    >>> model = KernelRidge(Gaussian(1.0), landmarks=20, reg=[1e-8, 1e-4, 1.0]).fit(x, np.sin(x[:, 0]))
+    >>> model.reg_, bool(model.score(x, np.sin(x[:, 0])) > 0.999)
+    (1e-08, True)
+    """
+
+    def __init__(
+        self,
+        kernel: Any = None,
+        *,
+        landmarks: Any = LANDMARKS,
+        reg: float | Sequence[float] = 1e-3,
+        solver: Callable[..., KernelModel] | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.kernel = kernel
+        self.landmarks = landmarks
+        self.reg = reg
+        self.solver = solver
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows X (n, d), n >= 2, targets y (n,) or (n, t), and weights (n,) >= 0.
+
+        Raises ValueError for shapes that do not fit, NaN with its row and column, and λ <= 0. A failed call leaves the
+        estimator as it was.
+        """
+        regs = self._regs()
+        _require_y(self, X, y)
+        rows = as_rows(self, X, least=2)
+        targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=2)
+        kernel = self._kernel_for(rows)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        found: Any
+        if self.solver is None:
+            sums = FeatureSums(nystrom(kernel, points))
+            found = _Regression(sums.partial_fit(rows, _columns(targets), weights), regs)
+        else:
+            found = self._solved(kernel, points, rows, _columns(targets), weights, regs)
+        remember_columns(self, X)
+        self._set(found, kernel, points, targets.ndim == 1)
+        return self
+
+    @available_if(_is_direct)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from more rows, exactly; the first call chooses the landmarks. Not with `solver`.
+
+        Raises what `fit` raises; a failed call leaves the estimator as it was, what it had learnt included.
+        """
+        if not hasattr(self, "n_features_in_"):
+            return self._begin(X, y, sample_weight)
+        regs = self._regs()
+        _require_y(self, X, y)
+        rows = as_rows(self, X, fitted=self.landmarks_)
+        targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=0)
+        if (targets.ndim == 1) != self._flat:
+            raise ValueError(f"y: expected {'(n,)' if self._flat else '(n, t)'} as before, got {tuple(targets.shape)}")
+        sums = self._fitted().partial_fit(rows, _columns(targets), weights)
+        self._set(_Regression(sums, regs), self.kernel_, self.landmarks_, self._flat)
+        return self
+
+    def merge(self, other: "KernelRidge") -> "KernelRidge":
+        """A new estimator that has seen the rows of both, exactly; neither is changed.
+
+        Raises ValueError unless both have the same landmarks, kernel and number of targets.
+        """
+        sums = self._fitted().merge(other._fitted())
+        found = copy(self)
+        found._set(_Regression(sums, self._regs()), self.kernel_, self.landmarks_, self._flat)
+        return found
+
+    def predict(self, X: Any) -> Array:
+        """(n, d) -> (n,) or (n, t), in the library, device and type of the fit"""
+        check_is_fitted(self)
+        values = self.model_(as_rows(self, X, fitted=self.landmarks_))
+        return values[:, 0] if self._flat else values
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², the share of the variance that is explained."""
+        return float(r2_score(host(y), host(self.predict(X)), sample_weight=host(sample_weight)))
+
+    @property
+    def model_(self) -> Callable[[Array], Array]:
+        """The function that was learnt: (n, d) -> (n, t)"""
+        check_is_fitted(self)
+        found: Callable[[Array], Array] = self._found.model if isinstance(self._found, _Regression) else self._found
+        return found
+
+    @property
+    def reg_(self) -> float:
+        """The λ that was taken."""
+        check_is_fitted(self)
+        return self._found.reg if isinstance(self._found, _Regression) else self._regs()[0]
+
+    @property
+    def errors_(self) -> Array:
+        """The mean squared error on new rows that generalised cross-validation expects for each λ: (r,)"""
+        self._fitted()
+        return self._found.errors
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        regs = self._regs()
+        _require_y(self, X, y)
+        rows = as_rows(self, X)
+        targets, weights = as_targets(y, rows), as_weights(sample_weight, rows)
+        kernel = self._kernel_for(rows)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, _columns(targets), weights)
+        remember_columns(self, X)
+        self._set(_Regression(sums, regs), kernel, points, targets.ndim == 1)
+        return self
+
+    def _set(self, found: Any, kernel: Any, points: Array, flat: bool) -> None:
+        self._found, self.kernel_, self.landmarks_, self._flat = found, kernel, points, flat
+        self.sums_ = found.sums if isinstance(found, _Regression) else None
+
+    def _fitted(self) -> FeatureSums:
+        check_is_fitted(self)
+        if self.sums_ is None:
+            raise ValueError("solver: rows can be added and fits merged without one only")
+        return self.sums_
+
+    def _solved(
+        self, kernel: Any, points: Array, rows: Array, targets: Array, weights: Array | None, regs: tuple[float, ...]
+    ) -> _About:
+        if len(regs) > 1:
+            raise ValueError(f"reg: expected one number together with a solver, got {len(regs)}")
+        assert self.solver is not None  # the caller has asked
+        mean = weighted_mean(targets, row_weights(targets, weights))
+        return _About(self.solver(kernel, points, rows, targets - mean, regs[0], weights=weights), mean)
+
+    def _regs(self) -> tuple[float, ...]:
+        values = tuple(self.reg) if isinstance(self.reg, Sequence | np.ndarray) else (self.reg,)
+        if not values:
+            raise ValueError("reg: expected a number > 0 or several, got none")
+        return tuple(check_number("reg", value) for value in values)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _require_y(estimator: Any, X: Any, y: Any) -> None:
+    if y is None:
+        validate_data(estimator, X, y)  # raises scikit-learn's own message
+
+
+def _columns(y: Array) -> Array:
+    return y[:, None] if y.ndim == 1 else y
