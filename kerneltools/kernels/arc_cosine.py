@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.kernels import profiles
 from kerneltools.kernels.base import InnerProductKernel
+from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
 
@@ -31,6 +32,14 @@ class ArcCosine(InnerProductKernel):
     @property
     def homogeneous(self) -> bool:
         return self.order == 1
+
+    @in_single
+    def diag(self, x: Array) -> Array:
+        require_floating(x=x)
+        square = namespace(x).sum(x * x, axis=1)
+        if self.order == 0:
+            return namespace(x).astype(square > 0, x.dtype)
+        return square if self.order == 1 else 3 * square * square
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         profile, scale = profiles.ArcCosine(self.order), x_norm * y_norm

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
 
-from kerneltools.arrays import Array, namespace
-from kerneltools.kernels.base import InnerProductKernel, check_positive
+from kerneltools.arrays import Array, namespace, require_floating
+from kerneltools.kernels.base import InnerProductKernel, check_positive, row_norms
+from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
 
@@ -103,6 +104,13 @@ class Cosine(InnerProductKernel):
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return inner * _inverse(x_norm) * _inverse(y_norm)
+
+    @in_single
+    def diag(self, x: Array) -> Array:
+        require_floating(x=x)
+        norm = row_norms(x)
+        # 1 without the rounding of a quotient, and of its derivative.
+        return namespace(norm).astype(norm > 0, norm.dtype)
 
 
 def _inverse(norm: Array | float) -> Array | float:

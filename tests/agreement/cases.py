@@ -5,13 +5,19 @@ from collections.abc import Callable, Mapping
 from hypothesis import strategies as st
 
 from kerneltools.landmarks import RPCholesky
-from tests.agreement import of_grids, of_landmarks, of_random_maps, of_rows, of_solvers, of_statistics
+from tests.agreement import of_grids, of_kernels, of_landmarks, of_random_maps, of_rows, of_solvers, of_statistics
 from tests.agreement.case import Case, Draw
 
 CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "arrays.safe_sqrt": of_rows.roots,
     "kernels: k(x, y)": of_rows.kernel_matrix,
     "kernels: k.diag(x)": of_rows.kernel_diagonal,
+    "kernels: stationary": of_kernels.stationary,
+    "kernels: a length for each column": of_kernels.lengths,
+    "kernels: dot products": of_kernels.dot_products,
+    "kernels: histograms": of_kernels.histograms,
+    "kernels: composites": of_kernels.composites,
+    "kernels.Precomputed": of_kernels.precomputed,
     "kernels.base.row_norms": of_rows.norms,
     "kernels.profiles": of_rows.profile_values,
     "kernels.square_distances": of_rows.distances,

@@ -60,15 +60,15 @@ def _moved_by_rounding(case: Case, f: Callable[[Any], Any], eps: float) -> float
 
 
 def _steepness(case: Case) -> float:
-    """Slopes, added up, of exp((u - 1) / σ²) in u and of exp(-r² / 2b²) in r² relative to |x|²; at least 1."""
+    """Slopes, added up, of exp((u - 1) / σ²) in u and of κ(r² / ℓ²) in r² relative to |x|²; at least 1."""
     arrays = [np.asarray(a) for a in leaves(case.variables)]
     square = max((float(np.max(np.sum(a * a, axis=-1), initial=0.0)) for a in arrays if a.ndim == 2), default=1.0)
     total = 1.0
     for path, leaf in trees.named_leaves(case.variables):
         if path.endswith("sigma"):
             total += 1 / float(leaf) ** 2
-        elif path.endswith("bandwidth"):
-            total += square / float(leaf) ** 2
+        elif path.endswith(("bandwidth", "lengthscale", "radius", "period")):
+            total += square / float(np.min(leaf)) ** 2
     return total
 
 

@@ -45,10 +45,11 @@ STATIONARY: tuple[Kernel, ...] = (
     kernels.Matern(inf, 1.3),
     kernels.Exponential(1.2),
     kernels.RationalQuadratic(0.9, alpha=0.6),
-    kernels.Wendland(3.0, smoothness=0, dimension=4),
-    kernels.Wendland(2.5, smoothness=1, dimension=4),
-    kernels.Wendland(4.0, smoothness=2, dimension=5),
-    kernels.Wendland(5.0, smoothness=3, dimension=6),
+    # Of a support that random rows seldom leave: near its end values have no digits relative to themselves.
+    kernels.Wendland(5.0, smoothness=0, dimension=4),
+    kernels.Wendland(6.0, smoothness=1, dimension=4),
+    kernels.Wendland(7.0, smoothness=2, dimension=5),
+    kernels.Wendland(8.0, smoothness=3, dimension=6),
     kernels.Laplacian(1.5),
     kernels.Cauchy(1.1),
     kernels.Periodic(period=2.7, lengthscale=0.9),
@@ -101,7 +102,7 @@ INDEFINITE: tuple[Kernel, ...] = (
 
 def infinite_slope(kernel: Kernel) -> bool:
     """Whether a rounding error of a square distance or of a cosine, where these are 0 and 1, becomes its root."""
-    known = (ArcCosine(0), kernels.Exponential(1.2), kernels.Matern(0.5, 1.1), kernels.Wendland(3.0, 0, 4))
+    known = (ArcCosine(0), kernels.Exponential(1.2), kernels.Matern(0.5, 1.1), kernels.Wendland(5.0, 0, 4))
     return any(repr(k) in repr(kernel) for k in known)
 
 
