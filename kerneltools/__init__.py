@@ -12,6 +12,7 @@ from kerneltools import (
     primitives,
     random,
     solvers,
+    streaming,
     trees,
 )
 from kerneltools.backend import Backend, available, backend, backend_of
@@ -32,5 +33,6 @@ __all__ = [
     "primitives",
     "random",
     "solvers",
+    "streaming",
     "trees",
 ]

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn import decomposition, kernel_approximation, kernel_ridge
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise
+from sklearn.svm import LinearSVC
 
 from kerneltools import kernels, maps, solvers
-from kerneltools.estimators import KernelPCA, KernelRidge, NystromFeatures
+from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge, NystromFeatures
 
 RNG = np.random.default_rng(0)
 X = RNG.random((50, 4))
@@ -81,3 +83,20 @@ def test_kernel_pca_with_all_rows_as_landmarks() -> None:
     ours = KernelPCA(3, kernel=PAIRS["rbf"][0], landmarks=X).fit(X)
     np.testing.assert_allclose(np.abs(ours.transform(X)), np.abs(peer.transform(X)), atol=1e-6)
     np.testing.assert_allclose(ours.eigenvalues_, peer.eigenvalues_, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "peer", "share"),
+    [
+        (solvers.Logistic(), LogisticRegression(C=3.0, fit_intercept=False, tol=1e-10, max_iter=10_000), 2),
+        (solvers.SquaredHinge(), LinearSVC(C=3.0, fit_intercept=False, tol=1e-10, dual=False), 4),
+    ],
+    ids=["logistic", "squared hinge"],
+)
+def test_classifiers_on_the_same_features(loss: Any, peer: Any, share: int) -> None:
+    kernel, points, labels = PAIRS["rbf"][0], X[:10, :], Y[:, 0] > Y[:, 1]
+    features = maps.nystrom(kernel, points)(X)
+    ours = KernelClassifier(kernel, landmarks=points, loss=loss, reg=1 / (share * 50 * 3.0)).fit(X, labels)
+    np.testing.assert_allclose(
+        ours.decision_function(X), peer.fit(features, labels).decision_function(features), atol=1e-4
+    )
