@@ -22,12 +22,14 @@ def _rows(draw: Draw, few: bool, d: int, *, blank: bool) -> tuple[np.ndarray, np
     return x, numbers(draw, size(draw, few, 3, 4), d, other=True)
 
 
-def of_family(members: tuple[Kernel, ...], *, histograms: bool = False) -> Callable[[Draw, bool], Case]:
+def of_family(
+    members: tuple[Kernel, ...], columns: tuple[int, int] = (2, 4), *, histograms: bool = False
+) -> Callable[[Draw, bool], Case]:
     """The values and the diagonal of one of the members, its parameters among the variables."""
 
     def case(draw: Draw, few: bool) -> Case:
         kernel = draw(st.sampled_from(members))
-        d = size(draw, few, 2, 4)
+        d = size(draw, few, *columns)
         x, y = _rows(draw, few, d, blank=not histograms)
         if histograms:
             # Sparse, as histograms are, but never 0 in both: there the derivative jumps.
@@ -39,7 +41,8 @@ def of_family(members: tuple[Kernel, ...], *, histograms: bool = False) -> Calla
 
 
 stationary = of_family(STATIONARY)
-dot_products = of_family((*DOT_PRODUCT, *INDEFINITE))
+# In fewer columns angles are now and then close to 0 or π, where the cosine has lost them.
+dot_products = of_family((*DOT_PRODUCT, *INDEFINITE), (5, 6))
 composites = of_family(COMPOSITE)
 histograms = of_family(HISTOGRAM, histograms=True)
 
