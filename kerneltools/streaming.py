@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerneltools.arrays import Array, DType, blocks, require_finite, require_rank
-from kerneltools.backend import move, to_host
+from kerneltools.backend import backend_of, move, to_host
 from kerneltools.files import open_rows, save_rows
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
 from kerneltools.solvers.checks import check_weights
@@ -187,14 +187,16 @@ def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
 
 
 def _for_map(phi: FeatureMap, part: Array) -> Array:
+    """A block of NumPy in the library, device and type of the map; any other as it is."""
     like = next((leaf for leaf in flatten(phi)[0] if hasattr(leaf, "dtype")), None)
     if like is None or type(part) is type(like) or not _is_host(part):
         return part
     return move(part, like)
 
 
-def _is_host(array: Any) -> bool:
-    return to_host(array) is array
+def _is_host(array: Array) -> bool:
+    owner = backend_of(array)
+    return owner is not None and owner.name == "numpy"
 
 
 def _same(a: Any, b: Any) -> bool:

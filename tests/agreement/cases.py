@@ -5,7 +5,16 @@ from collections.abc import Callable, Mapping
 from hypothesis import strategies as st
 
 from kerneltools.landmarks import RPCholesky
-from tests.agreement import of_grids, of_kernels, of_landmarks, of_random_maps, of_rows, of_solvers, of_statistics
+from tests.agreement import (
+    of_grids,
+    of_kernels,
+    of_landmarks,
+    of_random_maps,
+    of_rows,
+    of_solvers,
+    of_statistics,
+    of_streaming,
+)
 from tests.agreement.case import Case, Draw
 
 CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
@@ -78,6 +87,8 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "solvers.ridge_path": of_rows.ridge_solutions,
     "solvers.ridge_path of the rows": of_solvers.rows_path,
     "solvers.ridge_sums": of_solvers.sums,
+    "streaming.ridge, streaming.merge": of_streaming.sums,
+    "streaming.transform": of_streaming.features,
     "ckn.Layer": of_grids.layer,
     "ckn.Layer: residual": of_grids.certificate,
     "ckn.Network": of_grids.network,

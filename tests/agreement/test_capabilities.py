@@ -7,14 +7,39 @@ from typing import Any
 import pytest
 
 from ckn import exact, preprocessing
-from kerneltools import arrays, kernels, landmarks, learning, linalg, maps, pooling, primitives, random, solvers
+from kerneltools import (
+    arrays,
+    kernels,
+    landmarks,
+    learning,
+    linalg,
+    maps,
+    pooling,
+    primitives,
+    random,
+    solvers,
+    streaming,
+)
 from kerneltools.kernels import base, profiles
 from tests.agreement.capabilities import GRADIENTS, LIMITS, PAGE, VALUES, page
 from tests.agreement.cases import CASES
 from tests.agreement.libraries import LIBRARIES
 from tests.laws.members import HISTOGRAM, INDEFINITE, KERNELS, POOLS, PROFILES
 
-MODULES = (arrays, linalg, primitives, random, base, solvers, maps, landmarks, learning, exact, preprocessing)
+MODULES = (
+    arrays,
+    linalg,
+    primitives,
+    random,
+    base,
+    solvers,
+    maps,
+    landmarks,
+    learning,
+    streaming,
+    exact,
+    preprocessing,
+)
 # No array goes in, or none comes out, or what comes out is a copy of the numbers.
 NO_NUMBERS = {
     *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
@@ -30,6 +55,7 @@ NO_NUMBERS = {
         "random.choice",
     ),
     *("kernels.base.check_rows", "kernels.base.check_positive", "landmarks.default"),
+    *("streaming.rows", "streaming.transform_file"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.

@@ -20,8 +20,9 @@ from tests.agreement.libraries import JAX, NUMPY, TORCH, Library
 from tests.agreement.test_functions import in_float64, weighted, weights_for
 
 EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
-# Computed in float64, whatever goes in; a model of half-precision weights is as exact as these are.
-SOLVERS = {name for name in CASES if name.startswith(("solvers.", "learning."))}
+# Computed in float64, whatever goes in; a model of half-precision weights, or sums of such features, are as exact as
+# these are.
+SOLVERS = {name for name in CASES if name.startswith(("solvers.", "learning.", "streaming.ridge"))}
 # Their cases make symmetric matrices by products, in half precision; tested below.
 MATRICES = {name for name in CASES if name.startswith("linalg.")}
 FUNCTIONS = sorted(CASES.keys() - SOLVERS - MATRICES - {"random"})
