@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from kerneltools.arrays import Array, namespace
-from kerneltools.backend import move
+from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
@@ -66,9 +66,9 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
 
     Rows of weight 0 are no landmarks. A number beyond that of the rows is reduced, with a ReducedWarning.
     """
-    if weights is not None:
-        seen = [i for i, weight in enumerate(weights.tolist() if hasattr(weights, "tolist") else weights) if weight > 0]
-        X = rows(X, seen)
+    seen = None if weights is None else to_host(weights) > 0
+    if seen is not None and not seen.all():
+        X = rows(X, seen.nonzero()[0].tolist())
     if isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool):
         if landmarks < 1:
             raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
@@ -85,11 +85,6 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
         )
     points = selector(kernel, X, draws(random_state)).points
     return namespace(points).astype(points, X.dtype)
-
-
-def are_given(landmarks: Any) -> bool:
-    """Whether they do not depend on the rows of the fit."""
-    return hasattr(landmarks, "dtype") or isinstance(landmarks, Given)
 
 
 def check_number(name: str, value: Any) -> float:

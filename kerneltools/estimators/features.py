@@ -120,7 +120,7 @@ class RandomFeatures(_FeatureMap):
         self.random_state = random_state
 
     def _map_for(self, rows: Array) -> Map:
-        kernel = self._kernel_for(rows[:, :])
+        kernel = self._kernel_for(rows)
         found: Map = self.draw(kernel, rows.shape[1], self.m, draws(self.random_state))
         moved: Map = map_leaves(lambda leaf: like(rows, leaf), found)
         return moved

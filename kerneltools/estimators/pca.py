@@ -1,5 +1,6 @@
 """Kernel principal components as a transformer."""
 
+import warnings
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from kerneltools import learning
 from kerneltools.arrays import Array
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of
 from kerneltools.estimators.checks import as_rows, remember_columns
-from kerneltools.landmarks.base import warn_reduced
+from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
 from kerneltools.maps import nystrom
 from kerneltools.streaming import FeatureSums
@@ -31,7 +32,9 @@ class _Components:
         sums = self.sums.sums
         assert sums is not None  # at least one row has been seen
         size = sums.gram.shape[0]
-        warn_reduced(self.count, min(self.count, size), "landmarks", int(sums.rows))
+        if size < self.count:
+            message = f"components: {self.count} asked for, {size} made: there are no more landmarks"
+            warnings.warn(message, ReducedWarning, stacklevel=2)
         return components_of(self.sums.map, sums, min(self.count, size), self.sums.dtype)
 
 

@@ -225,3 +225,22 @@ def test_the_model_goes_on_in_a_stream() -> None:
     model = make(KernelRidge).fit(X[:30, :], Y[:30, :])
     whole = streaming.ridge(model.sums_.map, [(X[30:, :], Y[30:, :])], start=model.sums_).model(model.reg_)
     np.testing.assert_allclose(whole(X), make(KernelRidge).fit(X, Y).predict(X), atol=1e-10)
+
+
+def test_rows_of_weight_0_are_no_landmarks() -> None:
+    weights = np.where(np.arange(80) < 20, 1.0, 0.0)
+    model = KernelRidge(KERNEL, landmarks=landmarks.Uniform(20)).fit(X, Y, weights)
+    np.testing.assert_array_equal(np.sort(model.landmarks_, axis=0), np.sort(X[:20, :], axis=0))
+    np.testing.assert_allclose(
+        model.predict(X),
+        KernelRidge(KERNEL, landmarks=model.landmarks_).fit(X[:20, :], Y[:20, :]).predict(X),
+        atol=1e-8,
+    )
+
+
+def test_more_components_than_there_are() -> None:
+    with pytest.warns(ReducedWarning, match="components: 8 asked for, 4 made: there are no more landmarks"):
+        assert KernelPCA(8, kernel=KERNEL, landmarks=X[:4, :]).fit_transform(X).shape == (80, 4)
+    # Without landmarks of their own, rows of a line have one component.
+    with pytest.warns(ReducedWarning, match="components: 2 asked for, 1 made: 80 rows vary in no more directions"):
+        assert KernelPCA(2, kernel=kernels.Linear(), landmarks=X[:3, :]).fit_transform(X * [1.0, 0, 0]).shape == (80, 1)
