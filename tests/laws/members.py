@@ -59,7 +59,7 @@ DOT_PRODUCT: tuple[Kernel, ...] = (
     Linear(),
     Polynomial(),
     Polynomial(degree=3, offset=0.5),
-    kernels.ExponentialDotProduct(1.6),
+    kernels.ExponentialDotProduct(3.0),
     kernels.Cosine(),
     kernels.ArcCosine(0),
     kernels.ArcCosine(1),
