@@ -34,10 +34,11 @@ import ckn
 from ckn.model import preprocess
 from ckn.preprocessing import Scale, Whiten
 from ckn.readers import read
+from ckn.supervised.data import Data
 from ckn.supervised.parameters import preconditioned
 from ckn.supervised.state import TrainingState
 from ckn.supervised.strategies import Joint
-from ckn.supervised.trainer import Data, Trainer, accuracy_of, zero_head
+from ckn.supervised.trainer import Trainer, accuracy_of, zero_head
 from ckn.training import split
 from kerneltools import backend
 from kerneltools.arrays import namespace

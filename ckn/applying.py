@@ -5,7 +5,6 @@ import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
-from math import prod
 from pathlib import Path
 from typing import Any, TextIO
 from warnings import warn
@@ -90,8 +89,7 @@ def write_features(path: Path, model: Model, data: Images, batch: int | None, pr
 
     Holds one batch at a time. Returns d.
     """
-    grid, filters = model.image_shape[:-1], model.network.layers[-1].size[0]
-    d = prod(model.network.output_shape(grid)) * filters
+    d = model.network.features(model.image_shape[:-1])
     blocks = encode_blocks(model.network, model.preprocessing, data.images, batch, progress)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:

@@ -1,7 +1,6 @@
 """Networks and models in files: one safetensors file, the architecture as JSON in its header."""
 
 from collections.abc import Iterable
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ckn.network import Network
 from ckn.preprocessing import Step
 from kerneltools import kernels
 from kerneltools.backend import backend as backend_named
-from kerneltools.files import FileFormatError, load_tree, save_tree
+from kerneltools.files import FileFormatError, by_stored_name, load_tree, save_tree
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree
 
@@ -41,8 +40,9 @@ def load(
     another version or not one of these.
     """
     library = backend_named(backend or "numpy")
-    known = {t.__name__: t for t in (*model_types(), *types)}
-    loaded = load_tree(path, KIND, known, lambda array: library.asarray(array, device=device))
+    loaded = load_tree(
+        path, KIND, by_stored_name((*model_types(), *types)), lambda array: library.asarray(array, device=device)
+    )
     try:
         return _checked(loaded)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -62,8 +62,7 @@ def _checked(loaded: Any) -> Model | Network:
         raise TypeError(f"expected steps of preprocessing, got {loaded.preprocessing!r}")
     if not all(isinstance(name, int | float | str) for name in loaded.classes):
         raise TypeError(f"expected numbers or strings as classes, got {loaded.classes!r}")
-    last = loaded.network.layers[-1]
-    features = prod(loaded.network.output_shape(loaded.image_shape[:-1])) * last.size[0]
+    features = loaded.network.features(loaded.image_shape[:-1])
     shape, wanted = tuple(loaded.head.weights.shape), (features, len(loaded.classes))
     if shape != wanted:
         raise ValueError(f"weights of shape {shape}, and {wanted} of the network's features and the classes")

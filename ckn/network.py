@@ -44,6 +44,10 @@ class Network(Tree):
             grid = layer.output_shape(grid)
         return grid
 
+    def features(self, grid: tuple[int, ...]) -> int:
+        """How many numbers the network makes of one image of that grid. Raises what `output_shape` raises."""
+        return prod(self.output_shape(grid)) * self.layers[-1].size[0]
+
     def prepare(self) -> "Network":
         """The network with all inverse square roots computed."""
         return Network(tuple(layer.prepare() for layer in self.layers))

@@ -6,7 +6,7 @@ A file is written under a temporary name and renamed: it is there whole, or not 
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -91,6 +91,21 @@ def load_tree(
         return _decode(json.loads(header["structure"]), arrays, types, convert)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: corrupt or made with unknown types: {error}") from error
+
+
+def stored_name(cls: type) -> str:
+    """What a dataclass is called in files: its name, or its `stored_as` where another has that name."""
+    name: str = getattr(cls, "stored_as", cls.__name__)
+    return name
+
+
+def by_stored_name(types: Iterable[type]) -> dict[str, type]:
+    """The types that a file may hold, as `load_tree` takes them. Raises ValueError when two have one name."""
+    found: dict[str, type] = {}
+    for cls in types:
+        if found.setdefault(stored_name(cls), cls) is not cls:
+            raise ValueError(f"types: {found[stored_name(cls)]} and {cls} are both called {stored_name(cls)!r}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -183,7 +198,7 @@ def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         return {"dict": {k: _encode(v, f"{name}.{k}", arrays) for k, v in value.items()}}
     if is_dataclass(value) and not isinstance(value, type):
         children = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
-        return {"type": type(value).__name__, "fields": children}
+        return {"type": stored_name(type(value)), "fields": children}
     array = np.asarray(to_host(value), order="C")
     if array.dtype.kind in "OSU":
         raise TypeError(f"tree{name}: cannot write a {type(value).__name__}; arrays, numbers and strings only")

@@ -225,6 +225,26 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
     return namespace(*parts).concat(parts)
 
 
+def by_rows_into_one(x: Array, f: Callable[[Array], Array], block: int, writable: Callable[[Array], bool]) -> Array:
+    """`by_rows` for libraries whose arrays can be written to: no second copy of the result.
+
+    `writable`: whether such a piece of the result can be copied into an array; where not, the generic body works.
+    """
+    n = x.shape[0]
+    if n <= block:
+        return f(x)
+    first, *rest = blocks(n, block)
+    piece = f(x[first, :])
+    if not writable(piece):
+        return by_rows.generic(x, f, block)
+    xp = namespace(piece)
+    result = xp.empty((n, *piece.shape[1:]), dtype=piece.dtype, device=device_of(piece))
+    result[first, ...] = piece
+    for rows in rest:
+        result[rows, ...] = f(x[rows, :])
+    return result
+
+
 def pad(x: Array, widths: tuple[tuple[int, int], ...]) -> Array:
     """Zeros before and after, as many as `widths` says for each axis."""
     xp = namespace(x)

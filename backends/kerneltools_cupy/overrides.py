@@ -7,7 +7,7 @@ import cupy
 import cupyx
 
 from kerneltools import primitives
-from kerneltools.arrays import Array, blocks
+from kerneltools.arrays import Array
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
@@ -18,18 +18,8 @@ def segment_sum(values: Array, segments: Array, count: int) -> Array:
 
 
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """Written into one array: no second copy of the result."""
-    n = len(x)
-    first = f(x[:block])
-    if n <= block:
-        return first
-    if type(first) is not cupy.ndarray:  # the parameters of f may be traced where x is not
-        return primitives.by_rows.generic(x, f, block)
-    result = cupy.empty((n, *first.shape[1:]), dtype=first.dtype)
-    result[:block] = first
-    for rows in blocks(n - block, block):
-        result[block:][rows] = f(x[block:][rows])
-    return result
+    """Written into one array, unless the parameters of f are traced, which x need not be."""
+    return primitives.by_rows_into_one(x, f, block, lambda piece: type(piece) is cupy.ndarray)
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {

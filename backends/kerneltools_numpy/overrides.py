@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kerneltools import pairwise, primitives
-from kerneltools.arrays import Array, blocks
+from kerneltools.arrays import Array
 from kerneltools.primitives import Window, pad
 from kerneltools_numpy.distances import centred_distances
 
@@ -58,18 +58,8 @@ def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
 
 
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """Written into one array: no second copy of the result."""
-    n = len(x)
-    first = f(x[:block])
-    if n <= block:
-        return first
-    if type(first) is not np.ndarray:  # the parameters of f may be traced where x is not
-        return primitives.by_rows.generic(x, f, block)
-    result = np.empty((n, *first.shape[1:]), dtype=first.dtype)
-    result[:block] = first
-    for rows in blocks(n - block, block):
-        result[block:][rows] = f(x[block:][rows])
-    return result
+    """Written into one array, unless the parameters of f are traced, which x need not be."""
+    return primitives.by_rows_into_one(x, f, block, lambda piece: type(piece) is np.ndarray)
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from kerneltools import pairwise, primitives
-from kerneltools.arrays import Array, blocks
+from kerneltools.arrays import Array
 from kerneltools.primitives import Window
 from kerneltools_torch.gradients import custom_vjp
 
@@ -96,19 +96,14 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
 
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """Written into one tensor, where no gradient is recorded: no second copy of the result."""
-    n = len(x)
-    if n <= block or torch.compiler.is_compiling():
-        return f(x)
-    first = f(x[:block])
+    """Written into one tensor, where no gradient is recorded."""
+    return f(x) if torch.compiler.is_compiling() else primitives.by_rows_into_one(x, f, block, _writable)
+
+
+def _writable(piece: Array) -> bool:
     # Transforms (torch.func) wrap their tensors, and those cannot be written into others.
-    if first.requires_grad or type(first) is not torch.Tensor or torch._C._functorch.is_functorch_wrapped_tensor(first):
-        return primitives.by_rows.generic(x, f, block)
-    result = first.new_empty((n, *first.shape[1:]))
-    result[:block] = first
-    for rows in blocks(n - block, block):
-        result[block:][rows] = f(x[block:][rows])
-    return result
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+    return type(piece) is torch.Tensor and not piece.requires_grad and not wrapped(piece)
 
 
 def _centred_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from kerneltools import optimisers
 from kerneltools.arrays import Array, blocks
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
-from kerneltools.files import FileFormatError, load_tree, save_tree
+from kerneltools.files import FileFormatError, by_stored_name, load_tree, save_tree
 from kerneltools.trees import Tree, static
 
 KIND = "ckn-training"
@@ -107,9 +107,10 @@ def best_epoch(history: tuple[EpochReport, ...]) -> int:
 
 
 def _load(path: str | Path, convert: Any, types: Iterable[type]) -> _Checkpoint:
-    geometries = [member for member in vars(optimisers).values() if isinstance(member, type)]
-    known = {t.__name__: t for t in (*model_types(), *geometries, _Checkpoint, TrainingState, EpochReport, *types)}
-    loaded = load_tree(path, KIND, known, convert)
+    members = [member for member in vars(optimisers).values() if isinstance(member, type)]
+    geometries = [member for member in members if issubclass(member, Tree)]
+    known = (*model_types(), *geometries, _Checkpoint, TrainingState, EpochReport, *types)
+    loaded = load_tree(path, KIND, by_stored_name(known), convert)
     if not isinstance(loaded, _Checkpoint) or not isinstance(loaded.state, TrainingState):
         raise FileFormatError(f"{path}: corrupt: expected the state of a training, got a {type(loaded).__name__}")
     return loaded

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from ckn.checks import check_images
 from ckn.network import Network, Progress, silent
+from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
 from ckn.supervised.state import TrainingState
-from ckn.supervised.trainer import Data, Trainer
+from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, asarray_like, namespace, require_floating
 
 DEFAULT = Supervised()

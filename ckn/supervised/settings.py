@@ -15,7 +15,7 @@ class Supervised:
 
     `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`;
     `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
-    ridge regression on the features at the start.
+    ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`).
     `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few for some steps and keep the one
     of least loss on images that those steps did not see; `schedule(epoch)` multiplies it; `halve`: it is halved
     after an epoch that did not lower the loss.

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite, prod, sqrt
+from math import isfinite, sqrt
 from typing import Any
 
-from ckn.head import one_vs_rest
 from ckn.model import encode_blocks
-from ckn.network import Network, Progress, silent
+from ckn.network import Network, Progress
 from ckn.preprocessing import normalise_features
 from ckn.supervised.augmentation import augment
+from ckn.supervised.data import Data
+from ckn.supervised.features import features_of
 from ckn.supervised.parameters import Parameters, geometries, parameters
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState
@@ -18,42 +19,22 @@ from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
 from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
-from kerneltools.solvers import Blocks, LinearModel, fit_linear
+from kerneltools.solvers import LinearModel, fit_linear
 from kerneltools.trees import flatten, map_leaves
 
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
 STAGNATION = 1e-3
-HEAD_ROWS = 8192
 
 Validation = tuple[Array, Sequence[int]] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Training images (n, *grid, c), their class numbers (n,), and the seed of all draws."""
-
-    images: Array
-    numbers: Array
-    classes: int
-    seed: int
-
-    @property
-    def targets(self) -> Array:
-        """+1 in the column of the class, -1 elsewhere: (n, classes)."""
-        return one_vs_rest(self.numbers, self.classes, self.images)
 
 
 def zero_head(network: Network, data: Data) -> LinearModel:
     """A head of zeros for the features of the network."""
     xp, like = namespace(data.images), data.images
-    weights = xp.zeros((_width(network, like), data.classes), dtype=like.dtype, device=device_of(like))
+    d = network.features(tuple(like.shape[1:-1]))
+    weights = xp.zeros((d, data.classes), dtype=like.dtype, device=device_of(like))
     return LinearModel(weights, weights[0, :])
-
-
-def _width(network: Network, images: Array) -> int:
-    """How many features the network makes of an image."""
-    return prod(network.output_shape(tuple(images.shape[1:-1]))) * network.layers[-1].size[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,31 +62,12 @@ class Trainer:
         return _in_row_order(after)
 
     def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
-        """The best head for the features as they are, and its accuracy on the training images.
-
-        Features of more than `settings.memory` bytes are made anew, block by block, at each pass over them.
-        """
-        settings, visit = self.settings, self.visits(state.network, progress)
-        head = fit_linear(visit, None, settings.loss, self.reg, start=state.head)
+        """The best head for the features as they are, and its accuracy on the training images."""
+        features = features_of(state.network, self.data, self.settings.memory, progress)
+        head = fit_linear(features, None, self.settings.loss, self.reg, start=state.head)
         argmax = namespace(self.data.images).argmax
-        right = sum(_count_right(head(features), argmax(targets, axis=1)) for features, targets in visit())
+        right = sum(_count_right(head(x), argmax(targets, axis=1)) for x, targets in features())
         return head, right / self.data.images.shape[0]
-
-    def visits(self, network: Network, progress: Progress) -> Blocks:
-        """What goes through all features and targets, block by block."""
-        network, targets, images = network.prepare(), self.data.targets, self.data.images
-
-        def visit(report: Progress = silent) -> Iterator[tuple[Array, Array]]:
-            start = 0
-            for features in encode_blocks(network, (), images, progress=report):
-                yield features, targets[start : start + features.shape[0], :]
-                start += features.shape[0]
-
-        xp, n = namespace(images), images.shape[0]
-        if n * _width(network, images) * xp.finfo(images.dtype).bits > 8 * self.settings.memory:
-            return visit
-        kept = xp.concat([features for features, _ in visit(progress)])
-        return lambda: ((kept[rows, :], targets[rows, :]) for rows in blocks(n, HEAD_ROWS))
 
     def parameters(self, state: TrainingState) -> Parameters:
         """What moves, the head in the units of features of root mean square 1: steps then suit both parts."""
@@ -131,12 +93,12 @@ class Trainer:
             progress(f"epoch {number}", done, self.data.images.shape[0])
         return params, optimiser, losses
 
-    def batches(self, rng: Rng) -> Iterator[tuple[Array, Array, int]]:
-        """Images, targets and how many images are done, in random order, augmented."""
+    def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Array, Array, int]]:
+        """Images, targets and how many images are done, in random order, augmented; of the numbers `among`, or all."""
         xp, images = namespace(self.data.images), self.data.images
         targets = self.data.targets
-        order = generator(rng).permutation(images.shape[0])
-        for rows in blocks(images.shape[0], self.settings.batch):
+        order = generator(rng).permutation(images.shape[0] if among is None else among)
+        for rows in blocks(len(order), self.settings.batch):
             numbers = asarray_like(order[rows], images, xp.int64)
             x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
             yield x, xp.take(targets, numbers, axis=0), rows.stop

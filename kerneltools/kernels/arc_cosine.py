@@ -1,6 +1,7 @@
 """The kernel of one infinite layer of units."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.kernels import profiles
@@ -23,6 +24,8 @@ class ArcCosine(InnerProductKernel):
     >>> ArcCosine(order=0)(np.asarray([[1.0, 0.0]]), np.asarray([[0.0, 2.0]]))
     array([[0.5]])
     """
+
+    stored_as: ClassVar[str] = "kernels.ArcCosine"  # a profile has the plain name
 
     order: int = static(1)
 

@@ -2,7 +2,10 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import reduce
 from numbers import Real
+from operator import add, mul
+from typing import ClassVar
 
 from kerneltools.arrays import (
     Array,
@@ -128,72 +131,109 @@ def check_positive(name: str, value: float | Array) -> None:
         require_everywhere(namespace(value).isfinite(value) & (value > 0), "finite numbers > 0", name, value)
 
 
+class _OfSeveral(Kernel):
+    """Entry by entry from the values of several kernels."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Kernel, ...]:
+        """The kernels."""
+
+    @abstractmethod
+    def join(self, values: list[Array]) -> Array:
+        """Of arrays that broadcast against one another, at least one."""
+
+    @property
+    def by_inner_products(self) -> bool:
+        return all(k.by_inner_products for k in self.parts)
+
+    @property
+    def euclidean(self) -> bool:
+        return all(k.euclidean for k in self.parts)
+
+    @property
+    def indefinite(self) -> bool:
+        return any(k.indefinite for k in self.parts)
+
+    @in_single
+    def __call__(self, x: Array, y: Array) -> Array:
+        return self.join([k(x, y) for k in self.parts])
+
+    @in_single
+    def diag(self, x: Array) -> Array:
+        return self.join([k.diag(x) for k in self.parts])
+
+    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        return self.join([k.from_inner(inner, x_norm, y_norm) for k in self.parts])
+
+
 @dataclass(frozen=True)
-class Sum(Kernel):
+class Sum(_OfSeveral):
     """k(x, y) = Σ k_i(x, y): the features of all the terms side by side."""
 
     terms: tuple[Kernel, ...]
 
     @property
-    def by_inner_products(self) -> bool:
-        return all(k.by_inner_products for k in self.terms)
+    def parts(self) -> tuple[Kernel, ...]:
+        return self.terms
 
     @property
     def homogeneous(self) -> bool:
         return all(k.homogeneous for k in self.terms)
 
-    @property
-    def euclidean(self) -> bool:
-        return all(k.euclidean for k in self.terms)
-
-    @property
-    def indefinite(self) -> bool:
-        return any(k.indefinite for k in self.terms)
-
-    @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        return _sum([k(x, y) for k in self.terms])
-
-    @in_single
-    def diag(self, x: Array) -> Array:
-        return _sum([k.diag(x) for k in self.terms])
-
-    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return _sum([k.from_inner(inner, x_norm, y_norm) for k in self.terms])
+    def join(self, values: list[Array]) -> Array:
+        return reduce(add, values)
 
 
 @dataclass(frozen=True)
-class Product(Kernel):
+class Product(_OfSeveral):
     """k(x, y) = Π k_i(x, y) (Schur's product theorem)."""
 
     factors: tuple[Kernel, ...]
 
     @property
+    def parts(self) -> tuple[Kernel, ...]:
+        return self.factors
+
+    def join(self, values: list[Array]) -> Array:
+        return reduce(mul, values)
+
+
+class _OfOne(Kernel):
+    """Entry by entry from the values of one kernel."""
+
+    kernel: Kernel
+
+    @abstractmethod
+    def changed(self, value: Array) -> Array:
+        """Any shape -> the same shape"""
+
+    @property
     def by_inner_products(self) -> bool:
-        return all(k.by_inner_products for k in self.factors)
+        return self.kernel.by_inner_products
 
     @property
     def euclidean(self) -> bool:
-        return all(k.euclidean for k in self.factors)
+        return self.kernel.euclidean
 
     @property
     def indefinite(self) -> bool:
-        return any(k.indefinite for k in self.factors)
+        return self.kernel.indefinite
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
-        return _product([k(x, y) for k in self.factors])
+        return self.changed(self.kernel(x, y))
 
     @in_single
     def diag(self, x: Array) -> Array:
-        return _product([k.diag(x) for k in self.factors])
+        return self.changed(self.kernel.diag(x))
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return _product([k.from_inner(inner, x_norm, y_norm) for k in self.factors])
+        return self.changed(self.kernel.from_inner(inner, x_norm, y_norm))
 
 
 @dataclass(frozen=True)
-class Scaled(Kernel):
+class Scaled(_OfOne):
     """k(x, y) = scale · k₁(x, y), with scale > 0."""
 
     scale: float | Array
@@ -203,39 +243,21 @@ class Scaled(Kernel):
         check_positive("scale", self.scale)
 
     @property
-    def by_inner_products(self) -> bool:
-        return self.kernel.by_inner_products
-
-    @property
     def homogeneous(self) -> bool:
         return self.kernel.homogeneous
 
-    @property
-    def euclidean(self) -> bool:
-        return self.kernel.euclidean
-
-    @property
-    def indefinite(self) -> bool:
-        return self.kernel.indefinite
-
-    @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        return self.scale * self.kernel(x, y)
-
-    @in_single
-    def diag(self, x: Array) -> Array:
-        return self.scale * self.kernel.diag(x)
-
-    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return self.scale * self.kernel.from_inner(inner, x_norm, y_norm)
+    def changed(self, value: Array) -> Array:
+        return self.scale * value
 
 
 @dataclass(frozen=True)
-class Power(Kernel):
+class Power(_OfOne):
     """k(x, y) = k₁(x, y)^exponent, with an integer exponent >= 1: a product of equal factors.
 
     Raises ValueError for another exponent: such powers are not positive semi-definite in general.
     """
+
+    stored_as: ClassVar[str] = "kernels.Power"  # a profile has the plain name
 
     kernel: Kernel
     exponent: int = static(2)
@@ -245,42 +267,8 @@ class Power(Kernel):
             raise ValueError(f"exponent: expected an integer >= 1, got {self.exponent!r}")
 
     @property
-    def by_inner_products(self) -> bool:
-        return self.kernel.by_inner_products
-
-    @property
     def homogeneous(self) -> bool:
         return self.exponent == 1 and self.kernel.homogeneous
 
-    @property
-    def euclidean(self) -> bool:
-        return self.kernel.euclidean
-
-    @property
-    def indefinite(self) -> bool:
-        return self.kernel.indefinite
-
-    @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        return self.kernel(x, y) ** self.exponent
-
-    @in_single
-    def diag(self, x: Array) -> Array:
-        return self.kernel.diag(x) ** self.exponent
-
-    def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return self.kernel.from_inner(inner, x_norm, y_norm) ** self.exponent
-
-
-def _sum(values: list[Array]) -> Array:
-    total = values[0]
-    for value in values[1:]:
-        total = total + value
-    return total
-
-
-def _product(values: list[Array]) -> Array:
-    total = values[0]
-    for value in values[1:]:
-        total = total * value
-    return total
+    def changed(self, value: Array) -> Array:
+        return value**self.exponent

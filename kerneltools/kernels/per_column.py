@@ -1,5 +1,6 @@
 """Stationary kernels that are products over columns."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import pi
 
@@ -18,7 +19,34 @@ from kerneltools.precision import in_single
 
 
 @dataclass(frozen=True)
-class Laplacian(Kernel):
+class _SumOverColumns(Kernel):
+    """k(x, y) = exp(-Σ_j f((x_j - y_j) / ℓ_j)) with f(0) = 0."""
+
+    lengthscale: float | Array
+
+    def __post_init__(self) -> None:
+        check_lengths("lengthscale", self.lengthscale)
+
+    @property
+    def lengths(self) -> float | Array:
+        """ℓ, () or one for each column (d,)."""
+        return self.lengthscale
+
+    @abstractmethod
+    def exponent(self, x: Array, y: Array) -> Array:
+        """The sum, of rows in units of ℓ: (n, d), (m, d) -> (n, m)"""
+
+    @in_single
+    def __call__(self, x: Array, y: Array) -> Array:
+        exponent = self.exponent(*scaled_rows(self, self.lengthscale, x, y))
+        return namespace(exponent).exp(-exponent)
+
+    def diag(self, x: Array) -> Array:
+        return ones_on_diagonal(self, self.lengthscale, x)
+
+
+@dataclass(frozen=True)
+class Laplacian(_SumOverColumns):
     """k(x, y) = exp(-|x - y|₁ / lengthscale), of the L1 distance; `Exponential` is that of the Euclidean distance.
 
     `lengthscale` > 0, in the units of x: a number, or an array () or (d,), one for each column.
@@ -31,32 +59,17 @@ class Laplacian(Kernel):
     array([[0.3679]])
     """
 
-    lengthscale: float | Array
-
-    def __post_init__(self) -> None:
-        check_lengths("lengthscale", self.lengthscale)
-
-    @property
-    def lengths(self) -> float | Array:
-        """ℓ, () or one for each column (d,)."""
-        return self.lengthscale
-
     @property
     def spectral(self) -> ProductCauchy:
         """The law of the frequencies for lengthscale 1."""
         return ProductCauchy()
 
-    @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        distances = l1_distances(*scaled_rows(self, self.lengthscale, x, y))
-        return namespace(distances).exp(-distances)
-
-    def diag(self, x: Array) -> Array:
-        return ones_on_diagonal(self, self.lengthscale, x)
+    def exponent(self, x: Array, y: Array) -> Array:
+        return l1_distances(x, y)
 
 
 @dataclass(frozen=True)
-class Cauchy(Kernel):
+class Cauchy(_SumOverColumns):
     """k(x, y) = Π_j 1 / (1 + (x_j - y_j)² / lengthscale²).
 
     `lengthscale` > 0, in the units of x: a number, or an array () or (d,), one for each column.
@@ -69,28 +82,13 @@ class Cauchy(Kernel):
     array([[0.1]])
     """
 
-    lengthscale: float | Array
-
-    def __post_init__(self) -> None:
-        check_lengths("lengthscale", self.lengthscale)
-
-    @property
-    def lengths(self) -> float | Array:
-        """ℓ, () or one for each column (d,)."""
-        return self.lengthscale
-
     @property
     def spectral(self) -> ProductLaplace:
         """The law of the frequencies for lengthscale 1."""
         return ProductLaplace()
 
-    @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        logarithm = log_square_sums(*scaled_rows(self, self.lengthscale, x, y))
-        return namespace(logarithm).exp(-logarithm)
-
-    def diag(self, x: Array) -> Array:
-        return ones_on_diagonal(self, self.lengthscale, x)
+    def exponent(self, x: Array, y: Array) -> Array:
+        return log_square_sums(x, y)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 A law draws on the host, in float64. For a lengthscale ℓ, divide the frequencies, or the rows of data, by it.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import pi
 from typing import Any, Protocol, runtime_checkable
@@ -67,8 +68,38 @@ class Normal:
         return _scipy_special().ndtri(u)
 
 
+class _ScaledNormal(ABC):
+    """N(0, I) times an independent number: isotropic."""
+
+    @abstractmethod
+    def stretch(self, rng: Any, count: int) -> Any:
+        """The numbers: -> (count,)"""
+
+    @abstractmethod
+    def stretch_from_uniform(self, u: Any) -> Any:
+        """The same by the inverse of their distribution function, in any order: any shape -> the same"""
+
+    def draw(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count, d)"""
+        rng = generator(rng)
+        return rng.standard_normal((count, d)) * self.stretch(rng, count)[:, None]
+
+    def radii(self, rng: Rng, count: int, d: int) -> Any:
+        """-> (count,)"""
+        rng = generator(rng)
+        return rng.chisquare(d, count) ** 0.5 * self.stretch(rng, count)
+
+    def uniforms(self, d: int) -> int:
+        """d + 1: the last is for the number that stretches."""
+        return d + 1
+
+    def from_uniform(self, u: Any) -> Any:
+        """(count, d + 1) -> (count, d)"""
+        return _scipy_special().ndtri(u[:, :-1]) * self.stretch_from_uniform(u[:, -1:])
+
+
 @dataclass(frozen=True)
-class StudentT:
+class StudentT(_ScaledNormal):
     """Multivariate t, N(0, I) divided by the root of χ²/dof: the Matérn kernel with ν = dof / 2.
 
     Rasmussen and Williams 2006, eq. 4.15.
@@ -76,32 +107,15 @@ class StudentT:
 
     dof: float
 
-    def draw(self, rng: Rng, count: int, d: int) -> Any:
-        """-> (count, d)"""
-        rng = generator(rng)
-        return rng.standard_normal((count, d)) * self._stretch(rng, count)[:, None]
-
-    def radii(self, rng: Rng, count: int, d: int) -> Any:
-        """-> (count,)"""
-        rng = generator(rng)
-        return rng.chisquare(d, count) ** 0.5 * self._stretch(rng, count)
-
-    def uniforms(self, d: int) -> int:
-        """d + 1: the last is for χ²."""
-        return d + 1
-
-    def from_uniform(self, u: Any) -> Any:
-        """(count, d + 1) -> (count, d)"""
-        special = _scipy_special()
-        chi_square = 2 * special.gammaincinv(self.dof / 2, u[:, -1:])
-        return special.ndtri(u[:, :-1]) * (self.dof / chi_square) ** 0.5
-
-    def _stretch(self, rng: Any, count: int) -> Any:
+    def stretch(self, rng: Any, count: int) -> Any:
         return (self.dof / rng.chisquare(self.dof, count)) ** 0.5
+
+    def stretch_from_uniform(self, u: Any) -> Any:
+        return (self.dof / (2 * _scipy_special().gammaincinv(self.dof / 2, u))) ** 0.5
 
 
 @dataclass(frozen=True)
-class GammaMixture:
+class GammaMixture(_ScaledNormal):
     """N(0, I) times the root of a Gamma(α, mean 1): the rational quadratic kernel.
 
     (1 + r²/2α)^-α is the mean of exp(-τ r²/2) over that law of τ (Rasmussen and Williams 2006, eq. 4.20).
@@ -109,27 +123,11 @@ class GammaMixture:
 
     alpha: float
 
-    def draw(self, rng: Rng, count: int, d: int) -> Any:
-        """-> (count, d)"""
-        rng = generator(rng)
-        return rng.standard_normal((count, d)) * self._stretch(rng, count)[:, None]
-
-    def radii(self, rng: Rng, count: int, d: int) -> Any:
-        """-> (count,)"""
-        rng = generator(rng)
-        return rng.chisquare(d, count) ** 0.5 * self._stretch(rng, count)
-
-    def uniforms(self, d: int) -> int:
-        """d + 1: the last is for τ."""
-        return d + 1
-
-    def from_uniform(self, u: Any) -> Any:
-        """(count, d + 1) -> (count, d)"""
-        special = _scipy_special()
-        return special.ndtri(u[:, :-1]) * (special.gammaincinv(self.alpha, u[:, -1:]) / self.alpha) ** 0.5
-
-    def _stretch(self, rng: Any, count: int) -> Any:
+    def stretch(self, rng: Any, count: int) -> Any:
         return rng.gamma(self.alpha, 1 / self.alpha, count) ** 0.5
+
+    def stretch_from_uniform(self, u: Any) -> Any:
+        return (_scipy_special().gammaincinv(self.alpha, u) / self.alpha) ** 0.5
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from math import factorial, inf
+from typing import ClassVar
 
 from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
@@ -96,6 +97,8 @@ class Exponential(Radial):
     >>> Exponential(lengthscale=5.0)(np.zeros((1, 2)), np.asarray([[3.0, 4.0]])).round(4)
     array([[0.3679]])
     """
+
+    stored_as: ClassVar[str] = "kernels.Exponential"  # a profile has the plain name
 
     lengthscale: float | Array
 

@@ -59,7 +59,9 @@ def seeds(x: Array, m: int, draws: Any, trials: int | None = None) -> list[int]:
             break
         tried = draws.choice(len(weights), size=tries, p=weights / weights.sum()).tolist()
         left = xp.minimum(_square_distances(x, norms, tried), distances)
-        best = int(to_host(xp.sum(left, axis=1)).argmin())
+        sums = to_host(xp.sum(left, axis=1)).astype(float)
+        # Two rows next to each other leave the same sum: rounding must not choose, or libraries would disagree.
+        best = int((sums <= sums.min() + len(weights) * equal).argmax())
         picked.append(tried[best])
         distances = left[best, :]
     return picked

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 
-from kerneltools.arrays import Array, DType, asarray_like, namespace, require_floating
+from kerneltools.arrays import Array, asarray_like, namespace, require_floating
 from kerneltools.kernels import Kernel
-from kerneltools.precision import in_single
+from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
 from kerneltools.trees import Tree
 
-CACHED = 2**20
+CACHED = 2**21
 """So many numbers are worked on at a time: rows in blocks of that size stay in a processor's cache."""
 
 
@@ -74,13 +74,14 @@ def in_type_of(parameter: Array, x: Array) -> Array:
 
 
 def placed(values: Array, like: Array | None) -> Array:
-    """Numbers drawn on the host, in the library, type and device of `like`; as they are without it."""
-    return values if like is None else asarray_like(values, like, _wide_type(like))
+    """Numbers drawn on the host, in the library, type and device of `like`; as they are without it.
 
-
-def _wide_type(like: Array) -> DType:
+    Beside half precision they are in float32: rounded, they would be other frequencies.
+    """
+    if like is None:
+        return values
     require_floating(like=like)
-    return like.dtype
+    return asarray_like(values, like, namespace(like).float32 if is_half(like) else like.dtype)
 
 
 def check_size(name: str, value: int, least: int = 1) -> None:

@@ -11,7 +11,7 @@ from kerneltools.precision import in_single, widened
 from kerneltools.primitives import by_rows, solve_triangular
 from kerneltools.trees import map_leaves, static
 
-PANEL = 256
+PANEL = 128
 """Columns of a triangular factor that are multiplied at a time."""
 
 

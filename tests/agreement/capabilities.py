@@ -54,7 +54,6 @@ LIMITS = (
     Limit("learning.kernel_kmeans", VALUES, "clusters are made on the host, row by row", (JAX_JIT,)),
     Limit("learning.kernel_pca", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),
     Limit("learning.kernel_pca", VALUES, "how many components there are is found on the host", (JAX_JIT,)),
-    Limit("maps.tensor_sketch", GRADIENTS, "the tape has no rule for the Fourier transform"),
     Limit("ckn.exact.gram", VALUES, CHECKED, (JAX_JIT,)),
     Limit("ckn.exact.gram", GRADIENTS, CHECKED, (JAX_JIT,)),
     Limit("ckn.preprocessing.Whiten", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),

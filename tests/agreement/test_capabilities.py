@@ -50,6 +50,7 @@ NO_NUMBERS = {
         "primitives.primitive",
         "primitives.short_dtype",
         "primitives.by_rows",
+        "primitives.by_rows_into_one",
         "random.generator",
         "random.stream",
         "random.choice",

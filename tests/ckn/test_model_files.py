@@ -12,9 +12,10 @@ import pytest
 from ckn import Architecture, ImageClassifier, LayerSpec, Model, Network, fit_unsupervised, load, save
 from ckn.layer import PreparedLayer
 from ckn.preprocessing import ContrastNormalise, Scale, Step, Whiten
+from kerneltools import kernels
 from kerneltools.files import FileFormatError, save_tree
-from kerneltools.kernels import Gaussian, Homogeneous, Linear, Polynomial
-from kerneltools.kernels.profiles import ArcCosine, Power
+from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
+from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
 from kerneltools.trees import named_leaves
 
 Digits = tuple[np.ndarray, np.ndarray]
@@ -181,3 +182,33 @@ class TestErrors:
         save(fitted, path)
         with pytest.raises(ValueError, match=r"backend: expected one of .*, got 'nympu'"):
             load(path, backend="nympu")
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        kernels.Exponential(0.8),
+        Gaussian(1.0) ** 2,
+        kernels.ArcCosine(1),
+        Homogeneous(Exponential(0.6)) + 0.5 * kernels.ArcCosine(0),
+    ],
+    ids=str,
+)
+def test_kernels_that_share_a_name_with_a_profile(kernel: Kernel, digits: Digits, path: Path) -> None:
+    images = digits[0][:20]
+    architecture = Architecture((LayerSpec(4, patch=2, kernel=kernel),))
+    network = fit_unsupervised(architecture, images, rng=0, patches=200)
+    save(network, path)
+    assert load(path).layers[0].kernel == kernel
+    assert np.array_equal(load(path)(images), network(images))
+
+
+def test_types_of_one_name_are_refused(fitted: ImageClassifier, path: Path) -> None:
+    @dataclass(frozen=True)
+    class Scale(Step):
+        def __call__(self, images: Any) -> Any:
+            return images
+
+    save(fitted, path)
+    with pytest.raises(ValueError, match="both called 'Scale'"):
+        load(path, types=[Scale])

@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
+from ckn.head import DEFAULT_REGS
 from ckn.network import silent
 from ckn.supervised import Alternating, Joint, LayerReversal
+from ckn.supervised.data import Data
+from ckn.supervised.features import features_of
 from ckn.supervised.start import begin
 from ckn.supervised.strategies import head_of_batch
-from ckn.supervised.trainer import Data, Trainer, zero_head
+from ckn.supervised.trainer import Trainer, zero_head
 from kerneltools import backend
-from kerneltools.solvers import CrossEntropy, LinearModel, Loss, Squared, SquaredHinge, ridge
+from kerneltools.solvers import CrossEntropy, LinearModel, Loss, Squared, SquaredHinge, ridge, ridge_path
 from tests.supervised.test_fit import filters_of, start, toy, trained
 
 LOSSES = (SquaredHinge(), CrossEntropy(), Squared())
@@ -111,6 +114,27 @@ def test_features_that_do_not_fit_are_made_anew() -> None:
     for a, b in zip(filters_of(kept), filters_of(streamed), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert [r.train_accuracy for r in kept.history] == [r.train_accuracy for r in streamed.history]
+
+
+def test_without_memory_the_reg_is_chosen_from_sums() -> None:
+    images, labels = toy()
+    data = Data(images, labels, 3, 0)
+    network = start(images)
+    kept, streamed = (features_of(network, data, memory, silent) for memory in (2**30, 0))
+    for (x, t), (y, u) in zip(kept(), streamed(), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-12)
+        assert np.array_equal(t, u)
+    x, t = next(iter(kept()))
+    errors = ridge_path(x, t).generalised_cross_validation(DEFAULT_REGS).mean(axis=1)
+    assert streamed.best_reg() == DEFAULT_REGS[int(np.argmin(errors))]
+
+
+def test_features_without_some_rows() -> None:
+    images, labels = toy()
+    features = features_of(start(images), Data(images, labels, 3, 0), 0, silent)
+    whole = np.concatenate([x for x, _ in features()])
+    part = np.concatenate([x for x, _ in features.without(np.asarray([3, 0, 39]))()])
+    assert np.array_equal(part, np.delete(whole, [0, 3, 39], axis=0))
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan")])

@@ -1,0 +1,77 @@
+"""The features of all training images: kept where they fit, made anew at each pass where they do not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from ckn.head import DEFAULT_REGS, fit_head
+from ckn.model import encode_blocks
+from ckn.network import Network, Progress
+from ckn.supervised.data import Data
+from kerneltools.arrays import Array, asarray_like, blocks, namespace
+from kerneltools.backend import to_host
+from kerneltools.solvers import Blocks, path_of, ridge_sums
+from kerneltools.solvers.sums import RidgeSums
+
+ROWS = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Call it to go once through all pairs of features (b, d) and targets (b, classes)."""
+
+    data: Data
+    network: Network
+    kept: Array | None
+
+    def __call__(self) -> Iterator[tuple[Array, Array]]:
+        """Pairs of features and targets, in the order of the images."""
+        targets, start = self.data.targets, 0
+        for features in self._blocks():
+            yield features, targets[start : start + features.shape[0], :]
+            start += features.shape[0]
+
+    def without(self, rows: Any) -> Blocks:
+        """The same without the images of these numbers."""
+        left_out = set(rows.tolist())
+
+        def visit() -> Iterator[tuple[Array, Array]]:
+            start = 0
+            for pair in self():
+                count = pair[0].shape[0]
+                numbers = [i for i in range(count) if start + i not in left_out]
+                start += count
+                xp = namespace(pair[0])
+                if numbers:
+                    taken = asarray_like(numbers, pair[0], xp.int64)
+                    yield xp.take(pair[0], taken, axis=0), xp.take(pair[1], taken, axis=0)
+
+        return visit
+
+    def best_reg(self) -> float:
+        """The λ of least leave-one-out error of ridge regression.
+
+        Of features that are not kept, that of least generalised cross-validation, which needs their sums only.
+        """
+        if self.kept is not None:
+            return fit_head(self.kept, to_host(self.data.numbers), self.data.classes).reg
+        path = path_of(reduce(RidgeSums.merge, (ridge_sums(x, t) for x, t in self())))
+        errors = path.generalised_cross_validation(DEFAULT_REGS)
+        xp = namespace(errors)
+        return DEFAULT_REGS[int(xp.argmin(xp.mean(errors, axis=1)))]
+
+    def _blocks(self) -> Iterator[Array]:
+        if self.kept is None:
+            return encode_blocks(self.network, (), self.data.images)
+        kept = self.kept
+        return (kept[rows, :] for rows in blocks(kept.shape[0], ROWS))
+
+
+def features_of(network: Network, data: Data, memory: int, progress: Progress) -> Features:
+    """The features of the network, kept if they are of at most `memory` bytes."""
+    network, images = network.prepare(), data.images
+    xp, n = namespace(images), images.shape[0]
+    if n * network.features(tuple(images.shape[1:-1])) * xp.finfo(images.dtype).bits > 8 * memory:
+        return Features(data, network, None)
+    return Features(data, network, xp.concat(list(encode_blocks(network, (), images, progress=progress))))
