@@ -153,7 +153,14 @@ def test_a_signal_leaves_an_earlier_model_as_it_was(
     out.mkdir()
     (out / "model.safetensors").write_text("earlier")
     words = ["train", str(tmp_path / "data.npz"), "--out", str(out), "--architecture", "unsup-512-8192"]
-    with subprocess.Popen([*CKN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*CKN, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background has them ignore Ctrl-C, and their children inherit that.
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
+    ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("preprocessing")
         process.send_signal(sent)
