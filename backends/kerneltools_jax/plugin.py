@@ -37,12 +37,13 @@ class JaxBackend:
 
     def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
         """As the protocol says. Raises TypeError for 64-bit numbers where JAX's x64 mode is off."""
-        wanted = named_dtype(namespace, dtype)
+        wanted, copy = named_dtype(namespace, dtype), None
         if not isinstance(x, jax.Array) and hasattr(x, "dtype"):
-            x = to_host(x)
+            # JAX would share the memory of a NumPy array that happens to be aligned as its own are.
+            x, copy = to_host(x), True
             wanted = x.dtype if wanted is None else wanted
         _require_available(wanted)
-        return namespace.asarray(x, dtype=wanted, device=_require_device(device))
+        return namespace.asarray(x, dtype=wanted, copy=copy, device=_require_device(device))
 
     def to_numpy(self, array: Array) -> Any:
         """As the protocol says, read-only; bfloat16, which NumPy lacks, becomes float32."""

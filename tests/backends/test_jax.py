@@ -142,7 +142,9 @@ def test_optax_steps() -> None:
 
 
 def test_numpy_does_not_share_memory() -> None:
-    x = np.zeros(1024)
+    buffer = np.zeros(1024 * 8 + 64, dtype=np.uint8)
+    start = -buffer.ctypes.data % 64  # aligned as JAX's own arrays are
+    x = buffer[start : start + 1024 * 8].view(np.float64)
     array = JAX.asarray(x)
     x[0] = 1.0
     assert array[0] == 0.0

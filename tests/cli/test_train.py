@@ -17,6 +17,13 @@ from ckn.commands import train as train_command
 
 FILES = ["certificate.png", "confusion.png", "filters.png", "metrics.json", "model.safetensors"]
 CKN = [sys.executable, "-m", "ckn.cli"]
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that.
+LISTENING = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL); import ckn.cli; ckn.cli.main()",
+]
 
 
 def contents(folder: Path) -> list[str]:
@@ -154,12 +161,7 @@ def test_a_signal_leaves_an_earlier_model_as_it_was(
     (out / "model.safetensors").write_text("earlier")
     words = ["train", str(tmp_path / "data.npz"), "--out", str(out), "--architecture", "unsup-512-8192"]
     with subprocess.Popen(
-        [*CKN, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell that starts the tests in the background has them ignore Ctrl-C, and their children inherit that.
-        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
+        [*LISTENING, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("preprocessing")
