@@ -121,9 +121,17 @@ def require_floating(**named: Array) -> None:
 
 
 def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None:
-    """Raise ValueError for the first array, named by its keyword, whose number of axes is not `rank`."""
+    """Raise ValueError for the first array, named by its keyword, whose number of axes is not `rank`.
+
+    Raises TypeError for what is no array, such as a list.
+    """
     ranks = (rank,) if isinstance(rank, int) else rank
     for name, array in named.items():
+        if not hasattr(array, "ndim"):
+            raise TypeError(
+                f"{name}: expected an array {form}, got {type(array).__name__}; convert it first, for example with "
+                "numpy.asarray"
+            )
         if array.ndim not in ranks:
             raise ValueError(f"{name}: expected {form}, got shape {tuple(array.shape)}")
 
@@ -184,14 +192,20 @@ def _has_float64(xp: Namespace, device: Device) -> bool:
 
 
 def safe_sqrt(x: Array) -> Array:
-    """The square root of x >= 0, with derivative 0 at 0 instead of infinity."""
+    """The square root of x >= 0 (0 for x < 0), with derivative 0 at 0 instead of infinity."""
     xp = namespace(x)
-    positive = x > 0
+    # Written so that NaN stays NaN.
+    zero = x <= 0
     # Both branches of `where` are differentiated, so the root must never see the zero.
-    return xp.where(positive, xp.sqrt(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))
+    return xp.where(zero, xp.zeros_like(x), xp.sqrt(xp.where(zero, xp.ones_like(x), x)))
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` that cover 0..n-1 (the standard forbids a slice beyond the end)."""
+    """Slices of at most `size` that cover 0..n-1 (the standard forbids a slice beyond the end).
+
+    Raises ValueError for a size that is no integer >= 1.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f"block: expected an integer >= 1, got {size!r}")
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))

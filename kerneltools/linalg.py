@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 from numbers import Real
 
 from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, widest_float
@@ -20,7 +20,7 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     appendix): it has no differences of eigenvalues, so it exists where eigenvalues repeat.
     Only the symmetric part of K counts.
 
-    Raises ValueError for a matrix that is not square and for reg <= 0.
+    Raises ValueError for a matrix that is not square and for reg that is not a finite number > 0.
 
     >>> import numpy as np
     >>> inverse_sqrt(np.diag([3.0, 8.0]), reg=1.0)
@@ -28,8 +28,8 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
            [0.        , 0.33333333]])
     """
     require_square(matrix, "matrix")
-    if isinstance(reg, Real) and not float(reg) > 0:
-        raise ValueError(f"reg: expected a number > 0, got {reg}")
+    if not hasattr(reg, "dtype") and not (isinstance(reg, Real) and 0 < float(reg) < inf):
+        raise ValueError(f"reg: expected a number > 0, got {reg!r}")
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
         reg = namespace(reg).astype(reg, wide.dtype)

@@ -165,14 +165,18 @@ def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSum
     Equal to what all rows at once give, in memory that does not grow with their number. Blocks of NumPy go to the
     library, device and type of the map. `start`: go on from sums made before.
 
-    Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, and ValueError for no blocks.
+    Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError for no blocks, and
+    TypeError for blocks that are no tuples.
     """
     found = FeatureSums(phi) if start is None else start
     for number, pair in enumerate(pairs):
+        if not isinstance(pair, tuple | list) or not 1 <= len(pair) <= 3:
+            raise TypeError(f"block {number}: expected (x, y) or (x, y, weights), got {type(pair).__name__}")
         try:
             found = found.partial_fit(*(_for_map(phi, array) for array in pair))
-        except ValueError as error:
-            raise ValueError(f"block {number}: {error}") from error
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"block {number}: {error}") from error
     if found.sums is None:
         raise ValueError("pairs: expected at least one block (x, y), got none")
     return found

@@ -87,6 +87,12 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
     return namespace(points).astype(points, X.dtype)
 
 
+def check_callable(name: str, value: Any, wanted: str) -> None:
+    """Raise TypeError for what cannot be called, naming it."""
+    if not callable(value):
+        raise TypeError(f"{name}: expected {wanted}, got {value!r}")
+
+
 def check_number(name: str, value: Any) -> float:
     """A finite number > 0. Raises ValueError for anything else, naming it."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import maps
 from kerneltools.arrays import Array
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
 from kerneltools.estimators.checks import as_rows, draws, like, remember_columns
 from kerneltools.maps import Map, fourier, nystrom
 from kerneltools.trees import map_leaves
@@ -121,6 +121,7 @@ class RandomFeatures(_FeatureMap):
 
     def _map_for(self, rows: Array) -> Map:
         kernel = self._kernel_for(rows)
+        check_callable("draw", self.draw, "a function such as kerneltools.maps.fourier")
         found: Map = self.draw(kernel, rows.shape[1], self.m, draws(self.random_state))
         moved: Map = map_leaves(lambda leaf: like(rows, leaf), found)
         return moved

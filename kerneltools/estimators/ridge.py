@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_number, landmarks_of
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, check_number, landmarks_of
 from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
 from kerneltools.maps import nystrom
 from kerneltools.solvers import KernelModel
@@ -108,6 +108,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         estimator as it was.
         """
         regs = self._regs()
+        if self.solver is not None:
+            check_callable("solver", self.solver, "a function such as kerneltools.solvers.falkon")
         _require_y(self, X, y)
         rows = as_rows(self, X, least=2)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=2)

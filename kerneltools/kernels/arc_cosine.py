@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kerneltools.arrays import Array, namespace, require_floating
+from kerneltools.arrays import Array, namespace, require_floating, require_rank
 from kerneltools.kernels import profiles
-from kerneltools.kernels.base import InnerProductKernel
+from kerneltools.kernels.base import InnerProductKernel, step
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
@@ -38,10 +38,11 @@ class ArcCosine(InnerProductKernel):
 
     @in_single
     def diag(self, x: Array) -> Array:
+        require_rank(2, "(n, d)", x=x)
         require_floating(x=x)
         square = namespace(x).sum(x * x, axis=1)
         if self.order == 0:
-            return namespace(x).astype(square > 0, x.dtype)
+            return step(square)
         return square if self.order == 1 else 3 * square * square
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
@@ -52,4 +53,5 @@ class ArcCosine(InnerProductKernel):
         if isinstance(scale, float | int):
             return profile(inner / scale) if scale else 0 * inner
         value = profile(inner * reciprocal(scale))
-        return namespace(value).where(scale > 0, value, namespace(value).zeros_like(value))
+        # Written so that NaN stays NaN.
+        return namespace(value).where(scale <= 0, namespace(value).zeros_like(value), value)

@@ -1,6 +1,7 @@
 """What a kernel is, and how kernels add, multiply and scale."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from numbers import Real
@@ -94,6 +95,7 @@ class InnerProductKernel(Kernel):
 
     @in_single
     def diag(self, x: Array) -> Array:
+        require_rank(2, "(n, d)", x=x)
         require_floating(x=x)
         norm = row_norms(x)
         return self.from_inner(norm * norm, norm, norm)
@@ -102,6 +104,12 @@ class InnerProductKernel(Kernel):
 def row_norms(x: Array) -> Array:
     """|x| for each row, with derivative 0 at the zero row: (..., d) -> (...,)."""
     return safe_sqrt(namespace(x).sum(x * x, axis=-1))
+
+
+def step(x: Array) -> Array:
+    """1 for x > 0, NaN for NaN, 0 else."""
+    xp = namespace(x)
+    return xp.where(x <= 0, xp.zeros_like(x), xp.where(x > 0, xp.ones_like(x), x))
 
 
 def check_rows(x: Array, y: Array) -> None:
@@ -129,6 +137,17 @@ def check_positive(name: str, value: float | Array) -> None:
         raise ValueError(f"{name}: expected a finite number > 0, got {value}")
     if not isinstance(value, Real):
         require_everywhere(namespace(value).isfinite(value) & (value > 0), "finite numbers > 0", name, value)
+
+
+def check_parts(name: str, parts: object) -> tuple[Kernel, ...]:
+    """The kernels of a sum or product as a tuple. Raises TypeError for what is no kernel, ValueError for none."""
+    found = tuple(parts) if isinstance(parts, Sequence) else (parts,)
+    for part in found:
+        if not isinstance(part, Kernel):
+            raise TypeError(f"{name}: expected kernels, got {part!r}")
+    if not found:
+        raise ValueError(f"{name}: expected at least one kernel, got none")
+    return found
 
 
 class _OfSeveral(Kernel):
@@ -173,6 +192,9 @@ class Sum(_OfSeveral):
 
     terms: tuple[Kernel, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", check_parts("terms", self.terms))
+
     @property
     def parts(self) -> tuple[Kernel, ...]:
         return self.terms
@@ -190,6 +212,9 @@ class Product(_OfSeveral):
     """k(x, y) = Π k_i(x, y) (Schur's product theorem)."""
 
     factors: tuple[Kernel, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", check_parts("factors", self.factors))
 
     @property
     def parts(self) -> tuple[Kernel, ...]:
@@ -240,6 +265,7 @@ class Scaled(_OfOne):
     kernel: Kernel
 
     def __post_init__(self) -> None:
+        check_parts("kernel", self.kernel)
         check_positive("scale", self.scale)
 
     @property
@@ -263,6 +289,7 @@ class Power(_OfOne):
     exponent: int = static(2)
 
     def __post_init__(self) -> None:
+        check_parts("kernel", self.kernel)
         if not isinstance(self.exponent, int) or isinstance(self.exponent, bool) or self.exponent < 1:
             raise ValueError(f"exponent: expected an integer >= 1, got {self.exponent!r}")
 

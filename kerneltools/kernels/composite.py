@@ -1,6 +1,6 @@
 """Kernels of some columns, of a matrix that is there, and of a function of one's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class On(Kernel):
     def __post_init__(self) -> None:
         if not isinstance(self.kernel, Kernel):
             raise TypeError(f"kernel: expected a kernel, got {self.kernel!r}")
-        columns = tuple(self.columns)
+        columns = tuple(self.columns) if isinstance(self.columns, Sequence) else (self.columns,)
         object.__setattr__(self, "columns", columns)
         whole = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in columns)
         if not columns or not whole or len(set(columns)) < len(columns):
@@ -148,7 +148,7 @@ class Function(Kernel):
             return _shaped(self.diagonal(x), (x.shape[0],), "diagonal")
         xp = namespace(x)
         parts = [xp.linalg.diagonal(self(x[rows, :], x[rows, :])) for rows in blocks(x.shape[0], _ROWS)]
-        return xp.concat(parts)
+        return xp.concat(parts) if parts else xp.zeros((0,), dtype=x.dtype, device=device_of(x))
 
 
 # A diagonal out of matrices of so many rows: few calls of the function, few values in vain.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
 
-from kerneltools.arrays import Array, namespace, require_floating
-from kerneltools.kernels.base import InnerProductKernel, check_positive, row_norms
+from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.kernels.base import InnerProductKernel, check_positive, row_norms, step
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
@@ -107,10 +107,10 @@ class Cosine(InnerProductKernel):
 
     @in_single
     def diag(self, x: Array) -> Array:
+        require_rank(2, "(n, d)", x=x)
         require_floating(x=x)
-        norm = row_norms(x)
         # 1 without the rounding of a quotient, and of its derivative.
-        return namespace(norm).astype(norm > 0, norm.dtype)
+        return step(row_norms(x))
 
 
 def _inverse(norm: Array | float) -> Array | float:

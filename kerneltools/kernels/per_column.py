@@ -4,7 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from math import pi
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_rank
 from kerneltools.columns import l1_distances, log_square_sums
 from kerneltools.kernels.base import Kernel, check_rows
 from kerneltools.kernels.distances import (
@@ -124,6 +124,7 @@ class Periodic(Kernel):
         return ones_on_diagonal(self, self.period, x)
 
     def _check(self, x: Array) -> None:
+        require_rank(2, "(n, d)", x=x)
         check_columns("period", self.period, x)
         check_columns("lengthscale", self.lengthscale, x)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from math import factorial, inf
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
@@ -64,9 +64,10 @@ class Matern(Radial):
 
     def __post_init__(self) -> None:
         check_lengths("lengthscale", self.lengthscale)
-        if self.nu != inf and (self.nu <= 0 or (self.nu - 0.5) % 1 != 0):
+        nu: Any = self.nu
+        if not isinstance(nu, float | int) or (nu != inf and not (nu > 0 and (nu - 0.5) % 1 == 0)):
             raise ValueError(
-                f"nu: expected 0.5, 1.5, 2.5, ... or infinity, where the kernel has a closed form, got {self.nu}"
+                f"nu: expected 0.5, 1.5, 2.5, ... or infinity, where the kernel has a closed form, got {nu!r}"
             )
 
     @property

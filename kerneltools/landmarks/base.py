@@ -115,13 +115,13 @@ INDEFINITE = (
 
 
 def check_rows(x: Array, m: int) -> None:
-    """Raise unless x is a floating-point (n, d) with n >= 1 and m is an integer >= 1."""
+    """Raise unless x is a finite floating-point (n, d) with n, d >= 1 and m is an integer >= 1."""
     if isinstance(m, bool) or not isinstance(m, int) or m < 1:
         raise ValueError(f"m: expected an integer >= 1, got {m!r}")
     require_rank(2, "(n, d)", x=x)
     require_floating(x=x)
-    if x.shape[0] == 0:
-        raise ValueError(f"x: expected at least one row, got shape {tuple(x.shape)}")
+    if 0 in x.shape:
+        raise ValueError(f"x: expected at least one row and one column, got shape {tuple(x.shape)}")
     require_finite(x=x)
 
 

@@ -1,11 +1,22 @@
 """What the k-means rules share: nearest centres, sums over clusters, and rows for clusters without any."""
 
-from math import sqrt
+from math import frexp, sqrt
 
 from kerneltools.arrays import Array, blocks, device_of, namespace
 from kerneltools.backend import to_host
 from kerneltools.landmarks.base import distinct, rows
 from kerneltools.primitives import segment_sum
+
+
+def in_range(x: Array) -> tuple[Array, float]:
+    """x over a power of two, and that power: 1 unless squares of x would over- or underflow."""
+    xp = namespace(x)
+    greatest = max(float(xp.max(x)), -float(xp.min(x)))
+    limit = float(xp.finfo(x.dtype).max) ** 0.25
+    if greatest == 0 or 1 / limit <= greatest <= limit:
+        return x, 1.0
+    unit = 2.0 ** frexp(greatest)[1]
+    return x / unit, unit
 
 
 def nearest(x: Array, centres: Array, offsets: Array | None, block: int) -> tuple[Array, Array]:

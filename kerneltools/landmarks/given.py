@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, device_of, namespace, require_finite, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks
 from kerneltools.random import Rng
@@ -12,7 +12,8 @@ from kerneltools.random import Rng
 class Given:
     """The points themselves, whatever the data.
 
-    `points` (m, d), floating-point, m >= 1. Raises ValueError when the data have other columns.
+    `points` (m, d), floating-point, m >= 1. Raises ValueError for no points, for NaN among them with its place, and
+    when the data have other columns.
     """
 
     points: Array
@@ -20,6 +21,9 @@ class Given:
     def __post_init__(self) -> None:
         require_rank(2, "(m, d)", points=self.points)
         require_floating(points=self.points)
+        if self.points.shape[0] == 0:
+            raise ValueError(f"points: expected at least one, got shape {tuple(self.points.shape)}")
+        require_finite(points=self.points)
 
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> (m, d)"""

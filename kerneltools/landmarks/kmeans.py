@@ -7,7 +7,7 @@ from typing import Any
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, distinct, rows, warn_reduced
-from kerneltools.landmarks.clusters import assigned, refilled, same_row, sizes, totals, zeros_of
+from kerneltools.landmarks.clusters import assigned, in_range, refilled, same_row, sizes, totals, zeros_of
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -36,11 +36,11 @@ class KMeans:
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> (m, d)"""
         check_rows(x, self.m)
-        x = constant(x)
+        x, unit = in_range(constant(x))
         # Distances by matrix products lose digits to the spread of centred data, not to their place.
         centre = namespace(x).mean(x, axis=0, keepdims=True)
         points = centre + self._fit(x - centre, generator(rng))
-        points = rows(points, distinct(points, range(points.shape[0]), self.m))
+        points = unit * rows(points, distinct(points, range(points.shape[0]), self.m))
         warn_reduced(self.m, points.shape[0], "distinct rows", x.shape[0])
         return Landmarks(points)
 

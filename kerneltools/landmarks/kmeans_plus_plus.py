@@ -8,7 +8,7 @@ from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, warn_reduced
-from kerneltools.landmarks.clusters import same_row
+from kerneltools.landmarks.clusters import in_range, same_row
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
@@ -36,7 +36,7 @@ class KMeansPlusPlus:
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> (m, d)"""
         check_rows(x, self.m)
-        picked = seeds(centred(constant(x)), self.m, generator(rng), self.trials)
+        picked = seeds(centred(in_range(constant(x))[0]), self.m, generator(rng), self.trials)
         warn_reduced(self.m, len(picked), "distinct rows", x.shape[0])
         return Landmarks(rows(x, picked), tuple(picked))
 

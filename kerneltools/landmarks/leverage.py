@@ -5,7 +5,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, asarray_like, blocks, namespace, widest_float
 from kerneltools.backend import to_host
-from kerneltools.kernels import Kernel
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import INDEFINITE, Host, constant, distinct, positive_diagonal, precise, rounding, rows
 
 
@@ -65,7 +65,7 @@ class LeverageScores:
 
 def leverage_scores(kernel: Kernel, x: Array, block: int) -> LeverageScores:
     """The scores of that kernel on those rows, `block` rows at a time: memory O(block |S|)."""
-    kernel, x = constant(kernel), constant(x)
+    kernel, x = constant(as_kernel(kernel)), constant(x)
     diagonal = positive_diagonal(kernel, precise(kernel, x))
     greatest = float(diagonal.max())
     if not greatest > 0:

@@ -6,7 +6,7 @@ from typing import Any
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, distinct, rows, warn_reduced
-from kerneltools.landmarks.clusters import assigned, refilled, same_row, sizes, totals, zeros_of
+from kerneltools.landmarks.clusters import assigned, in_range, refilled, same_row, sizes, totals, zeros_of
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -39,7 +39,7 @@ class MiniBatchKMeans:
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> (m, d)"""
         check_rows(x, self.m)
-        x, draws = constant(x), generator(rng)
+        (x, unit), draws = in_range(constant(x)), generator(rng)
         # As in KMeans; the batches are centred one by one.
         centre = namespace(x).mean(x, axis=0, keepdims=True)
         centres = self._seeds(x, centre, draws)
@@ -47,7 +47,7 @@ class MiniBatchKMeans:
         for number in range(self.rounds):
             centres, counts = self._round(x, centre, centres, counts / 4, draws, last=number == self.rounds - 1)
         points = centre + centres
-        points = rows(points, distinct(points, range(points.shape[0]), self.m))
+        points = unit * rows(points, distinct(points, range(points.shape[0]), self.m))
         warn_reduced(self.m, points.shape[0], "distinct rows", x.shape[0])
         return Landmarks(points)
 

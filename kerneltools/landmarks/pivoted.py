@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from kerneltools.arrays import Array, asarray_like, namespace, widest_float
 from kerneltools.backend import to_host
-from kerneltools.kernels import Kernel
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, precise, rounding, rows
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
@@ -111,6 +111,7 @@ def partial_cholesky(kernel: Kernel, x: Array, tolerance: float | None = None) -
     Rows of which no more is left than `tolerance` times the diagonal count as represented; by default, than
     rounding of the kernel's values leaves. Raises ValueError for a diagonal that is negative, not finite or all 0.
     """
+    kernel = as_kernel(kernel)
     x = precise(kernel, x)
     diagonal = positive_diagonal(kernel, x)
     if not diagonal.max() > 0:

@@ -7,7 +7,7 @@ from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.landmarks.base import Landmarks, check_rows, distinct, rows, warn_reduced
-from kerneltools.landmarks.clusters import nearest, refilled, rounding_of_products, totals, zeros_of
+from kerneltools.landmarks.clusters import in_range, nearest, refilled, rounding_of_products, totals, zeros_of
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
@@ -73,6 +73,9 @@ def unit_rows(x: Array) -> Array:
 
     (n, d) -> (n', d). Raises ValueError when all are zero.
     """
+    if in_range(x)[1] != 1:  # squares would over- or underflow
+        greatest = namespace(x).max(namespace(x).abs(x), axis=1, keepdims=True)
+        x = x / namespace(x).where(greatest > 0, greatest, namespace(x).ones_like(greatest))
     norms = row_norms(x)
     kept = [i for i, norm in enumerate(to_host(norms).tolist()) if norm > 0]
     if not kept:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from kerneltools import autodiff
 from kerneltools.arrays import Array, asarray_like, device_of, holds, namespace, require_finite, require_rank
 from kerneltools.backend import backend_of
-from kerneltools.kernels import Kernel
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.learning.features import widened
 from kerneltools.learning.objectives import LeaveOneOut, Objective
 from kerneltools.maps import Nystrom, nystrom
@@ -185,9 +185,10 @@ def fit(
     >>> found.kernel.bandwidth < 1, found.loss < 0.01 * found.history[0]
     (True, True)
     """
+    kernel, fixed = as_kernel(kernel), (fixed,) if isinstance(fixed, str) else fixed
     check_rows(x, y, None, least=2)
     check_reg(reg)
-    check_reg(shift)
+    check_reg(shift, name="shift")
     namespace(x, points)
     device_of(x, points)  # errors where there are two
     require_rank(2, "(m, d)", points=points)

@@ -1,10 +1,11 @@
 """Kernel k-means, on features."""
 
 from dataclasses import dataclass
+from warnings import catch_warnings, simplefilter, warn
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Linear
-from kerneltools.landmarks import KMeans
+from kerneltools.landmarks import KMeans, ReducedWarning
 from kerneltools.landmarks.clusters import assigned
 from kerneltools.learning.features import FeatureMap, feature_blocks, features_of
 from kerneltools.random import Rng, generator
@@ -58,15 +59,22 @@ def kernel_kmeans(
     >>> bool(found.labels[0] == found.labels[1] != found.labels[2]), round(found.inertia, 3)
     (True, 0.01)
     """
-    if restarts < 1:
-        raise ValueError(f"restarts: expected an integer >= 1, got {restarts}")
+    for name, value in (("clusters", clusters), ("restarts", restarts)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
     features, draws = features_of(phi, x, block), generator(rng)
     rule = KMeans(clusters, iterations, tolerance, block)
-    best = _run(phi, rule, features, int(draws.integers(2**63)), block)
-    for _ in range(restarts - 1):
-        found = _run(phi, rule, features, int(draws.integers(2**63)), block)
-        # The same clusters in another order are no better: rounding must not choose among them.
-        best = found if found.inertia < (1 - 1e-9) * best.inertia else best
+    with catch_warnings():
+        # Each run would say so again, of landmarks.
+        simplefilter("ignore", ReducedWarning)
+        best = _run(phi, rule, features, int(draws.integers(2**63)), block)
+        for _ in range(restarts - 1):
+            found = _run(phi, rule, features, int(draws.integers(2**63)), block)
+            # The same clusters in another order are no better: rounding must not choose among them.
+            best = found if found.inertia < (1 - 1e-9) * best.inertia else best
+    if (made := best.centres.shape[0]) < clusters:
+        message = f"clusters: {clusters} asked for, {made} made: no more of {x.shape[0]} rows differ"
+        warn(message, ReducedWarning, stacklevel=2)
     return best
 
 

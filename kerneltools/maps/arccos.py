@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import ArcCosine
+from kerneltools.kernels.base import step
 from kerneltools.kernels.spectral import Normal
 from kerneltools.maps import frequencies
 from kerneltools.maps.base import Map, check_size, inner_products, placed
@@ -32,8 +33,9 @@ class ArcCosineFeatures(Map):
         xp = namespace(t)
         scale = (2 / self.dimension) ** 0.5
         if self.kernel.order == 0:
-            return scale * xp.astype(t > 0, x.dtype)
-        positive = xp.where(t > 0, t, xp.zeros_like(t))
+            return scale * step(t)
+        # Written so that NaN stays NaN.
+        positive = xp.where(t <= 0, xp.zeros_like(t), t)
         return scale * (positive if self.kernel.order == 1 else positive * positive)
 
 

@@ -6,6 +6,7 @@ from math import cosh, pi
 
 from kerneltools.arrays import Array, namespace, require_everywhere, safe_sqrt
 from kerneltools.kernels import AdditiveChi2, Intersection, Kernel
+from kerneltools.kernels.base import check_positive
 from kerneltools.maps.base import Map, check_size
 from kerneltools.trees import static
 
@@ -74,6 +75,6 @@ def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None
         raise TypeError(f"kernel: expected kernels.AdditiveChi2 or kernels.Intersection, got {kernel!r}")
     check_size("d", d)
     check_size("samples", samples)
-    if interval is not None and not 0 < interval < float("inf"):
-        raise ValueError(f"interval: expected a finite number > 0, got {interval}")
+    if interval is not None:
+        check_positive("interval", interval)
     return HomogeneousMap(kernel, d, samples, interval or INTERVALS.get(samples, 0.7 / samples**0.5))

@@ -1,5 +1,6 @@
 """Maps of sums, products and multiples of kernels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerneltools import kernels
@@ -26,7 +27,7 @@ class Sum(Map):
     terms: tuple[Map, ...]
 
     def __post_init__(self) -> None:
-        _check_parts("terms", self.terms)
+        object.__setattr__(self, "terms", _check_parts("terms", self.terms))
 
     @property
     def kernel(self) -> Kernel:  # type: ignore[override]
@@ -65,7 +66,7 @@ class Product(Map):
     factors: tuple[Map, ...]
 
     def __post_init__(self) -> None:
-        _check_parts("factors", self.factors)
+        object.__setattr__(self, "factors", _check_parts("factors", self.factors))
 
     @property
     def kernel(self) -> Kernel:  # type: ignore[override]
@@ -89,8 +90,9 @@ class Product(Map):
         xp = namespace(x)
         features = self.factors[0].of_rows(x)
         for phi in self.factors[1:]:
-            pairs = features[:, :, None] * phi.of_rows(x)[:, None, :]
-            features = xp.reshape(pairs, (x.shape[0], -1))
+            others = phi.of_rows(x)
+            pairs = features[:, :, None] * others[:, None, :]
+            features = xp.reshape(pairs, (x.shape[0], features.shape[1] * others.shape[1]))
         return features
 
 
@@ -102,6 +104,7 @@ class Scaled(Map):
     map: Map
 
     def __post_init__(self) -> None:
+        _check_parts("map", (self.map,))
         check_positive("scale", self.scale)
 
     @property
@@ -124,9 +127,10 @@ class Scaled(Map):
         return root * self.map.of_rows(x)
 
 
-def _check_parts(name: str, parts: tuple[Map, ...]) -> None:
-    if not parts or not all(isinstance(part, Map) for part in parts):
+def _check_parts(name: str, parts: Sequence[Map]) -> tuple[Map, ...]:
+    if not isinstance(parts, Sequence) or not parts or not all(isinstance(part, Map) for part in parts):
         raise ValueError(f"{name}: expected at least one map, and nothing else, got {parts!r}")
     columns = [part.columns for part in parts]
     if len(set(columns)) > 1:
         raise ValueError(f"{name}: expected maps of the same rows, got maps of {columns} columns")
+    return tuple(parts)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import comb, factorial
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.kernels import ExponentialDotProduct, Kernel, Linear, Polynomial
 from kerneltools.maps.base import Map, check_size, inner_products, placed
 from kerneltools.random import Rng, generator
@@ -49,7 +49,7 @@ class Maclaurin(Map):
     def _weights(self, x: Array) -> Array:
         """√(a_N / m q_N) for each feature: -> (1, m)"""
         xp = namespace(x)
-        one = xp.ones_like(x[:1, :1])
+        one = xp.ones((1, 1), dtype=x.dtype, device=device_of(x))
         parts = []
         for (degree, count), share in zip(self.counts, self.shares, strict=True):
             weight = (coefficient(self.kernel, degree) * one / (share * self.dimension)) ** 0.5

@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, DType, holds, namespace, require_floating, require_rank, widest_float
-from kerneltools.kernels import Kernel
+from kerneltools.arrays import (
+    Array,
+    DType,
+    holds,
+    namespace,
+    require_finite,
+    require_floating,
+    require_rank,
+    widest_float,
+)
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt
 from kerneltools.maps.base import Map, rows_of_block
@@ -78,11 +87,14 @@ class Nystrom(Map):
 
     @in_single
     def relative_error(self, x: Array, block: int | None = None) -> Array:
-        """tr(K - Φ Φ') / tr K, in [0, 1] up to rounding; see `trace_error`.
+        """tr(K - Φ Φ') / tr K, in [0, 1] up to rounding; see `trace_error`. Raises ValueError for no rows.
 
         (..., d) -> ()
         """
-        return self._total(x, self._missed, block) / self._total(x, self.kernel.diag, block)
+        missed = self._total(x, self._missed, block)
+        if 0 in x.shape:
+            raise ValueError(f"x: expected at least one row, got shape {tuple(x.shape)}")
+        return missed / self._total(x, self.kernel.diag, block)
 
     def _total(self, x: Array, of_rows: object, block: int | None) -> Array:
         self._check(x)
@@ -110,7 +122,8 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     The landmarks' matrix and W are computed in float64 where the library has it; W is kept in the type of `points`,
     in float32 beside half-precision landmarks.
 
-    Raises ValueError for an indefinite kernel, which is no inner product of features.
+    Raises ValueError for an indefinite kernel, which is no inner product of features, and for NaN among the landmarks,
+    with its row and column.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -125,9 +138,11 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     require_floating(points=points)
     if points.shape[0] == 0:
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
+    kernel = as_kernel(kernel)
     if kernel.indefinite:
         raise ValueError(_indefinite(kernel))
     gram, dtype = _gram(kernel, points)
+    _require_finite_gram(kernel, gram, points)
     factor = _checked_whitening(kernel, gram, reg, dtype)
     return Nystrom(kernel, points, factor, triangular=reg is None)
 
@@ -175,13 +190,17 @@ def _shift(gram: Array, dtype: DType) -> float:
     return int(gram.shape[0]) * float(namespace(gram).finfo(dtype).eps)
 
 
-def _checked_whitening(kernel: Kernel, gram: Array, reg: float | Array | None, dtype: DType) -> Array:
+def _require_finite_gram(kernel: Kernel, gram: Array, points: Array) -> None:
     xp = namespace(gram)
     if not holds(xp.all(xp.isfinite(gram))):
+        require_finite(points=points)
         raise ValueError(
-            f"kernel: {kernel!r} has values that are not finite at the landmarks; look for NaN among them, "
-            "and at the range of the kernel"
+            f"kernel: {kernel!r} has values that are not finite at the landmarks; look at its range and at the scale "
+            "of the landmarks"
         )
+
+
+def _checked_whitening(kernel: Kernel, gram: Array, reg: float | Array | None, dtype: DType) -> Array:
     try:
         factor = whitening(gram, reg, dtype)
     except (ValueError, RuntimeError) as error:  # what the libraries raise for a negative pivot

@@ -19,7 +19,9 @@ from kerneltools.kernels import (
     Kernel,
     Linear,
     Polynomial,
+    as_kernel,
 )
+from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.spectral import Spectral
 from kerneltools.landmarks.base import ReducedWarning, check_rows, rows
 from kerneltools.maps.arccos import arccos
@@ -73,7 +75,7 @@ class Suggestion:
         return f"{self.chosen}\n{verdict} the relative error {self.error:.2g}, among\n{others or '  no other'}"
 
 
-def suggest(kernel: Kernel, x: Array, error: float, rng: Rng, pilot: int = 1000) -> Suggestion:
+def suggest(kernel: Kernel, x: Array, error: float, rng: Rng = 0, pilot: int = 1000) -> Suggestion:
     """The map, and the number of features, of least cost for a wanted relative error |K - ΦΦ'| / |K| (Frobenius).
 
     (n, d) -> suggestion with a map of (..., d) -> (..., m)
@@ -93,8 +95,8 @@ def suggest(kernel: Kernel, x: Array, error: float, rng: Rng, pilot: int = 1000)
     ('nystrom', True)
     """
     check_rows(x, 1)
-    if not 0 < error < float("inf"):
-        raise ValueError(f"error: expected a finite number > 0, got {error}")
+    check_positive("error", error)
+    kernel = as_kernel(kernel)
     if min(pilot, x.shape[0]) < 4:
         raise ValueError(f"x, pilot: expected at least 4 rows, got {x.shape[0]} and pilot={pilot}")
     require_finite(x=x)

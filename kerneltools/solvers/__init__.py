@@ -1,7 +1,7 @@
 """Solvers of learning problems on kernels and features."""
 
 from kerneltools.solvers.choice import Choice, choose
-from kerneltools.solvers.convergence import NotConvergedWarning
+from kerneltools.solvers.convergence import NotConvergedWarning, PrecisionWarning
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
 from kerneltools.solvers.lbfgs import Minimum, minimise
@@ -24,6 +24,7 @@ __all__ = [
     "Loss",
     "Minimum",
     "NotConvergedWarning",
+    "PrecisionWarning",
     "Preconditioner",
     "RidgePath",
     "RidgeSums",

@@ -1,6 +1,8 @@
 """What a solver asks of its arguments."""
 
 from math import isfinite
+from numbers import Real
+from typing import Any
 
 from kerneltools.arrays import (
     Array,
@@ -17,7 +19,7 @@ from kerneltools.arrays import (
 def check_rows(
     x: Array, y: Array, weights: Array | None, least: int = 1, name: str = "y", least_weights: int | None = None
 ) -> None:
-    """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`.
+    """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`, d >= 1.
 
     So many weights, or `least_weights` of them, must be > 0.
     """
@@ -26,6 +28,8 @@ def check_rows(
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(n, t)", **{name: y})
     require_floating(x=x, **{name: y})
+    if x.shape[1] == 0:
+        raise ValueError(f"x: expected at least one column, got shape {tuple(x.shape)}")
     n = x.shape[0]
     if y.shape[0] != n or n < least:
         raise ValueError(f"x, {name}: expected as many rows in both, and at least {least}, got {n} and {y.shape[0]}")
@@ -45,11 +49,13 @@ def check_weights(weights: Array, n: int, least: int) -> None:
         raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
 
 
-def check_reg(reg: float, like: Array | None = None, dtype: DType = None) -> None:
+def check_reg(reg: Any, like: Array | None = None, dtype: DType = None, name: str = "reg") -> None:
     """Raise unless λ is a finite number > 0 that the type of the sums can hold."""
+    if not isinstance(reg, Real) and not hasattr(reg, "dtype"):
+        raise TypeError(f"{name}: expected a number > 0, got {reg!r}")
     if not (reg > 0 and isfinite(reg)):
-        raise ValueError(f"reg: expected a number > 0, got {reg}")
+        raise ValueError(f"{name}: expected a number > 0, got {reg}")
     if like is not None:
         least = float(namespace(like).finfo(dtype or like.dtype).smallest_normal)
         if reg < least:
-            raise ValueError(f"reg: expected a number > 0 that does not underflow, at least {least:.1e}, got {reg}")
+            raise ValueError(f"{name}: expected a number > 0 that does not underflow, at least {least:.1e}, got {reg}")

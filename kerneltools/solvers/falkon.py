@@ -33,8 +33,9 @@ def falkon(
     of x and all else in float64 where the library has it; memory beyond the data is O(m² + block m). The step count
     hardly depends on λ, n and m (Rudi, Carratino and Rosasco 2017; see `preconditioner`).
 
-    Where k(Z, Z) is singular and λ is below some 1e-7, the steps are lost in rounding; ε is then up to 1e-9 m, and
-    `kernel_ridge`, which forms the features, is more exact.
+    Where k(Z, Z) is singular and λ is below some 1e-7 k(z, z), steps would be lost in rounding; ε is then raised, up
+    to 1e-9 m. A PrecisionWarning says when that is more than λ lets pass, below some 1e-9 k(z, z); `kernel_ridge`,
+    which forms the features, is more exact there.
 
     It stops when the objective is within about `tolerance`² of its least value, relative to what it gained from f = 0:
     `residual` is the root of that. `rng` is for the preconditioner's signs.

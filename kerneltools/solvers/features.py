@@ -14,12 +14,14 @@ from kerneltools.arrays import (
     require_finite,
     require_floating,
     require_rank,
+    widest_float,
 )
-from kerneltools.kernels import Kernel
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.linalg import cholesky_factor, identity_like
 from kerneltools.precision import widened
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.convergence import warn_imprecise
 from kerneltools.solvers.sums import row_weights
 from kerneltools.trees import Tree, static
 
@@ -155,6 +157,7 @@ def problem(
 
     Products of kernel values with W carry its rounding errors; `iterative` solvers need them to be below λ.
     """
+    kernel = as_kernel(kernel)
     check_rows(x, targets, weights, name=name)
     check_reg(reg)
     namespace(x, points)
@@ -166,8 +169,8 @@ def problem(
             f"points: expected at least one landmark of {x.shape[1]} columns as in x, got shape {tuple(points.shape)}"
         )
     require_finite(x=x, points=points, **{name: targets})
+    check_reg(reg, points, widest_float(points))
     whitening = landmark_whitening(kernel, points, reg if iterative else None)
-    check_reg(reg, whitening)
     xp = namespace(whitening)
     wide = xp.astype(targets, whitening.dtype)
     shares = row_weights(wide, weights)
@@ -182,7 +185,8 @@ def landmark_whitening(kernel: Kernel, points: Array, reg: float | None = None) 
     whose rounding errors are of the order of eps m / sqrt(ε), would not know numbers of that size apart, though not
     above 1e-9 m.
 
-    Raises ValueError, naming the kernel, where there is no such factor.
+    Raises ValueError, naming the kernel, where there is no such factor; warns (PrecisionWarning) where ε then decides
+    more than λ.
     """
     wide = widened(points)
     gram = widened(kernel)(wide, wide)
@@ -195,8 +199,12 @@ def landmark_whitening(kernel: Kernel, points: Array, reg: float | None = None) 
     norm = float(xp.sqrt(xp.max(xp.sum(whitening * whitening, axis=1)) * xp.max(xp.linalg.diagonal(gram))))
     if rounding * norm <= reg:
         return whitening
-    wanted = min(2 * rounding / reg, sqrt(1e-9 * m)) ** 2
-    return _inverse_factor(kernel, gram, max(wanted, m * float(xp.finfo(gram.dtype).eps)))
+    wanted = max(min(2 * rounding / reg, sqrt(1e-9 * m)) ** 2, m * float(xp.finfo(gram.dtype).eps))
+    greatest = float(xp.max(xp.linalg.diagonal(gram)))
+    # The penalty damps eigenvalues of k(Z, Z) below some m λ; ε should damp no others.
+    if wanted * greatest > m * reg:
+        warn_imprecise(reg, wanted * greatest)
+    return _inverse_factor(kernel, gram, wanted)
 
 
 def _inverse_factor(kernel: Kernel, gram: Array, rtol: float | None) -> Array:
@@ -227,8 +235,8 @@ def wide_gram(kernel: Kernel, x: Array, y: Array, dtype: DType) -> Array:
 
 def rows_of_block(points: Array, block: int | None) -> int:
     """How many rows of a kernel matrix are made at a time; by default some four million entries."""
-    if block is not None and block < 1:
-        raise ValueError(f"block: expected an integer >= 1, or None, got {block}")
+    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
+        raise ValueError(f"block: expected an integer >= 1, or None, got {block!r}")
     return block if block is not None else max(64, BLOCK_ENTRIES // max(1, points.shape[0]))
 
 

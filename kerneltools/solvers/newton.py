@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_everywhere
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
-from kerneltools.solvers.losses import Loss
+from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, SquaredHinge
 from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
 
 LARGEST = 4096**2
@@ -52,7 +52,8 @@ def fit_kernel(
     objective: `residual`. `iterations` counts Newton steps; each is some ten passes over the rows. Memory beyond the
     data: O(k m² + block m + n k).
 
-    Raises what `falkon` raises; warns (NotConvergedWarning) after `iterations` steps.
+    Raises what `falkon` raises, and ValueError for targets other than +1 and -1 of these losses; warns
+    (NotConvergedWarning) after `iterations` steps, and (PrecisionWarning) as `falkon` does.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -63,7 +64,11 @@ def fit_kernel(
     >>> float(((model(x) > 0) == (targets > 0)).mean())
     1.0
     """
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss: expected one of kerneltools.solvers, such as Logistic(), got {loss!r}")
     p = problem(kernel, points, x, targets, reg, weights, block, "targets")
+    if isinstance(loss, Logistic | SquaredHinge | CrossEntropy):
+        require_everywhere((targets == 1) | (targets == -1), "+1 and -1", "targets", targets)
     search = _Newton(p, loss, preconditioner, tolerance)
     if p.targets.shape[1] == 1 and search.ignores_shifts():
         raise ValueError(f"targets: expected a column for each class for {loss!r}, got 1; take Logistic for one column")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from kerneltools.arrays import Array, blocks, namespace, require_finite, widest_float
-from kerneltools.kernels import Kernel
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks import Landmarks, ReducedWarning, RPCholesky, Selector
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
@@ -59,6 +59,7 @@ def nystrom_pcg(
     >>> bool(np.abs(model(x) - np.sin(x)).max() < 1e-2), model.converged
     (True, True)
     """
+    kernel = as_kernel(kernel)
     check_rows(x, y, weights)
     require_finite(x=x, y=y)
     xp, wide = namespace(x, y), widest_float(x)

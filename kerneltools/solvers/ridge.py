@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 from kerneltools.arrays import Array, DType, blocks, holds, namespace, require_finite, widest_float
 from kerneltools.primitives import reciprocal
@@ -18,7 +20,13 @@ class LinearModel(Tree):
     intercept: Array
 
     def __call__(self, x: Array) -> Array:
-        """(..., d) -> (..., t)"""
+        """(..., d) -> (..., t). Raises ValueError for rows of another length, TypeError for another library."""
+        namespace(x, self.weights, self.intercept)
+        if x.ndim < 1 or x.shape[-1] != self.weights.shape[0]:
+            raise ValueError(
+                f"x: expected (..., {self.weights.shape[0]}) for a model of {self.weights.shape[0]} columns, "
+                f"got {tuple(x.shape)}"
+            )
         return x @ self.weights + self.intercept
 
 
@@ -68,8 +76,9 @@ class RidgePath:
         r values of λ -> (r, n, t), exactly: the residual over 1 - h_ii, with h the hat matrix of the centred
         problem plus w_i / Σw for the intercept (Allen 1974). Goes through the rows once, `block` at a time.
 
-        Raises ValueError for a path made of sums, which has no rows.
+        Raises ValueError for a path made of sums, which has no rows, and for no λ.
         """
+        regs = _several(regs)
         if self.rows is None:
             raise ValueError(
                 "leave_one_out: this path was made of sums and has no rows; use generalised_cross_validation"
@@ -85,8 +94,9 @@ class RidgePath:
         """An estimate of the mean squared error on new rows, without a pass over the rows (Golub, Heath, Wahba 1979).
 
         r values of λ -> (r, t): the mean squared residual over (1 - tr H / n)², H the hat matrix with the intercept.
+        Raises ValueError for no λ.
         """
-        return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in regs])
+        return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in _several(regs)])
 
     def _gcv(self, reg: float) -> Array:
         xp = namespace(self.spectrum, self.projected)
@@ -184,9 +194,19 @@ def ridge(x: Array, y: Array, reg: float, *, weights: Array | None = None, qr: b
     return ridge_path(x, y, weights=weights, qr=qr).model(reg)
 
 
+def _several(regs: Any) -> tuple[float, ...]:
+    """The values of λ; one of them alone too. Raises ValueError for none."""
+    alone = isinstance(regs, Real) or (hasattr(regs, "ndim") and regs.ndim == 0)
+    found = (regs,) if alone else tuple(regs)
+    if not found:
+        raise ValueError("regs: expected at least one number > 0, got none")
+    return found
+
+
 def _path_of_gram(sums: RidgeSums, dtype: DType, rows: Rows | None) -> RidgePath:
     """X'X = V S V'."""
     xp = namespace(sums.gram)
+    _check_squares(sums.gram)
     spectrum, basis = xp.linalg.eigh(sums.gram)
     noise = xp.max(spectrum) * sums.gram.shape[0] * xp.finfo(spectrum.dtype).eps
     projected = xp.matrix_transpose(basis) @ sums.cross
@@ -243,7 +263,9 @@ def _singular(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
 def _dual(x: Array, y: Array) -> tuple[Array, Array, Array]:
     """S, V and V'X'y for n < d, from X X' = U S U': V = X' U S^(-1/2)."""
     xp = namespace(x)
-    spectrum, left = xp.linalg.eigh(x @ xp.matrix_transpose(x))
+    gram = x @ xp.matrix_transpose(x)
+    _check_squares(gram)
+    spectrum, left = xp.linalg.eigh(gram)
     noise = xp.max(spectrum) * x.shape[0] * xp.finfo(x.dtype).eps
     # A direction whose variance is rounding error predicts nothing, and has no V.
     kept, rotated = _kept(spectrum, xp.matrix_transpose(left) @ y, noise)
@@ -272,6 +294,12 @@ def _not_negative(x: Array) -> Array:
 
 def _total(x: Array) -> Array:
     return namespace(x).sum(x)
+
+
+def _check_squares(gram: Array) -> None:
+    """Say that finite rows have squares beyond their type."""
+    if not holds(namespace(gram).isfinite(_total(gram))):
+        raise ValueError(f"x: its squares overflow {gram.dtype}; scale the columns down")
 
 
 def _check_means(x_mean: Array, y_mean: Array, x: Array, y: Array) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from kerneltools import autodiff, kernels
+from kerneltools import autodiff, kernels, landmarks, learning, maps, solvers
 from kerneltools.arrays import holds, namespace, require_finite
 from kerneltools.kernels import Function, Gaussian, Linear, On, Precomputed, as_kernel
 from tests.strict import DEVICE1, assert_close, to_numpy, to_strict
@@ -146,6 +146,31 @@ def test_plain_rows_and_traced_parameters() -> None:
         np.testing.assert_allclose(slope, wanted, rtol=1e-7)
 
 
+def test_parameters_of_another_library() -> None:
+    with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
+        Gaussian(torch.asarray([0.5, 1.0, 2.0]))(X, Y)
+    with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
+        kernels.Laplacian(torch.asarray(0.5))(X, Y)
+
+
+def test_what_is_no_kernel_in_composites() -> None:
+    for make, name in (
+        (lambda k: kernels.Sum((Linear(), k)), "terms"),
+        (lambda k: kernels.Product((k,)), "factors"),
+        (lambda k: kernels.Scaled(2.0, k), "kernel"),
+        (lambda k: kernels.Power(k, 2), "kernel"),
+    ):
+        with pytest.raises(TypeError, match=rf"{name}: expected kernels, got 3"):
+            make(3)
+    with pytest.raises(ValueError, match="terms: expected at least one kernel, got none"):
+        kernels.Sum(())
+    assert kernels.Sum([Linear(), Gaussian(1.0)]).terms == (Linear(), Gaussian(1.0))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"nu: expected 0.5, .* got 'a'"):
+        kernels.Matern("a", 1.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"columns: expected distinct integers >= 0, .* got \(-1,\)"):
+        On(-1, Linear())  # type: ignore[arg-type]
+
+
 def test_columns() -> None:
     kernel = On([2, 0], Gaussian(np.asarray([1.0, 3.0])))  # type: ignore[arg-type]
     assert kernel.columns == (2, 0)
@@ -205,6 +230,26 @@ def test_functions_of_other_shapes() -> None:
             Function(f)(X, Y)
     with pytest.raises(ValueError, match=r"diagonal: expected an array of shape \(4,\) from it, got shape \(4, 3\)"):
         Function(lambda x, y: x @ y.T, lambda x: x).diag(X)
+
+
+def test_a_plain_function_stands_for_its_kernel() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x @ y.T
+
+    x, y = np.random.default_rng(1).standard_normal((30, 3)), np.ones((30, 1))
+    for call in (
+        lambda k: maps.nystrom(k, x[:3]).whitening,
+        lambda k: landmarks.RPCholesky(2)(k, x, 0).points,
+        lambda k: landmarks.RidgeLeverage(2)(k, x, 0).points,
+        lambda k: solvers.falkon(k, x[:3], x, y, 0.1).coefficients,
+        lambda k: solvers.nystrom_pcg(k, x, y, 0.1, rank=3).coefficients,
+        lambda k: solvers.fit_kernel(k, x[:3], x, y, solvers.Logistic(), 0.1).coefficients,
+        lambda k: maps.suggest(k, x, error=0.1).map.dimension,
+        lambda k: learning.hyper.fit(k, x[:3], x, y, fixed="reg", method=learning.hyper.LBFGS(1)).points,
+    ):
+        assert_close(np.asarray(call(f)), np.asarray(call(Function(f))), 1e-12)
+        with pytest.raises(TypeError, match="kernel: expected a kernel or a function of two sets of rows, got 'rbf'"):
+            call("rbf")
 
 
 def test_what_is_no_function() -> None:

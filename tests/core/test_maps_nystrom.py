@@ -90,6 +90,20 @@ def test_a_matrix_with_negative_eigenvalues_is_refused(reg: float | None) -> Non
         nystrom(kernels.Precomputed(matrix), np.asarray([[0.0], [1.0]]), reg)
 
 
+def test_wrong_input() -> None:
+    points = np.random.default_rng(0).standard_normal((4, 2))
+    for reg in (np.inf, np.nan, -1.0, "a"):
+        with pytest.raises(ValueError, match="reg: expected a number > 0, got"):
+            nystrom(Gaussian(1.0), points, reg=reg)
+    with pytest.raises(TypeError, match=r"points: expected an array \(m, d\), got list"):
+        nystrom(Gaussian(1.0), points.tolist())
+    with pytest.raises(ValueError, match=r"x: expected at least one row, got shape \(0, 2\)"):
+        nystrom(Gaussian(1.0), points).relative_error(points[:0])
+    assert nystrom(Gaussian(1.0), points).trace_error(points[:0]) == 0
+
+
 def test_values_that_are_not_finite_are_named() -> None:
-    with pytest.raises(ValueError, match="values that are not finite at the landmarks"):
+    with pytest.raises(ValueError, match=r"points: expected finite numbers, got nan in row 0, column 0"):
         nystrom(Gaussian(1.0), np.asarray([[np.nan, 1.0], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match="values that are not finite at the landmarks; look at its range"):
+        nystrom(kernels.Function(lambda x, y: x @ y.T * np.inf), np.asarray([[2.0, 1.0], [3.0, 1.0]]))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -293,8 +294,40 @@ def test_with_weights_by_the_standard_alone(case: Data, qr: bool, device: Any) -
     assert_same_on(device, strict.leave_one_out(REGS), path.leave_one_out(REGS), 1e-8)
 
 
+def test_one_value_of_reg_and_none() -> None:
+    path = ridge_path(*data(10, 3))
+    for alone in (0.1, np.float64(0.1), np.asarray(0.1)):
+        assert_close(path.generalised_cross_validation(alone), path.generalised_cross_validation([0.1]))  # type: ignore[arg-type]
+        assert_close(path.leave_one_out(alone), path.leave_one_out([0.1]))  # type: ignore[arg-type]
+    for judge in (path.generalised_cross_validation, path.leave_one_out):
+        with pytest.raises(ValueError, match="regs: expected at least one number > 0, got none"):
+            judge([])
+    with pytest.raises(TypeError, match="reg: expected a number > 0, got 'a'"):
+        path.model("a")  # type: ignore[arg-type]
+
+
+def test_a_model_says_what_rows_it_takes() -> None:
+    model = ridge(*data(10, 3), reg=0.1)
+    with pytest.raises(ValueError, match=r"x: expected \(\.\.\., 3\) for a model of 3 columns, got \(4, 2\)"):
+        model(np.ones((4, 2)))
+    with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
+        model(torch.ones((4, 3)))
+
+
+@pytest.mark.parametrize("n", [10, 2])
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_squares_that_overflow(n: int) -> None:
+    x, y = data(n, 3)
+    with pytest.raises(ValueError, match="x: its squares overflow float64; scale the columns down"):
+        ridge(1e200 * x, y, 0.1)
+
+
 def test_errors_of_weights_and_numbers() -> None:
     x, y = data(10, 3)
+    with pytest.raises(ValueError, match=r"x: expected at least one column, got shape \(10, 0\)"):
+        ridge_path(x[:, :0], y)
+    with pytest.raises(ValueError, match="block: expected an integer >= 1, got 0"):
+        ridge_path(x, y, block=0)
     for weights, message in [
         (np.ones(9), "weights: expected one for each of 10 rows, got 9"),
         (np.ones((10, 1)), r"weights: expected \(10,\), a number for each row, got shape \(10, 1\)"),

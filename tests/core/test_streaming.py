@@ -207,8 +207,24 @@ def test_a_stream_names_the_block() -> None:
     broken[35, 1] = np.inf
     with pytest.raises(ValueError, match="block 1: y: expected finite numbers, got inf in row 5, column 1"):
         streaming.ridge(PHI, ((X[part, :], broken[part, :]) for part in (slice(0, 30), slice(30, 60))))
+    with pytest.raises(TypeError, match="block 0: x: expected a real floating-point array, got int64"):
+        streaming.ridge(PHI, [(X.astype(np.int64), Y)])
+    with pytest.raises(TypeError, match=r"block 0: expected \(x, y\) or \(x, y, weights\), got ndarray"):
+        streaming.ridge(PHI, [X])  # type: ignore[list-item]  # what is tested
     with pytest.raises(ValueError, match="at least one block"):
         streaming.ridge(PHI, [])
+
+
+def test_a_stream_that_breaks_leaves_the_sums() -> None:
+    def broken() -> Iterator[tuple[Any, Any]]:
+        yield X[30:, :], Y[30:, :]
+        raise OSError("the disk is gone")
+
+    total = streaming.ridge(PHI, [(X[:30, :], Y[:30, :])])
+    before = total.model(1e-3)(X)
+    with pytest.raises(OSError, match="the disk is gone"):
+        streaming.ridge(PHI, broken(), start=total)
+    np.testing.assert_array_equal(total.model(1e-3)(X), before)
 
 
 def test_wrong_arguments() -> None:

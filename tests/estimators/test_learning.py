@@ -198,6 +198,17 @@ def test_random_states(state: Any) -> None:
     assert NystromFeatures(KERNEL, landmarks=5, random_state=state).fit(X).landmarks_.shape == (5, 3)
 
 
+def test_what_cannot_be_called() -> None:
+    y = np.sin(X[:, 0])
+    for estimator, message in (
+        (KernelRidge(KERNEL, landmarks=5, solver="falkon"), "solver: expected a function .*falkon, got 'falkon'"),
+        (KernelClassifier(KERNEL, landmarks=5, loss="hinge"), r"loss: expected one of .*Logistic\(\), got 'hinge'"),
+        (RandomFeatures(KERNEL, m=6, draw="fourier"), "draw: expected a function .*fourier, got 'fourier'"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            estimator.fit(X, y > 0 if isinstance(estimator, KernelClassifier) else y)
+
+
 def test_wrong_parameters() -> None:
     for estimator, error, message in (
         (NystromFeatures("rbf"), TypeError, "kernel: expected an object such as .* got 'rbf'"),

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools import kernels, landmarks, pooling
+from kerneltools import kernels, landmarks, maps, pooling
 from kerneltools.arrays import namespace
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power, Profile
 from kerneltools.landmarks import Selector
-from kerneltools.maps import nystrom
+from kerneltools.maps import Map, nystrom
 from kerneltools.patches import Grid
 
 
@@ -115,6 +115,49 @@ def rounding(kernel: Kernel) -> float:
 MAPS: dict[str, tuple[Callable[[Kernel, Any], Any], float]] = {
     "nystrom": (nystrom, 1e-11),
     "nystrom reg=1e-8": (lambda kernel, points: nystrom(kernel, points, reg=1e-8), 1e-7),
+}
+
+MakeMap = Callable[[int, int], Map]
+ARD = Gaussian(np.asarray([0.7, 1.5, 3.0]))
+
+# From m and a seed to a map of three columns.
+FOURIER_MAPS: dict[str, MakeMap] = {
+    f"fourier {kernel} {how}": (lambda m, seed, k=kernel, h=how: maps.fourier(k, 3, m, seed, **h))  # type: ignore[misc]
+    for kernel in (
+        Gaussian(1.3),
+        kernels.Matern(1.5, 1.1),
+        kernels.Exponential(2.0),
+        kernels.RationalQuadratic(1.2, alpha=0.8),
+        kernels.Laplacian(2.5),
+        kernels.Cauchy(1.4),
+    )
+    for how in ({}, {"orthogonal": False}, {"quasi": True})
+}
+RANDOM_MAPS: dict[str, MakeMap] = {
+    **FOURIER_MAPS,
+    "fourier ARD": lambda m, seed: maps.fourier(ARD, 3, m, seed),
+    "arccos 0": lambda m, seed: maps.arccos(kernels.ArcCosine(0), 3, m, seed),
+    "arccos 1": lambda m, seed: maps.arccos(kernels.ArcCosine(1), 3, m, seed),
+    "arccos 2": lambda m, seed: maps.arccos(kernels.ArcCosine(2), 3, m, seed, orthogonal=False),
+    "positive": lambda m, seed: maps.positive(kernels.ExponentialDotProduct(1.5), 3, m, seed),
+    "positive Gaussian": lambda m, seed: maps.positive(Gaussian(1.5), 3, m, seed, orthogonal=False),
+    "tensor_sketch": lambda m, seed: maps.tensor_sketch(kernels.Polynomial(3, 0.5), 3, m, seed),
+    "tensor_sketch linear": lambda m, seed: maps.tensor_sketch(kernels.Linear(), 3, m, seed),
+    "maclaurin": lambda m, seed: maps.maclaurin(kernels.Polynomial(2, 0.5), 3, m, seed),
+    "maclaurin exponential": lambda m, seed: maps.maclaurin(kernels.ExponentialDotProduct(1.5), 3, m, seed),
+    "Sum": lambda m, seed: maps.Sum(
+        (maps.fourier(Gaussian(1.0), 3, m // 2, seed), maps.arccos(kernels.ArcCosine(1), 3, m // 2, seed + 10_000))
+    ),
+    "Product": lambda m, seed: maps.Product(
+        (maps.fourier(Gaussian(2.0), 3, 8, seed), maps.arccos(kernels.ArcCosine(1), 3, m // 8, seed + 10_000))
+    ),
+    "Scaled": lambda m, seed: maps.Scaled(2.5, maps.fourier(Gaussian(1.0), 3, m, seed)),
+}
+
+# Without randomness: unbiased they are not.
+SAMPLED_MAPS: dict[str, MakeMap] = {
+    "chi2": lambda m, seed: maps.chi2(kernels.AdditiveChi2(), 3, samples=max(1, m // 8)),
+    "chi2 of intersections": lambda m, seed: maps.chi2(kernels.Intersection(), 3, samples=max(1, m // 8)),
 }
 
 # From m to a selector of at most m landmarks.

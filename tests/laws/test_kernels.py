@@ -188,3 +188,28 @@ def test_wrong_rank(kernel: Kernel) -> None:
         kernel(np.ones(3), data(kernel, 5, seed=0))
     with pytest.raises(ValueError, match=r"y: expected \(m, d\), got shape \(2, 2, 3\)"):
         kernel(data(kernel, 4, seed=0), np.ones((2, 2, 3)))
+    with pytest.raises(ValueError, match=r"x: expected \(n, d\), got shape \(3,\)"):
+        kernel.diag(np.ones(3))
+
+
+@every
+def test_no_rows(kernel: Kernel) -> None:
+    x, none = data(kernel, 4, seed=0), data(kernel, 4, seed=0)[:0]
+    assert kernel(x, none).shape == (4, 0)
+    assert kernel(none, x).shape == (0, 4)
+    assert kernel.diag(none).shape == (0,)
+
+
+@every
+def test_nan_is_not_hidden(kernel: Kernel) -> None:
+    x, y = data(kernel, 4, seed=0), data(kernel, 5, seed=1)
+    good = kernel(x, y)
+    x[1, 0] = np.nan
+    if kernel in HISTOGRAM:
+        with pytest.raises(ValueError, match="got nan in row 1, column 0"):
+            kernel(x, y)
+        return
+    found = kernel(x, y)
+    assert np.all(np.isnan(found[1]))
+    assert np.isnan(kernel.diag(x)[1]) or kernel.diag(x)[1] == kernel.diag(y)[0]  # 1 for all rows: it is not computed
+    assert_close(np.delete(found, 1, axis=0), np.delete(good, 1, axis=0), 1e-14)

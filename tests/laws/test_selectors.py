@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerneltools.kernels import Homogeneous, Linear
+from kerneltools.kernels import Gaussian, Homogeneous, Linear
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.landmarks import Given, ReducedWarning, Selector, SphericalKMeans, Uniform
 from tests.laws.members import SELECTORS, rows
@@ -99,14 +99,31 @@ def test_float32_and_read_only(make: Make) -> None:
 
 
 @every
+@pytest.mark.parametrize("exponent", [-100, 100])
+def test_units_far_from_one_in_float32(make: Make, exponent: int) -> None:
+    # A power of two changes no digit, only what over- and underflows.
+    x, unit = rows(40, 3, seed=0).astype(np.float32), np.float32(2.0**exponent)
+    wanted = make(5)(Gaussian(1.0), x, 0).points
+    found = make(5)(Gaussian(float(unit)), unit * x, 0).points.astype(float)
+    assert found.shape == (5, 3)
+    spread = float(np.linalg.norm(wanted, axis=1).max())
+    units = found if np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-5 else found / unit
+    assert np.abs(units - wanted).max() <= 1e-5 * spread
+
+
+@every
 def test_errors(make: Make) -> None:
     x = rows(5, 3, seed=0)
     with pytest.raises(ValueError, match="m: expected an integer >= 1, got 0"):
         make(0)(KERNEL, x, 0)
     with pytest.raises(ValueError, match=r"x: expected \(n, d\), got shape \(3,\)"):
         make(2)(KERNEL, np.ones(3), 0)
-    with pytest.raises(ValueError, match=r"x: expected at least one row, got shape \(0, 3\)"):
+    with pytest.raises(ValueError, match=r"x: expected at least one row and one column, got shape \(0, 3\)"):
         make(2)(KERNEL, x[:0], 0)
+    with pytest.raises(ValueError, match=r"x: expected at least one row and one column, got shape \(5, 0\)"):
+        make(2)(KERNEL, x[:, :0], 0)
+    with pytest.raises(TypeError, match=r"x: expected an array \(n, d\), got list"):
+        make(2)(KERNEL, x.tolist(), 0)
     for bad in (np.nan, np.inf):
         x[3, 1] = bad
         with pytest.raises(ValueError, match=rf"x: expected finite numbers, got {bad} .*row 3, column 1"):
@@ -208,3 +225,7 @@ class TestGiven:
             ValueError, match=r"points: expected 2 columns as in x of shape \(9, 2\), got shape \(4, 3\)"
         ):
             Given(rows(4, 3, seed=0))(KERNEL, rows(9, 2, seed=1), 0)
+        with pytest.raises(ValueError, match=r"points: expected at least one, got shape \(0, 3\)"):
+            Given(np.ones((0, 3)))
+        with pytest.raises(ValueError, match=r"points: expected finite numbers, got nan in row 1, column 2"):
+            Given(np.where(np.arange(12).reshape(4, 3) == 5, np.nan, 1.0))

@@ -128,6 +128,8 @@ def test_the_same_on_every_library(library: Library) -> None:
         ({"y": Y[:40, 0]}, r"y: expected \(n, t\), got shape \(40,\)"),
         ({"points": X[:6, :4]}, r"points: expected \(m, 5\), with the columns of x, got shape \(6, 4\)"),
         ({"reg": 0.0}, "reg: expected a number > 0, got 0"),
+        ({"shift": 0.0}, "shift: expected a number > 0, got 0"),
+        ({"fixed": "bandwidth"}, r"fixed: expected some of kernel\.bandwidth, points, reg, got bandwidth"),
         ({"x": np.where(np.arange(200).reshape(40, 5) == 7, np.nan, X[:40])}, "x: .*nan in row 1, column 2"),
     ],
 )

@@ -68,15 +68,17 @@ def test_more_restarts_are_no_worse() -> None:
 
 
 def test_fewer_clusters_than_asked_for() -> None:
-    with pytest.warns(ReducedWarning, match="4 asked for, 2 made"):
+    with pytest.warns(ReducedWarning, match="clusters: 4 asked for, 2 made") as caught:
         found = kernel_kmeans(PHI, np.repeat(X[:2], 5, axis=0), 4, rng=0)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert found.inertia == pytest.approx(0, abs=1e-12)
 
 
 def test_wrong_input() -> None:
     with pytest.raises(ValueError, match="restarts: expected an integer >= 1, got 0"):
         kernel_kmeans(PHI, X, 2, rng=0, restarts=0)
-    with pytest.raises(ValueError, match="expected an integer >= 1, got 0"):
+    with pytest.raises(ValueError, match="clusters: expected an integer >= 1, got 0"):
         kernel_kmeans(PHI, X, 0, rng=0)
     with pytest.raises(ValueError, match=r"x: expected finite numbers, got inf in row 0, column 0"):
         kernel_kmeans(PHI, X + np.inf, 2, rng=0)

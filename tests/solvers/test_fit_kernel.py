@@ -139,6 +139,10 @@ def test_wrong_input() -> None:
         fit_kernel(KERNEL, points, x, targets[:, :1], CrossEntropy(), 0.1)
     with pytest.raises(ValueError, match="targets: expected finite numbers, got nan in row 0, column 0"):
         fit_kernel(KERNEL, points, x, targets * np.nan, Logistic(), 0.1)
+    with pytest.raises(ValueError, match=r"targets: expected \+1 and -1, got 0.5 in row 0, column 0"):
+        fit_kernel(KERNEL, points, x, 0.5 * np.abs(targets), Logistic(), 0.1)
+    with pytest.raises(TypeError, match=r"loss: expected one of kerneltools\.solvers, .* got 'hinge'"):
+        fit_kernel(KERNEL, points, x, targets, "hinge", 0.1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="targets: expected a real floating-point array, got int64"):
         fit_kernel(KERNEL, points, x, targets.astype(np.int64), Logistic(), 0.1)
     assert_close(x, classes()[1])

@@ -14,6 +14,7 @@ from kerneltools.solvers import (
     KernelModel,
     LandmarkRows,
     NotConvergedWarning,
+    PrecisionWarning,
     Preconditioner,
     SignedSums,
     falkon,
@@ -193,6 +194,16 @@ def test_warns_when_it_has_not_converged() -> None:
         model = solve(falkon, p, 1e-8, iterations=2)
     assert not model.converged
     assert model.residual > 1e-6
+
+
+def test_says_when_rounding_decides_more_than_the_penalty() -> None:
+    p = regression(n=900, m=300, d=2, bandwidth=5.0)
+    with pytest.warns(PrecisionWarning, match=r"reg: 1\.0e-11 is below .*, for regression, kernel_ridge"):
+        falkon(p.kernel, p.points, p.x, p.y, 1e-11)
+    # Where k(Z, Z) is regular, or λ greater, there is nothing to say (and warnings are errors).
+    falkon(p.kernel, p.points, p.x, p.y, 1e-7)
+    q = regression(n=200, m=10)
+    assert_close(falkon(q.kernel, q.points, q.x, q.y, 1e-11, tolerance=1e-11)(q.x), dense(q, 1e-11, None, q.x), 1e-6)
 
 
 class Negative(Kernel):
