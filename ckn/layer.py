@@ -11,7 +11,7 @@ from kerneltools.maps.nystrom import whitening
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis, require_grid
 from kerneltools.pooling import Gaussian
-from kerneltools.precision import in_single, widened
+from kerneltools.precision import in_single, plain, widened
 from kerneltools.primitives import patch_gram
 from kerneltools.trees import Tree, static
 
@@ -77,7 +77,7 @@ class Layer(Tree):
 
     def prepare(self) -> "PreparedLayer":
         """The layer with its inverse square root computed, to apply many times."""
-        return PreparedLayer(self, whitening(widened(self).gram(), self.reg))
+        return PreparedLayer(self, whitening(widened(plain(self)).gram(), self.reg))
 
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""

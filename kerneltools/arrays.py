@@ -1,7 +1,7 @@
 """The one door to the array libraries: which library, device and type do these arrays have?"""
 
 from collections.abc import Iterator
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any
 
 import array_api_compat
@@ -136,6 +136,11 @@ def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None
             raise ValueError(f"{name}: expected {form}, got shape {tuple(array.shape)}")
 
 
+def is_whole(value: Any, least: int = 1) -> bool:
+    """Whether it is an integer, Python's or NumPy's, of at least `least`."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
+
+
 def holds(condition: Array) -> bool:
     """Whether a condition () is true; True inside a trace, where numbers are not known."""
     try:
@@ -205,7 +210,7 @@ def blocks(n: int, size: int) -> Iterator[slice]:
 
     Raises ValueError for a size that is no integer >= 1.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+    if not is_whole(size):
         raise ValueError(f"block: expected an integer >= 1, got {size!r}")
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))

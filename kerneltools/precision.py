@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from numbers import Real
 from typing import Any, ParamSpec, TypeVar
 
 from kerneltools.arrays import Array, DType, namespace
@@ -16,7 +17,8 @@ def in_single(f: Callable[P, R]) -> Callable[P, R]:
 
     Sums of half-precision numbers lose their last digits after some dozen terms, and squares overflow float16
     beyond 256. The parameters of a method's own tree are widened like the arguments, but do not decide the type
-    of the result; beside arguments of float32 or float64 nothing is narrowed.
+    of the result; beside arguments of float32 or float64 nothing is narrowed. Numbers of NumPy among these parameters,
+    such as a median, count as Python's: beside float32 they would make float64 of the result.
 
     >>> import numpy as np
     >>> ones = np.ones(4096, dtype=np.float16)
@@ -26,7 +28,9 @@ def in_single(f: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(f)
     def call(*args: P.args, **settings: P.kwargs) -> R:
-        if not any(is_half(leaf) for leaf in flatten(args)[0]):
+        if args and isinstance(args[0], Tree) and any(map(_is_scalar, flatten(args[0])[0])):
+            return call(plain(args[0]), *args[1:], **settings)  # type: ignore[arg-type]  # it has the type of args[0]
+        if not any(map(is_half, flatten(args)[0])):
             return f(*args, **settings)
         given = args[1:] if isinstance(args[0], Tree) else args
         result = f(*widened(args), **settings)
@@ -41,9 +45,18 @@ def widened(tree: Any) -> Any:
     return map_leaves(lambda leaf: _single(leaf) if is_half(leaf) else leaf, tree)
 
 
+def plain(tree: Any) -> Any:
+    """The tree with numbers of NumPy as Python's."""
+    return map_leaves(lambda leaf: leaf.item() if _is_scalar(leaf) else leaf, tree)
+
+
 def is_half(leaf: Any) -> bool:
     """Whether it is an array of float16 or bfloat16."""
     return hasattr(leaf, "dtype") and _names_half(leaf.dtype)
+
+
+def _is_scalar(leaf: Any) -> bool:
+    return isinstance(leaf, Real) and hasattr(leaf, "dtype")
 
 
 def _names_half(dtype: DType) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kerneltools.arrays import Array, DType, blocks, require_finite, require_rank
+from kerneltools.arrays import Array, DType, blocks, is_whole, require_finite, require_rank
 from kerneltools.backend import backend_of, move, to_host
 from kerneltools.files import open_rows, save_rows
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
@@ -220,5 +220,5 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _check_block(block: int) -> None:
-    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+    if not is_whole(block):
         raise ValueError(f"block: expected an integer >= 1, got {block!r}")

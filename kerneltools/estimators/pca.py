@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import learning
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, is_whole
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of
 from kerneltools.estimators.checks import as_rows, remember_columns
 from kerneltools.landmarks import ReducedWarning
@@ -119,7 +119,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
 
     def _begin(self, X: Any, least: int) -> None:
         count = self.n_components
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        if not is_whole(count):
             raise ValueError(f"n_components: expected an integer >= 1, got {count!r}")
         rows = as_rows(self, X, least=least)
         kernel = self._kernel_for(rows)

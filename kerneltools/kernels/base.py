@@ -11,6 +11,7 @@ from typing import ClassVar
 from kerneltools.arrays import (
     Array,
     device_of,
+    is_whole,
     namespace,
     require_everywhere,
     require_floating,
@@ -290,7 +291,7 @@ class Power(_OfOne):
 
     def __post_init__(self) -> None:
         check_parts("kernel", self.kernel)
-        if not isinstance(self.exponent, int) or isinstance(self.exponent, bool) or self.exponent < 1:
+        if not is_whole(self.exponent):
             raise ValueError(f"exponent: expected an integer >= 1, got {self.exponent!r}")
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
 
-from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, is_whole, namespace, require_floating, require_rank
 from kerneltools.kernels.base import InnerProductKernel, check_positive, row_norms, step
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
@@ -122,5 +122,5 @@ def _inverse(norm: Array | float) -> Array | float:
 
 def check_degree(degree: int) -> None:
     """Raise ValueError unless the degree is an integer >= 1."""
-    if not isinstance(degree, int) or degree < 1:
+    if not is_whole(degree):
         raise ValueError(f"degree: expected an integer >= 1, got {degree!r}")

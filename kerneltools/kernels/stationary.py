@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from math import factorial, inf
+from numbers import Real
 from typing import Any, ClassVar
 
 from kerneltools.arrays import Array, namespace, safe_sqrt
@@ -64,11 +65,13 @@ class Matern(Radial):
 
     def __post_init__(self) -> None:
         check_lengths("lengthscale", self.lengthscale)
-        nu: Any = self.nu
-        if not isinstance(nu, float | int) or (nu != inf and not (nu > 0 and (nu - 0.5) % 1 == 0)):
+        given: Any = self.nu
+        nu = float(given) if isinstance(given, Real) else 0.0
+        if nu != inf and not (nu > 0 and (nu - 0.5) % 1 == 0):
             raise ValueError(
-                f"nu: expected 0.5, 1.5, 2.5, ... or infinity, where the kernel has a closed form, got {nu!r}"
+                f"nu: expected 0.5, 1.5, 2.5, ... or infinity, where the kernel has a closed form, got {given!r}"
             )
+        object.__setattr__(self, "nu", nu)
 
     @property
     def lengths(self) -> float | Array:

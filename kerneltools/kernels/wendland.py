@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.arrays import Array, is_whole, namespace, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
 from kerneltools.kernels.distances import Radial, check_lengths
 from kerneltools.primitives import reciprocal
@@ -38,7 +38,7 @@ class Wendland(Radial):
         check_lengths("radius", self.radius)
         if self.smoothness not in (0, 1, 2, 3):
             raise ValueError(f"smoothness: expected 0, 1, 2 or 3, got {self.smoothness!r}")
-        if not isinstance(self.dimension, int) or self.dimension < 1:
+        if not is_whole(self.dimension):
             raise ValueError(f"dimension: expected an integer >= 1, got {self.dimension!r}")
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 from kerneltools.arrays import (
     Array,
     asarray_like,
+    is_whole,
     namespace,
     require_finite,
     require_floating,
@@ -116,7 +117,7 @@ INDEFINITE = (
 
 def check_rows(x: Array, m: int) -> None:
     """Raise unless x is a finite floating-point (n, d) with n, d >= 1 and m is an integer >= 1."""
-    if isinstance(m, bool) or not isinstance(m, int) or m < 1:
+    if not is_whole(m):
         raise ValueError(f"m: expected an integer >= 1, got {m!r}")
     require_rank(2, "(n, d)", x=x)
     require_floating(x=x)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.arrays import Array, device_of, is_whole, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, distinct, rows, warn_reduced
 from kerneltools.landmarks.clusters import assigned, in_range, refilled, same_row, sizes, totals, zeros_of
@@ -32,7 +32,7 @@ class MiniBatchKMeans:
 
     def __post_init__(self) -> None:
         for name, value in (("batch", self.batch), ("rounds", self.rounds)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_whole(value):
                 raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
 
     @in_single

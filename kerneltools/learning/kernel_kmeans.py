@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from warnings import catch_warnings, simplefilter, warn
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.kernels import Linear
 from kerneltools.landmarks import KMeans, ReducedWarning
 from kerneltools.landmarks.clusters import assigned
@@ -60,7 +60,7 @@ def kernel_kmeans(
     (True, 0.01)
     """
     for name, value in (("clusters", clusters), ("restarts", restarts)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_whole(value):
             raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
     features, draws = features_of(phi, x, block), generator(rng)
     rule = KMeans(clusters, iterations, tolerance, block)

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, DType, namespace
+from kerneltools.arrays import Array, DType, is_whole, namespace
 from kerneltools.backend import to_host
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.features import FeatureMap, feature_blocks, widened
@@ -63,7 +63,7 @@ def kernel_pca(phi: FeatureMap, x: Array, components: int, block: int = 4096) ->
 def components_of(phi: FeatureMap, sums: RidgeSums, components: int, dtype: DType) -> KernelPCA:
     """The same from the sums of the features, whose own type is `dtype`: for rows that came in a stream."""
     xp, m = namespace(sums.gram), sums.gram.shape[0]
-    if not isinstance(components, int) or not 1 <= components <= m:
+    if not is_whole(components) or components > m:
         raise ValueError(f"components: expected an integer from 1 to {m}, the number of features, got {components}")
     variances, directions = xp.linalg.eigh(sums.gram / sums.weight)
     variances, directions = xp.flip(variances), xp.flip(directions, axis=1)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from kerneltools.arrays import Array, asarray_like, namespace, require_floating
+from kerneltools.arrays import Array, asarray_like, is_whole, namespace, require_floating
 from kerneltools.kernels import Kernel
 from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
@@ -86,7 +86,7 @@ def placed(values: Array, like: Array | None) -> Array:
 
 def check_size(name: str, value: int, least: int = 1) -> None:
     """Raise ValueError unless it is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if not is_whole(value, least):
         raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
 
 

@@ -77,4 +77,4 @@ def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None
     check_size("samples", samples)
     if interval is not None:
         check_positive("interval", interval)
-    return HomogeneousMap(kernel, d, samples, interval or INTERVALS.get(samples, 0.7 / samples**0.5))
+    return HomogeneousMap(kernel, d, samples, float(interval or INTERVALS.get(samples, 0.7 / samples**0.5)))

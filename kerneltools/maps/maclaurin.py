@@ -79,7 +79,7 @@ def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, radius: float = 1.0, lik
     check_size("m", m)
     if not 0 < radius < float("inf"):
         raise ValueError(f"radius: expected a finite number > 0, got {radius}")
-    shares = _shares(kernel, radius)
+    shares = _shares(kernel, float(radius))
     rng = generator(rng)
     found = rng.multinomial(m, shares).tolist()
     counts = tuple((degree, found[degree]) for degree in reversed(range(len(found))) if found[degree])

@@ -10,6 +10,7 @@ from kerneltools.arrays import (
     blocks,
     device_of,
     holds,
+    is_whole,
     namespace,
     require_finite,
     require_floating,
@@ -235,7 +236,7 @@ def wide_gram(kernel: Kernel, x: Array, y: Array, dtype: DType) -> Array:
 
 def rows_of_block(points: Array, block: int | None) -> int:
     """How many rows of a kernel matrix are made at a time; by default some four million entries."""
-    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
+    if block is not None and not is_whole(block):
         raise ValueError(f"block: expected an integer >= 1, or None, got {block!r}")
     return block if block is not None else max(64, BLOCK_ENTRIES // max(1, points.shape[0]))
 

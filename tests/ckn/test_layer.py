@@ -104,6 +104,12 @@ def test_prepared_is_the_same(layer: Layer, shape: tuple[int, ...]) -> None:
     assert prepared.output_shape(shape[1:-1]) == layer.output_shape(shape[1:-1])
 
 
+def test_a_number_of_numpy_does_not_decide_the_type() -> None:
+    kernel = Homogeneous(Exponential(np.float64(0.6)))
+    layer = Layer(np.random.default_rng(0).standard_normal((4, 2, 2, 1)).astype(np.float32), kernel)
+    assert layer(np.ones((1, 5, 5, 1), dtype=np.float32)).dtype == np.float32
+
+
 @every
 def test_float32_and_read_only(layer: Layer, shape: tuple[int, ...]) -> None:
     narrow = replace(layer, filters=layer.filters.astype(np.float32))

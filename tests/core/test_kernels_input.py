@@ -146,6 +146,19 @@ def test_plain_rows_and_traced_parameters() -> None:
         np.testing.assert_allclose(slope, wanted, rtol=1e-7)
 
 
+def test_integers_of_numpy_are_integers() -> None:
+    three = np.int64(3)
+    assert_close(kernels.Polynomial(three)(X, Y), kernels.Polynomial(3)(X, Y), 0)  # type: ignore[arg-type]
+    assert_close((Linear() ** three)(X, Y), (Linear() ** 3)(X, Y), 0)  # type: ignore[operator]
+    assert kernels.Matern(np.float32(1.5), 1.0) == kernels.Matern(1.5, 1.0)
+    assert kernels.Matern(np.float32(1.5), 1.0)(X.astype("f4"), Y.astype("f4")).dtype == np.float32
+    assert landmarks.KMeans(three)(Linear(), X, 0).points.shape == (3, 3)  # type: ignore[arg-type]
+    assert maps.fourier(Gaussian(1.0), three, np.int64(8), 0).dimension == 8  # type: ignore[arg-type]
+    for wrong in (True, 2.0, np.float64(2.0), np.int64(0), "2", None):
+        with pytest.raises(ValueError, match="m: expected an integer >= 1, got"):
+            landmarks.KMeans(wrong)(Linear(), X, 0)  # type: ignore[arg-type]
+
+
 def test_parameters_of_another_library() -> None:
     with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
         Gaussian(torch.asarray([0.5, 1.0, 2.0]))(X, Y)

@@ -193,6 +193,14 @@ def test_wrong_rank(kernel: Kernel) -> None:
 
 
 @every
+def test_numbers_of_numpy_do_not_decide_the_type(kernel: Kernel) -> None:
+    x = data(kernel, 4, seed=0).astype(np.float32)
+    with_scalars = trees.map_leaves(lambda leaf: np.float64(leaf) if isinstance(leaf, float) else leaf, kernel)
+    assert with_scalars(x, x).dtype == with_scalars.diag(x).dtype == np.float32
+    assert np.array_equal(with_scalars(x, x), kernel(x, x))
+
+
+@every
 def test_no_rows(kernel: Kernel) -> None:
     x, none = data(kernel, 4, seed=0), data(kernel, 4, seed=0)[:0]
     assert kernel(x, none).shape == (4, 0)

@@ -92,6 +92,14 @@ def test_results_are_of_the_type_of_the_data(name: str, dtype: str) -> None:
     assert np.mean(np.abs(found - phi(x.astype(float))) > (1e-4 if dtype == "float32" else 2e-2)) <= 0.02
 
 
+@pytest.mark.parametrize("name", [name for name in (*RANDOM_MAPS, *SAMPLED_MAPS) if name != "fourier ARD"])
+def test_numbers_of_numpy_do_not_decide_the_type(name: str) -> None:
+    phi, x = make(name), data(name, 6).astype(np.float32)
+    with_scalars = map_leaves(lambda leaf: np.float64(leaf) if isinstance(leaf, float) else leaf, phi)
+    assert with_scalars(x).dtype == np.float32
+    assert np.array_equal(with_scalars(x), phi(x))
+
+
 @pytest.mark.parametrize("library", ["torch", "jax", "numpy"])
 @pytest.mark.parametrize("name", differentiated)
 def test_gradient_in_the_data(library: str, name: str) -> None:
