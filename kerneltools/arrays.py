@@ -109,10 +109,19 @@ DTYPES = (
 """The names of the standard's types, and of the two short ones that accelerators have beside them."""
 
 
+OTHER_OPERATORS = {"matrix", "MaskedArray"}
+"""Arrays, to the libraries, that do not follow the standard: products are other ones, and what is masked counts."""
+
+
 def require_floating(**named: Array) -> None:
-    """Raise TypeError for the first array, named by its keyword, that is not real floating-point."""
+    """Raise TypeError for the first array, named by its keyword, that is not real floating-point, or a matrix."""
     for name, array in named.items():
         xp = namespace(array)
+        if type(array).__name__ in OTHER_OPERATORS:
+            raise TypeError(
+                f"{name}: expected a plain array, got a {type(array).__name__}, whose operators mean something else; "
+                "convert it first, for example with numpy.asarray"
+            )
         if not xp.isdtype(array.dtype, "real floating"):
             raise TypeError(
                 f"{name}: expected a real floating-point array, got {array.dtype}; "

@@ -132,6 +132,8 @@ class FeatureSums(Tree):
 
     def merge(self, other: "FeatureSums") -> "FeatureSums":
         """The sums of the rows of both. Raises ValueError when they are in features of different maps."""
+        if not isinstance(other, FeatureSums):
+            raise TypeError(f"merge: expected FeatureSums, got {type(other).__name__}")
         if not _same(self.map, other.map):
             raise ValueError(
                 "merge: expected sums in the features of one map, got two that differ; share the landmarks"
@@ -163,12 +165,12 @@ def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSum
     blocks (b, d), (b, t), (b,) -> sums
 
     Equal to what all rows at once give, in memory that does not grow with their number. Blocks of NumPy go to the
-    library, device and type of the map. `start`: go on from sums made before.
+    library, device and type of the map. `start`: go on from sums made before, with the same map.
 
     Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError for no blocks, and
     TypeError for blocks that are no tuples.
     """
-    found = FeatureSums(phi) if start is None else start
+    found = FeatureSums(phi) if start is None else FeatureSums(phi).merge(start)
     for number, pair in enumerate(pairs):
         if not isinstance(pair, tuple | list) or not 1 <= len(pair) <= 3:
             raise TypeError(f"block {number}: expected (x, y) or (x, y, weights), got {type(pair).__name__}")

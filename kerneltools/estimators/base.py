@@ -87,6 +87,12 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
     return namespace(points).astype(points, X.dtype)
 
 
+def require_same_kind(estimator: Any, other: Any) -> None:
+    """Raise TypeError unless the other is an estimator of the same class."""
+    if not isinstance(other, type(estimator)):
+        raise TypeError(f"other: expected a fitted {type(estimator).__name__}, got {type(other).__name__}")
+
+
 def check_callable(name: str, value: Any, wanted: str) -> None:
     """Raise TypeError for what cannot be called, naming it."""
     if not callable(value):

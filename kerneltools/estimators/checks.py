@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from kerneltools.arrays import Array, namespace, require_finite, require_floating, widest_float
-from kerneltools.backend import backend_of, move, to_host
+from kerneltools.backend import backend_of, move, stop_gradient, to_host
 from kerneltools.random import generator
 from kerneltools.solvers.checks import check_weights
 
@@ -15,11 +15,13 @@ FLOATS = (np.float64, np.float32, np.float16)
 """Types that stay; all others become the first."""
 
 
-def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None) -> Array:
+def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None, learning: bool | None = None) -> Array:
     """X as a finite floating-point (n, d) with n >= `least`, in its library; NumPy's for lists and data frames.
 
     `fitted`: an array of the fit, whose columns, library, device and type the rows must have or get.
+    `learning`: whether the rows are for learning, and constants then; as a rule, where there is no fit yet.
     """
+    learning = fitted is None if learning is None else learning
     if is_of_other_library(X):
         _check_shape(estimator, X, least)
         require_floating(X=X)
@@ -37,7 +39,8 @@ def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None)
         validate_data(estimator, X, reset=False, skip_check_array=True)
         rows = _in_type_of(rows, fitted)
     _check_finite(X=rows)
-    return rows
+    # What is learnt keeps no graph of the rows that it was learnt from.
+    return stop_gradient(rows) if learning else rows
 
 
 def as_targets(y: Any, X: Array) -> Array:
@@ -49,7 +52,7 @@ def as_targets(y: Any, X: Array) -> Array:
         y = check_array(y, ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
     if y.ndim not in (1, 2) or y.shape[0] != X.shape[0]:
         raise ValueError(f"y: expected ({X.shape[0]},) or ({X.shape[0]}, t) as for X, got shape {tuple(y.shape)}")
-    y = move(y, _wide(X))
+    y = stop_gradient(move(y, _wide(X)))
     _check_finite(y=y)
     return y
 
@@ -65,7 +68,7 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
         if sample_weight.ndim == 0:
             sample_weight = np.full(X.shape[0], sample_weight)
-    weights = move(sample_weight, _wide(X))
+    weights = stop_gradient(move(sample_weight, _wide(X)))
     check_weights(weights, X.shape[0], least=0)
     positive = int(namespace(weights).count_nonzero(weights))
     if positive < least:

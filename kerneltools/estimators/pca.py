@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import learning
 from kerneltools.arrays import Array, is_whole
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of, require_same_kind
 from kerneltools.estimators.checks import as_rows, remember_columns
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
@@ -79,15 +79,16 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         if not hasattr(self, "n_features_in_"):
             self._begin(X, least=1)
             return self
-        rows = as_rows(self, X, fitted=self.landmarks_)
+        rows = as_rows(self, X, fitted=self.landmarks_, learning=True)
         self._set(self.sums_.partial_fit(rows), self.kernel_, self.landmarks_)
         return self
 
     def merge(self, other: "KernelPCA") -> "KernelPCA":
         """A new estimator that has seen the rows of both, exactly; neither is changed.
 
-        Raises ValueError unless both have the same landmarks and kernel.
+        Raises ValueError unless both have the same landmarks and kernel, TypeError for others.
         """
+        require_same_kind(self, other)
         check_is_fitted(self)
         check_is_fitted(other)
         found = copy(self)

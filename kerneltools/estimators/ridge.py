@@ -15,7 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, check_number, landmarks_of
+from kerneltools.estimators.base import (
+    LANDMARKS,
+    KernelEstimator,
+    check_callable,
+    check_number,
+    landmarks_of,
+    require_same_kind,
+)
 from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
 from kerneltools.maps import nystrom
 from kerneltools.solvers import KernelModel
@@ -135,7 +142,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             return self._begin(X, y, sample_weight)
         regs = self._regs()
         _require_y(self, X, y)
-        rows = as_rows(self, X, fitted=self.landmarks_)
+        rows = as_rows(self, X, fitted=self.landmarks_, learning=True)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=0)
         if (targets.ndim == 1) != self._flat:
             raise ValueError(f"y: expected {'(n,)' if self._flat else '(n, t)'} as before, got {tuple(targets.shape)}")
@@ -146,8 +153,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def merge(self, other: "KernelRidge") -> "KernelRidge":
         """A new estimator that has seen the rows of both, exactly; neither is changed.
 
-        Raises ValueError unless both have the same landmarks, kernel and number of targets.
+        Raises ValueError unless both have the same landmarks, kernel and number of targets, TypeError for others.
         """
+        require_same_kind(self, other)
         sums = self._fitted().merge(other._fitted())
         found = copy(self)
         found._set(_Regression(sums, self._regs()), self.kernel_, self.landmarks_, self._flat)

@@ -189,7 +189,13 @@ class _OfSeveral(Kernel):
 
 @dataclass(frozen=True)
 class Sum(_OfSeveral):
-    """k(x, y) = Σ k_i(x, y): the features of all the terms side by side."""
+    """k(x, y) = Σ k_i(x, y): the features of all the terms side by side.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Linear
+    >>> (Linear() + 0.5 * Linear() ** 2)(np.asarray([[2.0]]), np.asarray([[3.0]]))
+    array([[24.]])
+    """
 
     terms: tuple[Kernel, ...]
 
@@ -210,7 +216,13 @@ class Sum(_OfSeveral):
 
 @dataclass(frozen=True)
 class Product(_OfSeveral):
-    """k(x, y) = Π k_i(x, y) (Schur's product theorem)."""
+    """k(x, y) = Π k_i(x, y) (Schur's product theorem).
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian, Linear
+    >>> (Gaussian(1.0) * Linear())(np.asarray([[2.0]]), np.asarray([[2.0]]))
+    array([[4.]])
+    """
 
     factors: tuple[Kernel, ...]
 
@@ -260,7 +272,13 @@ class _OfOne(Kernel):
 
 @dataclass(frozen=True)
 class Scaled(_OfOne):
-    """k(x, y) = scale · k₁(x, y), with scale > 0."""
+    """k(x, y) = scale · k₁(x, y), with scale > 0.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> (2.5 * Gaussian(1.0)).diag(np.zeros((1, 3)))
+    array([2.5])
+    """
 
     scale: float | Array
     kernel: Kernel
@@ -282,6 +300,11 @@ class Power(_OfOne):
     """k(x, y) = k₁(x, y)^exponent, with an integer exponent >= 1: a product of equal factors.
 
     Raises ValueError for another exponent: such powers are not positive semi-definite in general.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Linear
+    >>> (Linear() ** 3)(np.asarray([[2.0]]), np.asarray([[1.0], [-1.0]]))
+    array([[ 8., -8.]])
     """
 
     stored_as: ClassVar[str] = "kernels.Power"  # a profile has the plain name

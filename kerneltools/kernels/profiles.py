@@ -36,6 +36,10 @@ class Exponential(Profile):
     """κ(u) = exp((u - 1) / σ²): on the sphere, the Gaussian kernel of bandwidth σ.
 
     `sigma` > 0, in units of the sphere's radius (0.3 to 1 are usual). Mairal 2016, §2.2.
+
+    >>> import numpy as np
+    >>> Exponential(sigma=1.0)(np.asarray([1.0, 0.0])).round(4)
+    array([1.    , 0.3679])
     """
 
     sigma: float | Array
@@ -58,7 +62,12 @@ class Exponential(Profile):
 
 @dataclass(frozen=True)
 class Power(Profile):
-    """κ(u) = u^degree, with an integer degree >= 1."""
+    """κ(u) = u^degree, with an integer degree >= 1.
+
+    >>> import numpy as np
+    >>> Power(2)(np.asarray([1.0, 0.5]))
+    array([1.  , 0.25])
+    """
 
     degree: int = static(2)
 
@@ -114,6 +123,10 @@ class ArcCosine(Profile):
     κ₀ = 1 - θ/π, κ₁ = (sin θ + (π - θ) u) / π, κ₂ = (3 u sin θ + (π - θ)(1 + 2u²)) / 3π.
     Gradients use κ₁' = κ₀ and κ₂' = 4κ₁/3, finite everywhere; that of order 0 is infinite at u = ±1,
     and 0 is returned there.
+
+    >>> import numpy as np
+    >>> ArcCosine(0)(np.asarray([1.0, 0.0, -1.0]))
+    array([1. , 0.5, 0. ])
     """
 
     order: int = static(1)

@@ -1,6 +1,18 @@
 """Laws of frequencies (Bochner): k(x, y) = E cos(<ω, x - y>) for a kernel of lengthscale 1.
 
 A law draws on the host, in float64. For a lengthscale ℓ, divide the frequencies, or the rows of data, by it.
+
+>>> import numpy as np
+>>> from kerneltools.kernels import Cauchy, Gaussian, Laplacian, Matern, RationalQuadratic
+>>> x, y = np.zeros((1, 2)), np.asarray([[0.6, 0.3]])
+>>> for kernel in (Gaussian(1.0), Matern(1.5, 1.0), RationalQuadratic(1.0, 2.0), Laplacian(1.0), Cauchy(1.0)):
+...     mean = np.cos(kernel.spectral.draw(0, 100_000, 2) @ (x - y)[0]).mean()
+...     print(kernel.spectral, bool(abs(mean - kernel(x, y).item()) < 0.01))
+Normal() True
+StudentT(dof=3.0) True
+GammaMixture(alpha=2.0) True
+ProductCauchy() True
+ProductLaplace() True
 """
 
 from abc import ABC, abstractmethod

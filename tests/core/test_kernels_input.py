@@ -146,6 +146,21 @@ def test_plain_rows_and_traced_parameters() -> None:
         np.testing.assert_allclose(slope, wanted, rtol=1e-7)
 
 
+@pytest.mark.parametrize("make", [np.matrix, np.ma.masked_array])
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_arrays_with_other_operators(make: Any) -> None:
+    for call in (
+        lambda x: Gaussian(1.0)(x, Y),
+        lambda x: Linear().diag(x),
+        lambda x: maps.nystrom(Gaussian(1.0), x),
+        lambda x: maps.nystrom(Gaussian(1.0), Y)(x),
+        lambda x: landmarks.KMeans(2)(Linear(), x, 0),
+        lambda x: solvers.ridge(x, Y, 0.1),
+    ):
+        with pytest.raises(TypeError, match=r"(x|points): expected a plain array, got a (matrix|MaskedArray), whose"):
+            call(make(X))
+
+
 def test_integers_of_numpy_are_integers() -> None:
     three = np.int64(3)
     assert_close(kernels.Polynomial(three)(X, Y), kernels.Polynomial(3)(X, Y), 0)  # type: ignore[arg-type]

@@ -215,6 +215,15 @@ def test_a_stream_names_the_block() -> None:
         streaming.ridge(PHI, [])
 
 
+def test_a_stream_goes_on_with_the_same_map_only() -> None:
+    total = streaming.ridge(PHI, [(X[:30, :], Y[:30, :])])
+    with pytest.raises(ValueError, match="merge: expected sums in the features of one map, got two that differ"):
+        streaming.ridge(maps.nystrom(Gaussian(9.0), X[:7, :]), [(X, Y)], start=total)
+    for wrong in (lambda: streaming.ridge(PHI, [(X, Y)], start=3), lambda: total.merge(3)):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="merge: expected FeatureSums, got int"):
+            wrong()
+
+
 def test_a_stream_that_breaks_leaves_the_sums() -> None:
     def broken() -> Iterator[tuple[Any, Any]]:
         yield X[30:, :], Y[30:, :]

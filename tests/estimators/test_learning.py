@@ -198,6 +198,12 @@ def test_random_states(state: Any) -> None:
     assert NystromFeatures(KERNEL, landmarks=5, random_state=state).fit(X).landmarks_.shape == (5, 3)
 
 
+def test_merge_of_another_thing() -> None:
+    for found in (KernelRidge(KERNEL, landmarks=5).fit(X, X[:, 0]), KernelPCA(2, kernel=KERNEL, landmarks=5).fit(X)):
+        with pytest.raises(TypeError, match=r"other: expected a fitted Kernel.*, got int"):
+            found.merge(3)  # type: ignore[arg-type]
+
+
 def test_what_cannot_be_called() -> None:
     y = np.sin(X[:, 0])
     for estimator, message in (

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 
 from kerneltools import backend, kernels, landmarks, maps
@@ -111,6 +112,16 @@ def test_other_libraries_are_checked_too(library: Library) -> None:
     model.fit(library.array(X))
     with pytest.raises(ValueError, match="X has 2 features, but NystromFeatures is expecting 3"):
         model.transform(library.array(X[:, :2]))
+
+
+def test_what_is_learnt_keeps_no_graph() -> None:
+    x = torch.asarray(X[:40, :]).requires_grad_(True)
+    y = torch.sin(x[:, 0])
+    found = KernelRidge(kernels.Gaussian(1.0), landmarks=5).fit(x, y, torch.ones_like(y)).partial_fit(x, y)
+    assert not found.sums_.sums.gram.requires_grad
+    assert not found.predict(x.detach()).requires_grad
+    assert found.predict(x).requires_grad
+    KernelClassifier(kernels.Gaussian(1.0), landmarks=5).fit(x, (y > 0).to(torch.int64))
 
 
 def test_half_precision_stays() -> None:
