@@ -1,6 +1,7 @@
 """Maps other than Nyström: unbiased, as exact as they say, and what they refuse."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from math import log, sqrt
 from typing import Any
@@ -13,7 +14,9 @@ from kerneltools import kernels, maps
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend
 from kerneltools.kernels import Gaussian
+from kerneltools.learning import LeaveOneOut
 from kerneltools.maps import Map
+from kerneltools.optimisers import Adam, Euclidean
 from tests.laws.members import FOURIER_MAPS, RANDOM_MAPS, MakeMap, rows
 
 every = pytest.mark.parametrize("make", RANDOM_MAPS.values(), ids=RANDOM_MAPS)
@@ -90,6 +93,23 @@ def test_frequencies_and_lengthscale_are_learned_by_gradient() -> None:
     assert gradient.frequencies.shape == (4, 3)
     assert np.any(gradient.frequencies)
     assert float(gradient.kernel.bandwidth) != 0
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_learned_frequencies_find_those_of_the_target(name: str) -> None:
+    library = backend(name)
+    x = library.asarray(rows(100, 3, seed=0))
+    y = namespace(x).sin(3 * x[:, :1])
+    drawn = maps.fourier(Gaussian(2.0), 3, 20, 0, like=x)
+    loss = library.value_and_grad(lambda w: LeaveOneOut()(replace(drawn, frequencies=w), x, y, 1e-3))
+    optimiser, frequencies = Adam(), drawn.frequencies
+    state = optimiser.start(frequencies)
+    errors = []
+    for _ in range(60):
+        error, gradient = loss(frequencies)
+        frequencies, state = optimiser.step(frequencies, gradient, state, 0.05, [Euclidean()])
+        errors.append(float(error))
+    assert errors[-1] < 0.5 * errors[0]
 
 
 def test_like_gives_library_and_type() -> None:
