@@ -81,6 +81,16 @@ def device_of(*arrays: Array) -> Device:
     return devices[0] if devices else None
 
 
+def require_beside(x: Array, parameter: Array | float) -> None:
+    """Raise for a parameter of another library (TypeError) or on another device (ValueError) than x.
+
+    Beside traces of JAX, which are on no device, arrays of NumPy are constants and pass.
+    """
+    if device_of(x) is not None and device_of(parameter) is not None:
+        namespace(x, parameter)
+        device_of(x, parameter)
+
+
 def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
     """Host values (numbers, lists, NumPy arrays) as an array of the library and device of `like`.
 

@@ -13,6 +13,7 @@ from kerneltools.arrays import (
     device_of,
     is_whole,
     namespace,
+    require_beside,
     require_everywhere,
     require_floating,
     require_rank,
@@ -292,6 +293,7 @@ class Scaled(_OfOne):
         return self.kernel.homogeneous
 
     def changed(self, value: Array) -> Array:
+        require_beside(value, self.scale)
         return self.scale * value
 
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, namespace, require_beside, require_floating, require_rank
 from kerneltools.backend import stop_gradient
 from kerneltools.kernels.base import Kernel, check_positive, check_rows
 from kerneltools.kernels.spectral import Law
@@ -94,10 +94,7 @@ def check_lengths(name: str, lengths: float | Array) -> None:
 
 def check_columns(name: str, lengths: float | Array, x: Array) -> None:
     """Raise ValueError for lengths of another number of columns or device than x, TypeError for another library."""
-    # Beside traces of JAX, which are on no device, arrays of NumPy are constants.
-    if device_of(x) is not None and device_of(lengths) is not None:
-        namespace(x, lengths)
-        device_of(x, lengths)
+    require_beside(x, lengths)
     given = tuple(getattr(lengths, "shape", ()))
     if given not in ((), (x.shape[1],)):
         raise ValueError(

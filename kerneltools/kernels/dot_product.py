@@ -1,10 +1,19 @@
 """Kernels that are functions of <x, y>, |x| and |y|."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from numbers import Real
+from typing import Any
 
-from kerneltools.arrays import Array, is_whole, namespace, require_floating, require_rank
+from kerneltools.arrays import (
+    Array,
+    is_whole,
+    namespace,
+    require_beside,
+    require_everywhere,
+    require_floating,
+    require_rank,
+)
 from kerneltools.kernels.base import InnerProductKernel, check_positive, row_norms, step
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
@@ -36,10 +45,10 @@ class Polynomial(InnerProductKernel):
 
     def __post_init__(self) -> None:
         check_degree(self.degree)
-        if isinstance(self.offset, Real) and not 0 <= float(self.offset) < float("inf"):
-            raise ValueError(f"offset: expected a finite number >= 0, got {self.offset}")
+        _check_offset(self.offset, 0.0, "finite number >= 0")
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
+        require_beside(inner, self.offset)
         return (inner + self.offset) ** self.degree
 
 
@@ -58,8 +67,7 @@ class Sigmoid(InnerProductKernel):
 
     def __post_init__(self) -> None:
         check_positive("gamma", self.gamma)
-        if isinstance(self.offset, Real) and not isfinite(self.offset):
-            raise ValueError(f"offset: expected a finite number, got {self.offset}")
+        _check_offset(self.offset, -inf, "finite number")
 
     @property
     def indefinite(self) -> bool:
@@ -111,6 +119,18 @@ class Cosine(InnerProductKernel):
         require_floating(x=x)
         # 1 without the rounding of a quotient, and of its derivative.
         return step(row_norms(x))
+
+
+def _check_offset(offset: Any, least: float, wanted: str) -> None:
+    """Raise TypeError for what is no number or array, ValueError for numbers that are not finite or below `least`."""
+    if isinstance(offset, Real):
+        if not (isfinite(offset) and float(offset) >= least):
+            raise ValueError(f"offset: expected a {wanted}, got {offset}")
+    elif not hasattr(offset, "dtype"):
+        raise TypeError(f"offset: expected a {wanted} or an array, got {offset!r}")
+    else:
+        xp = namespace(offset)
+        require_everywhere(xp.isfinite(offset) & (offset >= least), f"a {wanted}", "offset", offset)
 
 
 def _inverse(norm: Array | float) -> Array | float:

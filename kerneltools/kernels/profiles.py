@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import pi
 
-from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.arrays import Array, namespace, require_beside, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.dot_product import check_degree
@@ -49,6 +49,7 @@ class Exponential(Profile):
 
     @in_single
     def __call__(self, cosine: Array) -> Array:
+        require_beside(cosine, self.sigma)
         alpha = 1 / self.sigma**2
         exponent = alpha * cosine - alpha
         return namespace(exponent).exp(exponent)
@@ -57,6 +58,7 @@ class Exponential(Profile):
         """As the profile's, in as few passes over memory as the library can where the scale is one for each row."""
         if not _one_for_each_row(scale, inner):
             return super().response(inner, scale)
+        require_beside(inner, self.sigma)
         return exponential_response(inner, scale, 1 / self.sigma**2)
 
 

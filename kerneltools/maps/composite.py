@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerneltools import kernels
-from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.arrays import Array, namespace, require_beside, safe_sqrt
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive
 from kerneltools.maps.base import Map
@@ -123,6 +123,7 @@ class Scaled(Map):
         return self.map.columns
 
     def of_rows(self, x: Array) -> Array:
+        require_beside(x, self.scale)
         root = safe_sqrt(self.scale) if hasattr(self.scale, "dtype") else self.scale**0.5
         return root * self.map.of_rows(x)
 

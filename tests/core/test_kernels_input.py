@@ -177,8 +177,32 @@ def test_integers_of_numpy_are_integers() -> None:
 def test_parameters_of_another_library() -> None:
     with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
         Gaussian(torch.asarray([0.5, 1.0, 2.0]))(X, Y)
+    two = torch.asarray(2.0)
+    for kernel in (
+        kernels.Laplacian(two),
+        kernels.RationalQuadratic(1.0, two),
+        kernels.Periodic(two, 1.0),
+        kernels.Polynomial(2, two),
+        kernels.Sigmoid(two),
+        kernels.ExponentialDotProduct(two),
+        kernels.Homogeneous(kernels.profiles.Exponential(two)),
+        two * Linear(),
+    ):
+        with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
+            kernel(X, Y)
     with pytest.raises(TypeError, match=r"several libraries in one call: numpy.ndarray, torch.Tensor"):
-        kernels.Laplacian(torch.asarray(0.5))(X, Y)
+        maps.Scaled(two, maps.fourier(Gaussian(1.0), 3, 8, 0))(X)
+    with pytest.raises(ValueError, match="arrays on several devices in one call"):
+        Gaussian(to_strict(np.ones(3), DEVICE1))(to_strict(X), to_strict(Y))
+
+
+def test_offsets() -> None:
+    for kernel, wrong in ((kernels.Polynomial, -1.0), (kernels.Sigmoid, np.nan), (kernels.Polynomial, np.inf)):
+        for value in (wrong, np.float32(wrong), np.asarray(wrong)):
+            with pytest.raises(ValueError, match=r"offset: expected a finite number.*, got"):
+                kernel(2, value)  # type: ignore[operator]
+        with pytest.raises(TypeError, match=r"offset: expected a finite number.* or an array, got 'a'"):
+            kernel(2, "a")  # type: ignore[operator]
 
 
 def test_what_is_no_kernel_in_composites() -> None:
