@@ -10,7 +10,7 @@ from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
-from kerneltools.landmarks import Given, default
+from kerneltools.landmarks import Given, Landmarks, default
 from kerneltools.landmarks.base import rows, warn_reduced
 from kerneltools.trees import map_leaves
 
@@ -76,14 +76,17 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
         selector: Any = default(kernel, min(int(landmarks), X.shape[0]))
     elif hasattr(landmarks, "dtype"):
         selector = Given(move(landmarks, X))
-    elif callable(landmarks):
+    elif callable(landmarks) and not isinstance(landmarks, type):
         selector = landmarks
     else:
         raise TypeError(
             f"landmarks: expected a number, a selector such as kerneltools.landmarks.KMeans(100), or an array of "
             f"points (m, d), got {landmarks!r}"
         )
-    points = selector(kernel, X, draws(random_state)).points
+    found = selector(kernel, X, draws(random_state))
+    if not isinstance(found, Landmarks):
+        raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
+    points = found.points
     return namespace(points).astype(points, X.dtype)
 
 

@@ -162,6 +162,8 @@ def as_kernel(kernel: Kernel | Callable[[Any, Any], Any]) -> Kernel:
     """
     if isinstance(kernel, Kernel):
         return kernel
+    if isinstance(kernel, type):
+        raise TypeError(f"kernel: expected a kernel, got the class {kernel.__name__}; write {kernel.__name__}(...)")
     if not callable(kernel):
         raise TypeError(f"kernel: expected a kernel or a function of two sets of rows, got {kernel!r}")
     return Function(kernel)

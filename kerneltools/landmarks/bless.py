@@ -31,7 +31,7 @@ class BLESS:
     block: int = 8192
 
     def __post_init__(self) -> None:
-        if not self.oversampling >= 1:
+        if not isinstance(self.oversampling, int | float) or not self.oversampling >= 1:
             raise ValueError(f"oversampling: expected a number >= 1, got {self.oversampling!r}")
 
     @in_single

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, warn_reduced
@@ -29,7 +29,7 @@ class KMeansPlusPlus:
     trials: int | None = None
 
     def __post_init__(self) -> None:
-        if self.trials is not None and self.trials < 1:
+        if self.trials is not None and not is_whole(self.trials):
             raise ValueError(f"trials: expected an integer >= 1, or None, got {self.trials!r}")
 
     @in_single

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, is_whole
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, rows, warn_reduced
@@ -33,7 +33,7 @@ class RPCholesky:
     tolerance: float | None = None
 
     def __post_init__(self) -> None:
-        if self.block is not None and self.block < 1:
+        if self.block is not None and not is_whole(self.block):
             raise ValueError(f"block: expected an integer >= 1, or None, got {self.block!r}")
 
     @in_single

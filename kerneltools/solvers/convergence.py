@@ -14,7 +14,7 @@ class PrecisionWarning(UserWarning):
 def warn_imprecise(reg: float, shift: float) -> None:
     """Warn the caller of an iterative solver on landmarks that λ is below what its products resolve."""
     warnings.warn(
-        f"reg: {reg:.1e} is below what products with a nearly singular k(Z, Z) resolve; |f|² is that of "
+        f"reg: {reg:.1e} is below what products with the root of k(Z, Z)^-1 resolve; |f|² is that of "
         f"k(Z, Z) + {shift:.1e} I instead; raise reg, take fewer landmarks, or, for regression, kernel_ridge",
         PrecisionWarning,
         stacklevel=5,

@@ -307,6 +307,8 @@ def test_a_plain_function_stands_for_its_kernel() -> None:
 def test_what_is_no_function() -> None:
     with pytest.raises(TypeError, match="kernel: expected a kernel or a function of two sets of rows, got 'rbf'"):
         as_kernel("rbf")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"kernel: expected a kernel, got the class Gaussian; write Gaussian\(\.\.\.\)"):
+        as_kernel(Gaussian)
     with pytest.raises(TypeError, match="f: expected a function of two sets of rows, got None"):
         Function(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="diagonal: expected a function of a set of rows, or None, got 3"):

@@ -198,6 +198,15 @@ def test_random_states(state: Any) -> None:
     assert NystromFeatures(KERNEL, landmarks=5, random_state=state).fit(X).landmarks_.shape == (5, 3)
 
 
+def test_classes_in_the_place_of_objects() -> None:
+    with pytest.raises(TypeError, match=r"kernel: expected a kernel, got the class Gaussian; write Gaussian"):
+        NystromFeatures(kernels.Gaussian).fit(X)
+    with pytest.raises(TypeError, match=r"landmarks: expected a number, a selector such as .*, got <class .*KMeans'>"):
+        NystromFeatures(KERNEL, landmarks=landmarks.KMeans).fit(X)
+    with pytest.raises(TypeError, match=r"landmarks: expected kerneltools.landmarks.Landmarks from the selector"):
+        NystromFeatures(KERNEL, landmarks=lambda kernel, x, rng: x[:5, :]).fit(X)
+
+
 def test_merge_of_another_thing() -> None:
     for found in (KernelRidge(KERNEL, landmarks=5).fit(X, X[:, 0]), KernelPCA(2, kernel=KERNEL, landmarks=5).fit(X)):
         with pytest.raises(TypeError, match=r"other: expected a fitted Kernel.*, got int"):
