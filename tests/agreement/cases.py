@@ -28,6 +28,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "kernels: composites": of_kernels.composites,
     "kernels.Precomputed": of_kernels.precomputed,
     "kernels.base.row_norms": of_rows.norms,
+    "kernels.base.step": of_rows.steps,
     "kernels.profiles": of_rows.profile_values,
     "kernels.square_distances": of_rows.distances,
     "landmarks.BLESS": of_landmarks.bless,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ckn import preprocessing
 from kerneltools import arrays, kernels, linalg, primitives, random
 from kerneltools.kernels import Cosine, Gaussian, Kernel
-from kerneltools.kernels.base import row_norms
+from kerneltools.kernels.base import row_norms, step
 from kerneltools.maps import nystrom
 from kerneltools.solvers import ridge, ridge_path
 from tests.agreement.case import Case, Draw, kink, numbers, size, unit_rows, with_array_parameters
@@ -177,6 +177,11 @@ def responses(draw: Draw, few: bool) -> Case:
 
 def norms(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: row_norms(v), numbers(draw, size(draw, few, 1, 5), 3, blank=True))
+
+
+def steps(draw: Draw, few: bool) -> Case:
+    x = numbers(draw, size(draw, few, 1, 5), 3)
+    return Case(lambda v, c: step(v), x + 0.1 * np.where(x < 0, -1.0, 1.0))
 
 
 def draws(draw: Draw, few: bool) -> Case:

@@ -44,7 +44,7 @@ MODULES = (
 NO_NUMBERS = {
     *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
     *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float"),
-    *("arrays.holds", "arrays.require_everywhere", "arrays.require_finite"),
+    *("arrays.holds", "arrays.is_whole", "arrays.require_beside", "arrays.require_everywhere", "arrays.require_finite"),
     *(
         "linalg.require_square",
         "primitives.primitive",
@@ -55,7 +55,7 @@ NO_NUMBERS = {
         "random.stream",
         "random.choice",
     ),
-    *("kernels.base.check_rows", "kernels.base.check_positive", "landmarks.default"),
+    *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
     *("streaming.rows", "streaming.transform_file"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
