@@ -81,6 +81,12 @@ def device_of(*arrays: Array) -> Device:
     return devices[0] if devices else None
 
 
+def on_host(array: Array) -> bool:
+    """Whether it is in the host's memory, by the name of its device ("cpu", "TFRT_CPU_0"), or of no known device."""
+    device = array_api_compat.device(array)
+    return device is None or "cpu" in str(device).lower()
+
+
 def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
     """Host values (numbers, lists, NumPy arrays) as an array of the library and device of `like`.
 
