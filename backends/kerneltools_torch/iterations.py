@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+# Launching kernels is what takes time, for matrices of some hundred rows: a product and a sum are one kernel, baddbmm.
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 STEPS, CHECKED = 64, 8
@@ -18,14 +19,18 @@ ACCURATE = 1e-9
 
 def inverse_root(definite: torch.Tensor) -> torch.Tensor | None:
     """A^(-1/2), by the coupled iteration of Newton and Schulz (Higham 2008, eq. 6.35): (..., m, m) -> (..., m, m)"""
+    shape = definite.shape
+    definite = definite.reshape(-1, *shape[-2:])
     one, scale = _identity(definite), torch.linalg.matrix_norm(definite, keepdim=True)
 
     def step(root: torch.Tensor, inverse: torch.Tensor) -> Pair:
-        change = 1.5 * one - 0.5 * (inverse @ root)
+        change = torch.baddbmm(one, inverse, root, beta=1.5, alpha=-0.5)
         return root @ change, change @ inverse
 
-    found = _limit(step, (definite / scale, one.expand_as(definite)), lambda root, inverse: inverse @ root - one)
-    return None if found is None else (found[1] + found[1].mT) / (2 * scale.sqrt())
+    found = _limit(
+        step, (definite / scale, one.expand_as(definite).contiguous()), lambda root, inverse: inverse @ root - one
+    )
+    return None if found is None else ((found[1] + found[1].mT) / (2 * scale.sqrt())).reshape(shape)
 
 
 def lyapunov_solution(root: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor | None:
@@ -33,15 +38,19 @@ def lyapunov_solution(root: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor | N
 
     (..., m, m), (..., m, m) -> (..., m, m). Roberts 1980.
     """
+    shape = rhs.shape
+    root, rhs = root.reshape(-1, *shape[-2:]), rhs.reshape(-1, *shape[-2:])
     one, scale = _identity(root), torch.linalg.matrix_norm(root, keepdim=True)
 
     def step(sign: torch.Tensor, part: torch.Tensor) -> Pair:
         square = sign @ sign
-        twisted = sign @ (sign @ part - part @ sign) + part @ square
-        return 1.5 * sign - 0.5 * (sign @ square), 1.5 * part - 0.5 * twisted
+        commutator = torch.baddbmm(part @ sign, sign, part, beta=-1)
+        kept = torch.baddbmm(part, part, square, beta=1.5, alpha=-0.5)
+        after = torch.baddbmm(kept, sign, commutator, alpha=-0.5)
+        return torch.baddbmm(sign, sign, square, beta=1.5, alpha=-0.5), after
 
     found = _limit(step, (root / scale, rhs / scale), lambda sign, part: sign - one)
-    return None if found is None else found[1] / 2
+    return None if found is None else (found[1] / 2).reshape(shape)
 
 
 def _limit(step: Callable[..., Pair], pair: Pair, residual: Callable[..., torch.Tensor]) -> Pair | None:

@@ -48,7 +48,7 @@ def fit_supervised(
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
         on_epoch(state)
-    return state
+    return trainer.finished(state, progress)
 
 
 def _check(network: Network, images: Array, labels: Sequence[int], classes: int, settings: Supervised) -> list[int]:

@@ -5,23 +5,23 @@ from math import isfinite
 
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
-from kerneltools.optimisers import SGD, Constant, Optimiser, Schedule
-from kerneltools.solvers import Loss, Squared
+from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule
+from kerneltools.solvers import Loss, SquaredHinge
 
 
 @dataclass(frozen=True)
 class Supervised:
     """How to train: the filters by stochastic gradient steps on the sphere, with a linear head.
 
-    `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`;
+    `loss`: SquaredHinge (one-vs-rest), Squared (ridge regression) or CrossEntropy, of `kerneltools.solvers`;
     `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
     ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`).
     `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few for some steps and keep the one
-    of least loss on images that those steps did not see; `schedule(epoch)` multiplies it; `halve`: it is halved
-    after an epoch that did not lower the loss.
-    `optimiser`: SGD or Adam of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
-    patches, so that one rate serves all layers. `strategy`: what becomes of the head meanwhile, LayerReversal,
-    Alternating or Joint of `ckn.supervised`.
+    that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it;
+    `halve`: it is halved after an epoch that did not lower the loss.
+    `optimiser`: Adam or SGD of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
+    patches, so that one rate serves all layers (SGD needs it, Adam has a scale for each filter).
+    `strategy`: what becomes of the head meanwhile, Alternating, LayerReversal or Joint of `ckn.supervised`.
     `clip_norm`: the greatest norm of a gradient. `augmentation`: random changes of each batch's images.
     `learn_kernels`: the kernels' parameters move too. `memory`: bytes of
     features that are kept for the exact head; if they need more, they are computed anew for each pass over them.
@@ -32,15 +32,15 @@ class Supervised:
     Raises ValueError for numbers out of range.
     """
 
-    loss: Loss = field(default_factory=Squared)
+    loss: Loss = field(default_factory=SquaredHinge)
     reg: float | None = None
     epochs: int = 20
     batch: int = 128
     rate: float | None = None
     schedule: Schedule = field(default_factory=Constant)
     halve: bool = True
-    optimiser: Optimiser = field(default_factory=SGD)
-    precondition: bool = True
+    optimiser: Optimiser = field(default_factory=Adam)
+    precondition: bool = False
     strategy: Strategy = field(default_factory=Alternating)
     clip_norm: float | None = None
     augmentation: tuple[Augmentation, ...] = ()

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
 from ckn.supervised import Crop, Cutout, DivergedError, Flip, Joint, TrainingState
+from ckn.supervised.start import RATES
 from kerneltools import backend
 from kerneltools.kernels import Homogeneous, profiles
-from kerneltools.optimisers import SGD, Adam
+from kerneltools.optimisers import SGD
 from kerneltools.solvers import CrossEntropy, Squared, SquaredHinge
 from kerneltools.trees import flatten, map_leaves
 
@@ -62,7 +63,7 @@ def test_libraries_agree_on_twenty_steps(name: str, loss) -> None:
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("settings", [QUICK, replace(QUICK, optimiser=Adam(), precondition=False)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("settings", [replace(QUICK, optimiser=SGD(), precondition=True), QUICK], ids=["sgd", "adam"])
 def test_filters_move_and_stay_on_the_sphere(settings: Supervised) -> None:
     images, _ = toy()
     before, after = start(images), trained("numpy", settings)
@@ -73,10 +74,32 @@ def test_filters_move_and_stay_on_the_sphere(settings: Supervised) -> None:
 
 
 def test_loss_falls() -> None:
-    state = trained("numpy", replace(QUICK, epochs=6, rate=None))
+    state = trained("numpy", replace(QUICK, epochs=6, rate=0.01))
     losses = [report.loss for report in state.history]
     assert losses[-1] < losses[0]
     assert state.history[-1].train_accuracy == 1.0
+
+
+def noisy(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose class is the direction of faint stripes, among noise of which filters without labels make more."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    images = rng.standard_normal((n, 6, 6, 2))
+    stripes = np.resize([1.0, -1.0], 6)
+    images[labels == 0, :, :, 0] += 0.5 * stripes[:, None]
+    images[labels == 1, :, :, 0] += 0.5 * stripes[None, :]
+    return images, labels
+
+
+def test_the_rate_is_one_that_helps_on_images_left_out_or_the_least() -> None:
+    images, labels = noisy(1000, 0)
+    network = fit_unsupervised(Architecture((LayerSpec(4, subsampling=2),)), images, rng=0, patches=1000)
+    settings = Supervised(epochs=0, batch=50)
+    chosen = fit_supervised(network, images, labels, 2, rng=0, settings=settings).rate
+    assert chosen > RATES[-1]
+    # Labels that have nothing to do with the images teach nothing.
+    shuffled = np.random.default_rng(1).permutation(labels)
+    assert fit_supervised(network, images, shuffled, 2, rng=0, settings=settings).rate == RATES[-1]
 
 
 def test_interrupted_training_goes_on_to_the_same_numbers() -> None:
