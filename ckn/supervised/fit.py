@@ -8,7 +8,7 @@ from ckn.network import Network, Progress, silent
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
-from ckn.supervised.state import TrainingState
+from ckn.supervised.state import TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, asarray_like, namespace, require_floating
 
@@ -43,7 +43,8 @@ def fit_supervised(
     """
     numbers = _check(network, images, labels, classes, settings)
     data = Data(images, asarray_like(numbers, images, namespace(images).int64), classes, rng)
-    state = begin(network, data, settings, progress) if start is None else start
+    # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
+    state = in_row_order(begin(network, data, settings, progress) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
