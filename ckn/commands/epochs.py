@@ -26,7 +26,7 @@ from ckn.supervised import (
     save_state,
     training_notes,
 )
-from ckn.training import Settings, preprocessing_for
+from ckn.training import Settings, Split, preprocessing_for
 from kerneltools.files import replacing
 
 BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
@@ -36,12 +36,12 @@ BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
 class Epochs:
     """After each epoch the state of the training, its best state and its numbers are in the folder.
 
-    `data`: the name of the `images` to train on; `options`: those of the command.
+    `data`: the name of the images to train on, which are in `parts`; `options`: those of the command.
     """
 
     folder: Path
     data: str
-    images: Images
+    parts: Split
     settings: Settings
     supervised: Supervised
     options: Mapping[str, Any]
@@ -51,19 +51,23 @@ class Epochs:
     _running: bool = False
     _since: float = 0.0
 
-    def begin(self) -> TrainingState | None:
-        """The state to go on from, None for a new run.
+    def begin(self) -> tuple[TrainingState | None, TrainingState | None]:
+        """The state to go on from and the best one so far, None for a new run.
 
         Raises ResumeError when the run in the folder is another, BadParameter when it is beyond the epochs.
         """
         if self.options["resume"] is None:
-            return None
-        path = self.folder / LAST
-        state = load_state(path, self._identity, backend=self.settings.backend, device=self.settings.device)
+            return None, None
+        state = self._state(LAST)
+        best = None if self.parts.validation is None else self._state(BEST)
         if state.epoch > self.supervised.epochs:
             raise typer.BadParameter(f"--epochs {self.supervised.epochs}: the run in {self.folder} has {state.epoch}")
         self.done, self._seconds = state.epoch, _seconds_in(self.folder / NUMBERS)
-        return state
+        return state, best
+
+    def _state(self, name: str) -> TrainingState:
+        settings = self.settings
+        return load_state(self.folder / name, self._identity, backend=settings.backend, device=settings.device)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Tell the screen; all epochs are one stage there, so that its bar shows how much is left."""
@@ -80,7 +84,7 @@ class Epochs:
         self._seconds[report.epoch] = round(seconds, 3)
         self._write(state)
         self.done = state.epoch
-        self.screen.line(_said(report, seconds, len(self.images), self.supervised.epochs))
+        self.screen.line(_said(report, seconds, len(self.parts.train.images), self.supervised.epochs))
 
     @property
     def stopped(self) -> str:
@@ -110,12 +114,21 @@ class Epochs:
     @cached_property
     def _identity(self) -> dict[str, str]:
         """What a run that goes on must have in common with the run that stopped."""
-        settings, images = self.settings, self.images
-        labels = [images.classes[i] for i in np.asarray(images.labels)]
-        steps = preprocessing_for(images, settings.whiten)
+        settings, train, held_out = self.settings, self.parts.train, self.parts.validation
         return training_notes(
-            architectures[settings.architecture], self.supervised, images.images, labels, settings.seed, steps
+            architectures[settings.architecture],
+            self.supervised,
+            train.images,
+            _names(train),
+            settings.seed,
+            preprocessing_for(train, settings.whiten),
+            None if held_out is None else (held_out.images, _names(held_out)),
         )
+
+
+def _names(images: Images) -> list[str]:
+    """The name of each image's class."""
+    return [images.classes[i] for i in np.asarray(images.labels)]
 
 
 def _numbers(report: EpochReport) -> dict[str, Any]:

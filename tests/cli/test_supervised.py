@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import ckn
+from ckn.commands.supervised import supervised_settings
+from ckn.commands.train import train
 from ckn.readers import read
-from ckn.supervised import DivergedError, load_state
+from ckn.supervised import DivergedError, Supervised, load_state
 from ckn.supervised.trainer import Trainer
 
 EPOCHS = 3
@@ -31,6 +34,18 @@ WORDS = [
     40,
     "--augment",
     "crop,flip",
+]
+SCHEDULED = [
+    "--validation",
+    0.25,
+    "--schedule",
+    "steps",
+    "--milestones",
+    "1,2",
+    "--strategy",
+    "reversal",
+    "--epochs",
+    EPOCHS + 1,
 ]
 FILES = [
     "best.safetensors",
@@ -202,6 +217,107 @@ def test_a_run_does_not_go_on_with_other_data(run: Any, few: Path, whole: Any, t
     refused(run("train", few, "--resume", tmp_path), 1, "not a file of kind 'ckn-training'")
 
 
+@pytest.fixture(scope="module")
+def validated(run: Any, few: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder of a run that was measured on images held out, and what it said."""
+    folder = tmp_path_factory.mktemp("validated")
+    result = run("train", few, *WORDS, "--lr", 1, *SCHEDULED, "--out", folder)
+    assert result.exit_code == 0, result.stderr
+    return folder, result
+
+
+def test_validation_chooses_the_model(validated: Any) -> None:
+    folder, result = validated
+    history = load_state(folder / "last.safetensors").history
+    measured = [report.validation_accuracy for report in history]
+    assert [line["validation_accuracy"] for line in lines(folder)] == measured
+    number = measured.index(max(measured)) + 1
+    best = load_state(folder / "best.safetensors")
+    assert best.epoch == number < EPOCHS, "the case shows nothing where the last epoch is the best"
+    model = ckn.load(folder / "model.safetensors")
+    for a, b in zip(model.network.bare_layers, best.network.bare_layers, strict=True):
+        assert np.array_equal(a.filters, b.filters)
+    assert np.array_equal(model.head.weights, best.head.weights)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert (metrics["n_train"], metrics["n_validation"], metrics["n_test"]) == (60, 20, 20)
+    assert (metrics["best_epoch"], metrics["validation_accuracy"]) == (number, max(measured))
+    assert f"{max(measured):.2%} right after epoch {number}, whose model this is" in result.stdout
+    assert "validation    20 of the training images" in result.stdout
+    assert f"validation accuracy {measured[0]:.2%}" in result.stderr
+
+
+def test_schedule_and_strategy_are_those_asked_for(validated: Any) -> None:
+    folder, _ = validated
+    rates = [line["rate"] for line in lines(folder)]
+    np.testing.assert_allclose(rates, [1.0, 0.1, 0.01, 0.01])
+    assert "strategy" in (folder / "metrics.json").read_text(encoding="utf-8")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["strategy"] == "LayerReversal(proximity=1.0)"
+    assert (metrics["schedule"], metrics["halve"]) == ("Steps(milestones=(1.0, 2.0), factor=0.1)", False)
+
+
+def test_a_validated_run_goes_on_to_the_same_numbers(
+    run: Any, few: Path, validated: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # After the best epoch, so that the best one is not among those still to come.
+    after = load_state(validated[0] / "best.safetensors").epoch + 1
+    with monkeypatch.context() as patched:
+        stopping(KeyboardInterrupt(), after, patched)
+        assert run("train", few, *WORDS, "--lr", 1, *SCHEDULED, "--out", tmp_path).exit_code == 130
+    result = run("train", few, "--resume", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    same_run(validated[0], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--validation", 0.1], "--validation: the run in {folder} has 0.25, got 0.1"),
+        (["--schedule", "cosine"], "--schedule: the run in {folder} has steps, got cosine"),
+        (["--strategy", "joint"], "--strategy: the run in {folder} has reversal, got joint"),
+    ],
+)
+def test_a_validated_run_does_not_go_on_otherwise(
+    run: Any, few: Path, validated: Any, words: list[Any], message: str
+) -> None:
+    folder = validated[0]
+    refused(run("train", few, "--resume", folder, *words), 2, message.format(folder=folder))
+
+
+@pytest.mark.parametrize("words", [["--schedule", "cosine"], ["--schedule", "steps"]])
+def test_a_schedule_over_all_epochs_does_not_become_another(
+    run: Any, few: Path, words: list[str], tmp_path: Path
+) -> None:
+    assert run("train", few, *WORDS, *words, "--epochs", 2, "--out", tmp_path).exit_code == 0
+    message = f"--epochs 4: the learning rate of the run in {tmp_path} follows --schedule {words[1]} over 2 epochs"
+    refused(run("train", few, "--resume", tmp_path, "--epochs", 4), 2, message)
+    assert run("train", few, "--resume", tmp_path, "--epochs", 2).exit_code == 0
+
+
+def test_options_of_a_fresh_run_are_the_defaults_of_the_library() -> None:
+    given = {name: parameter.default for name, parameter in signature(train).parameters.items()}
+    assert supervised_settings(given, np.zeros((500, 8, 8, 1))) == Supervised()
+
+
+@pytest.mark.parametrize(
+    ("change", "factors"),
+    [
+        ({"schedule": "constant"}, [1, 1, 1, 1]),
+        ({"schedule": "cosine"}, [1, 0.853553, 0.5, 0.146447]),
+        ({"schedule": "cosine", "warm_up": 2}, [0, 0.5, 1, 0.5]),
+        ({"schedule": "steps", "epochs": 10, "first": 5}, [1, 0.1, 0.1, 0.01]),
+        ({"schedule": "steps", "milestones": "2,3", "warm_up": 1}, [0, 1, 0.1, 0.01]),
+    ],
+)
+def test_schedules(change: dict[str, Any], factors: list[float]) -> None:
+    given = {name: parameter.default for name, parameter in signature(train).parameters.items()}
+    first = change.pop("first", 0)
+    settings = supervised_settings({**given, "epochs": 4, **change}, np.zeros((500, 8, 8, 1)))
+    assert not settings.halve
+    found = [settings.schedule(epoch) for epoch in range(first, first + 4)]
+    np.testing.assert_allclose(found, factors, atol=1e-6)
+
+
 def test_divergence_is_told_with_advice_and_leaves_nothing(
     run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -231,6 +347,18 @@ def test_divergence_keeps_the_last_good_state(
         (["--supervised", "--lr", "nan"], "expected a finite number > 0, got nan"),
         (["--supervised", "--reg", 0], "expected a finite number > 0, got 0"),
         (["--supervised", "--head", "svm"], "'svm'"),
+        (["--validation", 0.2], "--validation: only with --supervised"),
+        (["--supervised", "--validation", 1], "expected a share between 0 and 1, got 1"),
+        (["--supervised", "--augment", "flip,flip"], "expected each word once, got flip,flip"),
+        (["--supervised", "--milestones", "1,2"], "--milestones 1,2: only with --schedule steps"),
+        (["--supervised", "--milestones", "2,2"], "expected increasing numbers of epochs such as 60,85, got 2,2"),
+        (["--supervised", "--milestones", "a"], "expected numbers of epochs such as 60,85, got 'a'"),
+        (["--supervised", "--warm-up", 20], "--warm-up 20: there are 20 epochs; choose at most 19"),
+        (
+            ["--supervised", "--schedule", "steps", "--milestones", "2,9", "--warm-up", 3],
+            "--milestones 2,9: the first one lies within the warm-up of 3 epochs",
+        ),
+        (["--supervised", "--weight-decay", 0.1], "--weight-decay 0.1: it has no effect with --strategy alternating"),
     ],
 )
 def test_options_that_do_not_go_together(run: Any, few: Path, words: list[Any], message: str, tmp_path: Path) -> None:

@@ -123,6 +123,15 @@ def test_divergence_keeps_the_last_good_state() -> None:
         ({"labels": np.zeros(39)}, r"labels: expected 40, one for each image, got 39"),
         ({"settings": replace(QUICK, batch=41)}, r"batch: 41 images asked for at a time, and there are 40"),
         ({"images": np.full((40, 7, 6, 2), np.nan)}, r"images: NaN or infinity in image 0"),
+        ({"labels": np.full(40, 0.5)}, r"labels: expected whole numbers in 0..2, got 0.5"),
+        ({"labels": np.full(40, np.nan)}, r"labels: expected whole numbers in 0..2, got nan"),
+        ({"labels": ["one"] * 40}, r"labels: expected whole numbers in 0..2, got 'one'"),
+        ({"labels": np.zeros((40, 1))}, r"labels: expected whole numbers in 0..2, got \[0.0\]"),
+        ({"classes": 0}, r"classes: expected an integer >= 1, got 0"),
+        ({"validation": (np.ones((2, 7, 6, 1)), [0, 1])}, r"validation: .* \(7, 6, 2\), as in .* got \(7, 6, 1\)"),
+        ({"validation": (np.ones((2, 7, 6, 2)), [0, 3])}, r"validation: labels: expected numbers in 0..2, got 0..3"),
+        ({"validation": (np.ones((2, 7, 6, 2)), [0])}, r"validation: labels: expected 2, one for each image, got 1"),
+        ({"validation": (np.full((2, 7, 6, 2), np.inf), [0, 1])}, r"validation: images: NaN or infinity in image 0"),
     ],
 )
 def test_wrong_input_is_named(change: dict, message: str) -> None:
