@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -14,10 +15,11 @@ import numpy as np
 import typer
 
 from ckn.architecture import architectures
-from ckn.commands.console import Screen
+from ckn.commands.console import Screen, fail, note
 from ckn.commands.supervised import LAST, kept_options
 from ckn.readers import Images
 from ckn.supervised import (
+    DivergedError,
     EpochReport,
     Supervised,
     TrainingState,
@@ -57,6 +59,10 @@ class Epochs:
         Raises ResumeError when the run in the folder is another, BadParameter when it is beyond the epochs.
         """
         if self.options["resume"] is None:
+            if (self.folder / LAST).exists():
+                note(
+                    f"{self.folder / LAST} is replaced after the first epoch; to go on with it: --resume {self.folder}"
+                )
             return None, None
         state = self._state(LAST)
         best = None if self.parts.validation is None else self._state(BEST)
@@ -86,17 +92,30 @@ class Epochs:
         self.done = state.epoch
         self.screen.line(_said(report, seconds, len(self.parts.train.images), self.supervised.epochs))
 
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Say of what ends the run early what there is of it, and how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            fail(self._stopped, 130)
+        except DivergedError as error:
+            fail(f"--lr: {str(error).removeprefix('rate: ').replace('clip_norm=1', '--clip 1')}; {self._kept}", 1)
+        except MemoryError as error:
+            if not str(error).startswith("batch: "):
+                raise
+            line = str(error).removeprefix("batch: ").replace("batch=", "--minibatch ")
+            fail(f"--minibatch: {line}; {self._kept}", 1)
+
     @property
-    def stopped(self) -> str:
-        """What there is after Ctrl-C, and how to go on."""
+    def _stopped(self) -> str:
         if not self.done:
             return "stopped in the first epoch; nothing was written"
         command = shlex.join(["ckn", "train", self.data, "--resume", str(self.folder)])
         return f"stopped; {self.folder / LAST} holds epoch {self.done}; go on with: {command}"
 
     @property
-    def kept(self) -> str:
-        """What there is after a failure."""
+    def _kept(self) -> str:
         return (
             f"{self.folder / LAST} holds epoch {self.done}, the last good one" if self.done else "nothing was written"
         )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,15 +10,15 @@ import typer
 
 from ckn.architecture import architectures
 from ckn.commands import learning
-from ckn.commands.console import Screen, facts, fail, note, progress
+from ckn.commands.console import Screen, facts, note, progress
 from ckn.commands.epochs import BEST, NUMBERS, Epochs
 from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device
-from ckn.commands.outputs import output_folder
+from ckn.commands.outputs import output_folder, remove_leftovers
 from ckn.commands.supervised import LAST, chosen_options, supervised_settings
 from ckn.files import save
 from ckn.readers import read
 from ckn.readers.images import optional_module
-from ckn.supervised import DivergedError, EpochReport, best_epoch
+from ckn.supervised import EpochReport, best_epoch
 from ckn.training import Outcome, Settings, Split, default_architecture, metrics, run, split, with_validation
 from ckn.unsupervised import require_patches
 from kerneltools.backend import to_host
@@ -95,13 +96,15 @@ def train(
     chosen = chosen_options(context)
     parts, settings = _prepared(data, chosen)
     folder = chosen["out"] or Path(f"ckn-{Path(data).resolve().stem}")
+    if chosen["resume"] is not None:
+        remove_leftovers(folder, (LAST, BEST, NUMBERS))
     with output_folder(folder, WRITTEN) as hidden:
         grid = parts.train.images.shape[1:-1]
         _announce(
             parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
         )
-        with progress() as screen:
-            outcome = _trained(folder, data, parts, settings, chosen, screen)
+        with progress() as screen, ExitStack() as told:
+            outcome = _trained(folder, data, parts, settings, chosen, screen, told)
             screen("pictures", 0, 1)
             _write(hidden, parts, settings, outcome)
             screen("pictures", 1, 1)
@@ -124,18 +127,21 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
 
 
 def _trained(
-    folder: Path, data: str, parts: Split, settings: Settings, chosen: Mapping[str, Any], screen: Screen
+    folder: Path,
+    data: str,
+    parts: Split,
+    settings: Settings,
+    chosen: Mapping[str, Any],
+    screen: Screen,
+    told: ExitStack,
 ) -> Outcome:
+    """The trained model; `told` gets what is to be said of a supervised training that ends early."""
     if settings.supervised is None:
         return run(parts, settings, screen)
     epochs = Epochs(folder, data, parts, settings, settings.supervised, chosen, screen)
     begin, best = epochs.begin()
-    try:
-        return run(parts, settings, epochs.progress, epochs.on_epoch, begin, best)
-    except KeyboardInterrupt:
-        fail(epochs.stopped, 130)
-    except DivergedError as error:
-        fail(f"--lr: {str(error).removeprefix('rate: ').replace('clip_norm=1', '--clip 1')}; {epochs.kept}", 1)
+    told.enter_context(epochs.told())
+    return run(parts, settings, epochs.progress, epochs.on_epoch, begin, best)
 
 
 def _announce(parts: Split, settings: Settings, why: str) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import shlex
+import signal
+import subprocess
+import sys
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -180,6 +183,102 @@ def test_ctrl_c_and_then_the_command_that_it_said(
     assert run(*shlex.split(said.split("go on with: ckn ")[1])).exit_code == 0
     assert sorted(p.name for p in out.iterdir()) == FILES
     same_run(whole[0], out)
+
+
+# Steps so slow that the second epoch is not over when the first one has been said to be.
+SLOW = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import ckn.cli
+from ckn.supervised.trainer import Trainer
+step = Trainer.step
+def slow(self, *arguments):
+    time.sleep(0.2)
+    return step(self, *arguments)
+Trainer.step = slow
+ckn.cli.main()
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_killed_in_the_middle_of_an_epoch(
+    run: Any, few: Path, whole: Any, sent: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    words = [str(word) for word in ("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("epoch 1/"):
+            assert process.poll() is None
+        process.send_signal(sent)
+        assert process.wait(timeout=60) == code
+    assert load_state(tmp_path / "last.safetensors").epoch == 1
+    (tmp_path / ".last.safetensors.half").write_text("half written")
+    assert run("train", few, "--resume", tmp_path).exit_code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == FILES
+    same_run(whole[0], tmp_path)
+
+
+def test_ctrl_c_after_the_last_epoch_says_what_there_is(
+    run: Any, few: Path, whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ckn.plots.certificate", stop)
+        result = run("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)
+    refused(result, 130, f"{tmp_path / 'last.safetensors'} holds epoch {EPOCHS}; go on with:")
+    assert run("train", few, "--resume", tmp_path).exit_code == 0
+    same_run(whole[0], tmp_path)
+
+
+def test_out_of_memory_says_the_minibatch_to_try(
+    run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Trainer, "_compiled", property(lambda self: full))
+    result = run("train", few, *WORDS, "--out", tmp_path / "out")
+    refused(result, 1, "--minibatch: no memory for 40 images a step on cpu; try --minibatch 20; nothing was written")
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch has one."""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee"),
+            "error: not enough memory (CUDA out of",
+        ),
+        (FloatingPointError("x: sums over the rows are not finite"), "error: x: sums over the rows are not finite"),
+    ],
+)
+def test_errors_of_libraries_are_one_line(
+    run: Any, few: Path, error: Exception, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stopping(error, 1, monkeypatch)
+    result = run("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)
+    refused(result, 1, message)
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert load_state(tmp_path / "last.safetensors").epoch == 1
+
+
+def test_other_errors_are_not_hidden(run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stopping(RuntimeError("a mistake of ours"), 0, monkeypatch)
+    result = run("train", few, *WORDS, "--out", tmp_path)
+    assert isinstance(result.exception, RuntimeError)
+
+
+def test_a_state_that_is_replaced_is_a_note(run: Any, few: Path, begun: Path, tmp_path: Path) -> None:
+    (tmp_path / "last.safetensors").write_bytes((begun / "last.safetensors").read_bytes())
+    result = run("train", few, *WORDS, "--epochs", 1, "--out", tmp_path)
+    assert f"note: {tmp_path / 'last.safetensors'} is replaced after the first epoch; to go on" in result.stderr
 
 
 def test_more_epochs_are_those_of_a_longer_run(run: Any, few: Path, whole: Any, begun: Path) -> None:
