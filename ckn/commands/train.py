@@ -12,7 +12,7 @@ from ckn.architecture import architectures
 from ckn.commands import learning
 from ckn.commands.console import Screen, facts, note, progress
 from ckn.commands.epochs import BEST, NUMBERS, Epochs
-from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device
+from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device, check_precision
 from ckn.commands.outputs import output_folder, remove_leftovers
 from ckn.commands.supervised import LAST, chosen_options, supervised_settings
 from ckn.files import save
@@ -114,6 +114,7 @@ def train(
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
     """The images and how to train on them; what does not go together is found here, before the work."""
     check_device(chosen["backend"], chosen["device"])
+    check_precision(chosen["backend"], chosen["precision"])
     test = chosen["test"]
     parts = split(read(data), data, chosen["seed"], None if test is None else read(test), test or "")
     if chosen["validation"] is not None and chosen["supervised"]:

@@ -443,6 +443,7 @@ def test_divergence_keeps_the_last_good_state(
         (["--lr", 0.1], "--lr: only with --supervised"),
         (["--supervised", "--minibatch", 100], "--minibatch 100: there are 80 training images"),
         (["--supervised", "--augment", "flip,spin"], "expected some of flip,crop,cutout, got 'spin'"),
+        (["--supervised", "--precision", "bfloat16"], "--precision bfloat16: numpy has no such type; leave it out"),
         (["--supervised", "--lr", "nan"], "expected a finite number > 0, got nan"),
         (["--supervised", "--reg", 0], "expected a finite number > 0, got 0"),
         (["--supervised", "--head", "svm"], "'svm'"),

@@ -142,11 +142,39 @@ def test_wrong_input_is_named(change: dict, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": -1}, {"batch": 0}, {"reg": 0.0}, {"rate": -1.0}, {"clip_norm": float("nan")}]
+    "wrong",
+    [
+        {"epochs": -1},
+        {"epochs": 2.5},
+        {"batch": 0},
+        {"batch": True},
+        {"reg": 0.0},
+        {"reg": "small"},
+        {"rate": -1.0},
+        {"clip_norm": float("nan")},
+        {"products": "float8"},
+    ],
 )
 def test_settings_out_of_range(wrong: dict) -> None:
     (name,) = wrong
     with pytest.raises(ValueError, match=name):
+        Supervised(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"loss": "hinge"}, r"loss: expected an object such as Squared\(\), got 'hinge'"),
+        ({"loss": SquaredHinge}, r"loss: expected an object such as Squared\(\), got <class"),
+        ({"optimiser": "adam"}, "optimiser: expected an object such as SGD"),
+        ({"strategy": Joint}, "strategy: expected an object such as "),
+        ({"schedule": 0.1}, r"schedule: expected an object such as Constant\(\), got 0.1"),
+        ({"augmentation": [Flip()]}, r"augmentation: expected a tuple such as .*, got \[Flip"),
+        ({"augmentation": ("flip",)}, "augmentation: expected a tuple such as "),
+    ],
+)
+def test_settings_of_another_kind(wrong: dict, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         Supervised(**wrong)
 
 
