@@ -59,7 +59,8 @@ OPTIONS = (
     "jit",
 )
 # What a run that goes on has from the run that stopped, and what of it may be given otherwise.
-KEPT = (*OPTIONS, "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
+# "planned": the epochs of the run when it began, which some schedules depend on.
+KEPT = (*OPTIONS, "planned", "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
 FREE = ("epochs", "jit", "batch", "backend", "device")
 
 
@@ -68,7 +69,7 @@ def chosen_options(given: typer.Context) -> dict[str, Any]:
 
     Raises BadParameter for options that need --supervised or that the run that stopped had otherwise.
     """
-    options = dict(given.params)
+    options = given.params | {"planned": given.params["epochs"]}
     explicit = {name for name in KEPT if _is_explicit(given, name)}
     folder = options["resume"]
     if folder is not None:
@@ -94,11 +95,11 @@ def _of_stopped(folder: Path, options: Mapping[str, Any], explicit: set[str]) ->
                 f"{_dashed(name)}: the run in {folder} has {_plain(stopped[name])}, got {_plain(options[name])}; "
                 "leave it out, or begin another run without --resume"
             )
-    if "epochs" in explicit and options["epochs"] != stopped.get("epochs") and _ends(stopped):
+    if "epochs" in explicit and _ends(stopped) and options["epochs"] > stopped["planned"]:
         raise typer.BadParameter(
             f"--epochs {options['epochs']}: the learning rate of the run in {folder} follows --schedule "
-            f"{stopped['schedule']} over {stopped['epochs']} epochs, which cannot become another one on the way; "
-            "leave it out, or begin another run without --resume"
+            f"{stopped['schedule']} over {stopped['planned']} epochs, and is not known beyond; choose at most as "
+            "many, or begin another run without --resume"
         )
     return {name: value for name, value in stopped.items() if name not in explicit}
 
@@ -160,7 +161,7 @@ def _optimiser(options: Mapping[str, Any]) -> Optimiser:
 
 
 def _schedule(options: Mapping[str, Any]) -> Schedule:
-    name, epochs, rise = options["schedule"], options["epochs"], options["warm_up"]
+    name, epochs, rise = options["schedule"], options["planned"], options["warm_up"]
     if options["milestones"] is not None and name != "steps":
         raise typer.BadParameter(f"--milestones {options['milestones']}: only with --schedule steps")
     if rise >= epochs:

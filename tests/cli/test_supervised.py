@@ -384,18 +384,39 @@ def test_a_validated_run_does_not_go_on_otherwise(
 
 
 @pytest.mark.parametrize("words", [["--schedule", "cosine"], ["--schedule", "steps"]])
-def test_a_schedule_over_all_epochs_does_not_become_another(
-    run: Any, few: Path, words: list[str], tmp_path: Path
+def test_a_schedule_over_all_epochs_may_end_early_and_goes_no_further(
+    run: Any, few: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert run("train", few, *WORDS, *words, "--epochs", 2, "--out", tmp_path).exit_code == 0
-    message = f"--epochs 4: the learning rate of the run in {tmp_path} follows --schedule {words[1]} over 2 epochs"
-    refused(run("train", few, "--resume", tmp_path, "--epochs", 4), 2, message)
-    assert run("train", few, "--resume", tmp_path, "--epochs", 2).exit_code == 0
+    one, other = tmp_path / "one", tmp_path / "other"
+    assert run("train", few, *WORDS, *words, "--epochs", EPOCHS, "--out", one).exit_code == 0
+    with monkeypatch.context() as patched:
+        stopping(KeyboardInterrupt(), 1, patched)
+        assert run("train", few, *WORDS, *words, "--epochs", EPOCHS, "--out", other).exit_code == 130
+    message = f"--epochs 4: the learning rate of the run in {other} follows --schedule {words[1]} over {EPOCHS} epochs"
+    refused(run("train", few, "--resume", other, "--epochs", 4), 2, message)
+    # The model of the epoch that it is in, without another one, and later the rest of the schedule.
+    assert run("train", few, "--resume", other, "--epochs", 1).exit_code == 0
+    assert [line["epoch"] for line in lines(other)] == [1]
+    assert isinstance(ckn.load(other / "model.safetensors"), ckn.Model)
+    assert run("train", few, "--resume", other, "--epochs", EPOCHS).exit_code == 0
+    same_run(one, other)
+
+
+def test_a_state_is_no_model_and_says_how_it_becomes_one(run: Any, few: Path, whole: Any) -> None:
+    advice = f"ckn train DATA --resume {whole[0]} --epochs {EPOCHS}"
+    for command in (["show"], ["evaluate", few]):
+        result = run(command[0], whole[0] / "best.safetensors", *command[1:])
+        refused(result, 1, "the state of a training, no model", advice)
+
+
+def given_options(**change: Any) -> dict[str, Any]:
+    """The options of a run that begins, all defaults but some."""
+    options = {name: parameter.default for name, parameter in signature(train).parameters.items()} | change
+    return options | {"planned": options["epochs"]}
 
 
 def test_options_of_a_fresh_run_are_the_defaults_of_the_library() -> None:
-    given = {name: parameter.default for name, parameter in signature(train).parameters.items()}
-    assert supervised_settings(given, np.zeros((500, 8, 8, 1))) == Supervised()
+    assert supervised_settings(given_options(), np.zeros((500, 8, 8, 1))) == Supervised()
 
 
 @pytest.mark.parametrize(
@@ -409,9 +430,8 @@ def test_options_of_a_fresh_run_are_the_defaults_of_the_library() -> None:
     ],
 )
 def test_schedules(change: dict[str, Any], factors: list[float]) -> None:
-    given = {name: parameter.default for name, parameter in signature(train).parameters.items()}
-    first = change.pop("first", 0)
-    settings = supervised_settings({**given, "epochs": 4, **change}, np.zeros((500, 8, 8, 1)))
+    first = change.get("first", 0)
+    settings = supervised_settings(given_options(**{"epochs": 4, **change}), np.zeros((500, 8, 8, 1)))
     assert not settings.halve
     found = [settings.schedule(epoch) for epoch in range(first, first + 4)]
     np.testing.assert_allclose(found, factors, atol=1e-6)
