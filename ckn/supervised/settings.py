@@ -1,7 +1,9 @@
 """How to train with labels."""
 
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, fields
+from math import inf
+from numbers import Integral, Real
+from typing import Any
 
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
@@ -29,7 +31,8 @@ class Supervised:
     norms, kernels, inverse square roots and the exact head stay in the images' type.
     `jit`: compile the step, where the library can.
 
-    Raises ValueError for numbers out of range.
+    Raises ValueError for numbers out of range, TypeError for what is no loss, schedule, optimiser, strategy or
+    augmentation.
     """
 
     loss: Loss = field(default_factory=SquaredHinge)
@@ -51,11 +54,28 @@ class Supervised:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch", 1), ("memory", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: expected an integer >= {least}, got {getattr(self, name)}")
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+                raise ValueError(f"{name}: expected an integer >= {least}, got {number!r}")
+        self._check_parts()
         if self.products not in (None, "bfloat16", "float16"):
             raise ValueError(f"products: expected None, 'bfloat16' or 'float16', got {self.products!r}")
         for name in ("reg", "rate", "clip_norm"):
             value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value > 0):
-                raise ValueError(f"{name}: expected a finite number > 0, got {value}")
+            if value is not None and not (isinstance(value, Real) and 0 < float(value) < inf):
+                raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+
+    def _check_parts(self) -> None:
+        kinds = (("loss", Loss), ("schedule", Schedule), ("optimiser", Optimiser), ("strategy", Strategy))
+        for name, kind in kinds:
+            part = getattr(self, name)
+            # A class has all that its instances have.
+            if isinstance(part, type) or not isinstance(part, kind):
+                raise TypeError(f"{name}: expected an object such as {self._default(name)!r}, got {part!r}")
+        steps: Any = self.augmentation
+        if not isinstance(steps, tuple) or not all(isinstance(step, Augmentation) for step in steps):
+            raise TypeError(f"augmentation: expected a tuple such as (Flip(), Crop(4)), got {steps!r}")
+
+    def _default(self, name: str) -> Any:
+        (made,) = (f.default_factory for f in fields(self) if f.name == name)
+        return made() if callable(made) else None

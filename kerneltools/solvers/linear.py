@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
@@ -65,8 +65,8 @@ def fit_linear(
     array([[1.],
            [1.]])
     """
-    if not reg > 0:
-        raise ValueError(f"reg: expected a number > 0, got {reg}")
+    if not 0 < reg < inf:
+        raise ValueError(f"reg: expected a finite number > 0, got {reg}")
     span = None
     if targets is not None and not callable(x) and _is_wide(x):
         _require_rows(x, targets)
@@ -312,8 +312,24 @@ def _factored(hessian: Array, shift: float) -> tuple[Array, Array]:
         root = xp.sqrt(hessian + shift)
         return root, 1 / root
     identity = identity_like(hessian[0, ...])
-    factor = xp.linalg.cholesky(hessian + shift * identity)
+    factor = _cholesky(hessian + shift * identity)
+    if factor is None:
+        # Of features so nearly dependent some direction is rounding: the variables need not be the best ones.
+        rounding = hessian.shape[1] * xp.finfo(hessian.dtype).eps * xp.linalg.trace(hessian)
+        factor = _cholesky(hessian + (shift + rounding)[:, None, None] * identity)
+    if factor is None:
+        raise ValueError(f"reg: {shift / 2:g} is too small for features that are as nearly dependent; raise it")
     return factor, xp.stack([solve_triangular(factor[c, ...], identity) for c in range(factor.shape[0])])
+
+
+def _cholesky(matrices: Array) -> Array | None:
+    """None where a matrix has no factor: NumPy and PyTorch raise, JAX gives NaN."""
+    xp = namespace(matrices)
+    try:
+        factor = xp.linalg.cholesky(matrices)
+    except (ValueError, RuntimeError):
+        return None
+    return factor if isfinite(float(xp.sum(factor))) else None
 
 
 def _times(matrix: Array, x: Array) -> Array:

@@ -160,10 +160,26 @@ def test_the_intercept_is_not_penalised() -> None:
     assert np.abs(model.weights).max() < 1e-5 < np.abs(model.intercept).min()
 
 
+@every_loss
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("reg", [1e-17, 1e-300])
+def test_features_that_depend_on_one_another(loss: Loss, library: str, reg: float) -> None:
+    # Their Hessian has no Cholesky factor, and the penalty is less than rounding.
+    x, targets = data(60, 3)
+    twice = np.concatenate([x, x, x[:, :1] + x[:, 1:2]], axis=1)
+    convert = backend(library).asarray
+    model = fit_linear(convert(twice), convert(targets), loss, reg)
+    wanted = fit_linear(x, targets, loss, 1e-14)
+    got = np.asarray(model.weights), np.asarray(model.intercept)
+    values = [np.mean(loss(m(z), targets)) for m, z in ((LinearModel(*got), twice), (wanted, x))]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+
 def test_errors() -> None:
     x, targets = data()
-    with pytest.raises(ValueError, match="reg: expected a number > 0, got 0"):
-        fit_linear(x, targets, Squared(), 0)
+    for wrong in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="reg: expected a finite number > 0, got"):
+            fit_linear(x, targets, Squared(), wrong)
     with pytest.raises(ValueError, match="x, targets: expected as many rows in both, got 120 and 119"):
         fit_linear(x, targets[:119], Squared(), 1.0)
     with pytest.raises(ValueError, match="targets: expected an array"):

@@ -146,6 +146,15 @@ def test_divergence_keeps_the_last_good_state() -> None:
         ({"labels": np.zeros(39)}, r"labels: expected 40, one for each image, got 39"),
         ({"settings": replace(QUICK, batch=41)}, r"batch: 41 images asked for at a time, and there are 40"),
         ({"images": np.full((40, 7, 6, 2), np.nan)}, r"images: NaN or infinity in image 0"),
+        ({"labels": np.full(40, 0.5)}, r"labels: expected whole numbers in 0..2, got 0.5"),
+        ({"labels": np.full(40, np.nan)}, r"labels: expected whole numbers in 0..2, got nan"),
+        ({"labels": ["one"] * 40}, r"labels: expected whole numbers in 0..2, got 'one'"),
+        ({"labels": np.zeros((40, 1))}, r"labels: expected whole numbers in 0..2, got \[0.0\]"),
+        ({"classes": 0}, r"classes: expected an integer >= 1, got 0"),
+        ({"validation": (np.ones((2, 7, 6, 1)), [0, 1])}, r"validation: .* \(7, 6, 2\), as in .* got \(7, 6, 1\)"),
+        ({"validation": (np.ones((2, 7, 6, 2)), [0, 3])}, r"validation: labels: expected numbers in 0..2, got 0..3"),
+        ({"validation": (np.ones((2, 7, 6, 2)), [0])}, r"validation: labels: expected 2, one for each image, got 1"),
+        ({"validation": (np.full((2, 7, 6, 2), np.inf), [0, 1])}, r"validation: images: NaN or infinity in image 0"),
     ],
 )
 def test_wrong_input_is_named(change: dict, message: str) -> None:
@@ -156,11 +165,39 @@ def test_wrong_input_is_named(change: dict, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": -1}, {"batch": 0}, {"reg": 0.0}, {"rate": -1.0}, {"clip_norm": float("nan")}]
+    "wrong",
+    [
+        {"epochs": -1},
+        {"epochs": 2.5},
+        {"batch": 0},
+        {"batch": True},
+        {"reg": 0.0},
+        {"reg": "small"},
+        {"rate": -1.0},
+        {"clip_norm": float("nan")},
+        {"products": "float8"},
+    ],
 )
 def test_settings_out_of_range(wrong: dict) -> None:
     (name,) = wrong
     with pytest.raises(ValueError, match=name):
+        Supervised(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"loss": "hinge"}, r"loss: expected an object such as Squared\(\), got 'hinge'"),
+        ({"loss": SquaredHinge}, r"loss: expected an object such as Squared\(\), got <class"),
+        ({"optimiser": "adam"}, "optimiser: expected an object such as SGD"),
+        ({"strategy": Joint}, "strategy: expected an object such as "),
+        ({"schedule": 0.1}, r"schedule: expected an object such as Constant\(\), got 0.1"),
+        ({"augmentation": [Flip()]}, r"augmentation: expected a tuple such as .*, got \[Flip"),
+        ({"augmentation": ("flip",)}, "augmentation: expected a tuple such as "),
+    ],
+)
+def test_settings_of_another_kind(wrong: dict, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         Supervised(**wrong)
 
 
