@@ -126,8 +126,16 @@ WarmUpEpochs = Annotated[
 StrategyChoice = Annotated[
     StrategyName,
     typer.Option(
-        help="The head: alternating (it follows the filters, and is solved after each epoch), reversal (each batch "
-        "is met by the best head for it) or joint (moved like the filters)."
+        help="The head: alternating (it follows the filters, and is solved exactly after each epoch), reversal (each "
+        "batch is met by the best head for it) or joint (moved like the filters)."
+    ),
+]
+ExactEvery = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="After how many epochs, each time, the head is solved exactly on all training images; more is faster.",
     ),
 ]
 WeightDecay = Annotated[
@@ -138,7 +146,9 @@ WeightDecay = Annotated[
         help="Shrinks the head, with --strategy joint; elsewhere --reg does, and filters have norm 1.",
     ),
 ]
-OptimiserChoice = Annotated[OptimiserName, typer.Option(help="How the filters move.")]
+OptimiserChoice = Annotated[
+    OptimiserName, typer.Option(help="How the filters move: Adam, or SGD in the metric of each layer's patches.")
+]
 Head = Annotated[
     HeadName,
     typer.Option(help="Loss: least squares, squared hinge of each class against the rest, or softmax cross-entropy."),

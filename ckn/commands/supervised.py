@@ -28,7 +28,11 @@ MINIBATCH = 128
 
 OPTIMISERS: Mapping[str, Callable[..., Optimiser]] = {"sgd": SGD, "adam": Adam}
 HEADS: Mapping[str, Loss] = {"hinge": SquaredHinge(), "softmax": CrossEntropy(), "ridge": Squared()}
-STRATEGIES: Mapping[str, Strategy] = {"alternating": Alternating(), "reversal": LayerReversal(), "joint": Joint()}
+STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
+    "alternating": Alternating,
+    "reversal": LayerReversal,
+    "joint": Joint,
+}
 # Without --milestones: after these shares of the epochs.
 MILESTONES = (0.6, 0.85)
 # Of images of 32 pixels a side: crops from 4 more on each side, and squares of 8 that are hidden.
@@ -45,6 +49,7 @@ OPTIONS = (
     "milestones",
     "warm_up",
     "strategy",
+    "exact_every",
     "weight_decay",
     "epochs",
     "minibatch",
@@ -139,7 +144,8 @@ def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
         schedule=_schedule(options),
         halve=options["schedule"] == "halving",
         optimiser=_optimiser(options),
-        strategy=STRATEGIES[options["strategy"]],
+        precondition=options["optimiser"] == "sgd",
+        strategy=_strategy(options),
         clip_norm=options["clip"],
         augmentation=tuple(AUGMENTATIONS[word](min(grid)) for word in words),
         learn_kernels=options["learn_kernels"],
@@ -158,6 +164,15 @@ def _optimiser(options: Mapping[str, Any]) -> Optimiser:
             "head there, and filters have norm 1; leave it out, or choose --strategy joint"
         )
     return OPTIMISERS[options["optimiser"]](weight_decay=decay)
+
+
+def _strategy(options: Mapping[str, Any]) -> Strategy:
+    name, every = options["strategy"], options["exact_every"]
+    if name != "joint":
+        return STRATEGIES[name](exact_every=every)
+    if every != 1:
+        raise typer.BadParameter(f"--exact-every {every}: the head of --strategy joint is never solved; leave it out")
+    return STRATEGIES[name]()
 
 
 def _schedule(options: Mapping[str, Any]) -> Schedule:
