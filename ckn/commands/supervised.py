@@ -76,7 +76,7 @@ def chosen_options(given: typer.Context) -> dict[str, Any]:
     """
     options = given.params | {"planned": given.params["epochs"]}
     explicit = {name for name in KEPT if _is_explicit(given, name)}
-    folder = options["resume"]
+    folder = None if options["resume"] is None else Path(options["resume"])
     if folder is not None:
         return options | _of_stopped(folder, options, explicit) | {"supervised": True, "out": folder}
     without = [name for name in OPTIONS if name in explicit]

@@ -96,7 +96,8 @@ def train(
     # Those of a run that goes on are the ones it began with.
     chosen = chosen_options(context)
     parts, settings = _prepared(data, chosen)
-    folder = chosen["out"] or Path(f"ckn-{Path(data).resolve().stem}")
+    # Some versions of typer hand on the paths of a context as strings.
+    folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
     if chosen["resume"] is not None:
         remove_leftovers(folder, (LAST, BEST, NUMBERS))
     with output_folder(folder, WRITTEN) as hidden:
