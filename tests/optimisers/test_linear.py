@@ -12,6 +12,7 @@ from kerneltools import backend
 from kerneltools.solvers import (
     CrossEntropy,
     LinearModel,
+    Logistic,
     Loss,
     NotConvergedWarning,
     Squared,
@@ -20,6 +21,7 @@ from kerneltools.solvers import (
     linear,
     ridge,
 )
+from kerneltools.solvers.class_steps import Lines
 from tests.strict import DEVICES, assert_same_on, to_strict
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -218,6 +220,37 @@ def test_more_features_than_rows(loss: Loss, reg: float) -> None:
     np.testing.assert_allclose(model.intercept, wanted.intercept, atol=1e-6)
     again = fit_linear(x, targets, loss, reg, start=model, tolerance=1e-7, iterations=1)
     np.testing.assert_allclose(again.weights, model.weights, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(np.float64, 1e-6), (np.float32, 2e-3)])
+@pytest.mark.parametrize("loss", [SquaredHinge(), Logistic(), CrossEntropy()], ids=repr)
+def test_nearly_all_rows_at_the_margin(loss: Loss, dtype: type, within: float) -> None:
+    # More features than rows and next to no penalty: from step to step other rows miss their margin.
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 5, 80)
+    x = rng.standard_normal((80, 150)) + 0.3 * rng.standard_normal((5, 150))[classes]
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    targets = np.where(classes[:, None] == np.arange(5), 1.0, -1.0)
+    model = fit_linear(x.astype(dtype), targets.astype(dtype), loss, 1e-8)
+    exact = fit_linear(x, targets, loss, 1e-8, tolerance=1e-9, iterations=5000)
+    assert np.abs(gradient_of(exact, x, targets, loss, 1e-8)).max() <= 1e-12
+
+    def objective(m: LinearModel) -> float:
+        return float(np.mean(loss(m(x), targets)) + 1e-8 * np.sum(m.weights.astype(np.float64) ** 2))
+
+    assert objective(model) == pytest.approx(objective(exact), rel=within)
+
+
+def test_each_class_goes_to_the_minimum_on_its_line() -> None:
+    rng = np.random.default_rng(0)
+    scores, changes = rng.standard_normal((2, 30, 4))
+    targets = np.where(rng.random((30, 4)) < 0.5, 1.0, -1.0)
+    curvature = np.asarray([1e-3, 1.0, 1e-6, 10.0])
+    lines = Lines(SquaredHinge(), scores, changes, targets, np.zeros(4), curvature)
+    changes *= -np.sign(lines.slopes(np.zeros(4)))
+    lengths = lines.lowest()
+    assert (lengths > 0).all()
+    np.testing.assert_allclose(lines.slopes(lengths), 0, atol=1e-9)
 
 
 def test_more_features_than_rows_in_float32_and_with_equal_rows() -> None:
