@@ -239,7 +239,7 @@ def main() -> None:
     of_digits = commands.add_parser("digits")
     of_digits.add_argument("--seed", type=int, default=0)
     of_digits.add_argument("--epochs", type=int, default=10)
-    of_digits.add_argument("--head", choices=list(HEADS), default="ridge")
+    of_digits.add_argument("--head", choices=list(HEADS), default="hinge")
     of_digits.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")
     of_digits.add_argument("--rate", type=float, default=None, help="learning rate [default: tried]")
     of_precision = commands.add_parser("precision")

@@ -32,8 +32,8 @@ def check_images(images: Array) -> None:
         raise ValueError(f"images: NaN or infinity in image {first} (counted from 0) of {shape[0]}")
 
 
-def check_labels(labels: Any, n: int) -> None:
-    """Raise ValueError unless there is one label on the host for each of n images, of at least two classes.
+def check_labels(labels: Any, n: int, least: int = 2) -> None:
+    """Raise ValueError unless there is one label on the host for each of n images, of at least that many classes.
 
     Labels are all strings or all finite numbers.
     """
@@ -43,7 +43,7 @@ def check_labels(labels: Any, n: int) -> None:
     kinds = {_kind(value) for value in values}
     if kinds != {"str"} and not kinds <= {"bool", "int", "float"}:
         raise ValueError(f"labels: expected all strings or all finite numbers, got {', '.join(sorted(kinds))}")
-    if len(set(values)) == 1:
+    if len(set(values)) < least:
         raise ValueError(f"labels: expected at least two classes, got only {values[0]} for all {n} images")
 
 

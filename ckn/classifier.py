@@ -1,6 +1,7 @@
-"""The scikit-learn face of unsupervised convolutional kernel networks."""
+"""The scikit-learn face of convolutional kernel networks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -8,16 +9,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ckn.architecture import Architecture, architectures
-from ckn.checks import check_batch, check_count, check_images, check_labels, check_regs
+from ckn.checks import check_batch, check_count, check_regs
 from ckn.head import DEFAULT_REGS, FittedHead, fit_head
 from ckn.model import Model, encode, preprocess
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Scale, Step
-from ckn.supervised import Supervised, TrainingState, fit_supervised
+from ckn.splitting import as_images, labelled, numbers_of, split_off
+from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
 from ckn.unsupervised import fit_unsupervised, require_patches
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend as backend_named
-from kerneltools.backend import to_host
 from kerneltools.solvers import LinearModel
 
 
@@ -30,15 +31,17 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
     Images are (n, h, w, c), integers or floating-point numbers of any array library; labels are (n,) integers
     or strings.
 
-    Parameters: `architecture` (an `Architecture`); `preprocessing` (a tuple of steps of `ckn.preprocessing`;
-    None divides integers by the greatest value of their type and leaves others); `patches` per layer to learn
-    the filters from; `regs`, the values of λ to choose from; `batch` images encoded at a time (None: what fits
-    the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and `device` to compute
-    on; `dtype`, "float32" or "float64".
+    Parameters: `architecture` (an `Architecture`); `validation`, for a supervised training: a pair of images and
+    labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is
+    measured after each epoch, and the model is that of the best one; `preprocessing` (a tuple of steps of
+    `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches`
+    per layer to learn the filters from; `regs`, the values of λ to choose from; `batch` images encoded at a time
+    (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
+    `device` to compute on; `dtype`, "float32" or "float64".
 
     After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `loo_accuracy_`
     and `loo_errors_` (leave-one-out mean squared error for each of `regs`). Supervised: `training_` (the last
-    `ckn.TrainingState`, with its history).
+    `ckn.TrainingState`, with its history); with `validation`, `best_` is the state that the model is of.
 
     >>> from sklearn.datasets import load_digits
     >>> import ckn
@@ -54,6 +57,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         architecture: Architecture = architectures["small"],
         *,
         supervised: bool | Supervised = False,
+        validation: float | tuple[Any, Any] | None = None,
         preprocessing: tuple[Step, ...] | None = None,
         patches: int = 100_000,
         regs: Sequence[float] = DEFAULT_REGS,
@@ -65,6 +69,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
     ) -> None:
         self.architecture = architecture
         self.supervised = supervised
+        self.validation = validation
         self.preprocessing = preprocessing
         self.patches = patches
         self.regs = regs
@@ -81,45 +86,54 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         progress: Progress = silent,
         on_epoch: Callable[[TrainingState], None] = lambda state: None,
         start: TrainingState | None = None,
+        best: TrainingState | None = None,
     ) -> Self:
         """Learn from images X (n, h, w, c) and labels y (n,); `progress(stage, done, total)` is told how far it is.
 
-        Supervised: `on_epoch(state)` is called after each epoch; a training goes on from `start`.
+        Supervised: `on_epoch(state)` is called after each epoch; a training goes on from `start`, and `best` is
+        its best state so far where that is another one.
 
         Raises ValueError for wrong shapes, NaN or infinity, a single class and patches that do not fit the
         images, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
         """
-        X = _as_images(X)
-        y = to_host(y) if hasattr(y, "shape") else np.asarray(y)
-        check_images(X)
-        check_labels(y, X.shape[0])
+        X, y = labelled(X, y)
         self._check_parameters()
+        X, y, measured = split_off(self.validation, X, y, self.random_state)
         require_patches(self.architecture, tuple(X.shape[1:-1]))
         if start is not None and not isinstance(self.supervised, Supervised):
             raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
         classes, indices = np.unique(y, return_inverse=True)
         images, steps = self._preprocess(X, progress)
         if self.supervised:
-            network, linear, found = self._with_labels(images, indices, len(classes), progress, on_epoch, start)
+            validation = None
+            if measured is not None:
+                numbers = numbers_of(measured, classes, tuple(X.shape[1:]))
+                validation = preprocess(steps, measured[0], self._like()), numbers
+            job = _Job(progress, on_epoch, start, best)
+            network, linear, found = self._with_labels(images, indices, len(classes), validation, job)
         else:
             network = self._filters(images, progress)
             head = self._ridge(network, images, indices, len(classes), progress)
             linear = head.model
             found = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
         model = Model(network, linear, steps, tuple(classes.tolist()), tuple(X.shape[1:])).prepare()
+        for name in {"loo_accuracy_", "loo_errors_", "training_", "best_"}.intersection(vars(self)):
+            delattr(self, name)  # of an earlier fit of another kind
         for name, value in {**found, "classes_": classes, "model_": model}.items():
             setattr(self, name, value)
         return self
 
     def _preprocess(self, X: Any, progress: Progress) -> tuple[Any, tuple[Step, ...]]:
         """The images as the network takes them, and the steps that made them so."""
-        library = backend_named(self.backend or "numpy")
-        like = library.asarray([0.0], dtype=self.dtype, device=self.device)
         steps = default_preprocessing(X) if self.preprocessing is None else tuple(self.preprocessing)
         progress("preprocessing", 0, 1)
-        images = preprocess(steps, X, like)
+        images = preprocess(steps, X, self._like())
         progress("preprocessing", 1, 1)
         return images, steps
+
+    def _like(self) -> Any:
+        """An array of the library, type and device to compute in."""
+        return backend_named(self.backend or "numpy").asarray([0.0], dtype=self.dtype, device=self.device)
 
     def _filters(self, images: Any, progress: Progress) -> Network:
         """Filters from patches, without the labels."""
@@ -136,17 +150,11 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         return head
 
     def _with_labels(
-        self,
-        images: Any,
-        indices: Any,
-        classes: int,
-        progress: Progress,
-        on_epoch: Callable[[TrainingState], None],
-        start: TrainingState | None,
+        self, images: Any, indices: Any, classes: int, validation: tuple[Any, list[int]] | None, job: "_Job"
     ) -> tuple[Network, LinearModel, dict[str, Any]]:
         """Network and head trained end to end."""
-        network = self._filters(images, progress) if start is None else start.network
-        settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
+        network = self._filters(images, job.progress) if job.start is None else job.start.network
+        settings = self.supervised if isinstance(self.supervised, Supervised) else _for(images.shape[0])
         state = fit_supervised(
             network,
             images,
@@ -154,11 +162,15 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
             classes,
             self.random_state,
             settings,
-            start=start,
-            progress=progress,
-            on_epoch=on_epoch,
+            start=job.start,
+            validation=validation,
+            progress=job.progress,
+            on_epoch=job.after_epoch,
         )
-        return state.network, state.head, {"reg_": state.reg, "training_": state}
+        if validation is None:
+            return state.network, state.head, {"reg_": state.reg, "training_": state}
+        best = job.best or state
+        return best.network, best.head, {"reg_": state.reg, "training_": state, "best_": best}
 
     def _check_parameters(self) -> None:
         if not isinstance(self.architecture, Architecture):
@@ -170,10 +182,24 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
             raise ValueError(f"dtype: expected 'float32' or 'float64', got {self.dtype!r}")
         if not isinstance(self.supervised, bool | Supervised):
             raise TypeError(f"supervised: expected True, False or ckn.Supervised(...), got {self.supervised!r}")
+        self._check_validation()
         check_batch(self.batch)
         check_count("patches", self.patches)
         check_regs(self.regs)
         self._check_preprocessing()
+
+    def _check_validation(self) -> None:
+        wanted = self.validation
+        if wanted is None:
+            return
+        if not self.supervised:
+            raise ValueError("validation: only with supervised=True; without labels nothing is trained in epochs")
+        pair = isinstance(wanted, tuple | list) and len(wanted) == 2
+        share = isinstance(wanted, float) and 0 < wanted < 1
+        if not (pair or share):
+            raise ValueError(
+                f"validation: expected a share between 0 and 1, or a pair (images, labels), got {wanted!r:.60}"
+            )
 
     def _check_preprocessing(self) -> None:
         steps = self.preprocessing
@@ -183,28 +209,43 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
     def transform(self, X: Any) -> Any:
         """The features: (n, h, w, c) -> (n, features), in the library of `backend`."""
         check_is_fitted(self, "model_")
-        return self.model_.transform(_as_images(X), self.batch)
+        return self.model_.transform(as_images(X), self.batch)
 
     def decision_function(self, X: Any) -> Any:
         """A score for each class, (n, h, w, c) -> (n, classes); for two classes that of the second, -> (n,)."""
         check_is_fitted(self, "model_")
-        scores = self.model_.decision_function(_as_images(X), self.batch)
+        scores = self.model_.decision_function(as_images(X), self.batch)
         return scores[:, 1] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Any:
         """The classes of highest score: (n, h, w, c) -> (n,), a NumPy array."""
         check_is_fitted(self, "model_")
-        return np.asarray(self.model_.predict(_as_images(X), self.batch), dtype=self.classes_.dtype)
+        return np.asarray(self.model_.predict(as_images(X), self.batch), dtype=self.classes_.dtype)
 
 
-def _as_images(X: Any) -> Any:
-    """Arrays as they are; nested lists as an array. Raises ValueError for lists that make no array."""
-    if hasattr(X, "shape"):
-        return X
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        raise ValueError("images: expected (n, h, w, c), got nested lists of unequal lengths") from error
+def _for(n: int) -> Supervised:
+    """The settings where none are given: steps of fewer images where there are fewer."""
+    settings = Supervised()
+    return replace(settings, batch=min(settings.batch, n))
+
+
+@dataclass(eq=False)
+class _Job:
+    """What a supervised training reports to, where it goes on, and its best state by the validation images."""
+
+    progress: Progress
+    on_epoch: Callable[[TrainingState], None]
+    start: TrainingState | None
+    best: TrainingState | None
+
+    def __post_init__(self) -> None:
+        self.best = self.best or self.start
+
+    def after_epoch(self, state: TrainingState) -> None:
+        """Keep the state if it is the best one, and pass it on."""
+        if self.best is None or best_epoch(state.history) == state.epoch:
+            self.best = state
+        self.on_epoch(state)
 
 
 def default_preprocessing(images: Any) -> tuple[Step, ...]:

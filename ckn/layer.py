@@ -1,8 +1,9 @@
 """One layer of a convolutional kernel network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, safe_sqrt
 from kerneltools.kernels import Kernel
@@ -77,7 +78,7 @@ class Layer(Tree):
 
     def prepare(self) -> "PreparedLayer":
         """The layer with its inverse square root computed, to apply many times."""
-        return PreparedLayer(self, whitening(widened(plain(self)).gram(), self.reg))
+        return prepared((self,))[0]
 
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""
@@ -154,3 +155,26 @@ class PreparedLayer(Tree):
         values = f(namespace(x).reshape(patches, (-1, patches.shape[-1])))
         # The filters may be traced where the images are not.
         return namespace(values).reshape(values, (*patches.shape[:-1], *values.shape[1:]))
+
+
+def prepared(layers: Sequence[Layer | PreparedLayer]) -> tuple[PreparedLayer, ...]:
+    """The layers with their inverse square roots computed, those of one size together."""
+    bare = {number: layer for number, layer in enumerate(layers) if isinstance(layer, Layer)}
+    grams = {number: widened(plain(layer)).gram() for number, layer in bare.items()}
+    sizes: dict[Any, list[int]] = {}
+    for number, gram in grams.items():
+        sizes.setdefault((tuple(gram.shape), str(gram.dtype), bare[number].reg), []).append(number)
+    roots: dict[int, Array] = {}
+    for (*_, reg), numbers in sizes.items():
+        roots.update(zip(numbers, _whitenings([grams[number] for number in numbers], reg), strict=True))
+    return tuple(
+        layer if isinstance(layer, PreparedLayer) else PreparedLayer(layer, roots[number])
+        for number, layer in enumerate(layers)
+    )
+
+
+def _whitenings(grams: list[Array], reg: float) -> list[Array]:
+    if len(grams) == 1:
+        return [whitening(grams[0], reg)]
+    roots = whitening(namespace(*grams).stack(grams), reg)
+    return [roots[number, ...] for number in range(len(grams))]

@@ -5,8 +5,8 @@ from math import prod
 from typing import Protocol
 
 from ckn.checks import check_batch
-from ckn.layer import Layer, PreparedLayer
-from kerneltools.arrays import Array, blocks, namespace
+from ckn.layer import Layer, PreparedLayer, prepared
+from kerneltools.arrays import Array, blocks, namespace, on_host
 from kerneltools.trees import Tree
 
 
@@ -34,7 +34,7 @@ class Network(Tree):
 
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""
-        for layer in self.layers:
+        for layer in prepared(self.layers):
             x = layer(x)
         return x
 
@@ -50,7 +50,7 @@ class Network(Tree):
 
     def prepare(self) -> "Network":
         """The network with all inverse square roots computed."""
-        return Network(tuple(layer.prepare() for layer in self.layers))
+        return Network(prepared(self.layers))
 
     def with_products(self, products: str | None) -> "Network":
         """The network with patches and filters multiplied in that type; see `Layer`."""
@@ -83,15 +83,21 @@ class Network(Tree):
         return xp.concat([xp.reshape(y, (y.shape[0], -1)) for y in maps])
 
     def batch_for(self, x: Array) -> int:
-        """How many images to take at a time so that a layer's intermediate arrays stay in the cache."""
+        """How many images to take at a time so that a layer's intermediate arrays stay in the host's cache.
+
+        On other devices, which are idle between small arrays, so that each stays far from filling the memory.
+        """
         grid: tuple[int, ...] = tuple(x.shape[1:-1])
         widest: int = prod(x.shape[1:])
         for layer in self.layers:
             m, d = layer.size
             widest = max(widest, prod(grid) * max(m, d))
             grid = layer.output_shape(grid)
-        return max(1, CACHED_NUMBERS // widest)
+        return max(1, (CACHED_NUMBERS if on_host(x) else DEVICE_NUMBERS) // widest)
 
 
 CACHED_NUMBERS = 2**19
 """Numbers in an intermediate array that still fits the caches of one core (2 MiB of float32)."""
+
+DEVICE_NUMBERS = 2**27
+"""Numbers in an intermediate array on an accelerator (512 MiB of float32)."""

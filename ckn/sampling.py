@@ -1,6 +1,5 @@
 """Random patches of the maps that reach a layer."""
 
-from bisect import bisect_left
 from collections.abc import Callable
 from math import ceil, prod
 from typing import Any
@@ -13,7 +12,7 @@ from kerneltools.patches import Grid
 from kerneltools.primitives import Window, window_sum
 from kerneltools.random import Rng, choice, generator
 
-# Told how many of how many images have been seen.
+# Told how many of how many images have been encoded.
 Report = Callable[[int, int], None]
 
 
@@ -59,14 +58,19 @@ def _untried(rng: Rng, total: int, tried: set[int], count: int) -> list[int]:
 def _at(
     below: Network, images: Array, window: Window, positions: list[int], per_image: int, batch: int, report: Report
 ) -> list[Array]:
-    """The patches at sorted positions, numbered image after image, without the blank ones."""
-    found = []
-    for block in blocks(images.shape[0], batch):
-        first, last = block.start * per_image, block.stop * per_image
-        here = [p - first for p in positions[bisect_left(positions, first) : bisect_left(positions, last)]]
-        if here:
-            found.append(_gather(below(images[block, ...]), window, here))
-        report(block.stop, images.shape[0])
+    """The patches at sorted positions, numbered image after image, without the blank ones.
+
+    Only images with such a position are encoded.
+    """
+    of_image: dict[int, list[int]] = {}
+    for position in positions:
+        of_image.setdefault(position // per_image, []).append(position % per_image)
+    numbers, found = list(of_image), []
+    for block in blocks(len(numbers), batch):
+        chosen = numbers[block]
+        here = [i * per_image + place for i, number in enumerate(chosen) for place in of_image[number]]
+        found.append(_gather(below(rows(images, chosen)), window, here))
+        report(block.stop, len(numbers))
     return found
 
 

@@ -16,6 +16,7 @@ from ckn.model import Model, preprocess
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Scale, Step, Whiten
 from ckn.readers import DataError, Images
+from ckn.splitting import held_out, validation_rows
 from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
 from kerneltools.backend import to_host
 
@@ -28,29 +29,44 @@ CERTIFIED_IMAGES = 200
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images to train on, images to test on, and `origin`, where the test images come from, in words."""
+    """Images to train on, images to test on, and `origin`, where the test images come from, in words.
+
+    `validation`: images that each epoch is measured on, where some are held out for that.
+    """
 
     train: Images
     test: Images
     origin: str
+    validation: Images | None = None
 
 
-def split(data: Images, source: str, seed: int, held_out: Images | None = None, held_out_source: str = "") -> Split:
+def split(data: Images, source: str, seed: int, test: Images | None = None, test_source: str = "") -> Split:
     """The test images are those given, or else the source's own, or else 20 % of each class, drawn with the seed.
 
     Raises DataError, naming the source, for images without labels, of a single class or too few to split, and
     for test images that do not go with those of the training.
     """
     _require_classes(data, source)
-    if held_out is not None:
-        return Split(data, _renamed(data, held_out.test or held_out, held_out_source), held_out_source)
+    if test is not None:
+        return Split(data, _renamed(data, test.test or test, test_source), test_source)
     if data.test is not None:
         return Split(data, data.test, f"the test split of {source}")
-    test_rows = _stratified(np.asarray(data.labels), seed)
+    test_rows = held_out(np.asarray(data.labels), TEST_SHARE, seed)
     if not test_rows.any():
         raise DataError(f"{source}: no class has two images, so none can be held out to test; give --test")
     share = f"{TEST_SHARE:.0%} of each class of {source}, drawn with seed {seed}"
     return Split(_rows(data, ~test_rows), _rows(data, test_rows), share)
+
+
+def with_validation(parts: Split, share: float, source: str, seed: int) -> Split:
+    """The same with a `share` in (0, 1) of each class of the training images held out, drawn with the seed.
+
+    Raises DataError, naming the source, where no class has two images.
+    """
+    rows = validation_rows(np.asarray(parts.train.labels), share, seed)
+    if not rows.any():
+        raise DataError(f"{source}: no class has two training images, so none can be held out for --validation")
+    return replace(parts, train=_rows(parts.train, ~rows), validation=_rows(parts.train, rows))
 
 
 def default_architecture(grid: tuple[int, ...]) -> str:
@@ -68,7 +84,8 @@ def preprocessing_for(data: Images, whiten: bool) -> tuple[Step, ...]:
 class Settings:
     """What was asked for: the name of the data and of the architecture, and the options of `ckn train`.
 
-    `supervised`: how the filters are trained with labels; None: they are not.
+    `supervised`: how the filters are trained with labels; None: they are not. `validation`: the share of the
+    training images that was held out to measure each epoch.
     """
 
     data: str
@@ -80,6 +97,7 @@ class Settings:
     backend: str = "numpy"
     device: str | None = None
     supervised: Supervised | None = None
+    validation: float | None = None
 
     @property
     def flat(self) -> dict[str, Any]:
@@ -125,11 +143,14 @@ def run(
     progress: Progress = silent,
     on_epoch: Callable[[TrainingState], None] = lambda state: None,
     begin: TrainingState | None = None,
+    best: TrainingState | None = None,
 ) -> Outcome:
-    """Train on the one part, test on the other; a supervised training goes on from `begin`, if given."""
+    """Train on the one part, test on the other; a supervised training goes on from `begin`, if given, where `best`
+    was its best state."""
     start = perf_counter()
-    classifier = _classifier(parts.train, settings)
-    classifier.fit(parts.train.images, parts.train.labels, progress=progress, on_epoch=on_epoch, start=begin)
+    classifier = _classifier(parts, settings)
+    images, labels = parts.train.images, parts.train.labels
+    classifier.fit(images, labels, progress=progress, on_epoch=on_epoch, start=begin, best=best)
     trained = perf_counter()
     names = tuple(parts.train.classes[i] for i in classifier.classes_)
     model = replace(classifier.model_, classes=names)
@@ -159,6 +180,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         **settings.flat,
         "test_data": parts.origin,
         "n_train": len(parts.train),
+        "n_validation": 0 if parts.validation is None else len(parts.validation),
         "n_test": len(parts.test),
         "n_classes": len(outcome.model.classes),
         "height": height,
@@ -191,17 +213,19 @@ def _of_history(history: tuple[EpochReport, ...]) -> dict[str, Any]:
         "first_rate": history[0].rate,
         "last_rate": last.rate,
         "train_accuracy": last.train_accuracy,
+        "validation_accuracy": history[best_epoch(history) - 1].validation_accuracy,
     }
 
 
-def _classifier(data: Images, settings: Settings) -> Any:
+def _classifier(parts: Split, settings: Settings) -> Any:
     # scikit-learn takes a second to import.
     from ckn.classifier import ImageClassifier
 
     return ImageClassifier(
         architectures[settings.architecture],
         supervised=settings.supervised or False,
-        preprocessing=preprocessing_for(data, settings.whiten),
+        validation=None if parts.validation is None else (parts.validation.images, parts.validation.labels),
+        preprocessing=preprocessing_for(parts.train, settings.whiten),
         patches=settings.patches,
         batch=settings.batch,
         random_state=settings.seed,
@@ -265,17 +289,6 @@ def _require_classes(data: Images, source: str) -> None:
         raise DataError(
             f"{source}: all {len(data)} images are of one class ({data.classes[present[0]]}); training needs two"
         )
-
-
-def _stratified(labels: Numbers, seed: int) -> Numbers:
-    """Which rows are held out: 20 % of each class, at least one of a class with two or more."""
-    rng = np.random.default_rng(seed)
-    chosen = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        count = max(1, round(TEST_SHARE * len(rows))) if len(rows) > 1 else 0
-        chosen[rng.permutation(rows)[:count]] = True
-    return chosen
 
 
 def _rows(data: Images, chosen: Numbers) -> Images:

@@ -91,6 +91,12 @@ def require_beside(x: Array, parameter: Array | float) -> None:
         device_of(x, parameter)
 
 
+def on_host(array: Array) -> bool:
+    """Whether it is in the host's memory, by the name of its device ("cpu", "TFRT_CPU_0"), or of no known device."""
+    device = array_api_compat.device(array)
+    return device is None or "cpu" in str(device).lower()
+
+
 def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
     """Host values (numbers, lists, NumPy arrays) as an array of the library and device of `like`.
 

@@ -102,7 +102,7 @@ def backend_of(*arrays: Array) -> Backend | None:
     """
     found: Backend | None = None
     for a in arrays:
-        owner = None if isinstance(a, Number | tuple) else _owner(type(a))
+        owner = None if a is None or isinstance(a, Number | tuple) else _owner(type(a))
         if owner is not None and (found is None or owner.name == TRACED):
             found = owner
     return found

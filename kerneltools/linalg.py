@@ -8,26 +8,29 @@ from numbers import Real
 from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, widest_float
 from kerneltools.backend import custom_vjp
 from kerneltools.precision import in_single
+from kerneltools.primitives import primitive
 
 
 def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
-    """(K + reg I)^(-1/2), symmetric, for a symmetric positive semi-definite K.
+    """(K + reg I)^(-1/2), symmetric, for symmetric positive semi-definite matrices K.
 
-    (m, m) -> (m, m)
+    (..., m, m) -> (..., m, m)
 
     `reg` > 0 is added to every eigenvalue, inside the root. The gradient is the closed form
     -V [(V' G V) / (s_i s_j (s_i + s_j))] V' with s_i the roots of the shifted eigenvalues (Mairal 2016,
     appendix): it has no differences of eigenvalues, so it exists where eigenvalues repeat.
-    Only the symmetric part of K counts.
+    Only the symmetric part of K counts. A stack of matrices costs less than one after the other on accelerators.
 
-    Raises ValueError for a matrix that is not square and for reg that is not a finite number > 0.
+    Raises ValueError for matrices that are not square and for reg that is not a finite number > 0.
 
     >>> import numpy as np
     >>> inverse_sqrt(np.diag([3.0, 8.0]), reg=1.0)
     array([[0.5       , 0.        ],
            [0.        , 0.33333333]])
     """
-    require_square(matrix, "matrix")
+    require_floating(matrix=matrix)
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise ValueError(f"matrix: expected a square matrix (m, m), got shape {tuple(matrix.shape)}")
     if not hasattr(reg, "dtype") and not (isinstance(reg, Real) and 0 < float(reg) < inf):
         raise ValueError(f"reg: expected a number > 0, got {reg!r}")
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
@@ -38,10 +41,12 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     return xp.astype(_inverse_sqrt((shifted + xp.matrix_transpose(shifted)) / 2), matrix.dtype)
 
 
-def _inverse_sqrt_forward(shifted: Array) -> Array:
-    xp = namespace(shifted)
-    eigenvalues, vectors = xp.linalg.eigh(shifted)
-    return (vectors / xp.sqrt(eigenvalues)[None, :]) @ xp.matrix_transpose(vectors)
+@primitive
+def inverse_root(definite: Array) -> Array:
+    """A^(-1/2) of symmetric positive definite matrices, without a gradient: (..., m, m) -> (..., m, m)"""
+    xp = namespace(definite)
+    eigenvalues, vectors = xp.linalg.eigh(definite)
+    return (vectors / xp.sqrt(eigenvalues)[..., None, :]) @ xp.matrix_transpose(vectors)
 
 
 def _inverse_sqrt_backward(cotangent: Array, root: Array, shifted: Array) -> tuple[Array]:
@@ -52,11 +57,13 @@ def _inverse_sqrt_backward(cotangent: Array, root: Array, shifted: Array) -> tup
     return (-(inverse @ lyapunov(root, symmetric) @ inverse),)
 
 
-def _lyapunov_forward(root: Array, rhs: Array) -> Array:
+@primitive
+def lyapunov_solution(root: Array, rhs: Array) -> Array:
+    """`lyapunov` without a gradient: (..., m, m), (..., m, m) -> (..., m, m)"""
     xp = namespace(root, rhs)
     eigenvalues, vectors = xp.linalg.eigh(root)
     rotated = xp.matrix_transpose(vectors) @ rhs @ vectors
-    solved = rotated / (eigenvalues[:, None] + eigenvalues[None, :])
+    solved = rotated / (eigenvalues[..., :, None] + eigenvalues[..., None, :])
     return vectors @ solved @ xp.matrix_transpose(vectors)
 
 
@@ -68,12 +75,12 @@ def _lyapunov_backward(cotangent: Array, solution: Array, root: Array, rhs: Arra
     return -(pulled @ transposed + transposed @ pulled), pulled
 
 
-_inverse_sqrt = custom_vjp(_inverse_sqrt_forward, _inverse_sqrt_backward)
+_inverse_sqrt = custom_vjp(inverse_root, _inverse_sqrt_backward)
 
-lyapunov = in_single(custom_vjp(_lyapunov_forward, _lyapunov_backward))
-lyapunov.__doc__ = """The solution Y of S Y + Y S = X for a symmetric positive definite S.
+lyapunov = in_single(custom_vjp(lyapunov_solution, _lyapunov_backward))
+lyapunov.__doc__ = """The solution Y of S Y + Y S = X for symmetric positive definite S.
 
-    (m, m), (m, m) -> (m, m)
+    (..., m, m), (..., m, m) -> (..., m, m)
     """
 
 
@@ -192,8 +199,8 @@ def _require_positive(curvature: Array, active: Array, count: int) -> Array:
 
 
 def identity_like(matrix: Array) -> Array:
-    """The identity of the size, type and device of a square matrix."""
-    return namespace(matrix).eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
+    """The identity of the size, type and device of a square matrix, or of those of a stack."""
+    return namespace(matrix).eye(matrix.shape[-1], dtype=matrix.dtype, device=device_of(matrix))
 
 
 def require_square(matrix: Array, name: str) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from kerneltools import pairwise, primitives
+from kerneltools import linalg, pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window
+from kerneltools_torch import iterations
 from kerneltools_torch.gradients import custom_vjp
 
 CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
@@ -95,6 +96,22 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     return torch.linalg.solve_triangular(factor, rhs, upper=False)
 
 
+def inverse_root(definite: Array) -> Array:
+    """By products on CUDA, where eigendecompositions are slow."""
+    found = iterations.inverse_root(definite) if _iterates(definite) else None
+    return linalg.inverse_root.generic(definite) if found is None else found
+
+
+def lyapunov_solution(root: Array, rhs: Array) -> Array:
+    """By products on CUDA, where eigendecompositions are slow."""
+    found = iterations.lyapunov_solution(root, rhs) if _iterates(root) else None
+    return linalg.lyapunov_solution.generic(root, rhs) if found is None else found
+
+
+def _iterates(matrix: torch.Tensor) -> bool:
+    return matrix.device.type == "cuda" and matrix.dtype == torch.float64
+
+
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
     """Written into one tensor, where no gradient is recorded."""
     return f(x) if torch.compiler.is_compiling() else primitives.by_rows_into_one(x, f, block, _writable)
@@ -128,4 +145,6 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     pairwise.centred_distances: centred_distances,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
+    linalg.inverse_root: inverse_root,
+    linalg.lyapunov_solution: lyapunov_solution,
 }

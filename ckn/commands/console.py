@@ -81,8 +81,8 @@ def reported(traceback: bool) -> Iterator[None]:
             fail("stopped; nothing was written", 130)
         except BrokenPipeError:
             raise  # whoever reads our output has enough of it
-        except (ValueError, OSError, ImportError, MemoryError) as error:
-            if traceback:
+        except (ValueError, OSError, ImportError, MemoryError, FloatingPointError, RuntimeError) as error:
+            if traceback or not _expected(error):
                 raise
             fail(_line(error), 1)
 
@@ -93,8 +93,21 @@ def fail(line: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether the machine or its accelerator has no room: libraries have errors of their own for that."""
+    told = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in told or "outofmemory" in told)
+    )
+
+
+def _expected(error: Exception) -> bool:
+    return out_of_memory(error) or not isinstance(error, RuntimeError)
+
+
 def _line(error: Exception) -> str:
-    if isinstance(error, MemoryError):
+    if out_of_memory(error):
+        error = type(error)(str(error).partition("\n")[0])
         smaller = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
         return f"not enough memory ({error}); try {smaller}"
     if isinstance(error, OSError) and error.strerror:

@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -14,10 +15,11 @@ import numpy as np
 import typer
 
 from ckn.architecture import architectures
-from ckn.commands.console import Screen
+from ckn.commands.console import Screen, fail, note
 from ckn.commands.supervised import LAST, kept_options
 from ckn.readers import Images
 from ckn.supervised import (
+    DivergedError,
     EpochReport,
     Supervised,
     TrainingState,
@@ -26,7 +28,7 @@ from ckn.supervised import (
     save_state,
     training_notes,
 )
-from ckn.training import Settings, preprocessing_for
+from ckn.training import Settings, Split, preprocessing_for
 from kerneltools.files import replacing
 
 BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
@@ -36,12 +38,12 @@ BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
 class Epochs:
     """After each epoch the state of the training, its best state and its numbers are in the folder.
 
-    `data`: the name of the `images` to train on; `options`: those of the command.
+    `data`: the name of the images to train on, which are in `parts`; `options`: those of the command.
     """
 
     folder: Path
     data: str
-    images: Images
+    parts: Split
     settings: Settings
     supervised: Supervised
     options: Mapping[str, Any]
@@ -51,19 +53,27 @@ class Epochs:
     _running: bool = False
     _since: float = 0.0
 
-    def begin(self) -> TrainingState | None:
-        """The state to go on from, None for a new run.
+    def begin(self) -> tuple[TrainingState | None, TrainingState | None]:
+        """The state to go on from and the best one so far, None for a new run.
 
         Raises ResumeError when the run in the folder is another, BadParameter when it is beyond the epochs.
         """
         if self.options["resume"] is None:
-            return None
-        path = self.folder / LAST
-        state = load_state(path, self._identity, backend=self.settings.backend, device=self.settings.device)
+            if (self.folder / LAST).exists():
+                note(
+                    f"{self.folder / LAST} is replaced after the first epoch; to go on with it: --resume {self.folder}"
+                )
+            return None, None
+        state = self._state(LAST)
+        best = None if self.parts.validation is None else self._state(BEST)
         if state.epoch > self.supervised.epochs:
             raise typer.BadParameter(f"--epochs {self.supervised.epochs}: the run in {self.folder} has {state.epoch}")
         self.done, self._seconds = state.epoch, _seconds_in(self.folder / NUMBERS)
-        return state
+        return state, best
+
+    def _state(self, name: str) -> TrainingState:
+        settings = self.settings
+        return load_state(self.folder / name, self._identity, backend=settings.backend, device=settings.device)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Tell the screen; all epochs are one stage there, so that its bar shows how much is left."""
@@ -80,19 +90,32 @@ class Epochs:
         self._seconds[report.epoch] = round(seconds, 3)
         self._write(state)
         self.done = state.epoch
-        self.screen.line(_said(report, seconds, len(self.images), self.supervised.epochs))
+        self.screen.line(_said(report, seconds, len(self.parts.train.images), self.supervised.epochs))
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Say of what ends the run early what there is of it, and how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            fail(self._stopped, 130)
+        except DivergedError as error:
+            fail(f"--lr: {str(error).removeprefix('rate: ').replace('clip_norm=1', '--clip 1')}; {self._kept}", 1)
+        except MemoryError as error:
+            if not str(error).startswith("batch: "):
+                raise
+            line = str(error).removeprefix("batch: ").replace("batch=", "--minibatch ")
+            fail(f"--minibatch: {line}; {self._kept}", 1)
 
     @property
-    def stopped(self) -> str:
-        """What there is after Ctrl-C, and how to go on."""
+    def _stopped(self) -> str:
         if not self.done:
             return "stopped in the first epoch; nothing was written"
         command = shlex.join(["ckn", "train", self.data, "--resume", str(self.folder)])
         return f"stopped; {self.folder / LAST} holds epoch {self.done}; go on with: {command}"
 
     @property
-    def kept(self) -> str:
-        """What there is after a failure."""
+    def _kept(self) -> str:
         return (
             f"{self.folder / LAST} holds epoch {self.done}, the last good one" if self.done else "nothing was written"
         )
@@ -110,12 +133,21 @@ class Epochs:
     @cached_property
     def _identity(self) -> dict[str, str]:
         """What a run that goes on must have in common with the run that stopped."""
-        settings, images = self.settings, self.images
-        labels = [images.classes[i] for i in np.asarray(images.labels)]
-        steps = preprocessing_for(images, settings.whiten)
+        settings, train, held_out = self.settings, self.parts.train, self.parts.validation
         return training_notes(
-            architectures[settings.architecture], self.supervised, images.images, labels, settings.seed, steps
+            architectures[settings.architecture],
+            self.supervised,
+            train.images,
+            _names(train),
+            settings.seed,
+            preprocessing_for(train, settings.whiten),
+            None if held_out is None else (held_out.images, _names(held_out)),
         )
+
+
+def _names(images: Images) -> list[str]:
+    """The name of each image's class."""
+    return [images.classes[i] for i in np.asarray(images.labels)]
 
 
 def _numbers(report: EpochReport) -> dict[str, Any]:

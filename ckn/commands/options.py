@@ -47,6 +47,15 @@ def check_device(backend: str | None, device: str | None) -> None:
         raise typer.BadParameter(f"--device {device}: {library.name} has {known}, got {device!r}") from error
 
 
+def check_precision(backend: str | None, precision: str) -> None:
+    """Raise BadParameter unless the library has the type."""
+    library = backend_named(backend or "numpy")
+    if not hasattr(library.namespace, precision):
+        raise typer.BadParameter(
+            f"--precision {precision}: {library.name} has no such type; leave it out, or choose --backend torch"
+        )
+
+
 Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Images with their classes: {SOURCES}.")]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="The model.safetensors that `ckn train` wrote.")]
 ArchitectureName = Annotated[

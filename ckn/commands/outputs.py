@@ -1,12 +1,15 @@
 """Files that appear whole or not at all, in places that are tried before the work begins."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kerneltools.files import replacing
+
+HIDDEN = ".ckn-"
 
 
 @contextmanager
@@ -46,9 +49,18 @@ def output_file(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+def remove_leftovers(folder: Path, names: Sequence[str]) -> None:
+    """Remove what a process that was killed had half written: hidden folders, and hidden files of these names."""
+    for path in folder.glob(f"{HIDDEN}*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for name in names:
+        for path in folder.glob(f".{name}.*"):
+            path.unlink(missing_ok=True)
+
+
 def _temporary(folder: Path) -> TemporaryDirectory[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return TemporaryDirectory(prefix=".ckn-", dir=folder)
+        return TemporaryDirectory(prefix=HIDDEN, dir=folder)
     except OSError as error:
         raise OSError(f"{folder}: cannot be written: {error.strerror}; choose another folder with --out") from error

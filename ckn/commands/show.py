@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import JustifyMethod
 
 from ckn.commands.console import facts, say, table
+from ckn.commands.models import load_model
 from ckn.commands.options import ModelFile
-from ckn.files import load
 from ckn.layer import PreparedLayer
 from ckn.model import Model
 from ckn.network import Network
@@ -35,7 +35,7 @@ def show(model: ModelFile) -> None:
     Example:
       ckn show demo/model.safetensors
     """
-    loaded = load(model)
+    loaded = load_model(model)
     network = loaded.network if isinstance(loaded, Model) else loaded
     shape = loaded.image_shape if isinstance(loaded, Model) else None
     size = model.stat().st_size

@@ -1,45 +1,40 @@
-"""The options of `ckn train --supervised`, and what they mean."""
+"""What the options of `ckn train --supervised` mean, and which of them a run that goes on takes up."""
 
 import json
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from ckn.supervised import Augmentation, Crop, Cutout, Flip, Supervised, state_notes
-from kerneltools.optimisers import SGD, Adam, Optimiser
+from ckn.supervised import (
+    Alternating,
+    Augmentation,
+    Crop,
+    Cutout,
+    Flip,
+    Joint,
+    LayerReversal,
+    Strategy,
+    Supervised,
+    state_notes,
+)
+from kerneltools.optimisers import SGD, Adam, Constant, Cosine, Optimiser, Schedule, Steps, WarmUp
 from kerneltools.solvers import CrossEntropy, Loss, Squared, SquaredHinge
 
 LAST = "last.safetensors"
 MINIBATCH = 128
 
 
-class OptimiserName(StrEnum):
-    """Rules for steps downhill."""
-
-    sgd = "sgd"
-    adam = "adam"
-
-
-class HeadName(StrEnum):
-    """Losses of the linear head."""
-
-    ridge = "ridge"
-    hinge = "hinge"
-    softmax = "softmax"
-
-
-class PrecisionName(StrEnum):
-    """Types of products."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
-OPTIMISERS: Mapping[str, Optimiser] = {"sgd": SGD(), "adam": Adam()}
+OPTIMISERS: Mapping[str, Callable[..., Optimiser]] = {"sgd": SGD, "adam": Adam}
 HEADS: Mapping[str, Loss] = {"hinge": SquaredHinge(), "softmax": CrossEntropy(), "ridge": Squared()}
+STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
+    "alternating": Alternating,
+    "reversal": LayerReversal,
+    "joint": Joint,
+}
+# Without --milestones: after these shares of the epochs.
+MILESTONES = (0.6, 0.85)
 # Of images of 32 pixels a side: crops from 4 more on each side, and squares of 8 that are hidden.
 AUGMENTATIONS: Mapping[str, Callable[[int], Augmentation]] = {
     "flip": lambda side: Flip(),
@@ -48,62 +43,14 @@ AUGMENTATIONS: Mapping[str, Callable[[int], Augmentation]] = {
 }
 
 
-def _augment(words: str | None) -> str | None:
-    wrong = [word for word in (words or "").split(",") if words and word not in AUGMENTATIONS]
-    if wrong:
-        raise typer.BadParameter(f"expected some of {','.join(AUGMENTATIONS)}, got {wrong[0]!r}")
-    return words
-
-
-def _positive(value: float | None) -> float | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise typer.BadParameter(f"expected a finite number > 0, got {value:g}")
-    return value
-
-
-WithLabels = Annotated[
-    bool,
-    typer.Option("--supervised", help="Train the filters with the labels too, from the unsupervised ones on."),
-]
-Epochs = Annotated[int, typer.Option(min=1, metavar="N", help="Passes over the training images.")]
-Minibatch = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Images a step. [default: 128, or all if fewer]")
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        callback=_positive, metavar="X", help="Learning rate. [default: the best of a few, tried for some steps]"
-    ),
-]
-OptimiserChoice = Annotated[OptimiserName, typer.Option(help="How the filters move.")]
-Head = Annotated[
-    HeadName,
-    typer.Option(help="Loss: least squares, squared hinge of each class against the rest, or softmax cross-entropy."),
-]
-Reg = Annotated[
-    float | None,
-    typer.Option(
-        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by leave-one-out]"
-    ),
-]
-Augment = Annotated[
-    str | None,
-    typer.Option(callback=_augment, metavar="WORDS", help="Random changes of the images: some of flip,crop,cutout."),
-]
-Clip = Annotated[
-    float | None, typer.Option(callback=_positive, metavar="X", help="Greatest norm of a gradient. [default: any]")
-]
-LearnKernels = Annotated[bool, typer.Option("--learn-kernels", help="The kernels' parameters move too.")]
-Jit = Annotated[bool, typer.Option("--jit", help="Compile the step, where the library can.")]
-Precision = Annotated[
-    PrecisionName, typer.Option(help="Type in which steps multiply patches with filters; all else is float32.")
-]
-Resume = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Go on with a run that stopped; its options hold. --epochs may be greater."),
-]
-
 OPTIONS = (
+    "validation",
+    "schedule",
+    "milestones",
+    "warm_up",
+    "strategy",
+    "exact_every",
+    "weight_decay",
     "epochs",
     "minibatch",
     "lr",
@@ -117,7 +64,8 @@ OPTIONS = (
     "jit",
 )
 # What a run that goes on has from the run that stopped, and what of it may be given otherwise.
-KEPT = (*OPTIONS, "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
+# "planned": the epochs of the run when it began, which some schedules depend on.
+KEPT = (*OPTIONS, "planned", "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
 FREE = ("epochs", "jit", "batch", "backend", "device")
 
 
@@ -126,9 +74,9 @@ def chosen_options(given: typer.Context) -> dict[str, Any]:
 
     Raises BadParameter for options that need --supervised or that the run that stopped had otherwise.
     """
-    options = dict(given.params)
+    options = given.params | {"planned": given.params["epochs"]}
     explicit = {name for name in KEPT if _is_explicit(given, name)}
-    folder = options["resume"]
+    folder = None if options["resume"] is None else Path(options["resume"])
     if folder is not None:
         return options | _of_stopped(folder, options, explicit) | {"supervised": True, "out": folder}
     without = [name for name in OPTIONS if name in explicit]
@@ -152,7 +100,19 @@ def _of_stopped(folder: Path, options: Mapping[str, Any], explicit: set[str]) ->
                 f"{_dashed(name)}: the run in {folder} has {_plain(stopped[name])}, got {_plain(options[name])}; "
                 "leave it out, or begin another run without --resume"
             )
+    if "epochs" in explicit and _ends(stopped) and options["epochs"] > stopped["planned"]:
+        raise typer.BadParameter(
+            f"--epochs {options['epochs']}: the learning rate of the run in {folder} follows --schedule "
+            f"{stopped['schedule']} over {stopped['planned']} epochs, and is not known beyond; choose at most as "
+            "many, or begin another run without --resume"
+        )
     return {name: value for name, value in stopped.items() if name not in explicit}
+
+
+def _ends(options: Mapping[str, Any]) -> bool:
+    """Whether the learning rates depend on the number of epochs."""
+    schedule = options.get("schedule")
+    return bool(schedule == "cosine" or (schedule == "steps" and options["milestones"] is None))
 
 
 def _dashed(name: str) -> str:
@@ -181,10 +141,59 @@ def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
         epochs=options["epochs"],
         batch=minibatch,
         rate=options["lr"],
-        optimiser=OPTIMISERS[options["optimiser"]],
+        schedule=_schedule(options),
+        halve=options["schedule"] == "halving",
+        optimiser=_optimiser(options),
+        precondition=options["optimiser"] == "sgd",
+        strategy=_strategy(options),
         clip_norm=options["clip"],
         augmentation=tuple(AUGMENTATIONS[word](min(grid)) for word in words),
         learn_kernels=options["learn_kernels"],
         products=None if options["precision"] == "float32" else str(options["precision"]),
         jit=options["jit"],
     )
+
+
+def _optimiser(options: Mapping[str, Any]) -> Optimiser:
+    decay = options["weight_decay"]
+    if not decay:
+        return OPTIMISERS[options["optimiser"]]()
+    if options["strategy"] != "joint":
+        raise typer.BadParameter(
+            f"--weight-decay {decay:g}: it has no effect with --strategy {options['strategy']}: --reg shrinks the "
+            "head there, and filters have norm 1; leave it out, or choose --strategy joint"
+        )
+    return OPTIMISERS[options["optimiser"]](weight_decay=decay)
+
+
+def _strategy(options: Mapping[str, Any]) -> Strategy:
+    name, every = options["strategy"], options["exact_every"]
+    if name != "joint":
+        return STRATEGIES[name](exact_every=every)
+    if every != 1:
+        raise typer.BadParameter(f"--exact-every {every}: the head of --strategy joint is never solved; leave it out")
+    return STRATEGIES[name]()
+
+
+def _schedule(options: Mapping[str, Any]) -> Schedule:
+    name, epochs, rise = options["schedule"], options["planned"], options["warm_up"]
+    if options["milestones"] is not None and name != "steps":
+        raise typer.BadParameter(f"--milestones {options['milestones']}: only with --schedule steps")
+    if rise >= epochs:
+        raise typer.BadParameter(f"--warm-up {rise}: there are {epochs} epochs; choose at most {epochs - 1}")
+    after: Schedule = Constant()
+    if name == "cosine":
+        after = Cosine(epochs - rise)
+    elif name == "steps":
+        after = Steps(_steps_after(options["milestones"], epochs, rise))
+    return WarmUp(rise, after) if rise else after
+
+
+def _steps_after(milestones: str | None, epochs: int, rise: int) -> tuple[float, ...]:
+    """The milestones, counted from the end of the warm-up as schedules do."""
+    if milestones is None:
+        return tuple(sorted({float(max(1, round(share * (epochs - rise)))) for share in MILESTONES}))
+    found = tuple(float(word) - rise for word in milestones.split(","))
+    if found[0] <= 0:
+        raise typer.BadParameter(f"--milestones {milestones}: the first one lies within the warm-up of {rise} epochs")
+    return found

@@ -2,22 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ckn.architecture import architectures
-from ckn.commands import supervised as options
-from ckn.commands.console import Screen, facts, fail, note, progress
+from ckn.commands import learning
+from ckn.commands.console import Screen, facts, note, progress
 from ckn.commands.epochs import BEST, NUMBERS, Epochs
-from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device
-from ckn.commands.outputs import output_folder
+from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device, check_precision
+from ckn.commands.outputs import output_folder, remove_leftovers
+from ckn.commands.supervised import LAST, chosen_options, supervised_settings
 from ckn.files import save
 from ckn.readers import read
 from ckn.readers.images import optional_module
-from ckn.supervised import DivergedError, best_epoch
-from ckn.training import Outcome, Settings, Split, default_architecture, metrics, run, split
+from ckn.supervised import EpochReport, best_epoch
+from ckn.training import Outcome, Settings, Split, default_architecture, metrics, run, split, with_validation
 from ckn.unsupervised import require_patches
 from kerneltools.backend import to_host
 
@@ -46,19 +48,26 @@ def train(
     ] = 100_000,
     backend: BackendName = None,
     device: Device = None,
-    supervised: options.WithLabels = False,
-    epochs: options.Epochs = 20,
-    minibatch: options.Minibatch = None,
-    lr: options.Rate = None,
-    optimiser: options.OptimiserChoice = options.OptimiserName.sgd,
-    head: options.Head = options.HeadName.ridge,
-    reg: options.Reg = None,
-    augment: options.Augment = None,
-    clip: options.Clip = None,
-    learn_kernels: options.LearnKernels = False,
-    precision: options.Precision = options.PrecisionName.float32,
-    jit: options.Jit = False,
-    resume: options.Resume = None,
+    supervised: learning.WithLabels = False,
+    validation: learning.Validation = None,
+    epochs: learning.Epochs = 20,
+    minibatch: learning.Minibatch = None,
+    lr: learning.Rate = None,
+    schedule: learning.ScheduleChoice = learning.ScheduleName.halving,
+    milestones: learning.Milestones = None,
+    warm_up: learning.WarmUpEpochs = 0,
+    optimiser: learning.OptimiserChoice = learning.OptimiserName.adam,
+    strategy: learning.StrategyChoice = learning.StrategyName.alternating,
+    exact_every: learning.ExactEvery = 1,
+    head: learning.Head = learning.HeadName.hinge,
+    reg: learning.Reg = None,
+    augment: learning.Augment = None,
+    weight_decay: learning.WeightDecay = 0.0,
+    clip: learning.Clip = None,
+    learn_kernels: learning.LearnKernels = False,
+    precision: learning.Precision = learning.PrecisionName.float32,
+    jit: learning.Jit = False,
+    resume: learning.Resume = None,
 ) -> None:
     """Train a classifier of images and test it.
 
@@ -71,28 +80,33 @@ def train(
       curves.png       loss and accuracy, epoch by epoch
       metrics.jsonl    the same in numbers, written after each epoch
       last.safetensors, best.safetensors
-                       the state after the last epoch and the one of least loss
+                       the state after the last epoch and that of the best one: of
+                       greatest validation accuracy, without --validation of least loss
 
     \b
     Examples:
       ckn train digits --out demo
       ckn train photos/ --whiten --seed 1
       ckn train cifar-10-batches-bin/ --architecture unsup-256-1024 --whiten
-      ckn train cifar-10-batches-bin/ --architecture ckn-5 --whiten --supervised --augment flip,crop --backend torch
+      ckn train cifar-10-batches-bin/ --architecture ckn-5 --whiten --supervised \\
+          --augment flip,crop --validation 0.1 --backend torch
     """
     for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
         optional_module(module, package)
     # Those of a run that goes on are the ones it began with.
-    chosen = options.chosen_options(context)
+    chosen = chosen_options(context)
     parts, settings = _prepared(data, chosen)
-    folder = chosen["out"] or Path(f"ckn-{Path(data).resolve().stem}")
+    # Some versions of typer hand on the paths of a context as strings.
+    folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
+    if chosen["resume"] is not None:
+        remove_leftovers(folder, (LAST, BEST, NUMBERS))
     with output_folder(folder, WRITTEN) as hidden:
         grid = parts.train.images.shape[1:-1]
         _announce(
             parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
         )
-        with progress() as screen:
-            outcome = _trained(folder, data, parts, settings, chosen, screen)
+        with progress() as screen, ExitStack() as told:
+            outcome = _trained(folder, data, parts, settings, chosen, screen, told)
             screen("pictures", 0, 1)
             _write(hidden, parts, settings, outcome)
             screen("pictures", 1, 1)
@@ -102,36 +116,44 @@ def train(
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
     """The images and how to train on them; what does not go together is found here, before the work."""
     check_device(chosen["backend"], chosen["device"])
+    check_precision(chosen["backend"], chosen["precision"])
     test = chosen["test"]
     parts = split(read(data), data, chosen["seed"], None if test is None else read(test), test or "")
+    if chosen["validation"] is not None and chosen["supervised"]:
+        parts = with_validation(parts, chosen["validation"], data, chosen["seed"])
     grid = parts.train.images.shape[1:-1]
     name = chosen["architecture"] or default_architecture(grid)
     require_patches(architectures[name], grid)
-    supervised = options.supervised_settings(chosen, parts.train.images) if chosen["supervised"] else None
-    plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device")}
+    supervised = supervised_settings(chosen, parts.train.images) if chosen["supervised"] else None
+    plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device", "validation")}
     return parts, Settings(data, name, backend=chosen["backend"] or "numpy", supervised=supervised, **plain)
 
 
 def _trained(
-    folder: Path, data: str, parts: Split, settings: Settings, chosen: Mapping[str, Any], screen: Screen
+    folder: Path,
+    data: str,
+    parts: Split,
+    settings: Settings,
+    chosen: Mapping[str, Any],
+    screen: Screen,
+    told: ExitStack,
 ) -> Outcome:
+    """The trained model; `told` gets what is to be said of a supervised training that ends early."""
     if settings.supervised is None:
         return run(parts, settings, screen)
-    epochs = Epochs(folder, data, parts.train, settings, settings.supervised, chosen, screen)
-    begin = epochs.begin()
-    try:
-        return run(parts, settings, epochs.progress, epochs.on_epoch, begin)
-    except KeyboardInterrupt:
-        fail(epochs.stopped, 130)
-    except DivergedError as error:
-        fail(f"--lr: {str(error).removeprefix('rate: ').replace('clip_norm=1', '--clip 1')}; {epochs.kept}", 1)
+    epochs = Epochs(folder, data, parts, settings, settings.supervised, chosen, screen)
+    begin, best = epochs.begin()
+    told.enter_context(epochs.told())
+    return run(parts, settings, epochs.progress, epochs.on_epoch, begin, best)
 
 
 def _announce(parts: Split, settings: Settings, why: str) -> None:
     n, *shape = parts.train.images.shape
+    held_out = {} if parts.validation is None else {"validation": f"{len(parts.validation)} of the training images"}
     facts(
         {
             "training": f"{n} images of {'x'.join(map(str, shape))}, {len(parts.train.classes)} classes",
+            **held_out,
             "test": f"{len(parts.test)} images: {parts.origin}",
             "architecture": settings.architecture + why,
         }
@@ -155,7 +177,7 @@ def _write(folder: Path, parts: Split, settings: Settings, outcome: Outcome) -> 
 def _summarise(outcome: Outcome, folder: Path) -> None:
     right, n = int(outcome.counts.trace()), int(outcome.counts.sum())
     missed = ", ".join(f"layer {i} {m.mean():.1%}" for i, m in enumerate(outcome.misses, start=1) if m.size)
-    with_labels = f", curves.png, {NUMBERS}, {options.LAST}, {BEST}" if outcome.history else ""
+    with_labels = f", curves.png, {NUMBERS}, {LAST}, {BEST}" if outcome.history else ""
     facts(
         {
             "test accuracy": f"{outcome.test_accuracy:.2%} ({right} of {n})",
@@ -178,8 +200,18 @@ def _of_ridge(outcome: Outcome) -> dict[str, str]:
 
 def _of_epochs(outcome: Outcome) -> dict[str, str]:
     last, best = outcome.history[-1], best_epoch(outcome.history)
+    measured = outcome.history[best - 1].validation_accuracy
+    least = min(outcome.history, key=lambda report: report.loss).epoch
     return {
-        "training": f"{last.train_accuracy:.2%} right after epoch {last.epoch}",
-        "loss": f"{last.loss:.4g}, least in epoch {best}",
+        **({} if measured is None else {"validation": f"{measured:.2%} right after epoch {best}, whose model this is"}),
+        **_of_training(last),
+        "loss": f"{last.loss:.4g}, least in epoch {least}",
         "learning rate": f"{outcome.history[0].rate:.3g} at first, {last.rate:.3g} at last",
     }
+
+
+def _of_training(last: EpochReport) -> dict[str, str]:
+    """Nothing where the strategy makes no pass to measure it."""
+    if last.train_accuracy is None:
+        return {}
+    return {"training": f"{last.train_accuracy:.2%} right after epoch {last.epoch}"}

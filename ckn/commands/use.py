@@ -12,6 +12,7 @@ from rich.console import JustifyMethod
 
 from ckn.applying import matched, scores, write_features, write_predictions
 from ckn.commands.console import note, progress, say, table
+from ckn.commands.models import load_model
 from ckn.commands.options import (
     BackendName,
     Batch,
@@ -25,7 +26,6 @@ from ckn.commands.options import (
     npz_name,
 )
 from ckn.commands.outputs import output_file
-from ckn.files import load
 from ckn.model import Model
 from ckn.readers import DataError, Images, read
 from ckn.training import Numbers, confusion
@@ -139,7 +139,7 @@ def _optional(out: Path | None) -> AbstractContextManager[Path | None]:
 
 def _model(path: Path, backend: str | None, device: str | None) -> Model:
     check_device(backend, device)
-    loaded = load(path, backend, device)
+    loaded = load_model(path, backend, device)
     if not isinstance(loaded, Model):
         raise FileFormatError(f"{path}: a network without a classifier; expected a model that `ckn train` wrote")
     return loaded

@@ -41,16 +41,18 @@ def training_notes(
     labels: Array | Sequence[int],
     rng: int,
     preprocessing: tuple[Step, ...] = (),
+    validation: tuple[Array, Array | Sequence[int]] | None = None,
 ) -> dict[str, str]:
     """What decides the numbers of a training, in words by name; its data as a SHA-256.
 
-    (n, *grid, c), (n,) -> architecture, preprocessing, data, rng, and each of the settings but the epochs
+    (n, *grid, c), (n,) -> architecture, preprocessing, data, validation, rng, and each of the settings but the epochs
     """
     chosen = {f.name: repr(getattr(settings, f.name)) for f in fields(settings) if f.name not in FREE}
     return {
         "architecture": repr(architecture),
         "preprocessing": repr(preprocessing),
         "data": _digest(images, labels),
+        "validation": "none" if validation is None else _digest(*validation),
         "rng": str(rng),
         **chosen,
     }
@@ -127,6 +129,6 @@ def _digest(images: Array, labels: Array | Sequence[int]) -> str:
 
 
 def _told(name: str, there: str, here: str) -> str:
-    if name == "data":
-        return "other images or labels"
+    if name in ("data", "validation"):
+        return f"other {'images' if name == 'data' else 'validation images'} or labels"
     return f"{name} is {there} there and {here} here"

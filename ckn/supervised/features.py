@@ -9,9 +9,10 @@ from ckn.head import DEFAULT_REGS, fit_head
 from ckn.model import encode_blocks
 from ckn.network import Network, Progress
 from ckn.supervised.data import Data
-from kerneltools.arrays import Array, asarray_like, blocks, namespace
+from kerneltools.arrays import Array, blocks, namespace
 from kerneltools.backend import to_host
-from kerneltools.solvers import Blocks, path_of, ridge_sums
+from kerneltools.landmarks.base import rows
+from kerneltools.solvers import Blocks, LinearModel, Loss, fit_linear, path_of, ridge_sums
 from kerneltools.solvers.sums import RidgeSums
 
 ROWS = 8192
@@ -32,20 +33,30 @@ class Features:
             yield features, targets[start : start + features.shape[0], :]
             start += features.shape[0]
 
-    def without(self, rows: Any) -> Blocks:
+    def fit(self, loss: Loss, reg: float, *, start: LinearModel | None = None, without: Any = None) -> LinearModel:
+        """The exact head, of all images or of those whose numbers are not among `without`."""
+        if self.kept is None:
+            visit = self if without is None else self._without(without)
+            return fit_linear(visit, None, loss, reg, start=start)
+        kept, targets = self.kept, self.data.targets
+        if without is not None:
+            left_out = set(without.tolist())
+            seen = [i for i in range(kept.shape[0]) if i not in left_out]
+            kept, targets = rows(kept, seen), rows(targets, seen)
+        return fit_linear(kept, targets, loss, reg, start=start)
+
+    def _without(self, numbers: Any) -> Blocks:
         """The same without the images of these numbers."""
-        left_out = set(rows.tolist())
+        left_out = set(numbers.tolist())
 
         def visit() -> Iterator[tuple[Array, Array]]:
             start = 0
             for pair in self():
                 count = pair[0].shape[0]
-                numbers = [i for i in range(count) if start + i not in left_out]
+                seen = [i for i in range(count) if start + i not in left_out]
                 start += count
-                xp = namespace(pair[0])
-                if numbers:
-                    taken = asarray_like(numbers, pair[0], xp.int64)
-                    yield xp.take(pair[0], taken, axis=0), xp.take(pair[1], taken, axis=0)
+                if seen:
+                    yield rows(pair[0], seen), rows(pair[1], seen)
 
         return visit
 
@@ -65,7 +76,7 @@ class Features:
         if self.kept is None:
             return encode_blocks(self.network, (), self.data.images)
         kept = self.kept
-        return (kept[rows, :] for rows in blocks(kept.shape[0], ROWS))
+        return (kept[block, :] for block in blocks(kept.shape[0], ROWS))
 
 
 def features_of(network: Network, data: Data, memory: int, progress: Progress) -> Features:

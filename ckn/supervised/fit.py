@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Real
+from typing import Any
 
-from ckn.checks import check_images
+from ckn.checks import check_count, check_images
 from ckn.network import Network, Progress, silent
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
-from ckn.supervised.state import TrainingState
+from ckn.supervised.state import TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, asarray_like, namespace, require_floating
+from kerneltools.backend import to_host
 
 DEFAULT = Supervised()
 
@@ -34,35 +37,63 @@ def fit_supervised(
 
     `images` are preprocessed, of the library, type and device of the network. `rng` is a seed: each epoch draws
     its order and its augmentation from the seed and its own number, so a training that continues from a
-    `start` gives the numbers of one that was never interrupted. `validation` images are only measured.
-    `on_epoch(state)` is called after each epoch.
+    `start` gives the numbers of one that was never interrupted. `validation`: images and class numbers that are
+    only measured, after each epoch. `on_epoch(state)` is called after each epoch.
 
     Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater
     than the data and NaN in the images; DivergedError, with the last good state and advice, when the loss
     does not stay finite; MemoryError, with a batch to try, when the device has no room.
     """
     numbers = _check(network, images, labels, classes, settings)
+    if validation is not None:
+        _check_validation(images, *validation, classes)
     data = Data(images, asarray_like(numbers, images, namespace(images).int64), classes, rng)
-    state = begin(network, data, settings, progress) if start is None else start
+    # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
+    state = in_row_order(begin(network, data, settings, progress) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
         on_epoch(state)
-    return state
+    return trainer.finished(state, progress)
 
 
 def _check(network: Network, images: Array, labels: Sequence[int], classes: int, settings: Supervised) -> list[int]:
+    check_count("classes", classes)
     check_images(images)
     require_floating(images=images)
     namespace(images, network.like)
-    numbers = [int(label) for label in labels]
-    n = images.shape[0]
-    if len(numbers) != n:
-        raise ValueError(f"labels: expected {n}, one for each image, got {len(numbers)}")
-    if min(numbers) < 0 or max(numbers) >= classes:
-        raise ValueError(f"labels: expected numbers in 0..{classes - 1}, got {min(numbers)}..{max(numbers)}")
+    numbers, n = _numbers("labels", labels, images, classes), images.shape[0]
     if missing := sorted(set(range(classes)) - set(numbers)):
         raise ValueError(f"labels: no image of class {', '.join(map(str, missing))} among the {n} training images")
     if settings.batch > n:
         raise ValueError(f"batch: {settings.batch} images asked for at a time, and there are {n}; choose at most {n}")
+    return numbers
+
+
+def _check_validation(images: Array, measured: Array, labels: Sequence[int], classes: int) -> None:
+    try:
+        check_images(measured)
+        require_floating(images=measured)
+        namespace(images, measured)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation: {error}") from error
+    if measured.shape[1:] != images.shape[1:]:
+        raise ValueError(
+            f"validation: expected images of shape {tuple(images.shape[1:])}, as in training, "
+            f"got {tuple(measured.shape[1:])}"
+        )
+    _numbers("validation: labels", labels, measured, classes)
+
+
+def _numbers(name: str, labels: Sequence[int], images: Array, classes: int) -> list[int]:
+    """The labels as Python integers; an error that says what is wrong with them, under that name."""
+    values: list[Any] = to_host(labels).tolist() if hasattr(labels, "shape") else list(labels)
+    n = images.shape[0]
+    if len(values) != n:
+        raise ValueError(f"{name}: expected {n}, one for each image, got {len(values)}")
+    if wrong := [value for value in values if not (isinstance(value, Real) and value % 1 == 0)]:
+        raise ValueError(f"{name}: expected whole numbers in 0..{classes - 1}, got {wrong[0]!r}")
+    numbers = [int(value) for value in values]
+    if min(numbers) < 0 or max(numbers) >= classes:
+        raise ValueError(f"{name}: expected numbers in 0..{classes - 1}, got {min(numbers)}..{max(numbers)}")
     return numbers

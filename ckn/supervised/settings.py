@@ -1,27 +1,29 @@
 """How to train with labels."""
 
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, fields
+from math import inf
+from numbers import Integral, Real
+from typing import Any
 
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
-from kerneltools.optimisers import SGD, Constant, Optimiser, Schedule
-from kerneltools.solvers import Loss, Squared
+from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule
+from kerneltools.solvers import Loss, SquaredHinge
 
 
 @dataclass(frozen=True)
 class Supervised:
     """How to train: the filters by stochastic gradient steps on the sphere, with a linear head.
 
-    `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`;
+    `loss`: SquaredHinge (one-vs-rest), Squared (ridge regression) or CrossEntropy, of `kerneltools.solvers`;
     `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
     ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`).
     `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few for some steps and keep the one
-    of least loss on images that those steps did not see; `schedule(epoch)` multiplies it; `halve`: it is halved
-    after an epoch that did not lower the loss.
-    `optimiser`: SGD or Adam of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
-    patches, so that one rate serves all layers. `strategy`: what becomes of the head meanwhile, LayerReversal,
-    Alternating or Joint of `ckn.supervised`.
+    that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it;
+    `halve`: it is halved after an epoch that did not lower the loss.
+    `optimiser`: Adam or SGD of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
+    patches, so that one rate serves all layers (SGD needs it, Adam has a scale for each filter).
+    `strategy`: what becomes of the head meanwhile, Alternating, LayerReversal or Joint of `ckn.supervised`.
     `clip_norm`: the greatest norm of a gradient. `augmentation`: random changes of each batch's images.
     `learn_kernels`: the kernels' parameters move too. `memory`: bytes of
     features that are kept for the exact head; if they need more, they are computed anew for each pass over them.
@@ -29,18 +31,19 @@ class Supervised:
     norms, kernels, inverse square roots and the exact head stay in the images' type.
     `jit`: compile the step, where the library can.
 
-    Raises ValueError for numbers out of range.
+    Raises ValueError for numbers out of range, TypeError for what is no loss, schedule, optimiser, strategy or
+    augmentation.
     """
 
-    loss: Loss = field(default_factory=Squared)
+    loss: Loss = field(default_factory=SquaredHinge)
     reg: float | None = None
     epochs: int = 20
     batch: int = 128
     rate: float | None = None
     schedule: Schedule = field(default_factory=Constant)
     halve: bool = True
-    optimiser: Optimiser = field(default_factory=SGD)
-    precondition: bool = True
+    optimiser: Optimiser = field(default_factory=Adam)
+    precondition: bool = False
     strategy: Strategy = field(default_factory=Alternating)
     clip_norm: float | None = None
     augmentation: tuple[Augmentation, ...] = ()
@@ -51,11 +54,28 @@ class Supervised:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch", 1), ("memory", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: expected an integer >= {least}, got {getattr(self, name)}")
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+                raise ValueError(f"{name}: expected an integer >= {least}, got {number!r}")
+        self._check_parts()
         if self.products not in (None, "bfloat16", "float16"):
             raise ValueError(f"products: expected None, 'bfloat16' or 'float16', got {self.products!r}")
         for name in ("reg", "rate", "clip_norm"):
             value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value > 0):
-                raise ValueError(f"{name}: expected a finite number > 0, got {value}")
+            if value is not None and not (isinstance(value, Real) and 0 < float(value) < inf):
+                raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+
+    def _check_parts(self) -> None:
+        kinds = (("loss", Loss), ("schedule", Schedule), ("optimiser", Optimiser), ("strategy", Strategy))
+        for name, kind in kinds:
+            part = getattr(self, name)
+            # A class has all that its instances have.
+            if isinstance(part, type) or not isinstance(part, kind):
+                raise TypeError(f"{name}: expected an object such as {self._default(name)!r}, got {part!r}")
+        steps: Any = self.augmentation
+        if not isinstance(steps, tuple) or not all(isinstance(step, Augmentation) for step in steps):
+            raise TypeError(f"augmentation: expected a tuple such as (Flip(), Crop(4)), got {steps!r}")
+
+    def _default(self, name: str) -> Any:
+        (made,) = (f.default_factory for f in fields(self) if f.name == name)
+        return made() if callable(made) else None

@@ -1,6 +1,10 @@
 """What is settled before the first epoch: λ, the head, the metrics of the layers, the learning rate."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import count, islice
+from math import sqrt
 from typing import Any
 
 from ckn.model import encode
@@ -11,15 +15,18 @@ from ckn.supervised.parameters import preconditioned, spheres
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import TrainingState
 from ckn.supervised.trainer import FAR_ABOVE_START, Trainer
-from kerneltools.arrays import asarray_like, namespace
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import to_host
+from kerneltools.landmarks.base import rows
 from kerneltools.optimisers import Geometry
 from kerneltools.random import generator, stream
-from kerneltools.solvers import fit_linear
+from kerneltools.solvers import ridge
 
-RATES = tuple(10.0**exponent for exponent in range(-8, 1))
+RATES = tuple(10 ** (-exponent / 2) for exponent in range(11))
+"""From 1 down to 1e-5, two to a decade."""
 TRIAL_STEPS = 20
-TRIAL_IMAGES = 500
-HOPELESS = 1.5
+LEFT_OUT, SEEN = 1000, 2000
+"""Images that judge, and images that the head by which they judge is fitted to, at most."""
 
 
 def begin(network: Network, data: Data, settings: Supervised, progress: Progress) -> TrainingState:
@@ -31,47 +38,70 @@ def begin(network: Network, data: Data, settings: Supervised, progress: Progress
     features = features_of(network, data, settings.memory, progress)
     reg = settings.reg or features.best_reg()
     trainer = Trainer(data, replace(settings, reg=reg), network, found)
-    state = TrainingState(network, fit_linear(features, None, settings.loss, reg), None, found, reg=reg)
+    state = TrainingState(network, features.fit(settings.loss, reg), None, found, reg=reg)
     state = replace(state, optimiser=settings.optimiser.start(trainer.parameters(state)))
     return replace(state, rate=settings.rate or best_rate(trainer, state, features, progress))
 
 
 def best_rate(trainer: Trainer, state: TrainingState, features: Features, progress: Progress) -> float:
-    """Of a few learning rates, that with the least loss, after some steps, on images left out.
+    """Of a few learning rates, that of least error on images left out, by the exact head for the filters after a trial.
 
-    Neither the steps nor the head that they start with have seen those images.
+    Neither the steps of the trial nor a head has seen those images. Where no rate does better, beyond chance, than the
+    filters as they are, which is so where the data are too few to teach them, it is the least rate.
     """
     n = trainer.data.images.shape[0]
     order = generator(stream(trainer.data.seed, "learning rate")).permutation(n)
-    count = min(TRIAL_IMAGES, n // 5)
-    left_out, seen = order[:count], order[count:]
-    head = fit_linear(features.without(left_out), None, trainer.settings.loss, trainer.reg, start=state.head)
+    share = min(LEFT_OUT, n // 5)
+    left_out, seen = order[:share], order[share:]
+    head = features.fit(trainer.settings.loss, trainer.reg, start=state.head, without=left_out)
     state = replace(state, head=head)
-    best, least = RATES[0], float("inf")
+    judge = partial(_errors, trainer, seen[:SEEN].tolist(), left_out.tolist())
+    before = judge(state.network)
+    best, least, worse = RATES[-1], float("inf"), 0
     for number, rate in enumerate(RATES):
-        loss = _loss_left_out(trainer, state, rate, seen, left_out)
+        network = _after_steps(trainer, state, rate, seen)
+        errors = None if network is None else judge(network)
         progress("learning rate", number + 1, len(RATES))
-        if loss < least:
-            best, least = rate, loss
-        # Beyond the best rate the loss only grows, up to overflow.
-        elif not loss <= HOPELESS * least:
+        if errors is not None and _is_less(errors, before) and errors.mean() < least:
+            best, least, worse = rate, float(errors.mean()), 0
+        else:
+            worse += 1
+        if worse == 2 and least < float("inf"):
             break
     return best
 
 
-def _loss_left_out(trainer: Trainer, state: TrainingState, rate: float, seen: Any, left_out: Any) -> float:
-    """The loss on images left out, after a few steps; infinite when one of a step is not finite."""
-    data = trainer.data
-    params, optimiser, losses = trainer.parameters(state), state.optimiser, []
-    for x, t, _ in trainer.batches(stream(data.seed, "trial"), seen):
+def _is_less(errors: Any, before: Any) -> bool:
+    """Whether errors (n,) are less than others of the same images by more than two standard errors of the mean."""
+    gain = before - errors
+    return bool(gain.mean() > 2 * gain.std() / sqrt(len(gain)))
+
+
+def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any) -> Network | None:
+    """The network after a few steps on the images of these numbers; None when a loss is not finite."""
+    params, optimiser, first = trainer.parameters(state), state.optimiser, None
+    for x, t in islice(_batches(trainer, seen), TRIAL_STEPS):
         params, optimiser, value = trainer.step(params, optimiser, x, t, rate)
-        losses.append(value)
-        if not value <= FAR_ABOVE_START * max(losses[0], 1.0):
-            return float("inf")
-        if len(losses) == TRIAL_STEPS:
-            break
-    xp = namespace(data.images)
-    numbers = asarray_like(left_out, data.images, xp.int64)
-    images, targets = (xp.take(a, numbers, axis=0) for a in (data.images, data.targets))
-    scores = trainer.of_norm_one(params.head)(encode(params.network(trainer.frame), (), images))
-    return float(xp.mean(trainer.settings.loss(scores, targets)))
+        first = value if first is None else first
+        if not value <= FAR_ABOVE_START * max(first, 1.0):
+            return None
+    return params.network(trainer.frame)
+
+
+def _batches(trainer: Trainer, seen: Any) -> Iterator[tuple[Array, Array]]:
+    """Images and targets of these numbers, pass after pass."""
+    for number in count():
+        for x, t, _ in trainer.batches(stream(trainer.data.seed, f"trial {number}"), seen):
+            yield x, t
+
+
+def _errors(trainer: Trainer, seen: list[int], left_out: list[int], network: Network) -> Any:
+    """The squared error for each image left out of ridge regression on the features of images that were seen.
+
+    (n,), on the host
+    """
+    data, network = trainer.data, network.prepare()
+    of_seen, of_left_out = (encode(network, (), rows(data.images, numbers)) for numbers in (seen, left_out))
+    scores = ridge(of_seen, rows(data.targets, seen), trainer.reg)(of_left_out)
+    xp = namespace(scores)
+    return to_host(xp.mean((scores - rows(data.targets, left_out)) ** 2, axis=1))

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckn.network import Network
+from kerneltools.arrays import namespace
 from kerneltools.optimisers import Geometry
 from kerneltools.solvers import LinearModel
-from kerneltools.trees import Tree, static
+from kerneltools.trees import Tree, map_leaves, static
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,23 @@ class TrainingState(Tree):
     rate: float = static(0.0)
     reg: float = static(0.0)
     history: tuple[EpochReport, ...] = static(())
+
+
+def in_row_order(state: TrainingState) -> TrainingState:
+    """The same state, each array in the order of its axes in memory, as a file gives it back.
+
+    Products of matrices round otherwise for another order, and a training that goes on from a file would
+    not get the same numbers.
+    """
+
+    def ordered(leaf: Any) -> Any:
+        if not hasattr(leaf, "shape"):
+            return leaf
+        xp = namespace(leaf)
+        return xp.reshape(xp.reshape(leaf, (-1,)), tuple(leaf.shape))
+
+    found: TrainingState = map_leaves(ordered, state)
+    return found
 
 
 class DivergedError(FloatingPointError):

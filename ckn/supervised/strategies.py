@@ -15,8 +15,8 @@ class Strategy(Protocol):
     """What becomes of the head in a training."""
 
     @property
-    def exact_head(self) -> bool:
-        """Whether the head is solved exactly after each epoch."""
+    def exact_every(self) -> int:
+        """After how many epochs, each time, the head is solved exactly on all images; 0: never."""
 
     @property
     def solves_batches(self) -> bool:
@@ -36,9 +36,9 @@ class Joint:
     """Filters and head move together by the same stochastic gradients, and that is all."""
 
     @property
-    def exact_head(self) -> bool:
-        """No."""
-        return False
+    def exact_every(self) -> int:
+        """Never."""
+        return 0
 
     @property
     def solves_batches(self) -> bool:
@@ -54,18 +54,19 @@ class Joint:
 
 @dataclass(frozen=True)
 class _BatchSolving:
-    """`proximity` > 0, in units of the mean square of the features: how near to it the head of a batch stays."""
+    """`proximity` > 0, in units of the mean square of the features: how near to it the head of a batch stays.
 
-    proximity: float = 1.0
+    `exact_every` >= 1: after how many epochs, each time, the head is solved exactly; it is at the end in any case.
+    """
+
+    proximity: float = 10.0
+    exact_every: int = 1
 
     def __post_init__(self) -> None:
+        if isinstance(self.exact_every, bool) or not isinstance(self.exact_every, int) or self.exact_every < 1:
+            raise ValueError(f"exact_every: expected an integer >= 1, got {self.exact_every!r}")
         if not 0 < self.proximity < float("inf"):
             raise ValueError(f"proximity: expected a finite number > 0, got {self.proximity}")
-
-    @property
-    def exact_head(self) -> bool:
-        """Yes."""
-        return True
 
     @property
     def solves_batches(self) -> bool:

@@ -19,7 +19,7 @@ from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
 from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
-from kerneltools.solvers import LinearModel, fit_linear
+from kerneltools.solvers import LinearModel
 from kerneltools.trees import flatten, map_leaves
 
 FAR_ABOVE_START = 1e3
@@ -53,7 +53,7 @@ class Trainer:
         network, head = params.network(self.frame), self.of_norm_one(params.head)
         after = replace(state, network=network, head=head, optimiser=optimiser, epoch=state.epoch + 1)
         accuracy = None
-        if self.settings.strategy.exact_head:
+        if self._has_exact_head(after.epoch):
             head, accuracy = self.exact_head(after, progress)
             after = replace(after, head=head)
         measured = None if validation is None else accuracy_of(after, *validation)
@@ -61,10 +61,21 @@ class Trainer:
         after = replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
         return _in_row_order(after)
 
+    def finished(self, state: TrainingState, progress: Progress) -> TrainingState:
+        """The state with an exact head, where the strategy asks for one and the last epoch has left another."""
+        if not self.settings.strategy.exact_every or self._has_exact_head(state.epoch):
+            return state
+        return replace(state, head=self.exact_head(state, progress)[0])
+
+    def _has_exact_head(self, epoch: int) -> bool:
+        """Whether the head is exact after so many epochs; before the first it is."""
+        every = self.settings.strategy.exact_every
+        return every > 0 and epoch % every == 0
+
     def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
         """The best head for the features as they are, and its accuracy on the training images."""
         features = features_of(state.network, self.data, self.settings.memory, progress)
-        head = fit_linear(features, None, self.settings.loss, self.reg, start=state.head)
+        head = features.fit(self.settings.loss, self.reg, start=state.head)
         argmax = namespace(self.data.images).argmax
         right = sum(_count_right(head(x), argmax(targets, axis=1)) for x, targets in features())
         return head, right / self.data.images.shape[0]

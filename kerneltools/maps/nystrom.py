@@ -148,7 +148,10 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
 
 
 def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Array:
-    """W with W W' = (K + ε I)^-1: (m, m) -> (m, m); see `nystrom`. `dtype`: that of W, and of the data it is for."""
+    """W with W W' = (K + ε I)^-1: (m, m) -> (m, m), or a stack of them beside `reg`; see `nystrom`.
+
+    `dtype`: that of W, and of the data it is for.
+    """
     xp = namespace(gram)
     dtype = gram.dtype if dtype is None else dtype
     if reg is not None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite, sqrt
 from typing import Any
 
 from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
+from kerneltools.solvers.class_steps import Lines
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
-from kerneltools.solvers.losses import Loss
+from kerneltools.solvers.losses import Loss, Squared
 from kerneltools.solvers.ridge import LinearModel
 
 Blocks = Callable[[], Iterable[tuple[Array, Array]]]
@@ -19,9 +20,9 @@ Blocks = Callable[[], Iterable[tuple[Array, Array]]]
 LARGEST = 4096**2
 """The entries of Hessians that are factored at most: 134 MB in float64, some seconds."""
 
-SHARED_STEPS, OWN_STEPS = 40, 10
-"""After so many steps the Hessian that the classes share, or those of their own, are taken anew: fewer and fewer rows
-miss their margin. Taking a Hessian costs as much as d / 2k steps (measured: 20 steps save too few passes for that)."""
+SHARED_STEPS = 40
+"""After so many steps the Hessian that the classes share is taken anew: fewer and fewer rows miss their margin.
+Taking a Hessian costs as much as d / 2k steps (measured: 20 steps save too few passes for that)."""
 
 
 def fit_linear(
@@ -46,13 +47,15 @@ def fit_linear(
     Scores are computed in the type of x, sums over rows in float64 where the library has it. L-BFGS works in
     variables in which the Hessian at the start is the identity, so badly scaled and nearly dependent features cost
     few steps, and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 40 steps the Hessian
-    is taken anew, O(n d²); for the squared hinge, where d² k is at most 4096², from then on one for each class after
-    every 10, from the rows that miss its margin. Above 4096 features only the Hessian's diagonal is used: allow
+    is taken anew, O(n d²); for losses that are `by_class`, where d² k is at most 4096², from then on each class takes
+    Newton's steps, with a Hessian of its own from the rows that miss its margin and the exact minimum on its line
+    (two more numbers are kept for each score). Above 4096 features only the Hessian's diagonal is used: allow
     thousands of steps there, or a greater `reg`. An array of more features than rows is first turned into as many
     features as rows, O(n² d): the best weights are combinations of the rows.
 
-    It stops where the gradient in these variables is at most `tolerance` * max(1, its norm at the start): half the
-    square of its norm is about what the objective could still lose. It also stops where no more than rounding in
+    It stops where the gradient in these variables is at most `tolerance` * max(1, its norm where the Hessian was
+    taken), measured with a Hessian of that very point: half the square of its norm is about what the objective could
+    still lose. It also stops where no more than rounding in
     the type of x is gained between two Hessians.
 
     Raises ValueError for shapes that do not fit, reg <= 0 and no rows, TypeError for arrays that are not
@@ -65,8 +68,8 @@ def fit_linear(
     array([[1.],
            [1.]])
     """
-    if not reg > 0:
-        raise ValueError(f"reg: expected a number > 0, got {reg}")
+    if not 0 < reg < inf:
+        raise ValueError(f"reg: expected a finite number > 0, got {reg}")
     span = None
     if targets is not None and not callable(x) and _is_wide(x):
         _require_rows(x, targets)
@@ -163,17 +166,55 @@ class _Problem:
         rounding = float(namespace(theta).finfo(self.dtype).eps)
         # A diagonal gains less from being taken anew than L-BFGS loses by forgetting its steps.
         length, own = SHARED_STEPS if self.whole else iterations, False
-        steps, before = 0, float("inf")
+        steps, before = 0, inf
         while True:
-            variables = self.preconditioned(theta, own)
-            found = variables.descend(theta, tolerance, min(length, iterations - steps))
-            theta, steps = variables.theta(found.point), steps + found.iterations
-            settled = found.converged or before - found.value <= rounding * abs(found.value)
+            found = (
+                self.step(theta, tolerance) if own else self.descend(theta, tolerance, min(length, iterations - steps))
+            )
+            theta, steps = found.point, steps + found.iterations
+            # Where the Hessian has shrunk since it was taken, a small gradient says little: it is measured once more.
+            known = found.converged and (found.iterations == 0 or isinstance(self.loss, Squared))
+            settled = known or before - found.value <= rounding * abs(found.value)
             if settled or steps >= iterations:
                 return theta, replace(found, iterations=steps, converged=settled)
             before = found.value
             # Most problems are solved by now; the others are worth a Hessian for each class.
-            length, own = (OWN_STEPS, True) if self.own else (length, False)
+            own = self.own
+
+    def descend(self, theta: Array, tolerance: float, iterations: int) -> Minimum:
+        """L-BFGS in the variables in which the Hessian at theta is the identity."""
+        variables = self.preconditioned(theta)
+        found = variables.descend(theta, tolerance, iterations)
+        return replace(found, point=variables.theta(found.point))
+
+    def step(self, theta: Array, tolerance: float) -> Minimum:
+        """A step of Newton's for each class, to the minimum on its line; the norm is that before the step.
+
+        It is measured in the variables in which the Hessians at theta are the identity.
+        """
+        xp, (value, gradient) = namespace(theta), self.value_and_grad(theta)
+        direction = _newton(self.hessian(theta, own=True), gradient, 2 * self.reg)
+        norm = sqrt(max(0.0, -float(xp.sum(gradient * direction))))
+        if norm <= tolerance:
+            return Minimum(theta, value, norm, 0, True)
+        lines = self.lines(theta, direction)
+        lengths = lines.lowest()
+        moved = theta + lengths * direction
+        penalty = self.reg * float(xp.sum(moved[:-1, :] ** 2))
+        return Minimum(moved, lines.value(lengths) + penalty, norm, 1, False)
+
+    def lines(self, theta: Array, direction: Array) -> Lines:
+        """The objective along each class's direction; keeps the scores of all rows."""
+        xp, wide = namespace(theta), theta.dtype
+        narrow = xp.astype(direction, self.dtype)
+        parts = [
+            (xp.astype(scores, wide), xp.astype(part @ narrow[:-1, :] + narrow[-1, :], wide), xp.astype(targets, wide))
+            for part, scores, targets in self.rows(theta)
+        ]
+        scores, changes, targets = (xp.concat(list(column)) for column in zip(*parts, strict=True))
+        weights, moved = theta[:-1, :], direction[:-1, :]
+        slope = 2 * self.reg * xp.sum(weights * moved, axis=0)
+        return Lines(self.loss, scores, changes, targets, slope, 2 * self.reg * xp.sum(moved * moved, axis=0))
 
     def rows(self, theta: Array) -> Iterator[tuple[Array, Array, Array]]:
         """The features less their origin, their scores and the targets, block by block."""
@@ -198,8 +239,13 @@ class _Problem:
         penalty = xp.concat([2 * self.reg * weights, xp.zeros_like(theta[-1:, :])])
         return total / n + self.reg * float(xp.sum(weights * weights)), gradient / n + penalty
 
-    def preconditioned(self, theta: Array, own: bool) -> "_Preconditioned":
-        """The problem in the variables in which its Hessian at theta, or the `own` ones of the classes, is I."""
+    def preconditioned(self, theta: Array) -> "_Preconditioned":
+        """The problem in the variables in which its Hessian at theta, that of the mean class, is I."""
+        # The intercept has no penalty; shifted like the rest, it has a pivot where no row misses its margin.
+        return _Preconditioned(self, *_factored(self.hessian(theta, own=False), 2 * self.reg))
+
+    def hessian(self, theta: Array, own: bool) -> Array:
+        """Of the loss at theta: one for the mean class, or the `own` ones of the classes; see `_hessian`."""
         xp = namespace(theta)
         n, hessian = 0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
         for part, scores, targets in self.rows(theta):
@@ -212,8 +258,7 @@ class _Problem:
             raise FloatingPointError(
                 "x: sums over the rows are not finite; look for NaN and infinities in the features"
             )
-        # The intercept has no penalty; shifted like the rest, it has a pivot where no row misses its margin.
-        return _Preconditioned(self, *_factored(hessian / n, 2 * self.reg))
+        return hessian / n
 
     def _hessian(self, x: Array, curvature: Array, own: bool) -> Array:
         """X' diag(c) X for each class, (k, d + 1, d + 1), for the mean over the classes, or its diagonal, (d + 1,)."""
@@ -228,7 +273,7 @@ class _Problem:
 class _Preconditioned:
     """The problem in the variables U = L' theta, with `factor` L and `inverse` L^-1.
 
-    One matrix for each class, (k, d + 1, d + 1), one for all, (1, d + 1, d + 1), or a diagonal, (d + 1,).
+    A matrix, (1, d + 1, d + 1), or a diagonal, (d + 1,).
     """
 
     problem: _Problem
@@ -306,25 +351,57 @@ def _curved(x: Array, curvature: Array) -> tuple[Array, Array]:
 
 
 def _factored(hessian: Array, shift: float) -> tuple[Array, Array]:
-    """The Cholesky factors L of the shifted matrices, and L^-1."""
+    """The Cholesky factor L of the shifted matrix, and L^-1."""
     xp = namespace(hessian)
     if hessian.ndim == 1:
         root = xp.sqrt(hessian + shift)
         return root, 1 / root
     identity = identity_like(hessian[0, ...])
-    factor = xp.linalg.cholesky(hessian + shift * identity)
+    factor = _cholesky(hessian + shift * identity)
+    if factor is None:
+        # Of features so nearly dependent some direction is rounding: the variables need not be the best ones.
+        factor = _cholesky(hessian + (shift + _rounding(hessian)) * identity)
+    if factor is None:
+        raise ValueError(f"reg: {shift / 2:g} is too small for features that are as nearly dependent; raise it")
     return factor, xp.stack([solve_triangular(factor[c, ...], identity) for c in range(factor.shape[0])])
 
 
+def _newton(hessians: Array, gradient: Array, shift: float) -> Array:
+    """Minus the shifted Hessians' inverses times the gradient: (k, d, d), (d, k) -> (d, k)"""
+    xp = namespace(hessians)
+    right = -xp.matrix_transpose(gradient)[:, :, None]
+    identity = identity_like(hessians[0, ...])
+    for more in (0.0, _rounding(hessians)):
+        try:
+            found = xp.linalg.solve(hessians + (shift + more) * identity, right)
+        except (ValueError, RuntimeError):  # singular
+            continue
+        direction = xp.matrix_transpose(found[:, :, 0])
+        slopes = xp.sum(direction * gradient, axis=0)
+        if bool(xp.all(slopes <= 0)) and isfinite(float(xp.sum(slopes))):
+            return direction
+    return -gradient
+
+
+def _rounding(hessians: Array) -> Array:
+    """What rounding may do to their eigenvalues: (k, d, d) -> (k, 1, 1)"""
+    xp = namespace(hessians)
+    return (hessians.shape[1] * xp.finfo(hessians.dtype).eps * xp.linalg.trace(hessians))[:, None, None]
+
+
+def _cholesky(matrices: Array) -> Array | None:
+    """None where a matrix has no factor: NumPy and PyTorch raise, JAX gives NaN."""
+    xp = namespace(matrices)
+    try:
+        factor = xp.linalg.cholesky(matrices)
+    except (ValueError, RuntimeError):
+        return None
+    return factor if isfinite(float(xp.sum(factor))) else None
+
+
 def _times(matrix: Array, x: Array) -> Array:
-    """(d,) diagonal, (1, d, d) or (k, d, d), with (d, k) -> (d, k)"""
-    xp = namespace(matrix, x)
-    if matrix.ndim == 1:
-        return matrix[:, None] * x
-    if matrix.shape[0] == 1:
-        return matrix[0, ...] @ x
-    columns = xp.matrix_transpose(x)[:, :, None]
-    return xp.matrix_transpose((matrix @ columns)[:, :, 0])
+    """(d,) diagonal or (1, d, d), with (d, k) -> (d, k)"""
+    return matrix[:, None] * x if matrix.ndim == 1 else matrix[0, ...] @ x
 
 
 def _transposed(matrix: Array) -> Array:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import columns, pairwise, primitives
+from kerneltools import columns, linalg, pairwise, primitives
 from kerneltools.arrays import namespace
 from kerneltools.backend import Backend, available, backend
 from kerneltools.primitives import Window
@@ -79,6 +79,21 @@ def column_sums(pulled: bool) -> Any:
         yield (*weights, *rows), (), tuple(range(len(weights) + 2))
 
 
+def definite(m: int, reg: float) -> Any:
+    factor = rng.standard_normal((2, m, max(1, m - 1)))
+    return factor @ factor.swapaxes(1, 2) + reg * np.eye(m)
+
+
+def definites() -> Any:
+    for m in (1, 5):
+        yield (definite(m, 0.1),), (), ()
+
+
+def equations() -> Any:
+    for m in (1, 5):
+        yield (definite(m, 0.1), definite(m, 0.0)), (), ()
+
+
 def row_by_row() -> Any:
     for n, block in ((1, 3), (7, 3), (6, 3)):
         yield (rng.standard_normal((n, 4)),), (lambda x: x[:, :2] * namespace(x).exp(x[:, 2:]), block), (0,)
@@ -94,6 +109,8 @@ CASES = {
     primitives.solve_triangular: list(triangles()),
     primitives.exponential_response: list(responses()),
     pairwise.centred_distances: list(distances()),
+    linalg.inverse_root: list(definites()),
+    linalg.lyapunov_solution: list(equations()),
     **{s.values: list(column_sums(False)) for s in columns.SUMS},
     **{s.pull: list(column_sums(True)) for s in columns.SUMS},
 }
@@ -104,6 +121,8 @@ OVERRIDDEN = [
     for primitive in backend(name).overrides
     for number, case in enumerate(CASES.get(primitive, ()))
 ]
+# The matrix functions get their gradients one floor up.
+DIFFERENTIABLE = [case for case in OVERRIDDEN if case.values[-1]]
 # float32: products of at most 27 numbers of size about 1.
 TOLERANCES = {"float32": 1e-5, "float64": 1e-13}
 
@@ -133,7 +152,7 @@ def test_values(name: str, primitive: Any, arrays: Any, settings: Any, wanted: A
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
-@pytest.mark.parametrize(("name", "primitive", "arrays", "settings", "wanted"), OVERRIDDEN)
+@pytest.mark.parametrize(("name", "primitive", "arrays", "settings", "wanted"), DIFFERENTIABLE)
 def test_gradients(name: str, primitive: Any, arrays: Any, settings: Any, wanted: Any, dtype: str) -> None:
     library = backend(name)
     inputs = converted(library, arrays, dtype)

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kerneltools_torch import iterations
 
 import ckn
+from kerneltools import linalg
 from kerneltools.backend import backend
 from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.linalg import inverse_sqrt
@@ -146,3 +148,36 @@ def test_compilation_is_the_only_source_of_warnings() -> None:
         warnings.simplefilter("error")
         value: Any = TORCH.value_and_grad(lambda k: inverse_sqrt(k, 0.1).sum())(positive().detach())
     assert torch.isfinite(value[0])
+
+
+def definite(m: int, reg: float) -> torch.Tensor:
+    """Kernel matrices (2, m, m) of a smooth kernel, of condition about m / reg."""
+    z = torch.randn(2, m, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return torch.exp(-torch.cdist(z, z).square() / 40) + reg * torch.eye(m, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("reg", [1e-6, 1e-2, 1.0])
+@pytest.mark.parametrize("m", [1, 7, 64])
+class TestIterations:
+    """What CUDA gets instead of eigendecompositions, on the host."""
+
+    def test_inverse_root(self, m: int, reg: float) -> None:
+        found = iterations.inverse_root(definite(m, reg))
+        assert found is not None
+        expected = linalg.inverse_root.generic(definite(m, reg))
+        # Rounding, amplified by the condition.
+        torch.testing.assert_close(found, expected, rtol=1e-14 * m / reg, atol=1e-13 * m / reg)
+
+    def test_lyapunov(self, m: int, reg: float) -> None:
+        root = linalg.inverse_root.generic(definite(m, reg))
+        solution = iterations.lyapunov_solution(root, definite(m, 0.0))
+        assert solution is not None
+        back = root @ solution + solution @ root
+        torch.testing.assert_close(back, definite(m, 0.0), rtol=0, atol=1e-14 * m / reg)
+
+
+def test_iterations_leave_what_they_cannot_do_to_others() -> None:
+    singular = torch.diag(torch.tensor([1.0, 0.0], dtype=torch.float64))
+    assert iterations.inverse_root(singular) is None
+    assert iterations.inverse_root(float("nan") * singular) is None
+    assert torch.func.vmap(lambda m: linalg.inverse_root(m))(definite(3, 0.1)).shape == (2, 3, 3)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ckn import Architecture, LayerSpec, architectures
+from ckn import Architecture, Layer, LayerSpec, Network, architectures
 from kerneltools.kernels import Gaussian
 
 
@@ -73,3 +74,19 @@ def test_a_patch_that_does_not_fit_names_its_layer() -> None:
 def test_named_architectures_are_a_mapping() -> None:
     assert architectures.get("no such name") is None
     assert "no such name" not in architectures
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "features", "numbers"), [("ckn-5", 3, 1152, 342_666), ("ckn-14", 2, 1024, 3_359_498)]
+)
+def test_parameters_of_the_networks_of_the_article(name: str, side: int, features: int, numbers: int) -> None:
+    layers, channels = [], 3
+    for spec in architectures[name].layers:
+        filters = np.ones((spec.filters, *spec.grid.window((32, 32)).size, channels), dtype=np.float32)
+        layers.append(Layer(filters, spec.kernel, spec.subsampling, spec.padding, spec.reg))
+        channels = spec.filters
+    network = Network(tuple(layers))
+    assert network.output_shape((32, 32)) == (side, side)
+    assert network.features((32, 32)) == architectures[name].features((32, 32)) == features
+    # With a linear head for 10 classes.
+    assert sum(layer.filters.size for layer in layers) + 10 * features + 10 == numbers

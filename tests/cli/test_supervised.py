@@ -2,6 +2,10 @@
 
 import json
 import shlex
+import signal
+import subprocess
+import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,10 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import ckn
+from ckn.commands.supervised import supervised_settings
+from ckn.commands.train import train
 from ckn.readers import read
-from ckn.supervised import DivergedError, load_state
+from ckn.supervised import DivergedError, Supervised, load_state
 from ckn.supervised.trainer import Trainer
 
 EPOCHS = 3
@@ -31,6 +37,18 @@ WORDS = [
     40,
     "--augment",
     "crop,flip",
+]
+SCHEDULED = [
+    "--validation",
+    0.25,
+    "--schedule",
+    "steps",
+    "--milestones",
+    "1,2",
+    "--strategy",
+    "reversal",
+    "--epochs",
+    EPOCHS + 1,
 ]
 FILES = [
     "best.safetensors",
@@ -167,6 +185,102 @@ def test_ctrl_c_and_then_the_command_that_it_said(
     same_run(whole[0], out)
 
 
+# Steps so slow that the second epoch is not over when the first one has been said to be.
+SLOW = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import ckn.cli
+from ckn.supervised.trainer import Trainer
+step = Trainer.step
+def slow(self, *arguments):
+    time.sleep(0.2)
+    return step(self, *arguments)
+Trainer.step = slow
+ckn.cli.main()
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_killed_in_the_middle_of_an_epoch(
+    run: Any, few: Path, whole: Any, sent: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    words = [str(word) for word in ("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("epoch 1/"):
+            assert process.poll() is None
+        process.send_signal(sent)
+        assert process.wait(timeout=60) == code
+    assert load_state(tmp_path / "last.safetensors").epoch == 1
+    (tmp_path / ".last.safetensors.half").write_text("half written")
+    assert run("train", few, "--resume", tmp_path).exit_code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == FILES
+    same_run(whole[0], tmp_path)
+
+
+def test_ctrl_c_after_the_last_epoch_says_what_there_is(
+    run: Any, few: Path, whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ckn.plots.certificate", stop)
+        result = run("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)
+    refused(result, 130, f"{tmp_path / 'last.safetensors'} holds epoch {EPOCHS}; go on with:")
+    assert run("train", few, "--resume", tmp_path).exit_code == 0
+    same_run(whole[0], tmp_path)
+
+
+def test_out_of_memory_says_the_minibatch_to_try(
+    run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Trainer, "_compiled", property(lambda self: full))
+    result = run("train", few, *WORDS, "--out", tmp_path / "out")
+    refused(result, 1, "--minibatch: no memory for 40 images a step on cpu; try --minibatch 20; nothing was written")
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch has one."""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee"),
+            "error: not enough memory (CUDA out of",
+        ),
+        (FloatingPointError("x: sums over the rows are not finite"), "error: x: sums over the rows are not finite"),
+    ],
+)
+def test_errors_of_libraries_are_one_line(
+    run: Any, few: Path, error: Exception, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stopping(error, 1, monkeypatch)
+    result = run("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)
+    refused(result, 1, message)
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert load_state(tmp_path / "last.safetensors").epoch == 1
+
+
+def test_other_errors_are_not_hidden(run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stopping(RuntimeError("a mistake of ours"), 0, monkeypatch)
+    result = run("train", few, *WORDS, "--out", tmp_path)
+    assert isinstance(result.exception, RuntimeError)
+
+
+def test_a_state_that_is_replaced_is_a_note(run: Any, few: Path, begun: Path, tmp_path: Path) -> None:
+    (tmp_path / "last.safetensors").write_bytes((begun / "last.safetensors").read_bytes())
+    result = run("train", few, *WORDS, "--epochs", 1, "--out", tmp_path)
+    assert f"note: {tmp_path / 'last.safetensors'} is replaced after the first epoch; to go on" in result.stderr
+
+
 def test_more_epochs_are_those_of_a_longer_run(run: Any, few: Path, whole: Any, begun: Path) -> None:
     result = run("train", few, "--resume", begun, "--epochs", EPOCHS)
     assert result.exit_code == 0, result.stderr
@@ -202,6 +316,127 @@ def test_a_run_does_not_go_on_with_other_data(run: Any, few: Path, whole: Any, t
     refused(run("train", few, "--resume", tmp_path), 1, "not a file of kind 'ckn-training'")
 
 
+@pytest.fixture(scope="module")
+def validated(run: Any, few: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder of a run that was measured on images held out, and what it said."""
+    folder = tmp_path_factory.mktemp("validated")
+    result = run("train", few, *WORDS, "--lr", 1, *SCHEDULED, "--out", folder)
+    assert result.exit_code == 0, result.stderr
+    return folder, result
+
+
+def test_validation_chooses_the_model(validated: Any) -> None:
+    folder, result = validated
+    history = load_state(folder / "last.safetensors").history
+    measured = [report.validation_accuracy for report in history]
+    assert [line["validation_accuracy"] for line in lines(folder)] == measured
+    number = measured.index(max(measured)) + 1
+    best = load_state(folder / "best.safetensors")
+    assert best.epoch == number < EPOCHS, "the case shows nothing where the last epoch is the best"
+    model = ckn.load(folder / "model.safetensors")
+    for a, b in zip(model.network.bare_layers, best.network.bare_layers, strict=True):
+        assert np.array_equal(a.filters, b.filters)
+    assert np.array_equal(model.head.weights, best.head.weights)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert (metrics["n_train"], metrics["n_validation"], metrics["n_test"]) == (60, 20, 20)
+    assert (metrics["best_epoch"], metrics["validation_accuracy"]) == (number, max(measured))
+    assert f"{max(measured):.2%} right after epoch {number}, whose model this is" in result.stdout
+    assert "validation    20 of the training images" in result.stdout
+    assert f"validation accuracy {measured[0]:.2%}" in result.stderr
+
+
+def test_schedule_and_strategy_are_those_asked_for(validated: Any) -> None:
+    folder, _ = validated
+    rates = [line["rate"] for line in lines(folder)]
+    np.testing.assert_allclose(rates, [1.0, 0.1, 0.01, 0.01])
+    assert "strategy" in (folder / "metrics.json").read_text(encoding="utf-8")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["strategy"] == "LayerReversal(proximity=1.0)"
+    assert (metrics["schedule"], metrics["halve"]) == ("Steps(milestones=(1.0, 2.0), factor=0.1)", False)
+
+
+def test_a_validated_run_goes_on_to_the_same_numbers(
+    run: Any, few: Path, validated: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # After the best epoch, so that the best one is not among those still to come.
+    after = load_state(validated[0] / "best.safetensors").epoch + 1
+    with monkeypatch.context() as patched:
+        stopping(KeyboardInterrupt(), after, patched)
+        assert run("train", few, *WORDS, "--lr", 1, *SCHEDULED, "--out", tmp_path).exit_code == 130
+    result = run("train", few, "--resume", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    same_run(validated[0], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--validation", 0.1], "--validation: the run in {folder} has 0.25, got 0.1"),
+        (["--schedule", "cosine"], "--schedule: the run in {folder} has steps, got cosine"),
+        (["--strategy", "joint"], "--strategy: the run in {folder} has reversal, got joint"),
+    ],
+)
+def test_a_validated_run_does_not_go_on_otherwise(
+    run: Any, few: Path, validated: Any, words: list[Any], message: str
+) -> None:
+    folder = validated[0]
+    refused(run("train", few, "--resume", folder, *words), 2, message.format(folder=folder))
+
+
+@pytest.mark.parametrize("words", [["--schedule", "cosine"], ["--schedule", "steps"]])
+def test_a_schedule_over_all_epochs_may_end_early_and_goes_no_further(
+    run: Any, few: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    assert run("train", few, *WORDS, *words, "--epochs", EPOCHS, "--out", one).exit_code == 0
+    with monkeypatch.context() as patched:
+        stopping(KeyboardInterrupt(), 1, patched)
+        assert run("train", few, *WORDS, *words, "--epochs", EPOCHS, "--out", other).exit_code == 130
+    message = f"--epochs 4: the learning rate of the run in {other} follows --schedule {words[1]} over {EPOCHS} epochs"
+    refused(run("train", few, "--resume", other, "--epochs", 4), 2, message)
+    # The model of the epoch that it is in, without another one, and later the rest of the schedule.
+    assert run("train", few, "--resume", other, "--epochs", 1).exit_code == 0
+    assert [line["epoch"] for line in lines(other)] == [1]
+    assert isinstance(ckn.load(other / "model.safetensors"), ckn.Model)
+    assert run("train", few, "--resume", other, "--epochs", EPOCHS).exit_code == 0
+    same_run(one, other)
+
+
+def test_a_state_is_no_model_and_says_how_it_becomes_one(run: Any, few: Path, whole: Any) -> None:
+    advice = f"ckn train DATA --resume {whole[0]} --epochs {EPOCHS}"
+    for command in (["show"], ["evaluate", few]):
+        result = run(command[0], whole[0] / "best.safetensors", *command[1:])
+        refused(result, 1, "the state of a training, no model", advice)
+
+
+def given_options(**change: Any) -> dict[str, Any]:
+    """The options of a run that begins, all defaults but some."""
+    options = {name: parameter.default for name, parameter in signature(train).parameters.items()} | change
+    return options | {"planned": options["epochs"]}
+
+
+def test_options_of_a_fresh_run_are_the_defaults_of_the_library() -> None:
+    assert supervised_settings(given_options(), np.zeros((500, 8, 8, 1))) == Supervised()
+
+
+@pytest.mark.parametrize(
+    ("change", "factors"),
+    [
+        ({"schedule": "constant"}, [1, 1, 1, 1]),
+        ({"schedule": "cosine"}, [1, 0.853553, 0.5, 0.146447]),
+        ({"schedule": "cosine", "warm_up": 2}, [0, 0.5, 1, 0.5]),
+        ({"schedule": "steps", "epochs": 10, "first": 5}, [1, 0.1, 0.1, 0.01]),
+        ({"schedule": "steps", "milestones": "2,3", "warm_up": 1}, [0, 1, 0.1, 0.01]),
+    ],
+)
+def test_schedules(change: dict[str, Any], factors: list[float]) -> None:
+    first = change.get("first", 0)
+    settings = supervised_settings(given_options(**{"epochs": 4, **change}), np.zeros((500, 8, 8, 1)))
+    assert not settings.halve
+    found = [settings.schedule(epoch) for epoch in range(first, first + 4)]
+    np.testing.assert_allclose(found, factors, atol=1e-6)
+
+
 def test_divergence_is_told_with_advice_and_leaves_nothing(
     run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -228,9 +463,22 @@ def test_divergence_keeps_the_last_good_state(
         (["--lr", 0.1], "--lr: only with --supervised"),
         (["--supervised", "--minibatch", 100], "--minibatch 100: there are 80 training images"),
         (["--supervised", "--augment", "flip,spin"], "expected some of flip,crop,cutout, got 'spin'"),
+        (["--supervised", "--precision", "bfloat16"], "--precision bfloat16: numpy has no such type; leave it out"),
         (["--supervised", "--lr", "nan"], "expected a finite number > 0, got nan"),
         (["--supervised", "--reg", 0], "expected a finite number > 0, got 0"),
         (["--supervised", "--head", "svm"], "'svm'"),
+        (["--validation", 0.2], "--validation: only with --supervised"),
+        (["--supervised", "--validation", 1], "expected a share between 0 and 1, got 1"),
+        (["--supervised", "--augment", "flip,flip"], "expected each word once, got flip,flip"),
+        (["--supervised", "--milestones", "1,2"], "--milestones 1,2: only with --schedule steps"),
+        (["--supervised", "--milestones", "2,2"], "expected increasing numbers of epochs such as 60,85, got 2,2"),
+        (["--supervised", "--milestones", "a"], "expected numbers of epochs such as 60,85, got 'a'"),
+        (["--supervised", "--warm-up", 20], "--warm-up 20: there are 20 epochs; choose at most 19"),
+        (
+            ["--supervised", "--schedule", "steps", "--milestones", "2,9", "--warm-up", 3],
+            "--milestones 2,9: the first one lies within the warm-up of 3 epochs",
+        ),
+        (["--supervised", "--weight-decay", 0.1], "--weight-decay 0.1: it has no effect with --strategy alternating"),
     ],
 )
 def test_options_that_do_not_go_together(run: Any, few: Path, words: list[Any], message: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from kerneltools import backend
 from kerneltools.solvers import (
     CrossEntropy,
     LinearModel,
+    Logistic,
     Loss,
     NotConvergedWarning,
     Squared,
@@ -20,6 +21,7 @@ from kerneltools.solvers import (
     linear,
     ridge,
 )
+from kerneltools.solvers.class_steps import Lines
 from tests.strict import DEVICES, assert_same_on, to_strict
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -160,10 +162,26 @@ def test_the_intercept_is_not_penalised() -> None:
     assert np.abs(model.weights).max() < 1e-5 < np.abs(model.intercept).min()
 
 
+@every_loss
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("reg", [1e-17, 1e-300])
+def test_features_that_depend_on_one_another(loss: Loss, library: str, reg: float) -> None:
+    # Their Hessian has no Cholesky factor, and the penalty is less than rounding.
+    x, targets = data(60, 3)
+    twice = np.concatenate([x, x, x[:, :1] + x[:, 1:2]], axis=1)
+    convert = backend(library).asarray
+    model = fit_linear(convert(twice), convert(targets), loss, reg)
+    wanted = fit_linear(x, targets, loss, 1e-14)
+    got = np.asarray(model.weights), np.asarray(model.intercept)
+    values = [np.mean(loss(m(z), targets)) for m, z in ((LinearModel(*got), twice), (wanted, x))]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+
 def test_errors() -> None:
     x, targets = data()
-    with pytest.raises(ValueError, match="reg: expected a number > 0, got 0"):
-        fit_linear(x, targets, Squared(), 0)
+    for wrong in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="reg: expected a finite number > 0, got"):
+            fit_linear(x, targets, Squared(), wrong)
     with pytest.raises(ValueError, match="x, targets: expected as many rows in both, got 120 and 119"):
         fit_linear(x, targets[:119], Squared(), 1.0)
     with pytest.raises(ValueError, match="targets: expected an array"):
@@ -202,6 +220,37 @@ def test_more_features_than_rows(loss: Loss, reg: float) -> None:
     np.testing.assert_allclose(model.intercept, wanted.intercept, atol=1e-6)
     again = fit_linear(x, targets, loss, reg, start=model, tolerance=1e-7, iterations=1)
     np.testing.assert_allclose(again.weights, model.weights, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(np.float64, 1e-6), (np.float32, 2e-3)])
+@pytest.mark.parametrize("loss", [SquaredHinge(), Logistic(), CrossEntropy()], ids=repr)
+def test_nearly_all_rows_at_the_margin(loss: Loss, dtype: type, within: float) -> None:
+    # More features than rows and next to no penalty: from step to step other rows miss their margin.
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 5, 80)
+    x = rng.standard_normal((80, 150)) + 0.3 * rng.standard_normal((5, 150))[classes]
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    targets = np.where(classes[:, None] == np.arange(5), 1.0, -1.0)
+    model = fit_linear(x.astype(dtype), targets.astype(dtype), loss, 1e-8)
+    exact = fit_linear(x, targets, loss, 1e-8, tolerance=1e-9, iterations=5000)
+    assert np.abs(gradient_of(exact, x, targets, loss, 1e-8)).max() <= 1e-12
+
+    def objective(m: LinearModel) -> float:
+        return float(np.mean(loss(m(x), targets)) + 1e-8 * np.sum(m.weights.astype(np.float64) ** 2))
+
+    assert objective(model) == pytest.approx(objective(exact), rel=within)
+
+
+def test_each_class_goes_to_the_minimum_on_its_line() -> None:
+    rng = np.random.default_rng(0)
+    scores, changes = rng.standard_normal((2, 30, 4))
+    targets = np.where(rng.random((30, 4)) < 0.5, 1.0, -1.0)
+    curvature = np.asarray([1e-3, 1.0, 1e-6, 10.0])
+    lines = Lines(SquaredHinge(), scores, changes, targets, np.zeros(4), curvature)
+    changes *= -np.sign(lines.slopes(np.zeros(4)))
+    lengths = lines.lowest()
+    assert (lengths > 0).all()
+    np.testing.assert_allclose(lines.slopes(lengths), 0, atol=1e-9)
 
 
 def test_more_features_than_rows_in_float32_and_with_equal_rows() -> None:

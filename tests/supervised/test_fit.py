@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
 from ckn.supervised import Crop, Cutout, DivergedError, Flip, Joint, TrainingState
+from ckn.supervised.start import RATES
 from kerneltools import backend
 from kerneltools.kernels import Homogeneous, profiles
-from kerneltools.optimisers import SGD, Adam
+from kerneltools.optimisers import SGD
 from kerneltools.solvers import CrossEntropy, Squared, SquaredHinge
 from kerneltools.trees import flatten, map_leaves
 
@@ -62,7 +63,7 @@ def test_libraries_agree_on_twenty_steps(name: str, loss) -> None:
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("settings", [QUICK, replace(QUICK, optimiser=Adam(), precondition=False)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("settings", [replace(QUICK, optimiser=SGD(), precondition=True), QUICK], ids=["sgd", "adam"])
 def test_filters_move_and_stay_on_the_sphere(settings: Supervised) -> None:
     images, _ = toy()
     before, after = start(images), trained("numpy", settings)
@@ -73,10 +74,32 @@ def test_filters_move_and_stay_on_the_sphere(settings: Supervised) -> None:
 
 
 def test_loss_falls() -> None:
-    state = trained("numpy", replace(QUICK, epochs=6, rate=None))
+    state = trained("numpy", replace(QUICK, epochs=6, rate=0.01))
     losses = [report.loss for report in state.history]
     assert losses[-1] < losses[0]
     assert state.history[-1].train_accuracy == 1.0
+
+
+def noisy(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose class is the direction of faint stripes, among noise of which filters without labels make more."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    images = rng.standard_normal((n, 6, 6, 2))
+    stripes = np.resize([1.0, -1.0], 6)
+    images[labels == 0, :, :, 0] += 0.5 * stripes[:, None]
+    images[labels == 1, :, :, 0] += 0.5 * stripes[None, :]
+    return images, labels
+
+
+def test_the_rate_is_one_that_helps_on_images_left_out_or_the_least() -> None:
+    images, labels = noisy(1000, 0)
+    network = fit_unsupervised(Architecture((LayerSpec(4, subsampling=2),)), images, rng=0, patches=1000)
+    settings = Supervised(epochs=0, batch=50)
+    chosen = fit_supervised(network, images, labels, 2, rng=0, settings=settings).rate
+    assert chosen > RATES[-1]
+    # Labels that have nothing to do with the images teach nothing.
+    shuffled = np.random.default_rng(1).permutation(labels)
+    assert fit_supervised(network, images, shuffled, 2, rng=0, settings=settings).rate == RATES[-1]
 
 
 def test_interrupted_training_goes_on_to_the_same_numbers() -> None:
@@ -123,6 +146,15 @@ def test_divergence_keeps_the_last_good_state() -> None:
         ({"labels": np.zeros(39)}, r"labels: expected 40, one for each image, got 39"),
         ({"settings": replace(QUICK, batch=41)}, r"batch: 41 images asked for at a time, and there are 40"),
         ({"images": np.full((40, 7, 6, 2), np.nan)}, r"images: NaN or infinity in image 0"),
+        ({"labels": np.full(40, 0.5)}, r"labels: expected whole numbers in 0..2, got 0.5"),
+        ({"labels": np.full(40, np.nan)}, r"labels: expected whole numbers in 0..2, got nan"),
+        ({"labels": ["one"] * 40}, r"labels: expected whole numbers in 0..2, got 'one'"),
+        ({"labels": np.zeros((40, 1))}, r"labels: expected whole numbers in 0..2, got \[0.0\]"),
+        ({"classes": 0}, r"classes: expected an integer >= 1, got 0"),
+        ({"validation": (np.ones((2, 7, 6, 1)), [0, 1])}, r"validation: .* \(7, 6, 2\), as in .* got \(7, 6, 1\)"),
+        ({"validation": (np.ones((2, 7, 6, 2)), [0, 3])}, r"validation: labels: expected numbers in 0..2, got 0..3"),
+        ({"validation": (np.ones((2, 7, 6, 2)), [0])}, r"validation: labels: expected 2, one for each image, got 1"),
+        ({"validation": (np.full((2, 7, 6, 2), np.inf), [0, 1])}, r"validation: images: NaN or infinity in image 0"),
     ],
 )
 def test_wrong_input_is_named(change: dict, message: str) -> None:
@@ -133,11 +165,39 @@ def test_wrong_input_is_named(change: dict, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": -1}, {"batch": 0}, {"reg": 0.0}, {"rate": -1.0}, {"clip_norm": float("nan")}]
+    "wrong",
+    [
+        {"epochs": -1},
+        {"epochs": 2.5},
+        {"batch": 0},
+        {"batch": True},
+        {"reg": 0.0},
+        {"reg": "small"},
+        {"rate": -1.0},
+        {"clip_norm": float("nan")},
+        {"products": "float8"},
+    ],
 )
 def test_settings_out_of_range(wrong: dict) -> None:
     (name,) = wrong
     with pytest.raises(ValueError, match=name):
+        Supervised(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"loss": "hinge"}, r"loss: expected an object such as Squared\(\), got 'hinge'"),
+        ({"loss": SquaredHinge}, r"loss: expected an object such as Squared\(\), got <class"),
+        ({"optimiser": "adam"}, "optimiser: expected an object such as SGD"),
+        ({"strategy": Joint}, "strategy: expected an object such as "),
+        ({"schedule": 0.1}, r"schedule: expected an object such as Constant\(\), got 0.1"),
+        ({"augmentation": [Flip()]}, r"augmentation: expected a tuple such as .*, got \[Flip"),
+        ({"augmentation": ("flip",)}, "augmentation: expected a tuple such as "),
+    ],
+)
+def test_settings_of_another_kind(wrong: dict, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         Supervised(**wrong)
 
 

@@ -129,12 +129,30 @@ def test_without_memory_the_reg_is_chosen_from_sums() -> None:
     assert streamed.best_reg() == DEFAULT_REGS[int(np.argmin(errors))]
 
 
-def test_features_without_some_rows() -> None:
+@pytest.mark.parametrize("memory", [2**30, 0], ids=["kept", "streamed"])
+def test_the_head_without_some_images(memory: int) -> None:
     images, labels = toy()
-    features = features_of(start(images), Data(images, labels, 3, 0), 0, silent)
-    whole = np.concatenate([x for x, _ in features()])
-    part = np.concatenate([x for x, _ in features.without(np.asarray([3, 0, 39]))()])
-    assert np.array_equal(part, np.delete(whole, [0, 3, 39], axis=0))
+    features = features_of(start(images), Data(images, labels, 3, 0), memory, silent)
+    x, targets = (np.concatenate(parts) for parts in zip(*features(), strict=True))
+    x, targets = (np.delete(a, [0, 3, 39], axis=0) for a in (x, targets))
+    got = features.fit(Squared(), 1e-3, without=np.asarray([3, 0, 39]))
+    np.testing.assert_allclose(got.weights, ridge(x, targets, 1e-3).weights, atol=1e-5)
+
+
+def test_the_head_is_exact_every_few_epochs_and_at_the_end() -> None:
+    images, labels = toy()
+    network, states = start(images), []
+    settings = replace(QUICK, epochs=3, strategy=Alternating(exact_every=2))
+    last = fit_supervised(network, images, labels, 3, rng=0, settings=settings, on_epoch=states.append)
+    assert [state.history[-1].train_accuracy is None for state in states] == [True, False, True]
+    features = features_of(last.network, Data(images, labels, 3, 0), 2**30, silent)
+    np.testing.assert_allclose(last.head.weights, features.fit(QUICK.loss, 1e-3).weights, atol=1e-4)
+    assert np.abs(states[-1].head.weights - last.head.weights).max() > 1e-3
+
+
+def test_exact_every_out_of_range() -> None:
+    with pytest.raises(ValueError, match="exact_every: expected an integer >= 1, got 0"):
+        Alternating(exact_every=0)
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan")])

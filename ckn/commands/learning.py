@@ -1,0 +1,177 @@
+"""The options of `ckn train --supervised`."""
+
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ckn.commands.supervised import AUGMENTATIONS
+
+
+class OptimiserName(StrEnum):
+    """Rules for steps downhill."""
+
+    sgd = "sgd"
+    adam = "adam"
+
+
+class HeadName(StrEnum):
+    """Losses of the linear head."""
+
+    ridge = "ridge"
+    hinge = "hinge"
+    softmax = "softmax"
+
+
+class ScheduleName(StrEnum):
+    """How the learning rate changes."""
+
+    halving = "halving"
+    constant = "constant"
+    cosine = "cosine"
+    steps = "steps"
+
+
+class StrategyName(StrEnum):
+    """What becomes of the head."""
+
+    alternating = "alternating"
+    reversal = "reversal"
+    joint = "joint"
+
+
+class PrecisionName(StrEnum):
+    """Types of products."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+def _augment(words: str | None) -> str | None:
+    given = [word.strip() for word in words.split(",")] if words else []
+    if wrong := [word for word in given if word not in AUGMENTATIONS]:
+        raise typer.BadParameter(f"expected some of {','.join(AUGMENTATIONS)}, got {wrong[0]!r}")
+    if len(set(given)) < len(given):
+        raise typer.BadParameter(f"expected each word once, got {words}")
+    return ",".join(given) or None
+
+
+def _milestones(words: str | None) -> str | None:
+    if words is None:
+        return None
+    try:
+        numbers = [int(word) for word in words.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"expected numbers of epochs such as 60,85, got {words!r}") from error
+    if numbers[0] < 1 or any(a >= b for a, b in pairwise(numbers)):
+        raise typer.BadParameter(f"expected increasing numbers of epochs such as 60,85, got {words}")
+    return ",".join(map(str, numbers))
+
+
+def _share(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"expected a share between 0 and 1, got {value:g}")
+    return value
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not 0 < value < float("inf"):
+        raise typer.BadParameter(f"expected a finite number > 0, got {value:g}")
+    return value
+
+
+WithLabels = Annotated[
+    bool,
+    typer.Option("--supervised", help="Train the filters with the labels too, from the unsupervised ones on."),
+]
+Epochs = Annotated[int, typer.Option(min=1, metavar="N", help="Passes over the training images.")]
+Minibatch = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Images a step. [default: 128, or all if fewer]")
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        callback=_positive, metavar="X", help="Learning rate. [default: the best of a few, tried for some steps]"
+    ),
+]
+Validation = Annotated[
+    float | None,
+    typer.Option(
+        callback=_share,
+        metavar="SHARE",
+        help="Hold out this share of each class of the training images, drawn with the seed, to measure each epoch; "
+        "the model is that of the best epoch. [default: none; the last epoch's model]",
+    ),
+]
+ScheduleChoice = Annotated[
+    ScheduleName,
+    typer.Option(
+        help="Learning rate: halved after an epoch that did not lower the loss, constant, falling as half a cosine "
+        "to 0 at the last epoch, or a tenth from each milestone on."
+    ),
+]
+Milestones = Annotated[
+    str | None,
+    typer.Option(
+        callback=_milestones,
+        metavar="EPOCHS",
+        help="Of --schedule steps, such as 60,85. [default: after 60 % and 85 % of the epochs]",
+    ),
+]
+WarmUpEpochs = Annotated[
+    int, typer.Option("--warm-up", min=0, metavar="N", help="Epochs in which the learning rate rises from 0.")
+]
+StrategyChoice = Annotated[
+    StrategyName,
+    typer.Option(
+        help="The head: alternating (it follows the filters, and is solved exactly after each epoch), reversal (each "
+        "batch is met by the best head for it) or joint (moved like the filters)."
+    ),
+]
+ExactEvery = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="After how many epochs, each time, the head is solved exactly on all training images; more is faster.",
+    ),
+]
+WeightDecay = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        metavar="X",
+        help="Shrinks the head, with --strategy joint; elsewhere --reg does, and filters have norm 1.",
+    ),
+]
+OptimiserChoice = Annotated[
+    OptimiserName, typer.Option(help="How the filters move: Adam, or SGD in the metric of each layer's patches.")
+]
+Head = Annotated[
+    HeadName,
+    typer.Option(help="Loss: least squares, squared hinge of each class against the rest, or softmax cross-entropy."),
+]
+Reg = Annotated[
+    float | None,
+    typer.Option(
+        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by leave-one-out]"
+    ),
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(callback=_augment, metavar="WORDS", help="Random changes of the images: some of flip,crop,cutout."),
+]
+Clip = Annotated[
+    float | None, typer.Option(callback=_positive, metavar="X", help="Greatest norm of a gradient. [default: any]")
+]
+LearnKernels = Annotated[bool, typer.Option("--learn-kernels", help="The kernels' parameters move too.")]
+Jit = Annotated[bool, typer.Option("--jit", help="Compile the step, where the library can.")]
+Precision = Annotated[
+    PrecisionName, typer.Option(help="Type in which steps multiply patches with filters; all else is float32.")
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Go on with a run that stopped; its options hold. --epochs may be greater."),
+]

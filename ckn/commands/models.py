@@ -1,0 +1,33 @@
+"""Files of models, and files that are none."""
+
+from pathlib import Path
+
+from ckn.commands.supervised import LAST
+from ckn.files import load
+from ckn.model import Model
+from ckn.network import Network
+from ckn.supervised import load_state
+from kerneltools.files import FileFormatError
+
+
+def load_model(path: Path, backend: str | None = None, device: str | None = None) -> Model | Network:
+    """What `ckn.load` gives. Of the state of a training the error says how a model is made of it."""
+    try:
+        return load(path, backend, device)
+    except FileFormatError as error:
+        if _epoch_of(path) is None:
+            raise
+        epoch = _epoch_of(path.parent / LAST)
+        at_once = "" if epoch is None else f" --epochs {epoch}"
+        raise FileFormatError(
+            f"{path}: the state of a training, no model; a run that ends writes its model.safetensors, and this one "
+            f"ends at once with: ckn train DATA --resume {path.parent}{at_once}"
+        ) from error
+
+
+def _epoch_of(path: Path) -> int | None:
+    """That of the state of a training; None for other files."""
+    try:
+        return load_state(path).epoch
+    except (OSError, ValueError):
+        return None
