@@ -34,16 +34,20 @@ class Features:
             start += features.shape[0]
 
     def fit(self, loss: Loss, reg: float, *, start: LinearModel | None = None, without: Any = None) -> LinearModel:
-        """The exact head, of all images or of those whose numbers are not among `without`."""
+        """The exact head, of all images or of those whose numbers are not among `without`.
+
+        To more digits in float64, whose trainings the libraries take alike to 1e-8.
+        """
+        tolerance = 1e-6 if namespace(self.data.images).finfo(self.data.images.dtype).bits < 64 else 1e-10
         if self.kept is None:
             visit = self if without is None else self._without(without)
-            return fit_linear(visit, None, loss, reg, start=start)
+            return fit_linear(visit, None, loss, reg, start=start, tolerance=tolerance)
         kept, targets = self.kept, self.data.targets
         if without is not None:
             left_out = set(without.tolist())
             seen = [i for i in range(kept.shape[0]) if i not in left_out]
             kept, targets = rows(kept, seen), rows(targets, seen)
-        return fit_linear(kept, targets, loss, reg, start=start)
+        return fit_linear(kept, targets, loss, reg, start=start, tolerance=tolerance)
 
     def _without(self, numbers: Any) -> Blocks:
         """The same without the images of these numbers."""

@@ -14,7 +14,7 @@ from ckn.supervised.features import Features, features_of
 from ckn.supervised.parameters import preconditioned, spheres
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import TrainingState
-from ckn.supervised.trainer import FAR_ABOVE_START, Trainer
+from ckn.supervised.trainer import WORSE_THAN_NOTHING, Trainer
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
 from kerneltools.landmarks.base import rows
@@ -51,7 +51,7 @@ def best_rate(trainer: Trainer, state: TrainingState, features: Features, progre
     """
     n = trainer.data.images.shape[0]
     order = generator(stream(trainer.data.seed, "learning rate")).permutation(n)
-    share = min(LEFT_OUT, n // 5)
+    share = min(LEFT_OUT, max(1, n // 5))
     left_out, seen = order[:share], order[share:]
     head = features.fit(trainer.settings.loss, trainer.reg, start=state.head, without=left_out)
     state = replace(state, head=head)
@@ -74,16 +74,17 @@ def best_rate(trainer: Trainer, state: TrainingState, features: Features, progre
 def _is_less(errors: Any, before: Any) -> bool:
     """Whether errors (n,) are less than others of the same images by more than two standard errors of the mean."""
     gain = before - errors
-    return bool(gain.mean() > 2 * gain.std() / sqrt(len(gain)))
+    return len(gain) > 1 and bool(gain.mean() > 2 * gain.std(ddof=1) / sqrt(len(gain)))
 
 
 def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any) -> Network | None:
-    """The network after a few steps on the images of these numbers; None when a loss is not finite."""
-    params, optimiser, first = trainer.parameters(state), state.optimiser, None
+    """The network after a few steps on the images of these numbers; None where they do far worse than nothing."""
+    params, optimiser, total = trainer.parameters(state), state.optimiser, 0.0
+    most = WORSE_THAN_NOTHING * trainer.loss_of_nothing * TRIAL_STEPS
     for x, t in islice(_batches(trainer, seen), TRIAL_STEPS):
         params, optimiser, value = trainer.step(params, optimiser, x, t, rate)
-        first = value if first is None else first
-        if not value <= FAR_ABOVE_START * max(first, 1.0):
+        total += value
+        if not total <= most:
             return None
     return params.network(trainer.frame)
 

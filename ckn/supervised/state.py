@@ -14,7 +14,7 @@ from kerneltools.trees import Tree, map_leaves, static
 class EpochReport:
     """One pass over the data.
 
-    `loss`: the mean over its batches, as they came; `rate`: the learning rate of its first step;
+    `loss`: the mean over its batches, as they came; `rate`: the learning rate in its middle;
     `train_accuracy`, `validation_accuracy` in [0, 1]: after it, where measured.
     """
 

@@ -14,17 +14,18 @@ from ckn.supervised.data import Data
 from ckn.supervised.features import features_of
 from ckn.supervised.parameters import Parameters, geometries, parameters
 from ckn.supervised.settings import Supervised
-from ckn.supervised.state import DivergedError, EpochReport, TrainingState
+from ckn.supervised.state import DivergedError, EpochReport, TrainingState, in_row_order
 from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
 from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel
-from kerneltools.trees import flatten, map_leaves
+from kerneltools.trees import flatten
 
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
 STAGNATION = 1e-3
+WORSE_THAN_NOTHING = 10.0
 
 Validation = tuple[Array, Sequence[int]] | None
 
@@ -48,8 +49,8 @@ class Trainer:
 
     def epoch(self, state: TrainingState, validation: Validation, progress: Progress) -> TrainingState:
         """One pass over the data, then the exact head."""
-        rate = state.rate * self.settings.schedule(state.epoch)
-        params, optimiser, losses = self._pass(state, rate, progress)
+        params, optimiser, losses = self._pass(state, progress)
+        self._require_learning(losses, state)
         network, head = params.network(self.frame), self.of_norm_one(params.head)
         after = replace(state, network=network, head=head, optimiser=optimiser, epoch=state.epoch + 1)
         accuracy = None
@@ -57,9 +58,14 @@ class Trainer:
             head, accuracy = self.exact_head(after, progress)
             after = replace(after, head=head)
         measured = None if validation is None else accuracy_of(after, *validation)
+        rate = self._rate(state, (len(losses) - 1) / 2, len(losses))
         report = EpochReport(after.epoch, sum(losses) / len(losses), rate, accuracy, measured)
         after = replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
-        return _in_row_order(after)
+        return in_row_order(after)
+
+    def _rate(self, state: TrainingState, step: float, steps: int) -> float:
+        """The learning rate of a step, counted from 0: the schedule's in its middle, which is 0 at neither end."""
+        return state.rate * self.settings.schedule(state.epoch + (step + 0.5) / steps)
 
     def finished(self, state: TrainingState, progress: Progress) -> TrainingState:
         """The state with an exact head, where the strategy asks for one and the last epoch has left another."""
@@ -90,29 +96,29 @@ class Trainer:
         """The head of the parameters, in the units of features of norm 1."""
         return LinearModel(head.weights * sqrt(head.weights.shape[0]), head.intercept)
 
-    def _pass(self, state: TrainingState, rate: float, progress: Progress) -> tuple[Parameters, Any, list[float]]:
+    def _pass(self, state: TrainingState, progress: Progress) -> tuple[Parameters, Any, list[float]]:
         """All batches of an epoch."""
-        number = state.epoch + 1
-        drawn = stream(self.data.seed, f"epoch {number}")
+        n, stage = self.data.images.shape[0], f"epoch {state.epoch + 1}"
         params, optimiser = self.parameters(state), state.optimiser
         losses: list[float] = []
-        progress(f"epoch {number}", 0, self.data.images.shape[0])
-        for x, t, done in self.batches(drawn):
+        progress(stage, 0, n)
+        for x, t, numbers in self.batches(stream(self.data.seed, stage)):
+            rate = self._rate(state, len(losses), -(-n // self.settings.batch))
             params, optimiser, value = self.step(params, optimiser, x, t, rate)
-            self._require_sane(value, losses, state, rate)
+            self._require_sane(value, losses, state, rate, numbers)
             losses.append(value)
-            progress(f"epoch {number}", done, self.data.images.shape[0])
+            progress(stage, min(len(losses) * self.settings.batch, n), n)
         return params, optimiser, losses
 
-    def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Array, Array, int]]:
-        """Images, targets and how many images are done, in random order, augmented; of the numbers `among`, or all."""
+    def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Array, Array, Any]]:
+        """Images, targets and the images' numbers, in random order, augmented; of the numbers `among`, or all."""
         xp, images = namespace(self.data.images), self.data.images
         targets = self.data.targets
         order = generator(rng).permutation(images.shape[0] if among is None else among)
         for rows in blocks(len(order), self.settings.batch):
             numbers = asarray_like(order[rows], images, xp.int64)
             x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
-            yield x, xp.take(targets, numbers, axis=0), rows.stop
+            yield x, xp.take(targets, numbers, axis=0), order[rows]
 
     def step(
         self, params: Parameters, optimiser: Any, x: Array, t: Array, rate: float
@@ -185,15 +191,41 @@ class Trainer:
         flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
         return normalise_features(flat) * sqrt(flat.shape[1])
 
-    def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float) -> None:
+    def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float, numbers: Any) -> None:
+        """Raise DivergedError for a loss that is not finite, or far greater than that of the first step."""
         first = losses[0] if losses else value
         if isfinite(value) and value <= FAR_ABOVE_START * max(first, 1.0):
             return
+        where = f"step {len(losses) + 1} of epoch {state.epoch + 1}"
+        if not losses and not state.history:
+            shown = ", ".join(str(number) for number in numbers[:5])
+            raise DivergedError(
+                f"reg, images: the loss was {value:.3g} in {where}, before any filter had moved; look at λ = "
+                f"{self.reg:.3g} and at images {shown}, ..., of which that batch is made",
+                state,
+            )
         raise DivergedError(
-            f"rate: the loss was {value:.3g} in step {len(losses) + 1} of epoch {state.epoch + 1} "
-            f"(first step: {first:.3g}) at learning rate {rate:.3g}; try a rate ten times smaller, or clip_norm=1",
+            f"rate: the loss was {value:.3g} in {where} (first step: {first:.3g}) at learning rate {rate:.3g}; "
+            "try a rate ten times smaller, or clip_norm=1",
             state,
         )
+
+    def _require_learning(self, losses: list[float], state: TrainingState) -> None:
+        """Raise DivergedError for an epoch that did far worse than nothing."""
+        mean = sum(losses) / len(losses)
+        if mean > WORSE_THAN_NOTHING * self.loss_of_nothing:
+            raise DivergedError(
+                f"rate: the loss was {mean:.3g} on average in epoch {state.epoch + 1}, and a head of zeros has "
+                f"{self.loss_of_nothing:.3g}; learning rate {state.rate:.3g} is too great, try a tenth of it, or "
+                "clip_norm=1",
+                state,
+            )
+
+    @cached_property
+    def loss_of_nothing(self) -> float:
+        """The loss of a head of zeros, which tells nothing of the images."""
+        xp, targets = namespace(self.data.images), self.data.targets
+        return float(xp.mean(self.settings.loss(xp.zeros_like(targets), targets)))
 
     def _next_rate(self, state: TrainingState, report: EpochReport) -> float:
         before = [r.loss for r in state.history]
@@ -209,23 +241,6 @@ def accuracy_of(state: TrainingState, images: Array, labels: Sequence[int]) -> f
         numbers = asarray_like([int(label) for label in labels[start:stop]], features, namespace(features).int64)
         right, start = right + _count_right(state.head(features), numbers), stop
     return right / int(images.shape[0])
-
-
-def _in_row_order(state: TrainingState) -> TrainingState:
-    """The same state, each array in the order of its axes in memory, as a file gives it back.
-
-    Products of matrices round otherwise for another order, and a training that goes on from a file would
-    not get the same numbers.
-    """
-
-    def ordered(leaf: Any) -> Any:
-        if not hasattr(leaf, "shape"):
-            return leaf
-        xp = namespace(leaf)
-        return xp.reshape(xp.reshape(leaf, (-1,)), tuple(leaf.shape))
-
-    ordered_state: TrainingState = map_leaves(ordered, state)
-    return ordered_state
 
 
 def _count_right(scores: Array, numbers: Array) -> int:

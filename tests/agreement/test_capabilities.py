@@ -43,7 +43,9 @@ MODULES = (
 # No array goes in, or none comes out, or what comes out is a copy of the numbers.
 NO_NUMBERS = {
     *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
-    *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float"),
+    *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float", "arrays.on_host"),
+    # What inverse_sqrt and lyapunov are made of, without their gradients.
+    *("linalg.inverse_root", "linalg.lyapunov_solution"),
     *("arrays.holds", "arrays.is_whole", "arrays.require_beside", "arrays.require_everywhere", "arrays.require_finite"),
     *(
         "linalg.require_square",

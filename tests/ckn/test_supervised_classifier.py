@@ -9,12 +9,13 @@ from sklearn.base import clone
 
 from ckn import ImageClassifier, Supervised, fit_supervised, fit_unsupervised
 from ckn.splitting import held_out, validation_rows
-from ckn.supervised import LayerReversal
+from ckn.supervised import DivergedError, Joint
+from kerneltools.solvers import CrossEntropy
 from tests.ckn.conftest import TINY
 
 Digits = tuple[np.ndarray, np.ndarray]
-# Far too great a rate, so that the best epoch is not the last one.
-SETTINGS = Supervised(epochs=4, batch=40, rate=1.0, reg=1e-6, strategy=LayerReversal())
+# So great a rate that the best epoch may not be the last one.
+SETTINGS = Supervised(CrossEntropy(), epochs=4, batch=40, rate=0.2, reg=1e-6, strategy=Joint())
 
 
 def filters(network: Any) -> list[np.ndarray]:
@@ -39,6 +40,13 @@ def test_is_the_training_of_the_function(supervised: ImageClassifier, digits: Di
     assert same(supervised.model_.network, state.network)
     assert not hasattr(supervised, "best_")
     assert not hasattr(supervised, "loo_accuracy_")
+
+
+def test_an_epoch_that_does_worse_than_nothing_has_diverged(digits: Digits) -> None:
+    settings = Supervised(epochs=4, batch=40, rate=1.0, reg=1e-6)
+    with pytest.raises(DivergedError, match=r"on average in epoch 1, and a head of zeros has 5; .* a tenth") as error:
+        ImageClassifier(TINY, patches=500, supervised=settings).fit(*digits)
+    assert error.value.state.epoch == 0
 
 
 def test_without_settings_the_batch_is_no_more_than_the_images(digits: Digits) -> None:

@@ -351,7 +351,7 @@ def test_schedule_and_strategy_are_those_asked_for(validated: Any) -> None:
     np.testing.assert_allclose(rates, [1.0, 0.1, 0.01, 0.01])
     assert "strategy" in (folder / "metrics.json").read_text(encoding="utf-8")
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["strategy"] == "LayerReversal(proximity=1.0)"
+    assert metrics["strategy"] == "LayerReversal(proximity=10.0, exact_every=1)"
     assert (metrics["schedule"], metrics["halve"]) == ("Steps(milestones=(1.0, 2.0), factor=0.1)", False)
 
 
@@ -440,10 +440,10 @@ def test_schedules(change: dict[str, Any], factors: list[float]) -> None:
 def test_divergence_is_told_with_advice_and_leaves_nothing(
     run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # A loss that grows a little is divergence enough.
-    monkeypatch.setattr("ckn.supervised.trainer.FAR_ABOVE_START", 1e-6)
+    # A loss that is no better than that of a head of zeros is divergence enough.
+    monkeypatch.setattr("ckn.supervised.trainer.WORSE_THAN_NOTHING", 1e-9)
     result = run("train", few, *WORDS, "--out", tmp_path / "out")
-    refused(result, 1, "error: --lr: the loss was", "of epoch 1", "try a rate ten times smaller", "--clip 1")
+    refused(result, 1, "error: --lr: the loss was", "in epoch 1", "try a tenth of it", "--clip 1")
     assert "nothing was written" in result.stderr
     assert not (tmp_path / "out").exists()
 

@@ -48,13 +48,17 @@ SETTINGS = st.builds(
 def same_filters(name: str, architecture: Architecture, settings: Supervised) -> None:
     images, labels = toy(20)
     network = start(images, architecture)
+    # Of two features, centred and of norm 1, only the sign is left.
+    constant = network.features(images.shape[1:-1]) <= 2
     expected = fit_supervised(network, images, labels, 3, 1, settings)
     # JAX without compilation takes a minute here.
     settings = replace(settings, jit=name == "jax")
     got = fit_supervised(moved(name, network), backend(name).asarray(images), labels, 3, 1, settings)
     for before, a, b in zip(network.layers, filters_of(expected), filters_of(got), strict=True):
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-8)
-        assert np.abs(a - before.filters).max() > 1e-7 or before.filters[0].size == 1
+        # Where all margins are met, which the exact head sees to, the squared hinge has no gradient.
+        may_stand_still = before.filters[0].size == 1 or isinstance(settings.loss, SquaredHinge) or constant
+        assert np.abs(a - before.filters).max() > 1e-7 or may_stand_still
 
 
 @pytest.mark.filterwarnings("ignore::kerneltools.landmarks.ReducedWarning")

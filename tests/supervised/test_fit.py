@@ -138,6 +138,23 @@ def test_divergence_keeps_the_last_good_state() -> None:
     assert all(np.isfinite(filters).all() for filters in filters_of(caught.value.state))
 
 
+def test_a_loss_that_is_not_finite_before_any_step_is_no_fault_of_the_rate() -> None:
+    images, labels = toy()
+    network, states = start(images), []
+    fit_supervised(network, images, labels, 3, 0, replace(QUICK, epochs=1), on_epoch=states.append)
+    broken = replace(states[0], epoch=0, history=(), head=map_leaves(lambda leaf: leaf * np.nan, states[0].head))
+    with pytest.raises(
+        DivergedError, match=r"the loss was nan .* before any filter had moved; look at λ = 0.001 and at"
+    ):
+        fit_supervised(network, images, labels, 3, 0, QUICK, start=broken)
+
+
+def test_four_images_are_enough() -> None:
+    images, labels = toy(4, classes=2)
+    state = fit_supervised(start(images), images, labels, 2, rng=0, settings=Supervised(epochs=1, batch=4))
+    assert state.rate == RATES[-1]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -187,9 +204,9 @@ def test_settings_out_of_range(wrong: dict) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"loss": "hinge"}, r"loss: expected an object such as Squared\(\), got 'hinge'"),
-        ({"loss": SquaredHinge}, r"loss: expected an object such as Squared\(\), got <class"),
-        ({"optimiser": "adam"}, "optimiser: expected an object such as SGD"),
+        ({"loss": "hinge"}, r"loss: expected an object such as SquaredHinge\(\), got 'hinge'"),
+        ({"loss": SquaredHinge}, r"loss: expected an object such as SquaredHinge\(\), got <class"),
+        ({"optimiser": "adam"}, "optimiser: expected an object such as Adam"),
         ({"strategy": Joint}, "strategy: expected an object such as "),
         ({"schedule": 0.1}, r"schedule: expected an object such as Constant\(\), got 0.1"),
         ({"augmentation": [Flip()]}, r"augmentation: expected a tuple such as .*, got \[Flip"),
