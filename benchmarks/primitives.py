@@ -3,7 +3,7 @@
 Prints milliseconds (the least of many runs) and how many times faster the plugin's body is; the last column is that
 ratio for value and gradient together. `ratio` below 1: the override does not pay.
 
-Usage: OMP_NUM_THREADS=1 python benchmarks/primitives.py [backend ...]
+Usage: OMP_NUM_THREADS=1 python benchmarks/primitives.py [backend[@device] ...], such as torch@cuda:0
 """
 
 import sys
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import kerneltools
-from kerneltools import columns, pairwise, primitives
+from kerneltools import columns, linalg, pairwise, primitives
 from kerneltools.arrays import namespace
 from kerneltools.patches import Grid
 
@@ -78,6 +78,13 @@ def distances(primitive: Any, n: int, m: int, d: int) -> Case:
     return Case(primitive, f"{n}x{m}, d={d}", (x, y), (), (0, 1))
 
 
+def definite(count: int, m: int) -> Case:
+    """Inverse square roots of kernel matrices, in float64; their gradients come from elsewhere."""
+    z = np.random.default_rng(0).standard_normal((count, m, 64))
+    z /= np.linalg.norm(z, axis=2, keepdims=True)
+    return Case(linalg.inverse_root, f"{count} of {m}x{m}", ((z @ z.swapaxes(1, 2)) ** 2 + 1e-2 * np.eye(m),))
+
+
 CASES = (
     patches((16, 32, 32, 3), 3, 64),
     patches((8, 16, 16, 64), 3, 128),
@@ -96,6 +103,7 @@ CASES = (
     responses(1, 8, 8, 16),
     triangle(256, 256),
     triangle(32, 32),
+    definite(12, 256),
     distances(pairwise.centred_distances, 50_000, 1_000, 50),
     distances(pairwise.centred_distances, 2_000, 500, 768),
     distances(pairwise.centred_distances, 100, 20, 10),
@@ -122,9 +130,9 @@ def total(found: Any) -> Any:
     return sum(namespace(output).sum(output) for output in outputs)
 
 
-def run(name: str, backend: Any, compile: Callable[..., Any], case: Case) -> str:
+def run(name: str, backend: Any, device: str | None, compile: Callable[..., Any], case: Case) -> str:
     """One line of the table."""
-    arrays = tuple(map(backend.asarray, case.arrays))
+    arrays = tuple(backend.asarray(array, device=device) for array in case.arrays)
 
     def wait(found: Any) -> None:
         backend.synchronize(found[0] if isinstance(found, tuple) else found)
@@ -147,13 +155,14 @@ def run(name: str, backend: Any, compile: Callable[..., Any], case: Case) -> str
 def main(names: list[str]) -> None:
     """Print the table of the backends that are asked for, or of all that can compute here."""
     print(HEADER)
-    for name in names or [n for n in kerneltools.available() if kerneltools.backend(n).devices()]:
+    for place in names or [n for n in kerneltools.available() if kerneltools.backend(n).devices()]:
+        name, _, device = place.partition("@")
         backend = kerneltools.backend(name)
         compilers = {name: lambda f: f} | ({"jax.jit": backend.jit} if name == "jax" else {})
         for case in CASES:
             if case.primitive in backend.overrides:
                 for label, compile in compilers.items():
-                    print(run(label, backend, compile, case), flush=True)
+                    print(run(label, backend, device or None, compile, case), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@
     python benchmarks/supervised.py rule cifar10_sub.npz --rows 10000 --seeds 3 --epochs 5
 
 `digits`: the network `small`, trained from its unsupervised filters on 80 % of each class of scikit-learn's digits,
-drawn with the seed; the accuracy on the others, before and after. `step`: forward, gradient and update for 128 random
-images of 32x32x3 with PyTorch, the median of a few after two to warm up. `strategies`: what becomes of the head, for
-one network, the same unsupervised filters and learning rate; the accuracy, epoch by epoch, on 2,000 training rows that
-were left out, and seconds of the processor. `rule`: [64, 256] filters on whitened
-CIFAR-10 rows, from the same unsupervised filters with the same rate, by three inverse square roots:
+drawn with the seed; the accuracy on the others, before and after. `step`: forward, gradient and update for a batch of
+random images of 32x32x3 with PyTorch, the median of a few after two to warm up. `strategies`: what becomes of the
+head, for one network, the same unsupervised filters and learning rate; the accuracy, epoch by epoch, on 2,000
+training rows that were left out, and seconds of the processor. `rule`: [64, 256] filters on whitened CIFAR-10 rows,
+from the same unsupervised filters with the same rate, by three inverse square roots:
 
     ours    (K + ε)^(-1/2) with its gradient
     right   V diag(1 / (√e + ε)) V' with its gradient
@@ -104,26 +104,32 @@ def step(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     for name in args.architectures:
-        seconds = _steps(name, args.repeats)
+        seconds = _steps(name, args)
         low, high = min(seconds), max(seconds)
         print(f"{name:<14} {statistics.median(seconds):.3f} s a step ({low:.3f} to {high:.3f})")
-    print(f"batch {BATCH}, float32, torch {torch.__version__}, {args.threads} threads, median of {args.repeats}")
+    where = f"{args.threads} threads" if args.device is None else torch.cuda.get_device_name(args.device)
+    print(
+        f"batch {args.batch}, products in {args.products or 'float32'}, torch {torch.__version__}, {where}, "
+        f"median of {args.repeats}"
+    )
 
 
-def _steps(name: str, repeats: int) -> list[float]:
+def _steps(name: str, args: argparse.Namespace) -> list[float]:
+    torch = backend("torch")
     rng = np.random.default_rng(0)
-    images = backend("torch").asarray(rng.random((BATCH, 32, 32, 3)).astype(np.float32))
+    images = torch.asarray(rng.random((args.batch, 32, 32, 3)).astype(np.float32), device=args.device)
     network = ckn.fit_unsupervised(ckn.architectures[name], images, rng=0, patches=2000)
-    numbers = backend("torch").asarray(np.arange(BATCH) % 10)
+    numbers = torch.asarray(np.arange(args.batch) % 10, device=args.device)
     data = Data(images, numbers, 10, 0)
-    spaces = spheres(network)
-    trainer = Trainer(data, ckn.Supervised(reg=1e-5), network, spaces)
-    params = trainer.parameters(TrainingState(network, zero_head(network, data), None, spaces))
+    trainer = Trainer(data, ckn.Supervised(reg=1e-5, products=args.products), network, spheres(network))
+    params = trainer.parameters(TrainingState(network, zero_head(network, data), None, trainer.spaces))
     optimiser = trainer.settings.optimiser.start(params)
     seconds = []
-    for _ in range(repeats + 2):
+    for _ in range(args.repeats + 2):
+        torch.synchronize(images)
         started = time.perf_counter()
         params, optimiser, _ = trainer.step(params, optimiser, images, data.targets, 1e-3)
+        torch.synchronize(images)
         seconds.append(time.perf_counter() - started)
     return seconds[2:]
 
@@ -150,7 +156,8 @@ def strategies(args: argparse.Namespace) -> None:
         name = type(strategy).__name__
         print(f"{name:<14} {accuracies}  {time.process_time() - started:6.0f} s", flush=True)
     print(
-        f"{args.architecture}, {args.rows} whitened rows of {Path(args.data).name}, rate {args.rate:g}, seed {args.seed}"
+        f"{args.architecture}, {args.rows} whitened rows of {Path(args.data).name}, "
+        f"learning rate {args.rate:g}, seed {args.seed}"
     )
 
 
@@ -269,7 +276,7 @@ def main() -> None:
     of_digits = commands.add_parser("digits")
     of_digits.add_argument("--seed", type=int, default=0)
     of_digits.add_argument("--epochs", type=int, default=10)
-    of_digits.add_argument("--head", choices=list(HEADS), default="hinge")
+    of_digits.add_argument("--head", choices=list(HEADS), default="ridge")
     of_digits.add_argument("--reg", type=float, default=None, help="λ [default: by leave-one-out]")
     of_digits.add_argument("--rate", type=float, default=None, help="learning rate [default: tried]")
     of_precision = commands.add_parser("precision")
@@ -280,6 +287,9 @@ def main() -> None:
     of_step = commands.add_parser("step")
     of_step.add_argument("--threads", type=int, default=2)
     of_step.add_argument("--repeats", type=int, default=10)
+    of_step.add_argument("--batch", type=int, default=BATCH)
+    of_step.add_argument("--device", default=None, help="such as cuda:0 [default: the host]")
+    of_step.add_argument("--products", choices=["bfloat16", "float16"], default=None)
     of_step.add_argument("--architectures", nargs="+", default=["ckn-5", "unsup-64-256"])
     of_strategies = commands.add_parser("strategies")
     of_strategies.add_argument("data")

@@ -113,9 +113,11 @@ def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -
         above.set_ylim(0.0, 1.08 * max(losses))
     shown = [] if test_accuracy is None else [test_accuracy]
     for name, colour in (("train", BLUE), ("validation", RED)):
-        values = [getattr(report, f"{name}_accuracy") for report in history]
-        if all(value is not None for value in values):
-            _draw_line(below, epochs, values, colour, f"{name} {values[-1]:.2%}")
+        of_all = ((report.epoch, getattr(report, f"{name}_accuracy")) for report in history)
+        measured = {epoch: value for epoch, value in of_all if value is not None}
+        if measured:
+            values = list(measured.values())
+            _draw_line(below, list(measured), values, colour, f"{name} {values[-1]:.2%}")
             shown += values
     if test_accuracy is not None:
         below.axhline(test_accuracy, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
@@ -127,7 +129,10 @@ def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set_xlabel("epoch", color=SOFT)
     _title(above, "Supervised training", f"mean loss of each epoch; learning rate {_rates(history)}")
-    below.set_title("accuracy after each epoch", loc="left", fontsize=9, color=SOFT)
+    below.set_title("accuracy, where it was measured", loc="left", fontsize=9, color=SOFT)
+    if not shown:
+        below.remove()
+        above.tick_params(labelbottom=True)
     return figure
 
 

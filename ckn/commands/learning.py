@@ -156,7 +156,7 @@ Head = Annotated[
 Reg = Annotated[
     float | None,
     typer.Option(
-        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by leave-one-out]"
+        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by images left out]"
     ),
 ]
 Augment = Annotated[

@@ -59,7 +59,7 @@ def train(
     optimiser: learning.OptimiserChoice = learning.OptimiserName.adam,
     strategy: learning.StrategyChoice = learning.StrategyName.alternating,
     exact_every: learning.ExactEvery = 1,
-    head: learning.Head = learning.HeadName.hinge,
+    head: learning.Head = learning.HeadName.ridge,
     reg: learning.Reg = None,
     augment: learning.Augment = None,
     weight_decay: learning.WeightDecay = 0.0,

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any
 
 from ckn.head import DEFAULT_REGS, fit_head
-from ckn.model import encode_blocks
+from ckn.model import encode, encode_blocks
 from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from kerneltools.arrays import Array, blocks, namespace
@@ -48,6 +48,13 @@ class Features:
             seen = [i for i in range(kept.shape[0]) if i not in left_out]
             kept, targets = rows(kept, seen), rows(targets, seen)
         return fit_linear(kept, targets, loss, reg, start=start, tolerance=tolerance)
+
+    def loss_of(self, head: LinearModel, loss: Loss, numbers: Any) -> float:
+        """The mean loss of a head on the images of these numbers."""
+        chosen = numbers.tolist()
+        images, targets = rows(self.data.images, chosen), rows(self.data.targets, chosen)
+        x = encode(self.network, (), images) if self.kept is None else rows(self.kept, chosen)
+        return float(namespace(x).mean(loss(head(x), targets)))
 
     def _without(self, numbers: Any) -> Blocks:
         """The same without the images of these numbers."""

@@ -8,16 +8,17 @@ from typing import Any
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
 from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule
-from kerneltools.solvers import Loss, SquaredHinge
+from kerneltools.solvers import Loss, Squared
 
 
 @dataclass(frozen=True)
 class Supervised:
     """How to train: the filters by stochastic gradient steps on the sphere, with a linear head.
 
-    `loss`: SquaredHinge (one-vs-rest), Squared (ridge regression) or CrossEntropy, of `kerneltools.solvers`;
+    `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`;
     `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
-    ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`).
+    ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`), or for
+    another loss that many times it, up to 10^4, of which the head has the least loss on images left out.
     `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few for some steps and keep the one
     that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it;
     `halve`: it is halved after an epoch that did not lower the loss.
@@ -35,7 +36,7 @@ class Supervised:
     augmentation.
     """
 
-    loss: Loss = field(default_factory=SquaredHinge)
+    loss: Loss = field(default_factory=Squared)
     reg: float | None = None
     epochs: int = 20
     batch: int = 128

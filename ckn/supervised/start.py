@@ -20,11 +20,12 @@ from kerneltools.backend import to_host
 from kerneltools.landmarks.base import rows
 from kerneltools.optimisers import Geometry
 from kerneltools.random import generator, stream
-from kerneltools.solvers import ridge
+from kerneltools.solvers import Loss, Squared, ridge
 
 RATES = tuple(10 ** (-exponent / 2) for exponent in range(11))
 """From 1 down to 1e-5, two to a decade."""
 TRIAL_STEPS = 20
+FACTORS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 LEFT_OUT, SEEN = 1000, 2000
 """Images that judge, and images that the head by which they judge is fitted to, at most."""
 
@@ -36,11 +37,36 @@ def begin(network: Network, data: Data, settings: Supervised, progress: Progress
     if settings.precondition:
         found = preconditioned(network, data.images, stream(data.seed, "metric"))
     features = features_of(network, data, settings.memory, progress)
-    reg = settings.reg or features.best_reg()
+    reg = settings.reg or best_reg(features, settings.loss)
     trainer = Trainer(data, replace(settings, reg=reg), network, found)
     state = TrainingState(network, features.fit(settings.loss, reg), None, found, reg=reg)
     state = replace(state, optimiser=settings.optimiser.start(trainer.parameters(state)))
     return replace(state, rate=settings.rate or best_rate(trainer, state, features, progress))
+
+
+def best_reg(features: Features, loss: Loss) -> float:
+    """The λ of least leave-one-out error of ridge regression; for other losses, which make more of margins than of
+    values, the multiple of it that is best for images left out."""
+    least = features.best_reg()
+    if isinstance(loss, Squared):
+        return least
+    left_out = _order(features.data)[0]
+    errors: list[float] = []
+    head = None
+    for reg in (least * factor for factor in FACTORS):
+        head = features.fit(loss, reg, start=head, without=left_out)
+        errors.append(features.loss_of(head, loss, left_out))
+        if errors[-1] > min(errors):
+            break
+    return least * FACTORS[errors.index(min(errors))]
+
+
+def _order(data: Data) -> tuple[Any, Any]:
+    """The numbers of images left out of trials, and of the others, both in random order."""
+    n = data.images.shape[0]
+    order = generator(stream(data.seed, "learning rate")).permutation(n)
+    share = min(LEFT_OUT, max(1, n // 5))
+    return order[:share], order[share:]
 
 
 def best_rate(trainer: Trainer, state: TrainingState, features: Features, progress: Progress) -> float:
@@ -49,10 +75,7 @@ def best_rate(trainer: Trainer, state: TrainingState, features: Features, progre
     Neither the steps of the trial nor a head has seen those images. Where no rate does better, beyond chance, than the
     filters as they are, which is so where the data are too few to teach them, it is the least rate.
     """
-    n = trainer.data.images.shape[0]
-    order = generator(stream(trainer.data.seed, "learning rate")).permutation(n)
-    share = min(LEFT_OUT, max(1, n // 5))
-    left_out, seen = order[:share], order[share:]
+    left_out, seen = _order(trainer.data)
     head = features.fit(trainer.settings.loss, trainer.reg, start=state.head, without=left_out)
     state = replace(state, head=head)
     judge = partial(_errors, trainer, seen[:SEEN].tolist(), left_out.tolist())

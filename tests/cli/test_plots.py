@@ -90,6 +90,15 @@ def test_curves_name_their_last_values(epochs: int, validated: bool, tmp_path: P
     assert texts(figure) == wanted | ({"validation 87.50%"} if validated else set())
 
 
+def test_accuracies_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
+    history = tuple(EpochReport(i, 1.0 / i, 0.1, i / 10 if i % 3 == 0 else None) for i in range(1, 9))
+    figure = plots.curves(history)
+    assert pixels(figure, tmp_path / "curves.png").size
+    assert "train 60.00%" in texts(figure)
+    (line,) = figure.axes[1].lines
+    assert np.array_equal(line.get_xdata(), [3, 6])
+
+
 def test_curves_without_accuracies_can_be_drawn(tmp_path: Path) -> None:
     figure = plots.curves((EpochReport(1, 0.5, 0.1), EpochReport(2, 0.0, 0.05)))
     assert pixels(figure, tmp_path / "curves.png").size

@@ -204,8 +204,8 @@ def test_settings_out_of_range(wrong: dict) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"loss": "hinge"}, r"loss: expected an object such as SquaredHinge\(\), got 'hinge'"),
-        ({"loss": SquaredHinge}, r"loss: expected an object such as SquaredHinge\(\), got <class"),
+        ({"loss": "hinge"}, r"loss: expected an object such as Squared\(\), got 'hinge'"),
+        ({"loss": SquaredHinge}, r"loss: expected an object such as Squared\(\), got <class"),
         ({"optimiser": "adam"}, "optimiser: expected an object such as Adam"),
         ({"strategy": Joint}, "strategy: expected an object such as "),
         ({"schedule": 0.1}, r"schedule: expected an object such as Constant\(\), got 0.1"),
