@@ -88,7 +88,7 @@ def test_the_order_in_memory_makes_no_difference() -> None:
     digits = read("digits")
     images, labels = torch.asarray((digits.images[:200] / 16).astype(np.float32)), digits.labels[:200]
     network = fit_unsupervised(ckn.architectures["small"], images, rng=0, patches=2000)
-    settings = Supervised(epochs=2, batch=40, rate=1e-4, reg=1e-8, optimiser=SGD(), precondition=True)
+    settings = Supervised(epochs=2, batch=40, rate=1e-4, reg=1e-4, optimiser=SGD(), precondition=True)
     whole: list[TrainingState] = []
     fit_supervised(network, images, labels, 10, 0, settings, on_epoch=whole.append)
     rest = fit_supervised(network, images, labels, 10, 0, settings, start=whole[0])
