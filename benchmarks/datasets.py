@@ -50,9 +50,9 @@ def sheet(n: int = 10_000, d: int = 50, latent: int = 8, seed: int = 0) -> Data:
 
 
 def file(path: str, n: int = 10_000) -> Data:
-    """The first rows of the first array of an .npz file; images of integers are averaged over 2 x 2 pixels."""
+    """The first rows of an .npz file, X_train or its only array; images of integers are averaged over 2 x 2 pixels."""
     with np.load(path) as arrays:
-        x = arrays[arrays.files[0]][:n]
+        x = arrays["X_train" if "X_train" in arrays.files else arrays.files[0]][:n]
     rows = pooled(x) if x.ndim == 4 else x.reshape(len(x), -1).astype(np.float32)
     name = "CIFAR-10" if "cifar" in path.lower() else Path(path).stem
     return Data(name, standardised(rows, rows), (0.5, 1.0), rows if rows.min() >= 0 else None)

@@ -29,7 +29,7 @@ def main() -> None:
     x = sheet().x
     for scale in (0.3, 0.5, 1.0):
         kernel = Gaussian(scale * median_distance(x))
-        for block in (None, 50, 100):
+        for block in (None, 50, 100, 1):
             runs = [timed(landmarks.RPCholesky(500, block), kernel, x, seed)[1:] for seed in range(5)]
             wall, cpu = (min(run[i] for run in runs) for i in (0, 1))
             print(f"{kernel.bandwidth:>10.2f}{block or 'auto':>8}{wall:>10.3f}{cpu:>8.3f}", flush=True)

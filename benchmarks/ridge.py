@@ -116,7 +116,9 @@ def compare(p: Problem, test: Any, labels: Any, runs: int) -> None:
     least = {name: [min(run[i] for run in found) for i in (0, 1)] for name, found in times.items()}
     for name, (wall, cpu) in least.items():
         ratios = "".join(f"{a / b:>9.2f}" for a, b in zip((wall, cpu), least["scikit-learn"], strict=True))
-        print(f"{name:<22}{wall:>9.2f}{cpu:>9.2f}{ratios}{memory_of(name, p):>9.0f}{accuracies[name]:>10.4f}", flush=True)
+        print(
+            f"{name:<22}{wall:>9.2f}{cpu:>9.2f}{ratios}{memory_of(name, p):>9.0f}{accuracies[name]:>10.4f}", flush=True
+        )
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from kerneltools.landmarks.clusters import same_row
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
-
 AT_ONCE = 4096
 """Of so many rows all inner products may be kept: 64 MB in float32."""
 
@@ -54,9 +53,7 @@ def seeds(x: Array, m: int, draws: Any, trials: int | None = None) -> list[int]:
     """The numbers of at most m rows of x, which is centred."""
     xp = namespace(x)
     norms, equal, tries = xp.sum(x * x, axis=1), same_row(x), trials or 2 + int(log(m))
-    # All products at once are cheaper than those of so many tries, one after the other.
-    at_once = x.shape[0] <= min(m * tries, AT_ONCE)
-    inner = x @ xp.matrix_transpose(x) if at_once else None
+    inner = x @ xp.matrix_transpose(x) if _at_once(x, m * tries) else None
     picked = [int(draws.integers(x.shape[0]))]
     distances = _square_distances(x, norms, inner, picked)[0, :]
     while len(picked) < m:
@@ -72,6 +69,15 @@ def seeds(x: Array, m: int, draws: Any, trials: int | None = None) -> list[int]:
         picked.append(tried[best])
         distances = left[best, :]
     return picked
+
+
+def _at_once(x: Array, picks: int) -> bool:
+    """Whether one product with all rows takes less time than products with so many, a few at a time.
+
+    Measured: operations of those take four times as long; an entry that is stored, as long as 100 of one product.
+    """
+    n, d = int(x.shape[0]), int(x.shape[1])
+    return n <= AT_ONCE and n * (d + 100) <= 4 * picks * d
 
 
 def _square_distances(x: Array, norms: Array, inner: Array | None, picks: list[int]) -> Array:
