@@ -13,6 +13,9 @@ from kerneltools.arrays import Array, DType, Namespace, blocks, device_of, names
 from kerneltools.backend import backend_of
 from kerneltools.precision import in_single
 
+PANEL = 128
+"""Rows of a triangular system that are solved at a time: all else are products."""
+
 
 class Primitive(Protocol):
     """A function that a backend may replace for its own arrays."""
@@ -209,7 +212,14 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
     (m, m), (m, n) -> (m, n)
     """
-    return namespace(factor, rhs).linalg.solve(factor, rhs)
+    xp = namespace(factor, rhs)
+    solved: list[Array] = []
+    for rows in blocks(factor.shape[0], PANEL):
+        left = rhs[rows, :]
+        if solved:
+            left = left - factor[rows, : rows.start] @ xp.concat(solved)
+        solved.append(xp.linalg.solve(factor[rows, rows], left))
+    return solved[0] if len(solved) == 1 else xp.concat(solved)
 
 
 @primitive

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from kerneltools.arrays import Array, DType, blocks, is_whole, require_finite, require_rank
+from kerneltools.arrays import Array, DType, blocks, is_whole, namespace, require_finite, require_rank, widest_float
 from kerneltools.backend import backend_of, move, to_host
 from kerneltools.files import open_rows, save_rows
+from kerneltools.linalg import identity_like
+from kerneltools.maps import Nystrom
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
 from kerneltools.solvers.checks import check_weights
+from kerneltools.solvers.features import rows_of_block
+from kerneltools.solvers.ridge import model_of
+from kerneltools.solvers.sums import value_sums
 from kerneltools.trees import Tree, flatten, static
 
 FeatureMap = Callable[[Array], Array]
@@ -17,6 +23,9 @@ FeatureMap = Callable[[Array], Array]
 
 BLOCK = 8192
 """Rows at a time, where nothing else is asked for."""
+
+MANY = 4
+"""Times as many rows as landmarks: so many make whitening of their sums cheaper than of themselves."""
 
 
 def rows(source: Array | str | Path, block: int = BLOCK) -> Iterator[Array]:
@@ -124,11 +133,15 @@ class FeatureSums(Tree):
         if weights is not None:
             check_weights(weights, x.shape[0], least=0)
         require_finite(x=x, y=x[:, :0] if y is None else y)
-        found = self
-        for part in blocks(x.shape[0], block):
-            weight = None if weights is None else weights[part]
-            found = found._with(x[part, :], None if y is None else y[part, :], weight)
-        return found
+        if x.shape[0] == 0:
+            return self
+        targets = x[:, :0] if y is None else y
+        if _values_will_do(self.map, x):
+            sums = _sums_of_values(self.map, x, targets, weights, block)
+        else:
+            sums = _sums_of_features(self.map, x, targets, weights, block)
+        dtype = self.map(x[:1, :]).dtype
+        return FeatureSums(self.map, sums if self.sums is None else self.sums.merge(sums), dtype)
 
     def merge(self, other: "FeatureSums") -> "FeatureSums":
         """The sums of the rows of both. Raises ValueError when they are in features of different maps."""
@@ -144,19 +157,16 @@ class FeatureSums(Tree):
 
     def path(self) -> RidgePath:
         """The ridge solutions of all rows seen, for every λ. Raises ValueError for fewer than 2 rows."""
-        if self.sums is None:
-            raise ValueError("path: no rows have been seen; call partial_fit first")
-        return path_of(self.sums, self.dtype)
+        return path_of(self._seen(), self.dtype)
 
     def model(self, reg: float) -> FeatureModel:
         """The ridge regression of all rows seen on their features, for λ = reg > 0; see `kerneltools.solvers.ridge`."""
-        return FeatureModel(self.map, self.path().model(reg))
+        return FeatureModel(self.map, model_of(self._seen(), reg, self.dtype))
 
-    def _with(self, x: Array, y: Array | None, weights: Array | None) -> "FeatureSums":
-        features = self.map(x)
-        targets = features[:, :0] if y is None else y
-        part = ridge_sums(features, targets, weights, block=max(1, x.shape[0]))
-        return FeatureSums(self.map, part if self.sums is None else self.sums.merge(part), features.dtype)
+    def _seen(self) -> RidgeSums:
+        if self.sums is None:
+            raise ValueError("sums: no rows have been seen; call partial_fit first")
+        return self.sums
 
 
 def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSums | None = None) -> FeatureSums:
@@ -190,6 +200,46 @@ def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
     Raises ValueError when they are in features of different maps, or of different numbers of targets.
     """
     return a.merge(b)
+
+
+def _values_will_do(phi: FeatureMap, x: Array) -> TypeGuard[Nystrom]:
+    """Whether to sum kernel values, and to whiten their sums, m³ operations, in place of each of many rows.
+
+    Whitening enlarges rounding errors: those of sums in float64 stay below what rounding makes of features in float32,
+    those of sums in the type of the features would not.
+    """
+    if not isinstance(phi, Nystrom) or x.shape[0] < MANY * phi.dimension:
+        return False
+    return bool(x.dtype == phi.points.dtype == phi.whitening.dtype != widest_float(x))
+
+
+def _sums_of_values(phi: Nystrom, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
+    parts = (
+        value_sums(phi.kernel(x[rows, :], phi.points), y[rows, :], None if weights is None else weights[rows])
+        for rows in blocks(x.shape[0], min(block, rows_of_block(phi.points, None)))
+    )
+    values = reduce(RidgeSums.merge, parts)
+    sums = values.mapped(phi.of_values)
+    return replace(sums, gram=sums.gram + _rounding(phi, values))
+
+
+def _rounding(phi: Nystrom, values: RidgeSums) -> Array:
+    """What rounding in the type of W adds to sums of features: eps² Σ_x Σ_j W_ji² k(x, z_j)² for each φ_i, (m, m).
+
+    Sums of values lack it, and without it a tiny λ would trust directions in which the features are noise.
+    """
+    xp = namespace(values.gram)
+    squares = xp.linalg.diagonal(values.gram) + values.weight * values.x_mean * values.x_mean
+    whitening, eps = xp.astype(phi.whitening, squares.dtype), xp.finfo(phi.whitening.dtype).eps
+    return identity_like(values.gram) * (eps**2 * (squares @ (whitening * whitening)))[None, :]
+
+
+def _sums_of_features(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
+    parts = (
+        ridge_sums(phi(x[rows, :]), y[rows, :], None if weights is None else weights[rows], block)
+        for rows in blocks(x.shape[0], block)
+    )
+    return reduce(RidgeSums.merge, parts)
 
 
 def _for_map(phi: FeatureMap, part: Array) -> Array:

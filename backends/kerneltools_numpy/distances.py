@@ -9,8 +9,8 @@ import numpy as np
 from kerneltools import pairwise
 from kerneltools.arrays import Array, blocks
 
-BLOCK = 2**18
-"""Pairs in a block: what a core's cache holds."""
+BLOCK = 2**20
+"""Pairs in a block: what a cache holds, and rows enough for a product to be worth its preparation."""
 
 CLOSE = {np.dtype(np.float32): 2.0**-8, np.dtype(np.float64): 2.0**-24}
 """Where |x - y|² is less than this part of |x|² + |y|², it is computed anew. Others have lost 8 bits (24) at most."""
@@ -51,7 +51,7 @@ class _Product:
 
     def fill(self, square: Any, x: Any) -> bool:
         """Write the distances; False, with the work left undone, if float64 would do better."""
-        x = x.astype(self.y.dtype)
+        x = x.astype(self.y.dtype, copy=False)
         norms = np.vecdot(x, x)
         left = np.column_stack([x, norms, np.ones_like(norms)])
         found = square if square.dtype == x.dtype else np.empty(square.shape, dtype=x.dtype)

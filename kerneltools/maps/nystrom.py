@@ -14,14 +14,11 @@ from kerneltools.arrays import (
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
-from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt
-from kerneltools.maps.base import Map, rows_of_block
+from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upper_product
+from kerneltools.maps.base import Map, in_type_of, rows_of_block
 from kerneltools.precision import in_single, widened
 from kerneltools.primitives import by_rows, solve_triangular
 from kerneltools.trees import map_leaves, static
-
-PANEL = 128
-"""Columns of a triangular factor that are multiplied at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +55,12 @@ class Nystrom(Map):
         return int(xp.sum(xp.astype(values > _shift(gram, dtype) * xp.max(values), xp.int64)))
 
     def of_rows(self, x: Array) -> Array:
-        gram = self.kernel(x, self.points)
-        return upper_product(gram, self.whitening) if self.triangular else gram @ self.whitening
+        return self.of_values(self.kernel(x, self.points))
+
+    def of_values(self, values: Array) -> Array:
+        """φ(x) from k(x, Z), of which it is a linear function: (n, m) -> (n, m)"""
+        factor = in_type_of(self.whitening, values)
+        return upper_product(values, factor) if self.triangular else values @ factor
 
     @in_single
     def residual(self, x: Array) -> Array:
@@ -160,14 +161,6 @@ def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Ar
     factor = cholesky_factor(gram, _shift(gram, dtype))
     inverse = solve_triangular(factor, identity_like(factor))
     return xp.astype(xp.matrix_transpose(inverse), dtype)
-
-
-def upper_product(x: Array, factor: Array) -> Array:
-    """x U for an upper triangular U, without the products with its zeros: (n, m), (m, m) -> (n, m)."""
-    m = factor.shape[1]
-    ends = [min(start + PANEL, m) for start in range(0, m, PANEL)]
-    parts = [x[:, :end] @ factor[:end, end - (end - 1) % PANEL - 1 : end] for end in ends]
-    return parts[0] if len(parts) == 1 else namespace(x, factor).concat(parts, axis=1)
 
 
 def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:

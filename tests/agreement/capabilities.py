@@ -40,6 +40,7 @@ LIMITS = (
     Limit("random", GRADIENTS, "random numbers depend on the type and the device of the array only"),
     Limit("solvers.ridge_path", GRADIENTS, EIGENVECTORS),
     Limit("solvers.path_of", GRADIENTS, EIGENVECTORS),
+    Limit("linalg.solve_shifted", GRADIENTS, EIGENVECTORS),
     Limit(
         "solvers.ridge_path of the rows",
         GRADIENTS,

@@ -55,6 +55,8 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "linalg.conjugate_gradient": of_solvers.steps,
     "linalg.inverse_sqrt": of_rows.inverse_root,
     "linalg.lyapunov": of_rows.lyapunov,
+    "linalg.solve_shifted": of_rows.shifted,
+    "linalg.upper_product": of_rows.upper,
     "maps.arccos": of_random_maps.arccos,
     "maps.chi2": of_random_maps.chi2,
     "maps.fourier": of_random_maps.fourier,

@@ -156,6 +156,18 @@ def cholesky(draw: Draw, few: bool) -> Case:
     return Case(f, factor, terms=2 * m, wide=True)
 
 
+def shifted(draw: Draw, few: bool) -> Case:
+    m = size(draw, few, 1, 5)
+    variables = {"factor": numbers(draw, m, m), "rhs": numbers(draw, m, size(draw, few, 1, 3))}
+    return Case(lambda v, c: linalg.solve_shifted(_gram_of(v["factor"]), 0.5, v["rhs"]), variables, terms=4 * m)
+
+
+def upper(draw: Draw, few: bool) -> Case:
+    m = size(draw, few, 1, 5)
+    variables = {"x": numbers(draw, size(draw, few, 1, 3), m), "factor": np.triu(numbers(draw, m, m))}
+    return Case(lambda v, c: linalg.upper_product(v["x"], v["factor"]), variables, terms=m)
+
+
 def roots(draw: Draw, few: bool) -> Case:
     x = numbers(draw, size(draw, few, 1, 5), 3, blank=True)
     return Case(lambda v, c: arrays.safe_sqrt(v), np.where(x == 0, 0.0, x * x + 0.1))

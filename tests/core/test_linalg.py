@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kerneltools import linalg
 from kerneltools.kernels import Homogeneous
 from kerneltools.kernels.profiles import Exponential
-from kerneltools.linalg import cholesky_factor, inverse_sqrt, lyapunov
+from kerneltools.linalg import cholesky_factor, inverse_sqrt, lyapunov, solve_shifted
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
 
@@ -175,6 +175,29 @@ class TestLyapunov:
     def test_by_the_standard_alone(self, device: Any) -> None:
         root, rhs = MATRICES["random"] + np.eye(5), symmetric(5, 5)
         assert_same_on(device, lyapunov(to_strict(root, device), to_strict(rhs, device)), lyapunov(root, rhs))
+
+
+class TestSolveShifted:
+    @pytest.mark.parametrize("shift", [1e-300, 1e-12, 1e-3, 10.0])
+    def test_solution(self, shift: float) -> None:
+        basis, _ = np.linalg.qr(symmetric(5, 5))
+        matrix = basis[:, :3] @ np.diag([4.0, 2.0, 1.0]) @ basis[:, :3].T
+        rhs = matrix @ symmetric(5, 5)
+        wanted = basis[:, :3] @ np.diag(1 / (np.array([4.0, 2.0, 1.0]) + shift)) @ basis[:, :3].T @ rhs
+        # What rounding leaves of rhs in the two other directions is enlarged by 1 / shift at most.
+        assert_close(solve_shifted(matrix, shift, rhs), wanted, 1e-12 if shift != 1e-12 else 1e-3)
+
+    @pytest.mark.parametrize("device", DEVICES, ids=str)
+    @pytest.mark.parametrize("shift", [1e-300, 1.0])
+    def test_by_the_standard_alone(self, device: Any, shift: float) -> None:
+        matrix, rhs = MATRICES["random"] @ MATRICES["random"] + np.eye(5), symmetric(5, 5)
+        got = solve_shifted(to_strict(matrix, device), shift, to_strict(rhs, device))
+        assert_same_on(device, got, solve_shifted(matrix, shift, rhs), 1e-9)
+
+    def test_where_numbers_are_not_known(self) -> None:
+        jax = pytest.importorskip("jax")
+        matrix, rhs = np.eye(3, dtype=np.float32), np.ones((3, 1), dtype=np.float32)
+        assert_close(np.asarray(jax.jit(solve_shifted)(matrix, 1.0, rhs)), rhs / 2, 1e-6)
 
 
 class TestCholeskyFactor:

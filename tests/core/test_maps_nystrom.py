@@ -7,8 +7,8 @@ import pytest
 
 from kerneltools import kernels
 from kerneltools.kernels import Gaussian
+from kerneltools.linalg import PANEL, upper_product
 from kerneltools.maps import nystrom
-from kerneltools.maps.nystrom import PANEL, upper_product
 from tests.laws.members import rows
 from tests.strict import assert_close
 

@@ -14,7 +14,7 @@ from kerneltools import maps, streaming
 from kerneltools.backend import backend
 from kerneltools.files import FileFormatError
 from kerneltools.kernels import Gaussian, Matern, Polynomial
-from kerneltools.solvers import ridge_path
+from kerneltools.solvers import ridge_path, ridge_sums
 from kerneltools.streaming import FeatureSums
 
 RNG = np.random.default_rng(0)
@@ -156,6 +156,41 @@ def test_ridge_of_a_stream_is_ridge_of_all(cuts: list[int], block: int, weighted
     np.testing.assert_allclose(
         total.path().generalised_cross_validation(regs), all_rows.generalised_cross_validation(regs), rtol=1e-10
     )
+
+
+LIBRARIES = ("numpy", "torch")
+"""Those that have float64 beside float32 without being asked."""
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("reg", [None, 1e-3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("far", [0.0, 1e6])
+def test_many_rows_in_float32_are_summed_before_whitening(
+    library: str, reg: float | None, weighted: bool, far: float
+) -> None:
+    x, y, w = (a.astype(np.float32) for a in (X, Y + far, WEIGHTS))
+    phi = maps.nystrom(Gaussian(1.5), x[:8, :], reg)
+    wanted = ridge_sums(phi(x), y, w if weighted else None)
+    as_array = backend(library).asarray
+    there = maps.nystrom(Gaussian(1.5), as_array(x[:8, :]), reg)
+    pair = (as_array(x), as_array(y), *([as_array(w)] if weighted else []))
+    found = streaming.ridge(there, [pair])
+    assert found.dtype == as_array(x).dtype
+    for name in ("rows", "weight", "x_mean", "y_mean", "gram", "cross", "square"):
+        got, sums = backend(library).to_numpy(getattr(found.sums, name)), getattr(wanted, name)
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, sums, rtol=1e-6, atol=1e-5 * np.abs(sums).max())
+
+
+def test_a_tiny_penalty_does_not_trust_the_rounding_of_float32() -> None:
+    x = np.random.default_rng(0).standard_normal((3000, 3)).astype(np.float32)
+    y = np.sin(x[:, :1]) + x[:, 1:2] ** 2
+    phi = maps.nystrom(Gaussian(20.0), x[:200, :])
+    model = streaming.ridge(phi, [(x[:2000, :], y[:2000, :])]).model(1e-12)
+    by_features = ridge_path(phi(x[:2000, :]), y[:2000, :]).model(1e-12)(phi(x[2000:, :]))
+    errors = [np.sqrt(np.mean((found - y[2000:, :]) ** 2)) for found in (model(x[2000:, :]), by_features)]
+    assert errors[0] <= 1.1 * errors[1]
 
 
 @given(parts=st.permutations([slice(0, 7), slice(7, 30), slice(30, 31), slice(31, 60)]))

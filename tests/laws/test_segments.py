@@ -73,10 +73,11 @@ def test_float32() -> None:
     assert primitives.index_add(x, index, x).dtype == np.float32
 
 
+@pytest.mark.parametrize("m", [1, 5, primitives.PANEL, 2 * primitives.PANEL + 3])
 @pytest.mark.parametrize("device", [None, *DEVICES], ids=str)
-def test_solve_triangular(device: Any) -> None:
-    factor = np.tril(np.random.default_rng(0).standard_normal((5, 5))) + 3 * np.eye(5)
-    rhs = np.random.default_rng(1).standard_normal((5, 2))
+def test_solve_triangular(device: Any, m: int) -> None:
+    factor = np.tril(np.random.default_rng(0).standard_normal((m, m))) / np.sqrt(m) + 3 * np.eye(m)
+    rhs = np.random.default_rng(1).standard_normal((m, 2))
     wanted = np.linalg.inv(factor) @ rhs
     if device is None:
         assert_close(primitives.solve_triangular(factor, rhs), wanted)

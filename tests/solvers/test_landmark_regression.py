@@ -1,5 +1,6 @@
 """Falkon and the direct solver against dense least squares."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,18 @@ def test_a_gram_matrix_that_is_numerically_singular(solver: Solver, dtype: str, 
     assert np.abs(model(p.x) - wanted).max() <= within * np.abs(wanted).max()
     errors = [np.mean((found - p.y) ** 2) for found in (model(p.x), wanted)]
     assert errors[0] <= errors[1] * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reg", [1e-3, 1e-6, 1e-9])
+def test_whitening_of_sums_loses_nothing(reg: float, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In float32 sums are whitened for the two greater λ: with the result that whitened rows have.
+    p = regression(n=900, m=300, d=2, bandwidth=5.0).cast("float32")
+    weights = p.weights if weighted else None
+    found = solve(kernel_ridge, p, reg, weights=weights)(p.x)
+    monkeypatch.setattr(sys.modules[kernel_ridge.__module__], "_sums_will_do", lambda p: False)
+    wanted = solve(kernel_ridge, p, reg, weights=weights)(p.x)
+    assert_close(found, wanted, 1e-5)
 
 
 def test_a_penalty_below_all_rounding() -> None:
