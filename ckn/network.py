@@ -93,11 +93,16 @@ class Network(Tree):
             m, d = layer.size
             widest = max(widest, prod(grid) * max(m, d))
             grid = layer.output_shape(grid)
-        return max(1, (CACHED_NUMBERS if on_host(x) else DEVICE_NUMBERS) // widest)
+        if not on_host(x):
+            return max(1, DEVICE_NUMBERS // widest)
+        return max(1, CACHED_NUMBERS // widest, min(FEW_IMAGES, FEW_NUMBERS // widest))
 
 
 CACHED_NUMBERS = 2**19
 """Numbers in an intermediate array that still fits the caches of one core (2 MiB of float32)."""
+
+FEW_IMAGES, FEW_NUMBERS = 8, 2**22
+"""Fewer images than that waste more time between small products than the cache saves, while arrays are below 16 MiB."""
 
 DEVICE_NUMBERS = 2**27
 """Numbers in an intermediate array on an accelerator (512 MiB of float32)."""

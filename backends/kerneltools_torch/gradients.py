@@ -40,11 +40,13 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
 
 def _recorded(arrays: tuple[torch.Tensor, ...]) -> bool:
-    # torch.compile (2.13) mistakes the arguments of a Rule that needs no gradient. Elsewhere a tensor that
-    # requires none here may still require one in a gradient around this one.
-    return torch.is_grad_enabled() and not (
-        torch.compiler.is_compiling() and not any(array.requires_grad for array in arrays)
-    )
+    """Whether a gradient may be asked for: a rule that nobody records costs as much as a small product."""
+    if not torch.is_grad_enabled():
+        return False
+    # Under transforms a tensor that requires no gradient here may still require one in a gradient around this one.
+    within = not torch.compiler.is_compiling() and torch._C._functorch.maybe_current_level() is not None
+    # torch.compile (2.13) mistakes the arguments of a Rule that needs no gradient.
+    return within or any(array.requires_grad for array in arrays)
 
 
 class Rule(torch.autograd.Function):

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from ckn import ImageClassifier, Supervised, fit_supervised, fit_unsupervised
 from ckn.splitting import held_out, validation_rows
 from ckn.supervised import DivergedError, Joint
-from kerneltools.solvers import CrossEntropy
+from kerneltools.solvers import CrossEntropy, SquaredHinge
 from tests.ckn.conftest import TINY
 
 Digits = tuple[np.ndarray, np.ndarray]
@@ -43,7 +43,7 @@ def test_is_the_training_of_the_function(supervised: ImageClassifier, digits: Di
 
 
 def test_an_epoch_that_does_worse_than_nothing_has_diverged(digits: Digits) -> None:
-    settings = Supervised(epochs=4, batch=40, rate=1.0, reg=1e-6)
+    settings = Supervised(SquaredHinge(), epochs=4, batch=40, rate=1.0, reg=1e-6)
     with pytest.raises(DivergedError, match=r"on average in epoch 1, and a head of zeros has 5; .* a tenth") as error:
         ImageClassifier(TINY, patches=500, supervised=settings).fit(*digits)
     assert error.value.state.epoch == 0
