@@ -214,7 +214,13 @@ def rule(args: argparse.Namespace) -> None:
     steps = (Scale(255.0), Whiten())
     train = preprocess(steps, data.images[: args.rows], like)
     test = preprocess(steps, data.test.images[: args.rows], like)
-    settings = ckn.Supervised(Squared(), reg=args.reg, epochs=args.epochs, batch=min(BATCH, len(train)), rate=args.rate)
+    settings = ckn.Supervised(
+        reg=args.reg,
+        epochs=args.epochs,
+        batch=min(BATCH, len(train)),
+        rate=args.rate,
+        strategy=Alternating(exact_every=args.epochs),
+    )
     found = accuracies(
         ckn.architectures["unsup-64-256"],
         (train, data.labels[: args.rows]),
