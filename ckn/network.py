@@ -87,15 +87,20 @@ class Network(Tree):
 
         On other devices, which are idle between small arrays, so that each stays far from filling the memory.
         """
+        widest = self.numbers_of_one(x)
+        if not on_host(x):
+            return max(1, DEVICE_NUMBERS // widest)
+        return max(1, CACHED_NUMBERS // widest, min(FEW_IMAGES, FEW_NUMBERS // widest))
+
+    def numbers_of_one(self, x: Array) -> int:
+        """How many numbers the greatest array has that a layer makes of one of the images (n, *grid, c)."""
         grid: tuple[int, ...] = tuple(x.shape[1:-1])
         widest: int = prod(x.shape[1:])
         for layer in self.layers:
             m, d = layer.size
             widest = max(widest, prod(grid) * max(m, d))
             grid = layer.output_shape(grid)
-        if not on_host(x):
-            return max(1, DEVICE_NUMBERS // widest)
-        return max(1, CACHED_NUMBERS // widest, min(FEW_IMAGES, FEW_NUMBERS // widest))
+        return widest
 
 
 CACHED_NUMBERS = 2**19

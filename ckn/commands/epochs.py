@@ -104,7 +104,9 @@ class Epochs:
         except MemoryError as error:
             if not str(error).startswith("batch: "):
                 raise
-            line = str(error).removeprefix("batch: ").replace("batch=", "--minibatch ")
+            line = (
+                str(error).removeprefix("batch: ").replace("batch=", "--minibatch ").replace("at_once=", "--at-once ")
+            )
             fail(f"--minibatch: {line}; {self._kept}", 1)
 
     @property

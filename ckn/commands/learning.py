@@ -167,6 +167,15 @@ Clip = Annotated[
     float | None, typer.Option(callback=_positive, metavar="X", help="Greatest norm of a gradient. [default: any]")
 ]
 LearnKernels = Annotated[bool, typer.Option("--learn-kernels", help="The kernels' parameters move too.")]
+AtOnce = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Images of a minibatch in the network at a time, for less memory. [default: what fits the processor's "
+        "cache; on other devices all]",
+    ),
+]
 Jit = Annotated[bool, typer.Option("--jit", help="Compile the step, where the library can.")]
 Precision = Annotated[
     PrecisionName, typer.Option(help="Type in which steps multiply patches with filters; all else is float32.")

@@ -61,12 +61,13 @@ OPTIONS = (
     "clip",
     "learn_kernels",
     "precision",
+    "at_once",
     "jit",
 )
 # What a run that goes on has from the run that stopped, and what of it may be given otherwise.
 # "planned": the epochs of the run when it began, which some schedules depend on.
 KEPT = (*OPTIONS, "planned", "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
-FREE = ("epochs", "jit", "batch", "backend", "device")
+FREE = ("epochs", "jit", "at_once", "batch", "backend", "device")
 
 
 def chosen_options(given: typer.Context) -> dict[str, Any]:
@@ -150,6 +151,7 @@ def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
         augmentation=tuple(AUGMENTATIONS[word](min(grid)) for word in words),
         learn_kernels=options["learn_kernels"],
         products=None if options["precision"] == "float32" else str(options["precision"]),
+        at_once=options["at_once"],
         jit=options["jit"],
     )
 

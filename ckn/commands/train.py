@@ -66,6 +66,7 @@ def train(
     clip: learning.Clip = None,
     learn_kernels: learning.LearnKernels = False,
     precision: learning.Precision = learning.PrecisionName.float32,
+    at_once: learning.AtOnce = None,
     jit: learning.Jit = False,
     resume: learning.Resume = None,
 ) -> None:

@@ -21,7 +21,7 @@ from kerneltools.trees import Tree, static
 KIND = "ckn-training"
 HASHED_AT_ONCE = 1000
 # A training may go on for more epochs, be compiled or not, and with more memory or less.
-FREE = ("epochs", "jit", "memory")
+FREE = ("epochs", "jit", "memory", "at_once")
 
 
 class ResumeError(ValueError):

@@ -30,7 +30,8 @@ class Supervised:
     features that are kept for the exact head; if they need more, they are computed anew for each pass over them.
     `products`: "bfloat16" or "float16", the type in which steps multiply patches with filters (mixed precision);
     norms, kernels, inverse square roots and the exact head stay in the images' type.
-    `jit`: compile the step, where the library can.
+    `jit`: compile the step, where the library can. `at_once`: images of a batch that go through the network at a
+    time, their gradients added: fewer need less memory; None: what keeps a pass in the host's caches, elsewhere all.
 
     Raises ValueError for numbers out of range, TypeError for what is no loss, schedule, optimiser, strategy or
     augmentation.
@@ -52,10 +53,13 @@ class Supervised:
     memory: int = 2 * 2**30
     products: str | None = None
     jit: bool = False
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("batch", 1), ("memory", 0)):
+        for name, least in (("epochs", 0), ("batch", 1), ("memory", 0), ("at_once", 1)):
             number = getattr(self, name)
+            if name == "at_once" and number is None:
+                continue
             if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
                 raise ValueError(f"{name}: expected an integer >= {least}, got {number!r}")
         self._check_parts()

@@ -22,6 +22,10 @@ class Strategy(Protocol):
     def solves_batches(self) -> bool:
         """Whether each batch gives the next head, rather than the optimiser, which moves it with the filters."""
 
+    @property
+    def sees_batch(self) -> bool:
+        """Whether the head at which the filters' gradient is taken depends on the batch."""
+
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
     ) -> tuple[LinearModel, LinearModel]:
@@ -42,6 +46,11 @@ class Joint:
 
     @property
     def solves_batches(self) -> bool:
+        """No."""
+        return False
+
+    @property
+    def sees_batch(self) -> bool:
         """No."""
         return False
 
@@ -81,6 +90,11 @@ class Alternating(_BatchSolving):
     In the epoch the head follows: after the step of a batch it becomes `head_of_batch`, with `proximity` > 0.
     """
 
+    @property
+    def sees_batch(self) -> bool:
+        """No."""
+        return False
+
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
     ) -> tuple[LinearModel, LinearModel]:
@@ -96,6 +110,11 @@ class LayerReversal(_BatchSolving):
     "Ultimate layer reversal" (Jones, Roulet and Harchaoui 2019). Since that head is a minimum, the gradient at it
     is the gradient of the minimal loss. After the epoch the head is solved exactly on all data.
     """
+
+    @property
+    def sees_batch(self) -> bool:
+        """Yes."""
+        return True
 
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float

@@ -8,11 +8,11 @@ from typing import Any
 
 from ckn.model import encode_blocks
 from ckn.network import Network, Progress
-from ckn.preprocessing import normalise_features
 from ckn.supervised.augmentation import augment
 from ckn.supervised.data import Data
 from ckn.supervised.features import features_of
 from ckn.supervised.parameters import Parameters, geometries, parameters
+from ckn.supervised.passes import Passes, unit_features
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState, in_row_order
 from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
@@ -135,16 +135,16 @@ class Trainer:
                 raise
             raise MemoryError(
                 f"batch: no memory for {x.shape[0]} images a step on {device_of(x)}; "
-                f"try batch={max(1, self.settings.batch // 2)}"
+                f"try batch={max(1, self.settings.batch // 2)}, or at_once={max(1, self.settings.batch // 2)} for the "
+                "same steps"
             ) from error
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
         owner = self._backend
-        gradient = owner.value_and_grad(self.objective)
 
         def step(params: Parameters, optimiser: Any, x: Array, t: Array, rate: float) -> tuple[Parameters, Any, Array]:
-            value, found = gradient(params, x, t)
+            value, found = self.gradient(params, x, t)
             head = None
             if self.settings.strategy.solves_batches:
                 head, found = _less(params.head, found.head), replace(found, head=LinearModel(None, None))
@@ -155,6 +155,16 @@ class Trainer:
             return params if head is None else replace(params, head=head), optimiser, value
 
         return owner.jit(step) if self.settings.jit else step
+
+    def gradient(self, params: Parameters, x: Array, t: Array) -> tuple[Array, Parameters]:
+        """The objective of a batch and its gradient, in passes of a few images where the batch is great."""
+        owner, settings = self._backend, self.settings
+        passes = Passes(owner, settings, self.frame, self.reg * params.head.weights.shape[0])
+        size = passes.size(x)
+        if size < x.shape[0]:
+            return passes.gradient(params, x, t, size)
+        found: tuple[Array, Parameters] = owner.value_and_grad(self.objective)(params, x, t)
+        return found
 
     @property
     def reg(self) -> float:
@@ -187,9 +197,7 @@ class Trainer:
 
     def features(self, params: Parameters, x: Array) -> Array:
         """Features of root mean square 1: (b, *grid, c) -> (b, d)"""
-        maps = params.network(self.frame).with_products(self.settings.products)(x)
-        flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
-        return normalise_features(flat) * sqrt(flat.shape[1])
+        return unit_features(params.network(self.frame).with_products(self.settings.products)(x))
 
     def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float, numbers: Any) -> None:
         """Raise DivergedError for a loss that is not finite, or far greater than that of the first step."""

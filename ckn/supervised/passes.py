@@ -1,0 +1,112 @@
+"""The gradient of a batch whose images go through the network a few at a time.
+
+What a pass needs fits the caches, or the memory of a device, where that of the whole batch does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Any
+
+from ckn.network import Network
+from ckn.preprocessing import normalise_features
+from ckn.supervised.parameters import Parameters
+from ckn.supervised.settings import Supervised
+from kerneltools.arrays import Array, blocks, device_of, namespace, on_host
+from kerneltools.backend import Backend, stop_gradient
+from kerneltools.solvers import LinearModel
+from kerneltools.trees import flatten, map_leaves
+
+PASS_NUMBERS = 2**23
+"""Numbers in an intermediate array of a pass on the host (32 MiB of float32): greater ones are fresh memory each time,
+which costs more than the overhead of a pass."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """The gradient of a regularised loss in the `frame`'s filters, kernels and the head; `reg` times |W|² is added."""
+
+    owner: Backend
+    settings: Supervised
+    frame: Network
+    reg: float
+
+    def size(self, x: Array) -> int:
+        """How many of the images (b, *grid, c) go through the network at a time."""
+        b = int(x.shape[0])
+        most = self.settings.at_once
+        if most is None:
+            whole = self.settings.jit or not on_host(x)
+            most = b if whole else max(1, PASS_NUMBERS // self.frame.numbers_of_one(x))
+        return -(-b // -(-b // most))
+
+    def gradient(self, params: Parameters, x: Array, t: Array, size: int) -> tuple[Array, Parameters]:
+        """The loss, and its gradient; that of the head leads to the next head where batches give one.
+
+        (b, *grid, c), (b, k) -> (), parameters
+        """
+        parts = list(blocks(x.shape[0], size))
+        network, head, strategy = self._prepared(params), params.head, self.settings.strategy
+        if strategy.sees_batch:
+            whole = [unit_features(network(x[rows, ...])) for rows in parts]
+            head, after = self._heads(params.head, whole, t)
+        one_pass = self.owner.value_and_grad(self._share, (0, 1, 2))
+        passed = [
+            one_pass(network, head, _zeros(head.weights, rows), x[rows, ...], t[rows, :], x.shape[0]) for rows in parts
+        ]
+        of_head = _sum([found[1] for _, found in passed])
+        if strategy.solves_batches:
+            if not strategy.sees_batch:
+                _, after = self._heads(params.head, [found[2] for _, found in passed], t)
+            of_head = LinearModel(params.head.weights - after.weights, params.head.intercept - after.intercept)
+        else:
+            of_head = LinearModel(of_head.weights + 2 * self.reg * head.weights, of_head.intercept)
+        penalty = self.reg * namespace(x).sum(head.weights * head.weights)
+        loss = sum([value for value, _ in passed[1:]], start=passed[0][0])
+        return loss + penalty, self._pulled(params, _sum([found[0] for _, found in passed]), of_head)
+
+    def _prepared(self, params: Parameters) -> Network:
+        return params.network(self.frame).with_products(self.settings.products).prepare()
+
+    def _heads(self, before: LinearModel, features: Sequence[Array], t: Array) -> tuple[LinearModel, LinearModel]:
+        whole = namespace(*features).concat(list(features))
+        return self.settings.strategy.heads(before, whole, t, self.settings.loss, self.reg)
+
+    def _share(self, network: Network, head: LinearModel, nothing: Array, x: Array, t: Array, batch: int) -> Array:
+        """What some of a batch's images add to its loss; the gradient with respect to `nothing` are their features."""
+        features = unit_features(network(x))
+        xp = namespace(features)
+        loss = xp.sum(self.settings.loss(head(features), t)) / batch
+        return loss + xp.sum(stop_gradient(features) * nothing)
+
+    def _pulled(self, params: Parameters, cotangent: Network, head: LinearModel) -> Parameters:
+        """The gradient in the parameters, from that in the prepared network."""
+
+        def along(params: Parameters) -> Array:
+            pairs = zip(_arrays(self._prepared(params)), _arrays(cotangent), strict=True)
+            terms = [namespace(here).sum(here * there) for here, there in pairs]
+            return sum(terms[1:], start=terms[0])
+
+        found: Parameters = self.owner.value_and_grad(along)(params)[1]
+        return replace(found, head=head)
+
+
+def unit_features(maps: Array) -> Array:
+    """Features of root mean square 1: (b, *grid, m) -> (b, d)"""
+    flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
+    return normalise_features(flat) * sqrt(flat.shape[1])
+
+
+def _zeros(weights: Array, rows: slice) -> Array:
+    xp = namespace(weights)
+    return xp.zeros((rows.stop - rows.start, weights.shape[0]), dtype=weights.dtype, device=device_of(weights))
+
+
+def _arrays(tree: Any) -> list[Array]:
+    return [leaf for leaf in flatten(tree)[0] if hasattr(leaf, "shape")]
+
+
+def _sum(trees: Sequence[Any]) -> Any:
+    """The sum of trees, array by array."""
+    totals = iter([sum(leaves[1:], start=leaves[0]) for leaves in zip(*map(_arrays, trees), strict=True)])
+    return map_leaves(lambda leaf: next(totals) if hasattr(leaf, "shape") else leaf, trees[0])
