@@ -242,7 +242,7 @@ def test_out_of_memory_says_the_minibatch_to_try(
 
     monkeypatch.setattr(Trainer, "_compiled", property(lambda self: full))
     result = run("train", few, *WORDS, "--out", tmp_path / "out")
-    refused(result, 1, "--minibatch: no memory for 40 images a step on cpu; try --minibatch 20, or --at-once 20 for the same ")
+    refused(result, 1, "--minibatch: no memory for 40 images a step on cpu; try --minibatch 20, or --at-once 20")
 
 
 class OutOfMemoryError(RuntimeError):
