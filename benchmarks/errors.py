@@ -12,8 +12,8 @@ Usage: python benchmarks/errors.py [digits clustered images.npz] [--scale 1] [--
            [--csv errors.csv] [--picture errors.png] [--short 256]
        python benchmarks/errors.py --from errors.csv ...    the same from numbers measured before
 An .npz file holds images or rows in X_train, or in its only array; 10,000 are taken, images averaged over 2 x 2 pixels.
-Without --scale each data set has its own bandwidths; the picture is of the greatest. --short prints the tables of one size
-as Markdown.
+Without --scale each data set has its own bandwidths; the picture is of the greatest. --short prints the tables of one
+size as Markdown.
 """
 
 import argparse
