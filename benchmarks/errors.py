@@ -12,8 +12,8 @@ Usage: python benchmarks/errors.py [digits clustered images.npz] [--scale 1] [--
            [--csv errors.csv] [--picture errors.png] [--short 256]
        python benchmarks/errors.py --from errors.csv ...    the same from numbers measured before
 An .npz file holds images or rows in X_train, or in its only array; 10,000 are taken, images averaged over 2 x 2 pixels.
-Without --scale each data set has its own bandwidths; the picture is of the greatest. --short prints the tables of one
-size as Markdown.
+Without --scale each data set has its own bandwidths; the picture is of the greatest. --short prints tables of one size
+in Markdown.
 """
 
 import argparse
@@ -193,7 +193,12 @@ def cell(sizes: list[Line], group: str, m: int) -> str:
         return ""
     line = min(sizes, key=lambda line: abs(log(line.m / m)))
     error = line.trace if group == "landmarks" else line.frobenius
-    return f"{error:#.2g}, {line.seconds:#.2g} s" + (f" (m = {line.m})" if line.m != m else "")
+    return f"{digits(error)}, {digits(line.seconds)} s" + (f" (m = {line.m})" if line.m != m else "")
+
+
+def digits(x: float) -> str:
+    """Two of them."""
+    return f"{x:#.2g}".rstrip(".")
 
 
 def measured(names: list[str], scales: tuple[float, ...], seeds: int) -> Iterator[Line]:
