@@ -193,7 +193,12 @@ def cell(sizes: list[Line], group: str, m: int) -> str:
         return ""
     line = min(sizes, key=lambda line: abs(log(line.m / m)))
     error = line.trace if group == "landmarks" else line.frobenius
-    return f"{error:#.2g}, {line.seconds:#.2g} s" + (f" (m = {line.m})" if line.m != m else "")
+    return f"{digits(error)}, {digits(line.seconds)} s" + (f" (m = {line.m})" if line.m != m else "")
+
+
+def digits(x: float) -> str:
+    """Two of them."""
+    return f"{x:#.2g}".rstrip(".")
 
 
 def measured(names: list[str], scales: tuple[float, ...], seeds: int) -> Iterator[Line]:

@@ -80,9 +80,10 @@ def kernel_ridge(
 
     Landmarks (m, d), rows (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
 
-    O(n m² + m³) operations in float64 where the library has it, on whitened features: their sums keep the digits that
-    the products of kernel values lose. Directions whose eigenvalue is rounding error are left out, so λ may be as
-    small as it likes. See `choose` for which of the two is faster. Raises what `falkon` raises.
+    O(n m² + m³) operations in float64 where the library has it: sums of kernel values, whitened at the end, where λ is
+    far above what rounding makes of them, else sums of whitened features, which keep the digits that those lose.
+    Directions whose eigenvalue is rounding error are left out, so λ may be as small as it likes. See `choose` for
+    which of the two is faster. Raises what `falkon` raises.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
