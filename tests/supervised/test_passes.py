@@ -18,7 +18,7 @@ from kerneltools.solvers import CrossEntropy, LinearModel, Loss, Squared, Square
 from kerneltools.trees import named_leaves
 from tests.supervised.test_fit import moved, start, toy
 
-STRATEGIES = [Alternating(), LayerReversal(), Joint()]
+PAIRS = [(Alternating(), SquaredHinge()), (LayerReversal(), CrossEntropy()), (Joint(), Squared())]
 
 
 def prepared(name: str, settings: Supervised) -> tuple[Trainer, Any, Any, Any]:
@@ -39,8 +39,7 @@ def arrays(name: str, tree: Any) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: type(s).__name__)
-@pytest.mark.parametrize("loss", [Squared(), SquaredHinge(), CrossEntropy()], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(("strategy", "loss"), PAIRS, ids=lambda part: type(part).__name__)
 def test_the_gradient_is_that_of_the_whole(name: str, strategy: Strategy, loss: Loss) -> None:
     whole, params, x, t = prepared(name, Supervised(loss, strategy=strategy, learn_kernels=True, at_once=10))
     parts = Trainer(whole.data, replace(whole.settings, at_once=4), whole.frame, whole.spaces)
