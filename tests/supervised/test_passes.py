@@ -38,7 +38,8 @@ def arrays(name: str, tree: Any) -> dict[str, np.ndarray]:
     return {path: backend("numpy").asarray(leaf) for path, leaf in found.items()}
 
 
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+# JAX compiles each operation apart for a minute.
+@pytest.mark.parametrize("name", ["numpy", "torch", pytest.param("jax", marks=pytest.mark.heavy)])
 @pytest.mark.parametrize(("strategy", "loss"), PAIRS, ids=lambda part: type(part).__name__)
 def test_the_gradient_is_that_of_the_whole(name: str, strategy: Strategy, loss: Loss) -> None:
     whole, params, x, t = prepared(name, Supervised(loss, strategy=strategy, learn_kernels=True, at_once=10))
