@@ -17,9 +17,12 @@ from kerneltools.backend import Backend, stop_gradient
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import flatten, map_leaves
 
-PASS_NUMBERS = 2**23
-"""Numbers in an intermediate array of a pass on the host (32 MiB of float32): greater ones are fresh memory each time,
-which costs more than the overhead of a pass."""
+PASS_NUMBERS = 9 * 2**20
+"""Numbers in an intermediate array of a pass on the host (36 MiB of float32).
+
+Greater arrays are fresh memory each time, and more passes have more overhead. It makes passes of 32 images of `ckn-5`
+and of 64 of `unsup-64-256`, which were among the fastest of 16 to 128.
+"""
 
 
 @dataclass(frozen=True, eq=False)
