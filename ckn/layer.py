@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive, row_norms
 from kerneltools.maps.nystrom import whitening
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis, require_grid
+from kerneltools.patches.responses import patch_norms, patch_response
 from kerneltools.pooling import Gaussian
 from kerneltools.precision import in_single, plain, widened
-from kerneltools.primitives import patch_gram
+from kerneltools.primitives import mix_channels
 from kerneltools.trees import Tree, static
 
 
@@ -95,8 +96,7 @@ class PreparedLayer(Tree):
     @in_single
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""
-        response, _ = self._respond(x)
-        return Gaussian(self.layer.subsampling)(response) @ self.whitening
+        return mix_channels(Gaussian(self.layer.subsampling)(self._respond(x)), self.whitening)
 
     @property
     def filters(self) -> Array:
@@ -122,13 +122,17 @@ class PreparedLayer(Tree):
 
         (n, *grid, c) -> (n, *positions), (n, *positions)
         """
-        response, norms = self._respond(x)
-        whole = self._of_patches(x, self.layer.kernel.diag) if norms is None else self._diag(norms)
+        layer, response = self.layer, self._respond(x)
+        if layer.kernel.by_inner_products:
+            norms = patch_norms(x, layer.grid.window(tuple(x.shape[1:-1])))
+            whole = layer.kernel.from_inner(norms * norms, norms, norms)
+        else:
+            whole = self._of_patches(x, layer.kernel.diag)
         psi = response @ self.whitening
         return whole - namespace(psi).sum(psi * psi, axis=-1), whole
 
-    def _respond(self, x: Array) -> tuple[Array, Array | None]:
-        """Kernel values of all patches with all filters, and the patches' norms where they come for free."""
+    def _respond(self, x: Array) -> Array:
+        """Kernel values of all patches with all filters."""
         layer, filters = self.layer, self.layer.filters
         xp = namespace(x, filters)
         device_of(x, filters)
@@ -139,15 +143,9 @@ class PreparedLayer(Tree):
                 f"{tuple(filters.shape)}, got shape {tuple(x.shape)}"
             )
         if not layer.kernel.by_inner_products:
-            return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows)), None
+            return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows))
         points = xp.reshape(filters, (filters.shape[0], prod(filters.shape[1:-1]), filters.shape[-1]))
-        inner, square = patch_gram(x, points, layer.grid.window(tuple(x.shape[1:-1])), layer.products)
-        norms = safe_sqrt(square)
-        of_filters = 1.0 if layer.kernel.homogeneous else row_norms(layer.rows)
-        return layer.kernel.from_inner(inner, norms[..., None], of_filters), norms
-
-    def _diag(self, norms: Array) -> Array:
-        return self.layer.kernel.from_inner(norms * norms, norms, norms)
+        return patch_response(x, points, layer.kernel, layer.grid.window(tuple(x.shape[1:-1])), layer.products)
 
     def _of_patches(self, x: Array, f: Callable[[Array], Array]) -> Array:
         """A function of patch vectors at all positions: f: (P, d) -> (P, ...)."""

@@ -8,7 +8,6 @@ when the first array of that library arrives, or when it is asked for by name.
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from importlib import metadata
-from numbers import Number
 from typing import Any, Protocol, runtime_checkable
 
 from kerneltools.arrays import Array, Device, Namespace, asarray_like, device_of, namespace
@@ -96,13 +95,13 @@ def available() -> tuple[str, ...]:
 
 
 def backend_of(*arrays: Array) -> Backend | None:
-    """The backend that owns the arrays; None for a library without a plugin, for Python numbers and for tuples.
+    """The backend that owns the arrays; None for a library without a plugin, and for what is no array.
 
     A traced array outranks the array it wraps, so that gradients are never lost.
     """
     found: Backend | None = None
     for a in arrays:
-        owner = None if a is None or isinstance(a, Number | tuple) else _owner(type(a))
+        owner = _owner(type(a)) if hasattr(a, "dtype") else None
         if owner is not None and (found is None or owner.name == TRACED):
             found = owner
     return found

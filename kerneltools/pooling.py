@@ -6,13 +6,13 @@ nothing but a matrix product and is differentiable everywhere.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp
 from typing import Protocol
 
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.patches.grid import Grid, require_grid
 from kerneltools.precision import in_single
-from kerneltools.primitives import extract_patches
+from kerneltools.primitives import extract_patches, primitive
 from kerneltools.trees import Tree, static
 
 
@@ -67,7 +67,16 @@ class Gaussian(LinearPool):
 
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *positions, c)."""
-        return x if self.subsampling == 1 else super().__call__(x)
+        return x if self.subsampling == 1 else smoothed(x, self)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights at distances -s..s, of sum 1; the one weight 1 for s = 1."""
+        s = self.subsampling
+        if s == 1:
+            return (1.0,)
+        values = [exp(-((t / s) ** 2)) for t in range(-s, s + 1)]
+        return tuple(value / sum(values) for value in values)
 
     def positions(self, points: int) -> int:
         """How many outputs an axis of that many points has."""
@@ -78,11 +87,18 @@ class Gaussian(LinearPool):
         xp = namespace(like)
         if s == 1:
             return xp.eye(points, dtype=like.dtype, device=device_of(like))
-        deviation = s / sqrt(2)
-        total = sum(exp(-(t**2) / (2 * deviation**2)) for t in range(-s, s + 1))
-        t = _distances(self.positions(points), points, s, like)
-        weights = xp.exp(-(t * t) / (2 * deviation**2)) / total
-        return xp.where(xp.abs(t) <= s, weights, xp.zeros_like(weights))
+        t = _distances(self.positions(points), points, s, like) / s
+        weights = xp.exp(-t * t) * self.weights[s]
+        return xp.where(xp.abs(t) <= 1, weights, xp.zeros_like(weights))
+
+
+@primitive
+def smoothed(x: Array, pool: Gaussian) -> Array:
+    """The pool, one axis after the other.
+
+    (n, *grid, c) -> (n, *positions, c)
+    """
+    return LinearPool.__call__(pool, x)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,15 @@ def patch_gram(x: Array, filters: Array, window: Window, products: str | None = 
     return xp.reshape(inner, (*patches.shape[:-2], m)), window_sum(xp.sum(x * x, axis=-1), window)
 
 
+@primitive
+def mix_channels(x: Array, matrix: Array) -> Array:
+    """A linear map of the channels at each point.
+
+    (..., c), (c, m) -> (..., m)
+    """
+    return x @ matrix
+
+
 def short_dtype(xp: Namespace, name: str) -> DType:
     """The library's type of that name. Raises ValueError where it has none."""
     if not hasattr(xp, name):

@@ -8,12 +8,57 @@ import torch
 from kerneltools.arrays import Array
 from kerneltools.backend import Backward, Forward
 
+Keeping = Callable[..., tuple[Array, Array | None]]
+
 
 def differentiate(f: Callable[..., Array], arrays: list[Array]) -> tuple[Array, tuple[Array, ...]]:
     """f(*arrays) and its gradient for each array."""
     values = [_taken_at_its_value(array) for array in arrays]
+    if _are_alone(values):
+        return _by_one_graph(f, values)
     gradients, value = torch.func.grad_and_value(f, argnums=tuple(range(len(values))))(*values)
     return value, gradients
+
+
+def _are_alone(arrays: list[torch.Tensor]) -> bool:
+    """Whether nothing else is being differentiated, traced or mapped with respect to these arrays."""
+    return (
+        not torch.compiler.is_compiling()
+        and not torch.is_inference_mode_enabled()
+        and torch._C._functorch.maybe_current_level() is None
+        and not any(array.requires_grad or array.is_inference() for array in arrays)
+    )
+
+
+def _by_one_graph(f: Callable[..., Array], arrays: list[torch.Tensor]) -> tuple[Array, tuple[Array, ...]]:
+    """As torch.func does it, but without a record of the gradient itself, for the memory and the time that takes.
+
+    Where f closes over tensors that require gradients the record is made, for the result depends on them.
+    """
+    leaves = [array.detach().requires_grad_() for array in arrays]
+    with torch.enable_grad():
+        value = f(*leaves)
+        if not value.requires_grad:
+            return value, tuple(map(torch.zeros_like, arrays))
+        connected = not _leaves(value) <= set(map(id, leaves))
+        gradients = torch.autograd.grad(
+            value, leaves, create_graph=connected, allow_unused=True, materialize_grads=True
+        )
+    return value if connected else value.detach(), gradients
+
+
+def _leaves(value: torch.Tensor) -> set[int]:
+    """The identities of the tensors that a value depends on and that require gradients."""
+    found, seen, waiting = set(), set(), [value.grad_fn]
+    while waiting:
+        node: Any = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.add(id(node.variable))
+        waiting.extend(parent for parent, _ in node.next_functions)
+    return found
 
 
 def _taken_at_its_value(array: Array) -> torch.Tensor:
@@ -70,3 +115,48 @@ class Rule(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return None, None, *ctx.pull(cotangent, *ctx.saved_tensors)
+
+
+def custom_vjp_keeping(forward: Keeping, backward: Backward) -> Forward:
+    """`custom_vjp` for a forward that also hands an array, or None, to its backward.
+
+    forward(*arrays) -> value, kept; backward(cotangent, that of kept or None, value, kept, *arrays).
+    """
+
+    def call(*arrays: torch.Tensor) -> Array:
+        apply: Keeping = KeepingRule.apply
+        value, _ = apply(forward, backward, *arrays) if _recorded(arrays) else forward(*arrays)
+        return value
+
+    return call
+
+
+class KeepingRule(torch.autograd.Function):
+    """forward(*arrays) -> value, kept; the gradient is backward(of value, of kept or None, value, kept, *arrays)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(forward: Keeping, backward: Backward, *arrays: torch.Tensor) -> tuple[Array, Array | None]:
+        return forward(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, torch.Tensor | None]) -> None:
+        _, backward, *arrays = inputs
+        ctx.pull = backward
+        # The array kept gets a cotangent only where the gradient itself is differentiated.
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output, *arrays)
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: torch.Tensor | None, of_kept: torch.Tensor | None) -> tuple[Any, ...]:
+        value, kept, *arrays = ctx.saved_tensors
+        whole = torch.zeros_like(value) if cotangent is None else cotangent
+        return None, None, *ctx.pull(whole, of_kept, value, kept, *arrays)
+
+
+def is_transformed(*arrays: torch.Tensor) -> bool:
+    """Whether torch.compile or a transform of torch.func sees something else than the arrays themselves."""
+    if torch.compiler.is_compiling():
+        return True
+    return any(map(torch._C._functorch.is_functorch_wrapped_tensor, arrays))

@@ -4,61 +4,49 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.nn import functional
 
-from kerneltools import linalg, pairwise, primitives
+from kerneltools import linalg, pairwise, patches, pooling, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window
-from kerneltools_torch import iterations
-from kerneltools_torch.gradients import custom_vjp
-
-CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (functional.conv1d, functional.conv2d, functional.conv3d)
+from kerneltools_torch import convolutions, iterations
+from kerneltools_torch.gradients import custom_vjp, is_transformed
+from kerneltools_torch.responses import patch_response
 
 
 def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
-    """A convolution, without patches in memory, for short products, and for float32 on the host.
-
-    In float64 torch's convolution is no faster than patches and a product; on CUDA it would round float32 to
-    TF32, which a product does not.
-    """
-    if products is not None:
-        narrow = primitives.short_dtype(torch, products)
-        shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
-        inner = _convolve(x.to(narrow), shaped.to(narrow), window).to(x.dtype)
-        return inner, _box_sums(_squares(x), window)
-    if x.dtype != torch.float32 or x.device.type != "cpu":
+    """A convolution, without patches in memory, for short products and wherever else it pays."""
+    if products is None and not convolutions.pays(x):
         whole: tuple[Array, Array] = primitives.patch_gram.generic(x, filters, window)
         return whole
+    narrow = x.dtype if products is None else primitives.short_dtype(torch, products)
     shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
-    return _convolve(x, shaped, window), _box_sums(_squares(x), window)
+    inner = convolutions.convolve(x.to(narrow), shaped.to(narrow), window).to(x.dtype)
+    return inner, convolutions.box_sums(_squares(x), window)
 
 
 # torch's own gradient of a product with itself takes three passes over memory.
 _squares = custom_vjp(lambda x: torch.linalg.vecdot(x, x), lambda g, y, x: (x * (2 * g)[..., None],))
 
 
-def _convolve(x: torch.Tensor, filters: torch.Tensor, window: Window) -> torch.Tensor:
-    """(n, *grid, c), (m, *size, c) -> (n, *positions, m); torch has channels first, so these are views."""
-    padding = [before for before, _ in window.padding]
-    if any(before != after for before, after in window.padding):
-        x, padding = functional.pad(x, [0, 0, *_widths(window)]), [0] * len(padding)
-    found = CONVOLUTIONS[len(padding) - 1](
-        x.movedim(-1, 1), filters.movedim(-1, 1), None, window.stride, padding, window.dilation
-    )
-    return found.movedim(1, -1)
+def mix_channels(x: Array, matrix: Array) -> Array:
+    """By torch's convolution, which on some processors is faster than its matrix product, for images on the host."""
+    if x.ndim != 4 or not convolutions.pays(x):
+        return primitives.mix_channels.generic(x, matrix)
+    return convolutions.convolve(x, matrix.mT[:, None, None, :], POINT)
 
 
-def _box_sums(x: torch.Tensor, window: Window) -> torch.Tensor:
-    """The sum over the window, one axis after the other: (n, *grid) -> (n, *positions)."""
-    x = functional.pad(x, _widths(window))
-    for axis, (size, stride, dilation) in enumerate(zip(window.size, window.stride, window.dilation, strict=True), 1):
-        x = x.unfold(axis, (size - 1) * dilation + 1, stride)[..., ::dilation].sum(-1)
-    return x
+POINT = Window((1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1))
 
 
-def _widths(window: Window) -> list[int]:
-    """The padding as torch wants it: the last axis first."""
-    return [width for before_after in reversed(window.padding) for width in before_after]
+def smoothed(x: Array, pool: pooling.Gaussian) -> Array:
+    """One pass for both axes instead of a product for each, for images on the host."""
+    # The window of the greatest subsampling would not fit memory; where this ends, products have been as fast for long.
+    if x.ndim != 4 or not convolutions.pays(x) or pool.subsampling > LARGEST_WINDOWED:
+        return pooling.smoothed.generic(x, pool)
+    return convolutions.smooth(x, pool.weights, pool.subsampling)
+
+
+LARGEST_WINDOWED = 8
 
 
 def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
@@ -118,9 +106,8 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 
 
 def _writable(piece: Array) -> bool:
-    # Transforms (torch.func) wrap their tensors, and those cannot be written into others.
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-    return type(piece) is torch.Tensor and not piece.requires_grad and not wrapped(piece)
+    # What transforms put in place of tensors cannot be written into others.
+    return type(piece) is torch.Tensor and not piece.requires_grad and not is_transformed(piece)
 
 
 def _centred_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -140,6 +127,9 @@ centred_distances = custom_vjp(_centred_distances, pairwise.pull_distances)
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.patch_gram: patch_gram,
+    primitives.mix_channels: mix_channels,
+    pooling.smoothed: smoothed,
+    patches.responses.patch_response: patch_response,
     primitives.exponential_response: exponential_response,
     primitives.segment_sum: segment_sum,
     pairwise.centred_distances: centred_distances,

@@ -1,5 +1,7 @@
 """Cases of functions of grids: patches, pools, layers and networks."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -8,6 +10,7 @@ from kerneltools import pooling, primitives
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
 from kerneltools.patches import Grid
+from kerneltools.patches.responses import patch_norms, patch_response
 from kerneltools.primitives import Window
 from tests.agreement.case import Case, Draw, kink, numbers, size, unit_rows, with_array_parameters
 from tests.laws.members import GRIDS, POOLS
@@ -62,6 +65,29 @@ def grams(draw: Draw, few: bool) -> Case:
     variables = {"x": x, "filters": filters}
     terms = filters[0].size
     return Case(lambda v, c: primitives.patch_gram(v["x"], v["filters"], window), variables, terms=terms)
+
+
+def responses(draw: Draw, few: bool) -> Case:
+    x, _, window = _window(draw, few)
+    kernel = draw(st.sampled_from(LAYER_KERNELS))
+    filters = unit_rows(numbers(draw, size(draw, few, 1, 4), len(window.offsets()), x.shape[-1]))
+    variables = {"x": x, "filters": filters}
+
+    def of(v: Any, c: Any) -> Any:
+        return patch_response(v["x"], v["filters"], kernel, window)
+
+    return Case(of, variables, terms=filters[0].size + 2, kink=kink(kernel), label=f"{kernel}, {window}")
+
+
+def norms(draw: Draw, few: bool) -> Case:
+    x, _, window = _window(draw, few)
+    return Case(lambda v, c: patch_norms(v, window), x, terms=len(window.offsets()) * x.shape[-1])
+
+
+def mixes(draw: Draw, few: bool) -> Case:
+    x = _image(draw, few, draw(st.integers(1, 2 if few else 3)))
+    variables = {"x": x, "matrix": numbers(draw, x.shape[-1], size(draw, few, 1, 4))}
+    return Case(lambda v, c: primitives.mix_channels(v["x"], v["matrix"]), variables, terms=x.shape[-1])
 
 
 def sums(draw: Draw, few: bool) -> Case:

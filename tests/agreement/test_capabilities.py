@@ -14,6 +14,7 @@ from kerneltools import (
     learning,
     linalg,
     maps,
+    patches,
     pooling,
     primitives,
     random,
@@ -37,6 +38,7 @@ MODULES = (
     landmarks,
     learning,
     streaming,
+    patches.responses,
     exact,
     preprocessing,
 )
@@ -58,6 +60,7 @@ NO_NUMBERS = {
         "random.choice",
     ),
     *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
+    "patches.responses.filter_norms",
     *("streaming.rows", "streaming.transform_file"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }

@@ -1,13 +1,17 @@
 """Each override is the generic body in other words: the same values, the same gradients."""
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kerneltools import columns, linalg, pairwise, primitives
+from kerneltools import columns, linalg, pairwise, pooling, primitives
 from kerneltools.arrays import namespace
 from kerneltools.backend import Backend, available, backend
+from kerneltools.kernels import Homogeneous, Polynomial
+from kerneltools.kernels.profiles import Exponential, Power
+from kerneltools.patches.responses import patch_response
 from kerneltools.primitives import Window
 
 rng = np.random.default_rng(0)
@@ -37,6 +41,28 @@ def patch_grams() -> Any:
     for shape, w in WINDOWS.values():
         points = int(np.prod(w.size))
         yield (rng.standard_normal(shape), rng.standard_normal((7, points, shape[-1]))), (w,), (0, 1)
+
+
+def patch_responses() -> Any:
+    kernels = (*(Homogeneous(Power(degree)) for degree in (2, 3, 4)), Homogeneous(Exponential(0.6)), Polynomial(2, 1.0))
+    for (shape, w), kernel in zip(2 * list(WINDOWS.values()), cycle(kernels), strict=False):
+        x, points = rng.standard_normal(shape), int(np.prod(w.size))
+        x[-1, 3:6] = 0.0
+        filters = rng.standard_normal((7, points, shape[-1]))
+        filters /= np.linalg.norm(filters, axis=(1, 2), keepdims=True)
+        yield (x, filters), (kernel, w), (0, 1)
+        yield (x, filters), (kernel, w), (1,)
+
+
+def pooled() -> Any:
+    for shape in ((2, 9, 3), (2, 7, 5, 3), (1, 1, 8, 2), (1, 4, 5, 3, 2)):
+        for s in (2, 3, 9):
+            yield (rng.standard_normal(shape),), (pooling.Gaussian(s),), (0,)
+
+
+def mixes() -> Any:
+    for shape in ((4, 3), (2, 5, 3), (2, 4, 5, 3), (2, 3, 2, 3, 3)):
+        yield (rng.standard_normal(shape), rng.standard_normal((3, 4))), (), (0, 1)
 
 
 def patches() -> Any:
@@ -104,6 +130,9 @@ CASES = {
     primitives.by_rows: list(row_by_row()),
     primitives.extract_patches: list(patches()),
     primitives.patch_gram: list(patch_grams()),
+    primitives.mix_channels: list(mixes()),
+    patch_response: list(patch_responses()),
+    pooling.smoothed: list(pooled()),
     primitives.segment_sum: list(segments()),
     primitives.segment_max: list(segments()),
     primitives.solve_triangular: list(triangles()),

@@ -66,6 +66,37 @@ def test_other_tensors_stay_connected() -> None:
     assert a.grad == 25.0 + 10.0
 
 
+def test_tensors_closed_over_stay_connected_in_gradients_within_gradients() -> None:
+    a, b = (torch.tensor(number, requires_grad=True) for number in (3.0, 2.0))
+
+    def slope(y: torch.Tensor) -> torch.Tensor:
+        # Of its own arguments the inner gradient knows b only by what it closes over.
+        return TORCH.value_and_grad(lambda x: a * b * x * x * y)(torch.tensor(5.0))[1]
+
+    value, gradient = TORCH.value_and_grad(slope)(torch.tensor(1.0))
+    assert (value.item(), gradient.item()) == (60.0, 60.0)
+    gradient.backward()
+    assert (a.grad, b.grad) == (20.0, 30.0)
+
+
+def test_gradients_alone_record_nothing() -> None:
+    recorded = []
+
+    def f(x: torch.Tensor) -> torch.Tensor:
+        x.register_hook(lambda _: recorded.append(torch.is_grad_enabled()))
+        return x * x
+
+    value, gradient = TORCH.value_and_grad(f)(torch.tensor(3.0))
+    assert recorded == [False]
+    assert (value.requires_grad, gradient.requires_grad) == (False, False)
+    assert TORCH.value_and_grad(lambda x: torch.tensor(1.0))(torch.tensor(3.0)) == (1.0, 0.0)
+
+
+def test_gradients_in_inference_mode() -> None:
+    with torch.inference_mode():
+        assert TORCH.value_and_grad(lambda x: x**3)(torch.tensor(2.0))[1] == 12.0
+
+
 def test_gradients_are_taken_where_none_are_recorded() -> None:
     with torch.no_grad():
         _, gradient = TORCH.value_and_grad(lambda x: x**3)(torch.tensor(2.0))

@@ -85,7 +85,7 @@ def test_kernel_matrix_of_the_filters(case: Golden) -> None:
 
 def test_responses_before_and_after_pooling(case: Golden) -> None:
     # Of the first layer; the next ones get another input there, with another inverse square root.
-    response, _ = case.layers()[0].prepare()._respond(case["x"])
+    response = case.layers()[0].prepare()._respond(case["x"])
     assert_close(response, case["conv0"], 1e-12)
     assert_close(pooling.Gaussian(case.settings["s"][0])(response), case["pool0"], 1e-12)
 
@@ -101,7 +101,7 @@ def test_pool_weights(case: Golden) -> None:
 def test_pooled_responses_are_all_that_the_regularisation_touches(case: Golden) -> None:
     # The published layer's own inverse square root on our pooled responses gives the published output.
     layer = case.layers()[0]
-    pooled = pooling.Gaussian(layer.subsampling)(layer.prepare()._respond(case["x"])[0])
+    pooled = pooling.Gaussian(layer.subsampling)(layer.prepare()._respond(case["x"]))
     assert_close(pooled @ case["lintrans0"].T, case["y0"], 1e-10)
 
 
@@ -120,7 +120,7 @@ class TestBlankRegion:
 
     def test_response(self, case: Golden, blank: np.ndarray) -> None:
         assert blank.any()
-        response, _ = case.layers()[0].prepare()._respond(case["x"])
+        response = case.layers()[0].prepare()._respond(case["x"])
         assert_close(response[~blank], case["conv0"][~blank], 1e-12)
         assert np.all(response[blank] == 0)
         assert np.all(case["conv0"][blank] > 0)
