@@ -95,7 +95,7 @@ def available() -> tuple[str, ...]:
 
 
 def backend_of(*arrays: Array) -> Backend | None:
-    """The backend that owns the arrays; None for a library without a plugin, and for what is no array.
+    """The backend that owns the arrays; None for a library without a plugin, and for what has no `dtype`.
 
     A traced array outranks the array it wraps, so that gradients are never lost.
     """

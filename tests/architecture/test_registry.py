@@ -12,7 +12,7 @@ import pytest
 from kerneltools.backend import Backend, available, backend, backend_of
 
 # A library, its plugin and their announcement, as a third party would install them.
-LIBRARY = "class Vector: ...\n"
+LIBRARY = "class Vector:\n    dtype = float\n"
 PLUGIN = "class Plugin:\n    name = 'thirdlib'\nBACKEND = Plugin()\n"
 BROKEN_PLUGIN = "import a_library_that_is_not_installed\n"
 ENTRY_POINTS = """\
