@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 import kerneltools
-from kerneltools import columns, linalg, pairwise, primitives
+from kerneltools import columns, linalg, pairwise, pooling, primitives
 from kerneltools.arrays import namespace
+from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.patches import Grid
+from kerneltools.patches.responses import patch_response
 
 SECONDS = 0.5  # for each measurement
 HEADER = f"{'backend':<10}{'primitive':<22}{'size':<30}{'generic':>9}{'plugin':>9}{'ratio':>7}{'with gradient':>15}"
@@ -71,6 +73,31 @@ def responses(*shape: int) -> Case:
     return Case(primitives.exponential_response, "x".join(map(str, shape)), (inner, scale), (2.5,), (0, 1))
 
 
+def in_place(shape: tuple[int, ...], size: int, filters: int, profile: profiles.Profile) -> Case:
+    """Kernel values of patches of images with filters."""
+    case = patches(shape, size, filters)
+    x, z = case.arrays
+    z /= np.linalg.norm(z, axis=(1, 2), keepdims=True)
+    kernel, label = Homogeneous(profile), f"{'x'.join(map(str, shape))}, {type(profile).__name__}"
+    return Case(patch_response, label, (x, z), (kernel, *case.settings), (0, 1))
+
+
+def pool(shape: tuple[int, ...], subsampling: int) -> Case:
+    """Gaussian pooling."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    return Case(
+        pooling.smoothed, f"{'x'.join(map(str, shape))}, s={subsampling}", (x,), (pooling.Gaussian(subsampling),)
+    )
+
+
+def mix(*shape: int) -> Case:
+    """A map of the channels of images to as many."""
+    rng = np.random.default_rng(0)
+    x, matrix = rng.standard_normal(shape), rng.standard_normal((shape[-1], shape[-1]))
+    arrays = (x.astype(np.float32), matrix.astype(np.float32))
+    return Case(primitives.mix_channels, "x".join(map(str, shape)), arrays, (), (0, 1))
+
+
 def distances(primitive: Any, n: int, m: int, d: int) -> Case:
     """A distance between all pairs of rows of numbers >= 0."""
     rng = np.random.default_rng(0)
@@ -99,6 +126,15 @@ CASES = (
         for primitive in (primitives.segment_sum, primitives.segment_max)
         for size in ((20_000, 27, 64), (20_000, 8, 1000), (200, 16, 20))
     ),
+    in_place((32, 32, 32, 3), 3, 128, profiles.Exponential(0.5)),
+    in_place((32, 16, 16, 128), 3, 128, profiles.Exponential(0.5)),
+    in_place((32, 16, 16, 128), 1, 128, profiles.Power(2)),
+    in_place((1, 8, 8, 16), 3, 16, profiles.Exponential(0.5)),
+    pool((32, 32, 32, 128), 2),
+    pool((32, 16, 16, 256), 6),
+    pool((1, 8, 8, 16), 2),
+    mix(32, 16, 16, 128),
+    mix(1, 8, 8, 16),
     responses(16, 32, 32, 64),
     responses(1, 8, 8, 16),
     triangle(256, 256),

@@ -8,10 +8,12 @@
 
 `digits`: the network `small`, trained from its unsupervised filters on 80 % of each class of scikit-learn's digits,
 drawn with the seed; the accuracy on the others, before and after. `step`: forward, gradient and update for a batch of
-random images of 32x32x3 with PyTorch, the median of a few after two to warm up. `strategies`: what becomes of the
-head, for one network, the same unsupervised filters and learning rate; the accuracy, epoch by epoch, on 2,000
-training rows that were left out, and seconds of the processor. `rule`: [64, 256] filters on whitened CIFAR-10 rows,
-from the same unsupervised filters with the same rate, by three inverse square roots:
+random images of 32x32x3 with PyTorch, the median of a few after two to warm up, with `ckn.keep_freed_memory()`, as
+`ckn train` has it, beside the layers' products alone: convolutions and matrix products with their gradients, in turn
+with the steps. `strategies`: what becomes of the head, for one network, the same unsupervised filters and learning
+rate; the accuracy, epoch by epoch, on 2,000 training rows that were left out, and seconds of the processor. `rule`:
+[64, 256] filters on whitened CIFAR-10 rows, from the same unsupervised filters with the same rate, by three inverse
+square roots:
 
     ours    (K + ε)^(-1/2) with its gradient
     right   V diag(1 / (√e + ε)) V' with its gradient
@@ -100,21 +102,27 @@ def precision(args: argparse.Namespace) -> None:
 
 def step(args: argparse.Namespace) -> None:
     """The seconds of one step."""
+    kept = not args.fresh_memory and ckn.keep_freed_memory()
     import torch
 
     torch.set_num_threads(args.threads)
     for name in args.architectures:
-        seconds = _steps(name, args)
-        low, high = min(seconds), max(seconds)
-        print(f"{name:<14} {statistics.median(seconds):.3f} s a step ({low:.3f} to {high:.3f})")
+        seconds, products = _steps(name, args)
+        low, high, floor = min(seconds), max(seconds), statistics.median(products)
+        median = statistics.median(seconds)
+        print(
+            f"{name:<14} {median:.3f} s a step ({low:.3f} to {high:.3f}), products alone {floor:.3f} s: "
+            f"{median / floor:.2f} times as long"
+        )
     where = f"{args.threads} threads" if args.device is None else torch.cuda.get_device_name(args.device)
     print(
         f"batch {args.batch}, products in {args.products or 'float32'}, torch {torch.__version__}, {where}, "
-        f"median of {args.repeats}"
+        f"{'kept' if kept else 'fresh'} memory, median of {args.repeats}"
     )
 
 
-def _steps(name: str, args: argparse.Namespace) -> list[float]:
+def _steps(name: str, args: argparse.Namespace) -> tuple[list[float], list[float]]:
+    """Seconds of steps, and of the products in them."""
     torch = backend("torch")
     rng = np.random.default_rng(0)
     images = torch.asarray(rng.random((args.batch, 32, 32, 3)).astype(np.float32), device=args.device)
@@ -124,14 +132,44 @@ def _steps(name: str, args: argparse.Namespace) -> list[float]:
     trainer = Trainer(data, ckn.Supervised(reg=1e-5, products=args.products), network, spheres(network))
     params = trainer.parameters(TrainingState(network, zero_head(network, data), None, trainer.spaces))
     optimiser = trainer.settings.optimiser.start(params)
-    seconds = []
+    products = _products(network, images, args.products)
+    seconds: tuple[list[float], list[float]] = [], []
     for _ in range(args.repeats + 2):
-        torch.synchronize(images)
         started = time.perf_counter()
         params, optimiser, _ = trainer.step(params, optimiser, images, data.targets, 1e-3)
         torch.synchronize(images)
-        seconds.append(time.perf_counter() - started)
-    return seconds[2:]
+        between = time.perf_counter()
+        products()
+        torch.synchronize(images)
+        seconds[0].append(between - started)
+        seconds[1].append(time.perf_counter() - between)
+    return seconds[0][2:], seconds[1][2:]
+
+
+def _products(network: ckn.Network, images: Any, narrow: str | None) -> Callable[[], None]:
+    """The convolutions and products of the layers on random maps, with their gradients (none of the images)."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    grid, dtype, number = images.shape[1:-1], getattr(torch, narrow or "float32"), len(images)
+    work: list[tuple[Any, Any, int]] = []
+
+    def maps(channels: int, **kind: Any) -> Any:
+        return torch.rand(number, *grid, channels, device=images.device, **kind).movedim(-1, 1)
+
+    for layer in network.bare_layers:
+        m, patch, _, c = layer.filters.shape
+        filters = layer.filters.to(dtype).movedim(-1, 1).detach().requires_grad_()
+        work.append((maps(c, dtype=dtype).requires_grad_(bool(work)), filters, patch // 2))
+        grid = layer.output_shape(tuple(grid))
+        work.append((maps(m).requires_grad_(), torch.rand(m, m, 1, 1, device=images.device, requires_grad=True), 0))
+
+    def run() -> None:
+        for x, filters, padding in work:
+            found = conv2d(x, filters, None, 1, padding)
+            torch.autograd.grad(found, [array for array in (x, filters) if array.requires_grad], found.detach())
+
+    return run
 
 
 def strategies(args: argparse.Namespace) -> None:
@@ -295,6 +333,7 @@ def main() -> None:
     of_step.add_argument("--repeats", type=int, default=10)
     of_step.add_argument("--batch", type=int, default=BATCH)
     of_step.add_argument("--device", default=None, help="such as cuda:0 [default: the host]")
+    of_step.add_argument("--fresh-memory", action="store_true", help="give freed memory back, as C libraries do")
     of_step.add_argument("--products", choices=["bfloat16", "float16"], default=None)
     of_step.add_argument("--architectures", nargs="+", default=["ckn-5", "unsup-64-256"])
     of_strategies = commands.add_parser("strategies")

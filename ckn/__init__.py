@@ -6,6 +6,7 @@ from ckn import exact, preprocessing, readers, supervised
 from ckn.architecture import Architecture, LayerSpec, architectures
 from ckn.files import load, save
 from ckn.layer import Layer
+from ckn.memory import keep_freed_memory
 from ckn.model import Model
 from ckn.network import Network
 from ckn.supervised import Supervised, TrainingState, fit_supervised
@@ -27,6 +28,7 @@ __all__ = [
     "exact",
     "fit_supervised",
     "fit_unsupervised",
+    "keep_freed_memory",
     "load",
     "preprocessing",
     "readers",

@@ -36,9 +36,9 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
         reg = namespace(reg).astype(reg, wide.dtype)
-    shifted = wide + reg * identity_like(wide)
-    xp = namespace(shifted)
-    return xp.astype(_inverse_sqrt((shifted + xp.matrix_transpose(shifted)) / 2), matrix.dtype)
+    definite = wide + reg * identity_like(wide)
+    xp = namespace(definite)
+    return xp.astype(inverse_sqrt_of_definite((definite + xp.matrix_transpose(definite)) / 2), matrix.dtype)
 
 
 @primitive
@@ -49,9 +49,16 @@ def inverse_root(definite: Array) -> Array:
     return (vectors / xp.sqrt(eigenvalues)[..., None, :]) @ xp.matrix_transpose(vectors)
 
 
-def _inverse_sqrt_backward(cotangent: Array, root: Array, shifted: Array) -> tuple[Array]:
+@primitive
+def inverse_sqrt_of_definite(definite: Array) -> Array:
+    """A^(-1/2) of symmetric positive definite matrices, with its gradient: (..., m, m) -> (..., m, m)"""
+    return _inverse_sqrt(definite)
+
+
+def pull_inverse_sqrt(cotangent: Array, root: Array, definite: Array) -> tuple[Array]:
+    """The gradient of `inverse_sqrt_of_definite`, from its value."""
     # From S S = A^-1: S dS + dS S = -A^-1 dA A^-1, and A^-1 = S S.
-    del shifted
+    del definite
     inverse = root @ root
     symmetric = (cotangent + namespace(root).matrix_transpose(cotangent)) / 2
     return (-(inverse @ lyapunov(root, symmetric) @ inverse),)
@@ -75,7 +82,7 @@ def _lyapunov_backward(cotangent: Array, solution: Array, root: Array, rhs: Arra
     return -(pulled @ transposed + transposed @ pulled), pulled
 
 
-_inverse_sqrt = custom_vjp(inverse_root, _inverse_sqrt_backward)
+_inverse_sqrt = custom_vjp(inverse_root, pull_inverse_sqrt)
 
 lyapunov = in_single(custom_vjp(lyapunov_solution, _lyapunov_backward))
 lyapunov.__doc__ = """The solution Y of S Y + Y S = X for symmetric positive definite S.

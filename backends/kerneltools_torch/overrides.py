@@ -9,7 +9,7 @@ from kerneltools import linalg, pairwise, patches, pooling, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window
 from kerneltools_torch import convolutions, iterations
-from kerneltools_torch.gradients import custom_vjp, is_transformed
+from kerneltools_torch.gradients import custom_vjp, custom_vjp_keeping, is_transformed
 from kerneltools_torch.responses import patch_response
 
 
@@ -90,6 +90,35 @@ def inverse_root(definite: Array) -> Array:
     return linalg.inverse_root.generic(definite) if found is None else found
 
 
+def inverse_sqrt_of_definite(definite: Array) -> Array:
+    """On the host the gradient takes the eigenvectors of the root's, where it is not itself differentiated."""
+    if is_transformed(definite) or _iterates(definite):
+        return linalg.inverse_sqrt_of_definite.generic(definite)
+    return _with_eigenvectors(definite)
+
+
+def _root_and_spectrum(definite: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The root; the eigenvectors with the root's eigenvalues as a last row."""
+    eigenvalues, vectors = torch.linalg.eigh(definite)
+    roots = eigenvalues.rsqrt()[..., None, :]
+    return (vectors * roots) @ vectors.mT, torch.cat([vectors, roots], -2)
+
+
+def _pull_root(
+    cotangent: torch.Tensor, of_kept: None, root: torch.Tensor, kept: torch.Tensor, definite: torch.Tensor
+) -> tuple[Array | None, ...]:
+    if torch.is_grad_enabled():  # derivatives of eigenvectors do not exist everywhere
+        return linalg.pull_inverse_sqrt(cotangent, root, definite)
+    vectors, roots = kept[..., :-1, :], kept[..., -1, :]
+    products = roots[..., :, None] * roots[..., None, :]
+    slopes = products * products / (roots[..., :, None] + roots[..., None, :])
+    symmetric = (cotangent + cotangent.mT) / 2
+    return (vectors @ ((vectors.mT @ symmetric @ vectors) * -slopes) @ vectors.mT,)
+
+
+_with_eigenvectors = custom_vjp_keeping(_root_and_spectrum, _pull_root)
+
+
 def lyapunov_solution(root: Array, rhs: Array) -> Array:
     """By products on CUDA, where eigendecompositions are slow."""
     found = iterations.lyapunov_solution(root, rhs) if _iterates(root) else None
@@ -136,5 +165,6 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
     linalg.inverse_root: inverse_root,
+    linalg.inverse_sqrt_of_definite: inverse_sqrt_of_definite,
     linalg.lyapunov_solution: lyapunov_solution,
 }

@@ -5,6 +5,7 @@ by hand.
 """
 
 from dataclasses import dataclass
+from math import log
 
 import torch
 
@@ -71,9 +72,10 @@ class InPlaceExponential:
 
     def forward(self, x: Tensor, filters: Tensor) -> tuple[Tensor, None]:
         """The response."""
-        norms, alpha = self.patches.norms(x), self.alpha
+        # torch's powers of 2 take half the time of its exponentials.
+        norms, doublings = self.patches.norms(x), self.alpha / log(2)
         inner = self.patches.inner(x, filters)
-        return inner.mul_(alpha * reciprocal(norms)).sub_(alpha).exp_().mul_(norms), None
+        return inner.mul_(doublings * reciprocal(norms)).sub_(doublings).exp2_().mul_(norms), None
 
     def backward(
         self, cotangent: Tensor, of_kept: None, response: Tensor, kept: None, x: Tensor, filters: Tensor

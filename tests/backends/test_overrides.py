@@ -139,6 +139,7 @@ CASES = {
     primitives.exponential_response: list(responses()),
     pairwise.centred_distances: list(distances()),
     linalg.inverse_root: list(definites()),
+    linalg.inverse_sqrt_of_definite: [(arrays, (), (0,)) for arrays, *_ in definites()],
     linalg.lyapunov_solution: list(equations()),
     **{s.values: list(column_sums(False)) for s in columns.SUMS},
     **{s.pull: list(column_sums(True)) for s in columns.SUMS},

@@ -12,7 +12,7 @@ from kerneltools.patches.responses import patch_response
 from kerneltools.primitives import Window
 from tests.backends.test_overrides import WINDOWS
 
-KERNELS = [Homogeneous(profile) for profile in (Exponential(0.6), Power(2), Power(4))]
+KERNELS = [Homogeneous(profile) for profile in (Exponential(0.6), Exponential(0.1), Power(2), Power(4))]
 SOME = {name: WINDOWS[name] for name in ("1-d", "2-d one point", "2-d uneven padding", "2-d strided and dilated")}
 
 pytestmark = [

@@ -113,7 +113,7 @@ class TestItsDerivative:
         m, reg = len(matrix), 1e-2
         shifted = matrix + reg * np.eye(m)
         cotangent = np.random.default_rng(5).standard_normal((m, m))
-        (gradient,) = linalg._inverse_sqrt_backward(cotangent, linalg.inverse_root(shifted), shifted)
+        (gradient,) = linalg.pull_inverse_sqrt(cotangent, linalg.inverse_root(shifted), shifted)
         assert np.all(np.isfinite(gradient))
         for i in range(m):
             for j in range(i + 1):
@@ -137,7 +137,7 @@ class TestItsDerivative:
         eigenvalues, v = np.linalg.eigh(shifted)
         s = np.sqrt(eigenvalues)
         divided = (v.T @ cotangent @ v) / (np.outer(s, s) * (s[:, None] + s[None, :]))
-        (gradient,) = linalg._inverse_sqrt_backward(cotangent, linalg.inverse_root(shifted), shifted)
+        (gradient,) = linalg.pull_inverse_sqrt(cotangent, linalg.inverse_root(shifted), shifted)
         assert_close(gradient, -v @ divided @ v.T, 1e-11)
 
     @every_matrix
@@ -145,8 +145,8 @@ class TestItsDerivative:
     def test_by_the_standard_alone(self, matrix: np.ndarray, device: Any) -> None:
         shifted, cotangent = matrix + 1e-2 * np.eye(len(matrix)), symmetric(len(matrix), 5)
         root = linalg.inverse_root(shifted)
-        (wanted,) = linalg._inverse_sqrt_backward(cotangent, root, shifted)
-        (got,) = linalg._inverse_sqrt_backward(*(to_strict(a, device) for a in (cotangent, root, shifted)))
+        (wanted,) = linalg.pull_inverse_sqrt(cotangent, root, shifted)
+        (got,) = linalg.pull_inverse_sqrt(*(to_strict(a, device) for a in (cotangent, root, shifted)))
         assert_same_on(device, got, wanted)
 
 

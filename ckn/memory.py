@@ -1,0 +1,27 @@
+"""The memory of the process."""
+
+import ctypes
+import os
+import platform
+
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
+"""Of mallopt (3): what may lie free at the top of the heap (-1: anything), how many arrays are mapped on their own."""
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory that it frees for its next arrays; False where the C library is not glibc.
+
+    A step of training on the host makes large arrays and frees them. By default glibc hands their memory back, and the
+    system fills new pages with zeros each time: with PyTorch a quarter of the step (docs/decisions/0014). The process
+    then holds on to the most memory that it ever needed, and this cannot be undone. PyTorch, where it has not been
+    imported yet, also asks for large pages, unless THP_MEM_ALLOC_ENABLE says otherwise. `ckn train` does all this for
+    supervised training with PyTorch on the host; NumPy and JAX gained nothing.
+
+    >>> keep_freed_memory() in (True, False)
+    True
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    mallopt = ctypes.CDLL(None).mallopt
+    return all([mallopt(MMAP_MAX, 0), mallopt(TRIM_THRESHOLD, -1)])
