@@ -5,7 +5,7 @@ from math import ceil, prod
 from typing import Any
 
 from ckn.network import Network
-from kerneltools.arrays import Array, asarray_like, blocks, namespace
+from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace
 from kerneltools.backend import to_host
 from kerneltools.landmarks.base import rows
 from kerneltools.patches import Grid
@@ -78,7 +78,7 @@ def _gather(maps: Array, window: Window, positions: list[int]) -> Array:
     """The patches at these positions: (n, *grid, c) -> (P, points * c), blank ones left out."""
     xp = namespace(maps)
     shown = _not_blank(maps, window)
-    kept = asarray_like([p for p in positions if shown[p]], maps, xp.int64)
+    kept = indices_like([p for p in positions if shown[p]], maps)
     points = xp.reshape(_points(tuple(maps.shape[1:-1]), window, kept), (-1,))
     channels = maps.shape[-1]
     values = xp.take(xp.reshape(maps, (-1, channels)), points, axis=0)

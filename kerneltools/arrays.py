@@ -106,6 +106,16 @@ def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
     return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device_of(like))
 
 
+def index_dtype(like: Array) -> DType:
+    """The integers of the library of `like`: int64, and int32 for JAX without its x64 mode, which warns of others."""
+    return namespace(like).asarray([0]).dtype
+
+
+def indices_like(values: Any, like: Array) -> Array:
+    """Whole numbers of the host (a list, a NumPy array) as integers of the library, on the device of `like`."""
+    return asarray_like(values, like, index_dtype(like))
+
+
 def named_dtype(xp: Namespace, dtype: Any) -> DType:
     """The type of a namespace that a name of the standard ("float32") means; None and types as they are.
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, asarray_like, namespace
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace
 from kerneltools.primitives import pad
 from kerneltools.random import Rng, generator
 from kerneltools.trees import Tree, static
@@ -55,10 +55,10 @@ class Crop(Augmentation):
         side = self.padding
         xp = namespace(images)
         corners = generator(rng).integers(0, 2 * side + 1, size=(2, n))
-        down, across = (asarray_like(corner, images, xp.int64) for corner in corners)
-        row = down[:, None] + asarray_like(list(range(h)), images, xp.int64)[None, :]
-        column = across[:, None] + asarray_like(list(range(w)), images, xp.int64)[None, :]
-        image = asarray_like(list(range(n)), images, xp.int64)[:, None, None] * (h + 2 * side)
+        down, across = (indices_like(corner, images) for corner in corners)
+        row = down[:, None] + indices_like(list(range(h)), images)[None, :]
+        column = across[:, None] + indices_like(list(range(w)), images)[None, :]
+        image = indices_like(list(range(n)), images)[:, None, None] * (h + 2 * side)
         numbers = (image + row[:, :, None]) * (w + 2 * side) + column[:, None, :]
         points = xp.reshape(pad(images, ((0, 0), (side, side), (side, side), (0, 0))), (-1, c))
         return xp.reshape(xp.take(points, xp.reshape(numbers, (-1,)), axis=0), (n, h, w, c))
@@ -87,8 +87,8 @@ class Cutout(Augmentation):
     def _covered(self, centres: Sequence[int], points: int, images: Array) -> Array:
         """Which points of an axis the square covers: (n, points)."""
         xp = namespace(images)
-        start = asarray_like(centres, images, xp.int64)[:, None] - self.size // 2
-        point = asarray_like(list(range(points)), images, xp.int64)[None, :]
+        start = indices_like(centres, images)[:, None] - self.size // 2
+        point = indices_like(list(range(points)), images)[None, :]
         return xp.logical_and(point >= start, point < start + self.size)
 
 

@@ -12,7 +12,7 @@ from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
 from ckn.supervised.state import TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
-from kerneltools.arrays import Array, asarray_like, namespace, require_floating
+from kerneltools.arrays import Array, indices_like, namespace, require_floating
 from kerneltools.backend import to_host
 
 DEFAULT = Supervised()
@@ -47,7 +47,7 @@ def fit_supervised(
     numbers = _check(network, images, labels, classes, settings)
     if validation is not None:
         _check_validation(images, *validation, classes)
-    data = Data(images, asarray_like(numbers, images, namespace(images).int64), classes, rng)
+    data = Data(images, indices_like(numbers, images), classes, rng)
     # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
     state = in_row_order(begin(network, data, settings, progress) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)

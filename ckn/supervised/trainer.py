@@ -15,7 +15,7 @@ from ckn.supervised.parameters import Parameters, geometries, parameters
 from ckn.supervised.passes import Passes, unit_features
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState, in_row_order
-from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace
+from kerneltools.arrays import Array, blocks, device_of, indices_like, namespace
 from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
@@ -116,7 +116,7 @@ class Trainer:
         targets = self.data.targets
         order = generator(rng).permutation(images.shape[0] if among is None else among)
         for rows in blocks(len(order), self.settings.batch):
-            numbers = asarray_like(order[rows], images, xp.int64)
+            numbers = indices_like(order[rows], images)
             x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
             yield x, xp.take(targets, numbers, axis=0), order[rows]
 
@@ -246,7 +246,7 @@ def accuracy_of(state: TrainingState, images: Array, labels: Sequence[int]) -> f
     right, start = 0, 0
     for features in encode_blocks(state.network, (), images):
         stop = start + features.shape[0]
-        numbers = asarray_like([int(label) for label in labels[start:stop]], features, namespace(features).int64)
+        numbers = indices_like([int(label) for label in labels[start:stop]], features)
         right, start = right + _count_right(state.head(features), numbers), stop
     return right / int(images.shape[0])
 

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_finite
+from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
 from kerneltools.backend import backend_of, move
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_number, landmarks_of
 from kerneltools.estimators.checks import as_rows, as_weights, host, remember_columns
@@ -93,7 +93,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         """(n, d) -> (n,) labels"""
         scores = self.decision_function(X)
         xp = namespace(scores)
-        indices = xp.astype(scores > 0, xp.int64) if scores.ndim == 1 else xp.argmax(scores, axis=1)
+        indices = xp.astype(scores > 0, index_dtype(scores)) if scores.ndim == 1 else xp.argmax(scores, axis=1)
         if isinstance(scores, np.ndarray) or self.classes_.dtype.kind not in "iufb":
             return self.classes_[host(indices)]
         return xp.take(_in_library(self.classes_, scores), indices)
@@ -162,6 +162,5 @@ def _sigmoid(x: Array) -> Array:
 def _in_library(classes: Any, like: Array) -> Array:
     owner = backend_of(like)
     if owner is None:
-        xp = namespace(like)
-        return asarray_like(classes.tolist(), like, xp.int64 if classes.dtype.kind in "iub" else like.dtype)
+        return asarray_like(classes.tolist(), like, index_dtype(like) if classes.dtype.kind in "iub" else like.dtype)
     return owner.asarray(classes, device=device_of(like))

@@ -6,9 +6,10 @@ from typing import Any
 
 from kerneltools.arrays import (
     Array,
-    asarray_like,
     blocks,
     device_of,
+    index_dtype,
+    indices_like,
     namespace,
     require_everywhere,
     require_floating,
@@ -65,7 +66,7 @@ class On(Kernel):
                 f"columns: there is no column {max(self.columns)} in x of shape {tuple(x.shape)} (they count from 0)"
             )
         xp = namespace(x)
-        return xp.take(x, asarray_like(list(self.columns), x, xp.int64), axis=1)
+        return xp.take(x, indices_like(list(self.columns), x), axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ class Precomputed(Kernel):
         xp = namespace(flat)
         good = (flat >= 0) & (flat < n) & (xp.floor(flat) == flat)
         require_everywhere(good, f"row numbers 0 to {n - 1} of a matrix of shape {(n, n)}", name, flat)
-        return xp.astype(flat[:, 0], xp.int64)
+        return xp.astype(flat[:, 0], index_dtype(flat))
 
 
 @dataclass(frozen=True)

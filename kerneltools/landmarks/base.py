@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from kerneltools.arrays import (
     Array,
-    asarray_like,
+    indices_like,
     is_whole,
     namespace,
     require_finite,
@@ -49,7 +49,7 @@ class Selector(Protocol):
 def rows(x: Array, indices: Sequence[int]) -> Array:
     """The rows with these numbers: (n, d) -> (len(indices), d)."""
     xp = namespace(x)
-    return xp.take(x, asarray_like(list(indices), x, xp.int64), axis=0)
+    return xp.take(x, indices_like(list(indices), x), axis=0)
 
 
 def distinct(x: Array, order: Sequence[int], count: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from kerneltools.arrays import Array, asarray_like, namespace, widest_float
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, precise, rounding, rows
@@ -124,7 +124,7 @@ def _wide(values: Array) -> Array:
 
 
 def _columns(matrix: Array, picks: list[int]) -> Array:
-    return namespace(matrix).take(matrix, asarray_like(picks, matrix, namespace(matrix).int64), axis=1)
+    return namespace(matrix).take(matrix, indices_like(picks, matrix), axis=1)
 
 
 def _appended(pieces: tuple[Array, ...], new: Array) -> tuple[Array, ...]:

@@ -7,7 +7,16 @@ from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 from kerneltools import autodiff
-from kerneltools.arrays import Array, asarray_like, device_of, holds, namespace, require_finite, require_rank
+from kerneltools.arrays import (
+    Array,
+    asarray_like,
+    device_of,
+    holds,
+    indices_like,
+    namespace,
+    require_finite,
+    require_rank,
+)
 from kerneltools.backend import backend_of
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.learning.features import widened
@@ -143,7 +152,7 @@ class Descent:
         if self.batch is None or self.batch >= x.shape[0]:
             return x, y
         xp = namespace(x, y)
-        chosen = asarray_like(draws.choice(x.shape[0], self.batch, replace=False), x, xp.int64)
+        chosen = indices_like(draws.choice(x.shape[0], self.batch, replace=False), x)
         return xp.take(x, chosen, axis=0), xp.take(y, chosen, axis=0)
 
 

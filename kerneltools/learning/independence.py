@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace
+from kerneltools.arrays import Array, device_of, indices_like, namespace
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
@@ -56,7 +56,7 @@ def independence_test(
     xp = namespace(first, second)
 
     def statistic(orders: Any) -> Array:
-        values = [_criterion(first, xp.take(second, asarray_like(order, second, xp.int64), axis=0)) for order in orders]
+        values = [_criterion(first, xp.take(second, indices_like(order, second), axis=0)) for order in orders]
         return xp.stack(values)
 
     return permutation_test(statistic, first, permutations, rng)

@@ -52,7 +52,7 @@ class Nystrom(Map):
         gram, dtype = _gram(self.kernel, self.points)
         xp = namespace(gram)
         values = xp.linalg.eigvalsh(gram)
-        return int(xp.sum(xp.astype(values > _shift(gram, dtype) * xp.max(values), xp.int64)))
+        return int(xp.count_nonzero(values > _shift(gram, dtype) * xp.max(values)))
 
     def of_rows(self, x: Array) -> Array:
         return self.of_values(self.kernel(x, self.points))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace, safe_sqrt
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace, safe_sqrt
 from kerneltools.backend import custom_vjp
 from kerneltools.kernels import Linear, Polynomial
 from kerneltools.maps.base import Map, check_size
@@ -49,7 +49,7 @@ class TensorSketch(Map):
     def _sketch(self, x: Array, number: int) -> Array:
         """Each column added, with its sign, at its place: (n, d + 1) -> (n, m)"""
         xp = namespace(x)
-        places = xp.asarray(self.places[number], dtype=xp.int64, device=device_of(x))
+        places = indices_like(self.places[number], x)
         signed = xp.matrix_transpose(x * asarray_like(self.signs[number], x)[None, :])
         return xp.matrix_transpose(segment_sum(signed, places, self.size))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, asarray_like, namespace
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
 from kerneltools.random import Rng, generator
@@ -60,7 +60,7 @@ class SignedSums:
             if first < start:
                 roots = xp.concat([xp.zeros_like(roots[: start - first, :]), roots[start - first :, :]])
             for _ in range(self.repeats):
-                order = asarray_like(host.permutation(size), root, xp.int64)
+                order = indices_like(host.permutation(size), root)
                 signs = asarray_like((2 * host.integers(0, 2, size) - 1) / sqrt(self.repeats), root)
                 mixed, scale = xp.take(here, order, axis=0), xp.take(roots, order, axis=0) * signs[:, None]
                 totals = [total + scale[:, c][:, None] * mixed for c, total in enumerate(totals)]

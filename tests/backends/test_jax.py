@@ -190,6 +190,28 @@ print(root.dtype, bool(np.allclose(root.astype("float32"), np.diag([1 / 2, 1 / 3
     assert in_fresh_interpreter(code, "0") == f"{dtype} True"
 
 
+def test_32_bits_are_no_reason_to_warn() -> None:
+    code = """
+import warnings
+warnings.simplefilter("error")
+import jax.numpy as jnp, numpy as np
+import ckn
+from ckn.supervised import Crop, Cutout, Flip
+from kerneltools import kernels, landmarks, maps
+rng = np.random.default_rng(0)
+images = jnp.asarray(rng.random((20, 8, 8, 2)), dtype="float32")
+architecture = ckn.Architecture((ckn.LayerSpec(8), ckn.LayerSpec(8)))
+network = ckn.fit_unsupervised(architecture, images, rng=0, patches=600)
+settings = ckn.Supervised(epochs=1, batch=10, rate=1e-3, reg=1e-3, augmentation=(Flip(), Crop(1), Cutout(2)))
+state = ckn.fit_supervised(network, images, np.arange(20) % 2, 2, rng=0, settings=settings)
+x = jnp.reshape(images, (20, -1))
+chosen = landmarks.RPCholesky(4)(kernels.Gaussian(1.0), x, rng=0)
+sketch = maps.tensor_sketch(kernels.Polynomial(2), x.shape[1], 8, rng=0)
+print(chosen.points.shape, sketch(x).shape)
+"""
+    assert in_fresh_interpreter(code, "0") == "(4, 128) (20, 8)"
+
+
 @pytest.mark.parametrize(
     "first", ["import kerneltools_jax", "kerneltools.backend('jax')", "kerneltools.linalg.inverse_sqrt(x, 1.0)"]
 )
