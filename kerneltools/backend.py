@@ -58,8 +58,14 @@ class Backend(Protocol):
     def synchronize(self, array: Array) -> None:
         """Wait until the array's numbers are there."""
 
-    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-        """The function that returns (f(*args), gradient); f gives a scalar, gradient is a tree like the argument."""
+    def value_and_grad(
+        self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
+    ) -> Callable[..., Any]:
+        """The function that returns (f(*args), gradient); f gives a scalar, gradient is a tree like the argument.
+
+        `alone`: the caller's word that the gradient is part of no other one, and that f neither closes over arrays
+        that are being differentiated nor keeps or looks into its own; a library may then save time and memory.
+        """
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:
         """`forward` with a gradient written by hand: `backward(cotangent, output, *inputs)`."""

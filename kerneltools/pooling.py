@@ -6,7 +6,7 @@ nothing but a matrix product and is differentiable everywhere.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import exp
+from math import exp, prod
 from typing import Protocol
 
 from kerneltools.arrays import Array, device_of, namespace
@@ -44,7 +44,7 @@ class LinearPool(Tree, ABC):
         matrix = self.matrix(x.shape[axis], x)
         # One matrix product for each index before the axis; all that is behind it is one long row.
         before, after = x.shape[:axis], x.shape[axis + 1 :]
-        flat = xp.reshape(x, (*before, x.shape[axis], -1)) if after else x[..., None]
+        flat = xp.reshape(x, (*before, x.shape[axis], prod(after)))
         return xp.reshape(matrix @ flat, (*before, matrix.shape[0], *after))
 
 

@@ -58,7 +58,9 @@ class CupyBackend:
     def synchronize(self, array: Array) -> None:
         array.device.synchronize()
 
-    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    def value_and_grad(
+        self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
+    ) -> Callable[..., Any]:
         return autodiff.value_and_grad(f, argnums)
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:

@@ -57,7 +57,9 @@ class JaxBackend:
     def synchronize(self, array: Array) -> None:
         array.block_until_ready()
 
-    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    def value_and_grad(
+        self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
+    ) -> Callable[..., Any]:
         return over_trees(gradients.differentiate, f, argnums)
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:

@@ -49,7 +49,9 @@ class NumpyBackend:
     def synchronize(self, array: Array) -> None:
         """NumPy computes at once: there is nothing to wait for."""
 
-    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    def value_and_grad(
+        self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
+    ) -> Callable[..., Any]:
         return autodiff.value_and_grad(f, argnums)
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:

@@ -18,12 +18,13 @@ TRANSPOSES: tuple[Callable[..., torch.Tensor], ...] = (
 )
 
 
-def pays(x: torch.Tensor) -> bool:
-    """Whether a convolution in the type of x is faster than patches and a product, and as exact.
+def pays(*arrays: torch.Tensor) -> bool:
+    """Whether a convolution of these arrays is faster than patches and a product, and as exact.
 
-    In float64 it is no faster; on CUDA it would round float32 to TF32, which a product does not.
+    In float64 it is no faster; on CUDA it would round float32 to TF32, which a product does not. Of nothing
+    there is no convolution in torch.
     """
-    return x.dtype == torch.float32 and x.device.type == "cpu"
+    return all(a.dtype == torch.float32 and a.device.type == "cpu" and a.numel() > 0 for a in arrays)
 
 
 def convolve(x: torch.Tensor, filters: torch.Tensor, window: Window) -> torch.Tensor:

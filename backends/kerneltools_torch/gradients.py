@@ -14,51 +14,25 @@ Keeping = Callable[..., tuple[Array, Array | None]]
 def differentiate(f: Callable[..., Array], arrays: list[Array]) -> tuple[Array, tuple[Array, ...]]:
     """f(*arrays) and its gradient for each array."""
     values = [_taken_at_its_value(array) for array in arrays]
-    if _are_alone(values):
-        return _by_one_graph(f, values)
     gradients, value = torch.func.grad_and_value(f, argnums=tuple(range(len(values))))(*values)
     return value, gradients
 
 
-def _are_alone(arrays: list[torch.Tensor]) -> bool:
-    """Whether nothing else is being differentiated, traced or mapped with respect to these arrays."""
-    return (
-        not torch.compiler.is_compiling()
-        and not torch.is_inference_mode_enabled()
-        and torch._C._functorch.maybe_current_level() is None
-        and not any(array.requires_grad or array.is_inference() for array in arrays)
-    )
-
-
-def _by_one_graph(f: Callable[..., Array], arrays: list[torch.Tensor]) -> tuple[Array, tuple[Array, ...]]:
-    """As torch.func does it, but without a record of the gradient itself, for the memory and the time that takes.
-
-    Where f closes over tensors that require gradients the record is made, for the result depends on them.
-    """
-    leaves = [array.detach().requires_grad_() for array in arrays]
+def differentiate_alone(f: Callable[..., Array], arrays: list[Array]) -> tuple[Array, tuple[Array, ...]]:
+    """`differentiate` without a record of the gradient itself, which costs memory and time."""
+    leaves = [_taken_at_its_value(array) for array in arrays]
+    if torch.is_inference_mode_enabled() or is_transformed(*leaves) or any(map(_has_a_past, leaves)):
+        return differentiate(f, arrays)
+    leaves = [leaf.detach().requires_grad_() for leaf in leaves]
     with torch.enable_grad():
         value = f(*leaves)
-        if not value.requires_grad:
-            return value, tuple(map(torch.zeros_like, arrays))
-        connected = not _leaves(value) <= set(map(id, leaves))
-        gradients = torch.autograd.grad(
-            value, leaves, create_graph=connected, allow_unused=True, materialize_grads=True
-        )
-    return value if connected else value.detach(), gradients
+    if not value.requires_grad:
+        return value, tuple(map(torch.zeros_like, leaves))
+    return value.detach(), torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
 
 
-def _leaves(value: torch.Tensor) -> set[int]:
-    """The identities of the tensors that a value depends on and that require gradients."""
-    found, seen, waiting = set(), set(), [value.grad_fn]
-    while waiting:
-        node: Any = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.add(id(node.variable))
-        waiting.extend(parent for parent, _ in node.next_functions)
-    return found
+def _has_a_past(array: torch.Tensor) -> bool:
+    return array.requires_grad or array.is_inference()
 
 
 def _taken_at_its_value(array: Array) -> torch.Tensor:

@@ -15,7 +15,7 @@ from kerneltools_torch.responses import patch_response
 
 def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
     """A convolution, without patches in memory, for short products and wherever else it pays."""
-    if products is None and not convolutions.pays(x):
+    if products is None and not convolutions.pays(x, filters):
         whole: tuple[Array, Array] = primitives.patch_gram.generic(x, filters, window)
         return whole
     narrow = x.dtype if products is None else primitives.short_dtype(torch, products)
@@ -30,7 +30,7 @@ _squares = custom_vjp(lambda x: torch.linalg.vecdot(x, x), lambda g, y, x: (x * 
 
 def mix_channels(x: Array, matrix: Array) -> Array:
     """By torch's convolution, which on some processors is faster than its matrix product, for images on the host."""
-    if x.ndim != 4 or not convolutions.pays(x):
+    if (x.ndim, matrix.ndim) != (4, 2) or not convolutions.pays(x, matrix):
         return primitives.mix_channels.generic(x, matrix)
     return convolutions.convolve(x, matrix.mT[:, None, None, :], POINT)
 

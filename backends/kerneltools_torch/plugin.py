@@ -61,8 +61,10 @@ class TorchBackend:
         elif array.device.type == "mps":
             torch.mps.synchronize()
 
-    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-        return over_trees(gradients.differentiate, f, argnums)
+    def value_and_grad(
+        self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
+    ) -> Callable[..., Any]:
+        return over_trees(gradients.differentiate_alone if alone else gradients.differentiate, f, argnums)
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:
         return gradients.custom_vjp(forward, backward)

@@ -25,7 +25,7 @@ def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, pro
     """In place for homogeneous kernels of exponential and power profiles, where a convolution pays."""
     narrow = None if products is None else short_dtype(torch, products)
     chosen = _in_place(kernel, Patches(window, narrow))
-    if chosen is None or is_transformed(x, filters) or not (products or pays(x)):
+    if chosen is None or is_transformed(x, filters) or not (products or pays(x, filters)):
         return responses.patch_response.generic(x, filters, kernel, window, products)
     shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
     return custom_vjp_keeping(chosen.forward, chosen.backward)(x, shaped)
@@ -87,7 +87,7 @@ class InPlaceExponential:
         if x.requires_grad:
             # α (u - 1), where the response has not become 0; there nothing of it counts.
             exponent = (response * inverse).clamp_min_(torch.finfo(response.dtype).tiny).log_()
-            weighted = exponent.mul_(of_inner).sum(-1, keepdim=True)
+            weighted = torch.linalg.vecdot(exponent, of_inner)[..., None]
             of_norms = ((1 - self.alpha) * of_inner.sum(-1, keepdim=True) - weighted) / self.alpha
         return self.patches.pull(of_inner, of_norms, inverse, x, filters)
 

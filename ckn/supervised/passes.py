@@ -52,7 +52,7 @@ class Passes:
         if strategy.sees_batch:
             whole = [unit_features(network(x[rows, ...])) for rows in parts]
             head, after = self._heads(params.head, whole, t)
-        one_pass = self.owner.value_and_grad(self._share, (0, 1, 2))
+        one_pass = self.owner.value_and_grad(self._share, (0, 1, 2), alone=True)
         passed = [
             one_pass(network, head, _zeros(head.weights, rows), x[rows, ...], t[rows, :], x.shape[0]) for rows in parts
         ]
@@ -89,7 +89,7 @@ class Passes:
             terms = [namespace(here).sum(here * there) for here, there in pairs]
             return sum(terms[1:], start=terms[0])
 
-        found: Parameters = self.owner.value_and_grad(along)(params)[1]
+        found: Parameters = self.owner.value_and_grad(along, alone=True)(params)[1]
         return replace(found, head=head)
 
 

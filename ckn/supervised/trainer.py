@@ -163,7 +163,7 @@ class Trainer:
         size = passes.size(x)
         if size < x.shape[0]:
             return passes.gradient(params, x, t, size)
-        found: tuple[Array, Parameters] = owner.value_and_grad(self.objective)(params, x, t)
+        found: tuple[Array, Parameters] = owner.value_and_grad(self.objective, alone=True)(params, x, t)
         return found
 
     @property

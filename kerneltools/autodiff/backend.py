@@ -70,7 +70,9 @@ class TapeBackend:
         if owner is not None:
             owner.synchronize(plain)
 
-    def value_and_grad(self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    def value_and_grad(
+        self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
+    ) -> Callable[..., Any]:
         return transforms.value_and_grad(f, argnums)
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:

@@ -55,14 +55,14 @@ def patch_responses() -> Any:
 
 
 def pooled() -> Any:
-    for shape in ((2, 9, 3), (2, 7, 5, 3), (1, 1, 8, 2), (1, 4, 5, 3, 2)):
+    for shape in ((2, 9, 3), (2, 7, 5, 3), (1, 1, 8, 2), (1, 4, 5, 3, 2), (0, 4, 5, 3), (2, 4, 5, 0)):
         for s in (2, 3, 9):
             yield (rng.standard_normal(shape),), (pooling.Gaussian(s),), (0,)
 
 
 def mixes() -> Any:
-    for shape in ((4, 3), (2, 5, 3), (2, 4, 5, 3), (2, 3, 2, 3, 3)):
-        yield (rng.standard_normal(shape), rng.standard_normal((3, 4))), (), (0, 1)
+    for shape in ((4, 3), (2, 5, 3), (2, 4, 5, 3), (2, 3, 2, 3, 3), (0, 4, 5, 3), (2, 4, 5, 0)):
+        yield (rng.standard_normal(shape), rng.standard_normal((shape[-1], 4))), (), (0, 1)
 
 
 def patches() -> Any:

@@ -86,15 +86,32 @@ def test_gradients_alone_record_nothing() -> None:
         x.register_hook(lambda _: recorded.append(torch.is_grad_enabled()))
         return x * x
 
-    value, gradient = TORCH.value_and_grad(f)(torch.tensor(3.0))
+    value, gradient = TORCH.value_and_grad(f, alone=True)(torch.tensor(3.0))
     assert recorded == [False]
     assert (value.requires_grad, gradient.requires_grad) == (False, False)
-    assert TORCH.value_and_grad(lambda x: torch.tensor(1.0))(torch.tensor(3.0)) == (1.0, 0.0)
+    assert TORCH.value_and_grad(lambda x: torch.tensor(1.0), alone=True)(torch.tensor(3.0)) == (1.0, 0.0)
 
 
-def test_gradients_in_inference_mode() -> None:
+@pytest.mark.parametrize("alone", [False, True])
+def test_gradients_of_what_is_being_differentiated(alone: bool) -> None:
+    def slope(x: torch.Tensor) -> torch.Tensor:
+        return TORCH.value_and_grad(lambda y: y**3, alone=alone)(x)[1]
+
+    two = torch.tensor(2.0)
+    assert TORCH.value_and_grad(slope)(two)[1] == 12.0
+    assert torch.func.vmap(slope)(torch.stack([two, two])).tolist() == [12.0, 12.0]
     with torch.inference_mode():
-        assert TORCH.value_and_grad(lambda x: x**3)(torch.tensor(2.0))[1] == 12.0
+        assert slope(torch.tensor(2.0)) == 12.0
+
+
+def test_gradients_within_gradients_end_with_them() -> None:
+    x, y = torch.ones(3), torch.full((3,), 0.5)
+
+    def outer(a: torch.Tensor) -> torch.Tensor:
+        return TORCH.value_and_grad(lambda b: (a * a * b**3).sum())(y)[1].square().mean()
+
+    value, gradient = TORCH.value_and_grad(outer)(x)
+    assert (value.requires_grad, gradient.requires_grad) == (False, False)
 
 
 def test_gradients_are_taken_where_none_are_recorded() -> None:

@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _convolutions_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "pays", lambda x: True)
+    monkeypatch.setattr(responses, "pays", lambda *arrays: True)
 
 
 def inputs(name: str) -> tuple[torch.Tensor, torch.Tensor, Window]:
@@ -54,6 +54,17 @@ def test_gradients_twice(kernel: Kernel, name: str) -> None:
     for f, arguments in ((of_filters, (filters,)), (of_both, (x, filters))):
         assert torch.autograd.gradcheck(f, arguments)
         assert torch.autograd.gradgradcheck(f, arguments)
+
+
+def test_several_cotangents_at_once(kernel: Kernel, name: str) -> None:
+    x, filters, window = inputs(name)
+    arrays = (x[:1, ...].clone().requires_grad_(), filters.clone().requires_grad_())
+    value = patch_response(*arrays, kernel, window)
+    cotangents = torch.randn(2, *value.shape, dtype=value.dtype, generator=torch.Generator().manual_seed(1))
+    one_by_one = [torch.autograd.grad(value, arrays, each, retain_graph=True) for each in cotangents]
+    together = torch.autograd.grad(value, arrays, cotangents, is_grads_batched=True)
+    for got, expected in zip(together, zip(*one_by_one, strict=True), strict=True):
+        torch.testing.assert_close(got, torch.stack(expected), rtol=1e-10, atol=1e-12)
 
 
 def test_under_torch_func(kernel: Kernel, name: str) -> None:
