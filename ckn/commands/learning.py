@@ -172,8 +172,8 @@ AtOnce = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Images of a minibatch in the network at a time, for less memory. [default: what fits the processor's "
-        "cache; on other devices all]",
+        help="Images of a minibatch in the network at a time, for less memory. [default: on the host as many "
+        "as make no array of more than 36 million numbers; elsewhere all]",
     ),
 ]
 Jit = Annotated[bool, typer.Option("--jit", help="Compile the step, where the library can.")]

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 from ckn.checks import check_count, check_images
+from ckn.layer import Layer
 from ckn.network import Network, Progress, silent
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
@@ -14,6 +15,7 @@ from ckn.supervised.state import TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, indices_like, namespace, require_floating
 from kerneltools.backend import to_host
+from kerneltools.trees import map_leaves
 
 DEFAULT = Supervised()
 
@@ -41,20 +43,41 @@ def fit_supervised(
     only measured, after each epoch. `on_epoch(state)` is called after each epoch.
 
     Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater
-    than the data and NaN in the images; DivergedError, with the last good state and advice, when the loss
-    does not stay finite; MemoryError, with a batch to try, when the device has no room.
+    than the data, NaN in the images, and a `start` of another architecture or number of classes; DivergedError, with
+    the last good state and advice, when the loss does not stay finite; MemoryError, with a batch to try, when the
+    device has no room.
     """
     numbers = _check(network, images, labels, classes, settings)
     if validation is not None:
         _check_validation(images, *validation, classes)
     data = Data(images, indices_like(numbers, images), classes, rng)
     # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
+    if start is not None:
+        _check_start(start, network, classes)
     state = in_row_order(begin(network, data, settings, progress) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
         on_epoch(state)
     return trainer.finished(state, progress)
+
+
+def _check_start(start: TrainingState, network: Network, classes: int) -> None:
+    """Raise unless the state is of networks like that one, and of as many classes."""
+    ours, theirs = (list(map(_structure, each.bare_layers)) for each in (network, start.network))
+    if ours != theirs:
+        raise ValueError(
+            f"start: its network is of another architecture, with filters of shapes {[one[0] for one in theirs]} for "
+            f"{[one[0] for one in ours]}, or with other kernels or pooling; begin without it, or with its network"
+        )
+    if start.head.weights.shape[1] != classes:
+        raise ValueError(f"start: its head has {start.head.weights.shape[1]} classes, and classes={classes} was given")
+
+
+def _structure(layer: Layer) -> tuple[Any, ...]:
+    """All of a layer that training leaves as it is."""
+    kernel = map_leaves(lambda leaf: None, layer.kernel)
+    return tuple(layer.filters.shape), kernel, layer.subsampling, layer.padding, layer.dilation, layer.reg
 
 
 def _check(network: Network, images: Array, labels: Sequence[int], classes: int, settings: Supervised) -> list[int]:

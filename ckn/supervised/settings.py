@@ -31,7 +31,8 @@ class Supervised:
     `products`: "bfloat16" or "float16", the type in which steps multiply patches with filters (mixed precision);
     norms, kernels, inverse square roots and the exact head stay in the images' type.
     `jit`: compile the step, where the library can. `at_once`: images of a batch that go through the network at a
-    time, their gradients added: fewer need less memory; None: what keeps a pass in the host's caches, elsewhere all.
+    time, their gradients added: fewer need less memory; None: on the host as many as make no array of more than 36
+    million numbers, elsewhere all.
 
     Raises ValueError for numbers out of range, TypeError for what is no loss, schedule, optimiser, strategy or
     augmentation.

@@ -52,6 +52,22 @@ def trained(name: str, settings: Supervised, architecture: Architecture = SMALL)
     return fit_supervised(network, backend(name).asarray(images), labels, 3, rng=1, settings=settings)
 
 
+def test_a_start_of_another_kind_is_refused() -> None:
+    images, labels = toy()
+    network = start(images)
+    state = fit_supervised(network, images, labels, 3, rng=1, settings=replace(QUICK, epochs=0))
+    other = Architecture((LayerSpec(6, subsampling=1), *SMALL.layers[1:]))
+    with pytest.raises(ValueError, match=r"start: its network is of another architecture.*\(6, 3, 3, 2\)"):
+        fit_supervised(start(images, other), images, labels, 3, rng=1, settings=QUICK, start=state)
+    with pytest.raises(ValueError, match="start: its head has 3 classes, and classes=2 was given"):
+        fit_supervised(network, images, labels % 2, 2, rng=1, settings=QUICK, start=state)
+    # Kernels that have learnt are those of the same architecture.
+    learnt = replace(QUICK, learn_kernels=True, epochs=1)
+    state = fit_supervised(network, images, labels, 3, rng=1, settings=learnt)
+    longer = fit_supervised(network, images, labels, 3, rng=1, settings=replace(learnt, epochs=2), start=state)
+    assert longer.epoch == 2
+
+
 @pytest.mark.parametrize("name", ["torch", "jax"])
 @pytest.mark.parametrize("loss", [SquaredHinge(), CrossEntropy(), Squared()], ids=lambda loss: type(loss).__name__)
 def test_libraries_agree_on_twenty_steps(name: str, loss) -> None:
