@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
+from ckn import Architecture, LayerSpec, Supervised, architectures, fit_supervised, fit_unsupervised
+from ckn.model import encode
+from ckn.readers import read
 from ckn.supervised import Crop, Cutout, DivergedError, Flip, Joint, TrainingState
 from ckn.supervised.start import RATES
 from kerneltools import backend
@@ -50,6 +52,26 @@ def trained(name: str, settings: Supervised, architecture: Architecture = SMALL)
     images, labels = toy()
     network = moved(name, start(images, architecture))
     return fit_supervised(network, backend(name).asarray(images), labels, 3, rng=1, settings=settings)
+
+
+def test_short_products_ask_for_a_reg_above_their_rounding() -> None:
+    # A head for the exact features, of a λ that one of their rounding errors dwarfs, would explode at the first step.
+    data = read("digits")
+    library = backend("torch")
+    images = library.asarray(data.images[:400] / 16, dtype="float32")
+    labels = data.labels[:400].tolist()
+    network = fit_unsupervised(architectures["small"], images, rng=0, patches=5000)
+    settings = Supervised(epochs=0, rate=1e-5)
+    exact, short = (
+        fit_supervised(network, images, labels, 10, rng=0, settings=replace(settings, products=products))
+        for products in (None, "bfloat16")
+    )
+    features = [encode(each.prepare(), (), images[:256]) for each in (network, network.with_products("bfloat16"))]
+    assert short.reg == pytest.approx(float(((features[0] - features[1]) ** 2).mean()))
+    assert short.reg > 10 * exact.reg
+    longer = replace(settings, products="bfloat16", epochs=1)
+    (report,) = fit_supervised(network, images, labels, 10, rng=0, settings=longer).history
+    assert report.loss < 3
 
 
 def test_a_start_of_another_kind_is_refused() -> None:
