@@ -41,7 +41,7 @@ def tolerance(case: Case, f: Callable[[Any], Any], dtype: str, derivatives: int)
     eps = float(np.finfo(dtype).eps)
     base = GRADIENT if derivatives else VALUE
     if dtype == "float32":
-        base = case.terms * (_steepness(case) * (1 + derivatives) * eps + _moved_by_rounding(case, f, eps))
+        base = case.terms * (_steepness(case, derivatives) * (1 + derivatives) * eps + _moved_by_rounding(case, f, eps))
     rough = case.kink is not None and case.kink <= derivatives
     return base + (4 * eps**0.5 if rough else 0.0)
 
@@ -59,14 +59,17 @@ def _moved_by_rounding(case: Case, f: Callable[[Any], Any], eps: float) -> float
     return float(max(moved)) / scale(exact)
 
 
-def _steepness(case: Case) -> float:
-    """Slopes, added up, of exp((u - 1) / σ²) in u and of κ(r² / ℓ²) in r² relative to |x|²; at least 1."""
+def _steepness(case: Case, derivatives: int) -> float:
+    """Slopes, added up, of exp((u - 1) / σ²) in u and of κ(r² / ℓ²) in r² relative to |x|²; at least 1.
+
+    The derivative of the first in σ, 2 (1 - u) / σ³ of it, is steeper than that in u by the factor 1 / σ.
+    """
     arrays = [np.asarray(a) for a in leaves(case.variables)]
     square = max((float(np.max(np.sum(a * a, axis=-1), initial=0.0)) for a in arrays if a.ndim == 2), default=1.0)
     total = 1.0
     for path, leaf in trees.named_leaves(case.variables):
         if path.endswith("sigma"):
-            total += 1 / float(leaf) ** 2
+            total += 1 / float(leaf) ** 2 / (min(1.0, float(leaf)) if derivatives else 1.0)
         elif path.endswith(("bandwidth", "lengthscale", "radius", "period")):
             total += square / float(np.min(leaf)) ** 2
     return total

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, reject
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ckn import Architecture, LayerSpec, Supervised, fit_supervised
-from ckn.supervised import Alternating, Augmentation, Crop, Cutout, Flip, Joint, LayerReversal
+from ckn.supervised import Alternating, Augmentation, Crop, Cutout, DivergedError, Flip, Joint, LayerReversal
 from kerneltools import backend
 from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.optimisers import SGD, Adam
@@ -50,7 +50,13 @@ def same_filters(name: str, architecture: Architecture, settings: Supervised) ->
     network = start(images, architecture)
     # Of two features, centred and of norm 1, only the sign is left.
     constant = network.features(images.shape[1:-1]) <= 2
-    expected = fit_supervised(network, images, labels, 3, 1, settings)
+    try:
+        expected = fit_supervised(network, images, labels, 3, 1, settings)
+    except DivergedError:
+        reject()
+    # A training that blows up amplifies rounding a millionfold, in one library as between two.
+    first, *later = expected.history
+    assume(all(report.loss < 3 * first.loss for report in later))
     # JAX without compilation takes a minute here.
     settings = replace(settings, jit=name == "jax")
     got = fit_supervised(moved(name, network), backend(name).asarray(images), labels, 3, 1, settings)
