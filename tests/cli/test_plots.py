@@ -99,6 +99,14 @@ def test_accuracies_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
     assert np.array_equal(line.get_xdata(), [3, 6])
 
 
+def test_labels_of_lines_that_end_in_one_place_do_not_cover_each_other() -> None:
+    figure = plots.curves([EpochReport(epoch, 0.5, 0.1, 1.0, 1.0) for epoch in (1, 2)])
+    figure.canvas.draw()
+    ends = [text for text in figure.axes[1].texts if text.get_text().endswith("100.00%")]
+    one, other = (text.get_window_extent() for text in ends)
+    assert not one.overlaps(other)
+
+
 def test_curves_without_accuracies_can_be_drawn(tmp_path: Path) -> None:
     figure = plots.curves((EpochReport(1, 0.5, 0.1), EpochReport(2, 0.0, 0.05)))
     assert pixels(figure, tmp_path / "curves.png").size
