@@ -267,7 +267,8 @@ def _draw_misses(axes: Axes, miss: Numbers) -> None:
 
 def _draw_line(axes: Axes, x: Sequence[int], y: Sequence[float], colour: str, label: str, side: str = "center") -> None:
     axes.plot(x, y, color=colour, linewidth=2, marker="o" if len(x) < 30 else None, markersize=4)
-    axes.annotate(label, (x[-1], y[-1]), (6, 0), textcoords="offset points", va=side, color=colour)
+    lift = {"top": -1, "center": 0, "bottom": 1}[side]
+    axes.annotate(label, (x[-1], y[-1]), (6, lift), textcoords="offset points", va=side, color=colour)
     axes.grid(axis="y", color="#e8e8e8")
     axes.set_axisbelow(True)
     _bare(axes)
