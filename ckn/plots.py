@@ -112,19 +112,7 @@ def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -
     else:
         above.set_ylim(0.0, 1.08 * max(losses))
     shown = [] if test_accuracy is None else [test_accuracy]
-    lines: dict[str, dict[int, float]] = {}
-    for name in ("train", "validation"):
-        of_all = ((report.epoch, getattr(report, f"{name}_accuracy")) for report in history)
-        if measured := {epoch: value for epoch, value in of_all if value is not None}:
-            lines[name] = measured
-            shown += measured.values()
-    # Labels above each other, the one of the greater accuracy on top, also where lines end in one place.
-    ends = sorted(lines, key=lambda name: list(lines[name].values())[-1])
-    for name, colour in (("train", BLUE), ("validation", RED)):
-        if name in lines:
-            values = list(lines[name].values())
-            side = "center" if len(ends) == 1 else ("top", "bottom")[ends.index(name)]
-            _draw_line(below, list(lines[name]), values, colour, f"{name} {values[-1]:.2%}", side)
+    shown += _draw_accuracies(below, history)
     if test_accuracy is not None:
         below.axhline(test_accuracy, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
         below.annotate(f"test {test_accuracy:.2%}", (0, test_accuracy), (4, -4), **_NEAR, va="top", color=INK)
@@ -263,6 +251,23 @@ def _draw_misses(axes: Axes, miss: Numbers) -> None:
     _bare(axes)
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set_color(SOFT)
+
+
+def _draw_accuracies(axes: Axes, history: Sequence[EpochReport]) -> list[float]:
+    """Lines of those that were measured; all their values."""
+    lines: dict[str, dict[int, float]] = {}
+    for name in ("train", "validation"):
+        of_all = ((report.epoch, getattr(report, f"{name}_accuracy")) for report in history)
+        if measured := {epoch: value for epoch, value in of_all if value is not None}:
+            lines[name] = measured
+    # Labels above each other, the one of the greater accuracy on top, also where lines end in one place.
+    ends = sorted(lines, key=lambda name: list(lines[name].values())[-1])
+    for name, colour in (("train", BLUE), ("validation", RED)):
+        if name in lines:
+            values = list(lines[name].values())
+            side = "center" if len(ends) == 1 else ("top", "bottom")[ends.index(name)]
+            _draw_line(axes, list(lines[name]), values, colour, f"{name} {values[-1]:.2%}", side)
+    return [value for measured in lines.values() for value in measured.values()]
 
 
 def _draw_line(axes: Axes, x: Sequence[int], y: Sequence[float], colour: str, label: str, side: str = "center") -> None:
