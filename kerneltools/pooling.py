@@ -76,7 +76,8 @@ class Gaussian(LinearPool):
         if s == 1:
             return (1.0,)
         values = [exp(-((t / s) ** 2)) for t in range(-s, s + 1)]
-        return tuple(value / sum(values) for value in values)
+        total = sum(values)
+        return tuple(value / total for value in values)
 
     def positions(self, points: int) -> int:
         """How many outputs an axis of that many points has."""

@@ -10,7 +10,7 @@ from kerneltools.arrays import Array
 from kerneltools.primitives import Window
 from kerneltools_torch import convolutions, iterations
 from kerneltools_torch.gradients import custom_vjp, custom_vjp_keeping, is_transformed
-from kerneltools_torch.responses import patch_response
+from kerneltools_torch.responses import Patches, patch_response
 
 
 def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
@@ -18,10 +18,8 @@ def patch_gram(x: Array, filters: Array, window: Window, products: str | None = 
     if products is None and not convolutions.pays(x, filters):
         whole: tuple[Array, Array] = primitives.patch_gram.generic(x, filters, window)
         return whole
-    narrow = x.dtype if products is None else primitives.short_dtype(torch, products)
     shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
-    inner = convolutions.convolve(x.to(narrow), shaped.to(narrow), window).to(x.dtype)
-    return inner, convolutions.box_sums(_squares(x), window)
+    return Patches(window, products).inner(x, shaped), convolutions.box_sums(_squares(x), window)
 
 
 # torch's own gradient of a product with itself takes three passes over memory.

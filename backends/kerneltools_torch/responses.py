@@ -23,8 +23,7 @@ Gradients = tuple[Tensor | None, Tensor]
 
 def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, products: str | None = None) -> Array:
     """In place for homogeneous kernels of exponential and power profiles, where a convolution pays."""
-    narrow = None if products is None else short_dtype(torch, products)
-    chosen = _in_place(kernel, Patches(window, narrow))
+    chosen = _in_place(kernel, Patches(window, products))
     if chosen is None or is_transformed(x, filters) or not (products or pays(x, filters)):
         return responses.patch_response.generic(x, filters, kernel, window, products)
     shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
@@ -33,10 +32,13 @@ def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, pro
 
 @dataclass(frozen=True)
 class Patches:
-    """What a response is made of: the patches' inner products with filters, multiplied in a type, and their norms."""
+    """What a response is made of: the patches' inner products with filters and their norms.
+
+    `products`: the name of the type in which they are multiplied, that of the arrays when None.
+    """
 
     window: Window
-    narrow: torch.dtype | None
+    products: str | None = None
 
     def inner(self, x: Tensor, filters: Tensor) -> Tensor:
         """(n, *grid, c), (m, *size, c) -> (n, *positions, m), an array of its own"""
@@ -60,7 +62,7 @@ class Patches:
         return in_x, in_filters.to(filters.dtype)
 
     def _short(self, x: Tensor) -> Tensor:
-        return x if self.narrow is None else x.to(self.narrow)
+        return x if self.products is None else x.to(short_dtype(torch, self.products))
 
 
 @dataclass(frozen=True)

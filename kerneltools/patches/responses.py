@@ -16,10 +16,10 @@ def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, pro
     `products` as for `patch_gram`. The filters of a homogeneous kernel are taken to be of length 1.
     """
     inner, square = patch_gram(x, filters, window, products)
-    return kernel.from_inner(inner, safe_sqrt(square)[..., None], filter_norms(filters, kernel))
+    return kernel.from_inner(inner, safe_sqrt(square)[..., None], _filter_norms(filters, kernel))
 
 
-def filter_norms(filters: Array, kernel: Kernel) -> Array | float:
+def _filter_norms(filters: Array, kernel: Kernel) -> Array | float:
     """The lengths of filters, 1 for homogeneous kernels: (m, points, c) -> (m,)."""
     if kernel.homogeneous:
         return 1.0

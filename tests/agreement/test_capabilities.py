@@ -61,7 +61,6 @@ NO_NUMBERS = {
         "random.choice",
     ),
     *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
-    "patches.responses.filter_norms",
     *("streaming.rows", "streaming.transform_file"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
