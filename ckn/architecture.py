@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from ckn.bounds import check_kernel, reached_shape
 from kerneltools.kernels import Homogeneous, Kernel
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential, Power
@@ -18,7 +19,7 @@ class LayerSpec:
 
     `patch`, `dilation`: one number or one per axis; `padding`: "same" (the size is kept), "valid" or zeros per
     side; `subsampling` s >= 1: the pooled map has one point each s; `reg` > 0 is added to the eigenvalues of
-    the filters' kernel matrix. Raises ValueError for numbers out of range.
+    the filters' kernel matrix. Raises ValueError for numbers out of range, and for kernels of a degree above 64.
     """
 
     filters: int
@@ -33,8 +34,7 @@ class LayerSpec:
         if isinstance(self.filters, bool) or not isinstance(self.filters, int) or self.filters < 1:
             raise ValueError(f"filters: expected an integer >= 1, got {self.filters!r}")
         check_positive("reg", self.reg)
-        if not isinstance(self.kernel, Kernel):
-            raise TypeError(f"kernel: expected a kerneltools kernel, got {self.kernel!r}")
+        check_kernel(self.kernel)
         _ = self.grid, self.pool  # they check the rest
 
     @property
@@ -48,8 +48,12 @@ class LayerSpec:
         return Gaussian(self.subsampling)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The grid of the layer's output for an input grid. Raises ValueError when no patch fits."""
-        return tuple(map(self.pool.positions, self.grid.output_shape(grid)))
+        """The grid of the layer's output for an input grid.
+
+        Raises ValueError when no patch fits, for a patch or a pooling that reaches beyond 16 points and twice the grid,
+        and for padding so wide that patches see zeros alone.
+        """
+        return reached_shape(self.grid, self.pool, grid)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from ckn.bounds import check_kernel, check_products, reached_shape
 from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive, row_norms
@@ -30,7 +31,7 @@ class Layer(Tree):
     A blank patch gives exactly 0. For parameters see `LayerSpec`; `products` ("bfloat16", "float16"): the type in
     which patches are multiplied with filters, that of the filters when None. All else stays in the filters' type.
 
-    Raises ValueError for filters of the wrong rank and images with other channels.
+    Raises ValueError for filters of the wrong rank, kernels of a degree above 64, and images with other channels.
     """
 
     filters: Array
@@ -44,7 +45,9 @@ class Layer(Tree):
     def __post_init__(self) -> None:
         require_rank((3, 4, 5), "(m, *patch, c), (m, p, p, c) for images", filters=self.filters)
         require_floating(filters=self.filters)
+        check_kernel(self.kernel)
         check_positive("reg", self.reg)
+        check_products(self.products)
         _ = self.grid, Gaussian(self.subsampling)  # they check the rest
 
     @property
@@ -63,8 +66,8 @@ class Layer(Tree):
         return namespace(self.filters).reshape(self.filters, (self.filters.shape[0], -1))
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The grid of the output for an input grid. Raises ValueError when no patch fits."""
-        return tuple(map(Gaussian(self.subsampling).positions, self.grid.output_shape(grid)))
+        """The grid of the output for an input grid. Raises ValueError when no patch fits or a reach is absurd."""
+        return reached_shape(self.grid, Gaussian(self.subsampling), grid)
 
     def gram(self) -> Array:
         """The kernel matrix of the filters: (m, m)."""

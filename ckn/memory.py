@@ -1,4 +1,4 @@
-"""The memory of the process."""
+"""The memory of the process, and what libraries say when there is none."""
 
 import ctypes
 import os
@@ -25,3 +25,16 @@ def keep_freed_memory() -> bool:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     mallopt = ctypes.CDLL(None).mallopt
     return all([mallopt(MMAP_MAX, 0), mallopt(TRIM_THRESHOLD, -1)])
+
+
+NO_ROOM = ("out of memory", "outofmemory", "allocate memory", "resource_exhausted")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or its accelerator has no room: libraries have errors of their own for that.
+
+    >>> out_of_memory(MemoryError()), out_of_memory(RuntimeError("CUDA out of memory.")), out_of_memory(ValueError())
+    (True, True, False)
+    """
+    told = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in told for word in NO_ROOM))

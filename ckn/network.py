@@ -94,11 +94,15 @@ class Network(Tree):
 
     def numbers_of_one(self, x: Array) -> int:
         """How many numbers the greatest array has that a layer makes of one of the images (n, *grid, c)."""
-        grid: tuple[int, ...] = tuple(x.shape[1:-1])
-        widest: int = prod(x.shape[1:])
-        for layer in self.layers:
+        return self.numbers_for(tuple(x.shape[1:]))
+
+    def numbers_for(self, shape: tuple[int, ...]) -> int:
+        """The same for images of shape (*grid, c). Raises what `output_shape` raises."""
+        grid, widest = shape[:-1], prod(shape)
+        for layer in self.bare_layers:
             m, d = layer.size
-            widest = max(widest, prod(grid) * max(m, d))
+            points = max(prod(grid), prod(layer.grid.output_shape(grid)))
+            widest = max(widest, points * max(m, d))
             grid = layer.output_shape(grid)
         return widest
 

@@ -23,6 +23,9 @@ class Step(Tree, ABC):
     def __call__(self, images: Array) -> Array:
         """(n, *grid, c) -> (n, *grid, c), each image by itself."""
 
+    def check_grid(self, grid: tuple[int, ...]) -> None:
+        """Raise ValueError where the step cannot work on images of that grid."""
+
 
 @dataclass(frozen=True)
 class Scale(Step):
@@ -82,6 +85,10 @@ class Whiten(Step):
     def __post_init__(self) -> None:
         _check_finite("exponent", self.exponent)
         _ = Grid(self.patch)  # it checks the patch
+
+    def check_grid(self, grid: tuple[int, ...]) -> None:
+        """Raise ValueError unless the patch fits."""
+        Grid(self.patch, padding="valid").window(grid)
 
     @in_single
     def __call__(self, images: Array) -> Array:

@@ -1,14 +1,17 @@
 """Trees of arrays in files: safetensors, with the structure as JSON in the header. Rows in .npy files. No pickle.
 
-A file is written under a temporary name and renamed: it is there whole, or not at all.
+A file is written under a temporary name and renamed: it is there whole, or not at all. A digest of all that a tree's
+file holds is in its header: a changed bit is found (docs/decisions/0015).
 """
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +19,10 @@ import numpy as np
 
 from kerneltools.arrays import Array, blocks
 from kerneltools.backend import to_host
+from kerneltools.locks import holding, try_lock
 
-VERSION = "1"
+VERSION = "2"
+"""Of the format of `save_tree`; files of version 1 have no digest, and are refused."""
 
 
 class FileFormatError(ValueError):
@@ -28,24 +33,79 @@ class FileFormatError(ValueError):
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it at the end, removed when anything goes wrong.
 
-    A link stays a link: what it points to is replaced. Raises OSError when the folder cannot be written and
-    when `path` is there and no file: a device or a pipe must not give way to one.
+    A link stays a link: what it points to is replaced. A file that is replaced hands on its permissions. Temporary
+    files that a killed process left for the same path are removed. Raises OSError when the folder cannot be written
+    and when `path` is there and no file: a device or a pipe must not give way to one.
     """
-    path = Path(path).resolve()
-    if path.exists() and not path.is_file():
+    path = written_place(path)
+    remove_leftovers(path)
+    with _temporary(path) as temporary:
+        yield temporary
+        temporary.chmod(_permissions(path))
+        os.replace(temporary, path)
+
+
+def written_place(path: str | Path) -> Path:
+    """The file that a path stands for, links followed. Raises OSError where it is there and no file."""
+    try:
+        found = Path(path).resolve()
+    except RuntimeError as error:  # what some releases of Python raise
+        raise OSError(None, "is a link that leads to itself", str(path)) from error
+    if found.is_symlink() or (found.exists() and not found.is_file()):
         raise OSError(None, "is no regular file", str(path))
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    return found
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of `replacing` that no living process holds."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}{re.escape(path.suffix)}")
+    with suppress(OSError):
+        for entry in os.scandir(path.parent):
+            if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                remove_dead(Path(entry.path))
+
+
+def remove_dead(path: Path) -> None:
+    """Remove a file unless a process holds it, or it cannot be known whether one does."""
+    with suppress(OSError), holding(path) as held:
+        if held:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A file beside `path`, held until the end, when it is removed if it is still there."""
+    handle, temporary = _held_file(path)
     try:
         yield temporary
-        # mkstemp makes files that only the owner can read; a written file follows the user's mask.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _held_file(path: Path) -> tuple[int | None, Path]:
+    """A new file beside `path` and its descriptor, which holds it; None where there are no locks."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        try:
+            if not try_lock(handle):
+                os.close(handle)
+                return None, Path(name)
+            if os.fstat(handle).st_nlink:
+                return handle, Path(name)
+        except BlockingIOError:
+            pass
+        os.close(handle)  # another process took it for a leftover before it was held: once more
+
+
+def _permissions(path: Path) -> int:
+    """Those of the file that is there, or of new files: mkstemp makes files that only the owner can read."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] | None = None) -> None:
@@ -61,6 +121,7 @@ def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] |
     arrays: dict[str, Any] = {}
     structure = _encode(tree, "", arrays)
     header = {"kind": kind, "version": VERSION, "structure": json.dumps(structure), **(notes or {})}
+    header["digest"] = digest(header, arrays)
     with replacing(path) as temporary:
         try:
             save_file(arrays, temporary, metadata=header)
@@ -76,7 +137,7 @@ def load_tree(
     `convert` takes each NumPy array to the library and device wanted.
 
     Raises FileNotFoundError, and FileFormatError for a file that is truncated, corrupt, of another version or
-    kind, or that holds types not in `types`.
+    kind, whose bits are not those that were written, or that holds types not in `types`.
     """
     path = Path(path)
     header, arrays = _read(path)
@@ -87,10 +148,45 @@ def load_tree(
             f"{path}: format version {header.get('version')!r}, this release reads {VERSION!r}; "
             "install the release that wrote it, or write it again with this one"
         )
+    if header.pop("digest", None) != digest(header, arrays):
+        raise FileFormatError(f"{path}: corrupt: it is not what was written, for its digest (SHA-256) is another")
     try:
-        return _decode(json.loads(header["structure"]), arrays, types, convert)
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise FileFormatError(f"{path}: corrupt or made with unknown types: {error}") from error
+        tree = _decode(parsed(header["structure"]), arrays, types, convert)
+        if arrays:
+            raise ValueError(f"arrays that have no place in it: {', '.join(sorted(arrays))}")
+        return tree
+    except WRONG as error:
+        raise FileFormatError(f"{path}: corrupt or made with unknown types: {told(error)}") from error
+
+
+WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of values of the wrong type, size or kind."""
+
+
+def told(error: Exception) -> str:
+    """What an error says, with its name where the words alone say little."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, ArithmeticError | LookupError) else str(error)
+
+
+def parsed(text: str) -> Any:
+    """JSON. Raises ValueError for what is none, and for keys that are given twice."""
+    return json.loads(text, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a key that is given twice, among {', '.join(sorted(found))}")
+    return found
+
+
+def digest(header: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
+    """The SHA-256 of a header and of NumPy arrays: their names, types, shapes and bytes."""
+    found = sha256(json.dumps(header, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name}\n{array.dtype}\n{array.shape}\n".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return found.hexdigest()
 
 
 def stored_name(cls: type) -> str:
@@ -178,12 +274,15 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
 
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError, OSError) as error:
-        raise FileFormatError(f"{path}: not a safetensors file, truncated or corrupt ({error})") from error
+    with path.open("rb") as raw:
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = dict(file.metadata() or {})
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            parsed(raw.read(int.from_bytes(raw.read(8), "little")).decode())
+        except (SafetensorError, RecursionError, TypeError, ValueError, OSError) as error:
+            raise FileFormatError(f"{path}: not a safetensors file, truncated or corrupt ({error})") from error
+    return header, arrays
 
 
 def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
@@ -211,19 +310,28 @@ def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
 
 
 def _decode(spec: Any, arrays: dict[str, Any], types: Mapping[str, type], convert: Callable[[Any], Array]) -> Any:
+    """The tree of a structure; the arrays that have found their place are taken out of `arrays`."""
     if isinstance(spec, list):
         raise ValueError("a list that does not say whether it is a tuple")
     if not isinstance(spec, dict):
         return spec
-    if "array" in spec:
-        return convert(arrays[spec["array"]])
-    if "tuple" in spec:
-        return tuple(_decode(v, arrays, types, convert) for v in spec["tuple"])
-    if "list" in spec:
-        return [_decode(v, arrays, types, convert) for v in spec["list"]]
-    if "dict" in spec:
-        return {k: _decode(v, arrays, types, convert) for k, v in spec["dict"].items()}
+    if spec.keys() == {"array"}:
+        return convert(arrays.pop(spec["array"]))
+    if spec.keys() == {"tuple"}:
+        return tuple(_decode(v, arrays, types, convert) for v in _of_kind(list, spec["tuple"]))
+    if spec.keys() == {"list"}:
+        return [_decode(v, arrays, types, convert) for v in _of_kind(list, spec["list"])]
+    if spec.keys() == {"dict"}:
+        return {k: _decode(v, arrays, types, convert) for k, v in _of_kind(dict, spec["dict"]).items()}
+    if spec.keys() != {"type", "fields"}:
+        raise ValueError(f"expected a type and its fields, got {', '.join(sorted(spec))}")
     if spec["type"] not in types:
         raise ValueError(f"type {spec['type']!r} is not among {', '.join(sorted(types))}; pass it in `types`")
-    children = {k: _decode(v, arrays, types, convert) for k, v in spec["fields"].items()}
+    children = {k: _decode(v, arrays, types, convert) for k, v in _of_kind(dict, spec["fields"]).items()}
     return types[spec["type"]](**children)
+
+
+def _of_kind(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"expected a {kind.__name__}, got {value!r:.60}")
+    return value

@@ -128,8 +128,15 @@ def mix_channels(x: Array, matrix: Array) -> Array:
     return x @ matrix
 
 
+SHORT_TYPES = ("bfloat16", "float16")
+"""The types in which patches may be multiplied with filters."""
+
+
 def short_dtype(xp: Namespace, name: str) -> DType:
-    """The library's type of that name. Raises ValueError where it has none."""
+    """The library's type of that name. Raises ValueError for another name, and where the library has none."""
+    # The name may come from a file: only these are looked up.
+    if name not in SHORT_TYPES:
+        raise ValueError(f"products: expected {' or '.join(map(repr, SHORT_TYPES))}, got {name!r}")
     if not hasattr(xp, name):
         raise ValueError(f"products: {xp.__name__.rpartition('.')[2]} has no {name}; leave it out, or choose float16")
     return getattr(xp, name)

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from ckn.memory import out_of_memory
 from ckn.network import Progress as Reporter
 
 
@@ -91,14 +92,6 @@ def fail(line: str, code: int) -> NoReturn:
     """Say what is wrong and end the program."""
     console(stderr=True).print(Text(f"error: {line}" if code == 1 else line, "bold red"))
     raise typer.Exit(code)
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether the machine or its accelerator has no room: libraries have errors of their own for that."""
-    told = f"{type(error).__name__} {error}".lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in told or "outofmemory" in told)
-    )
 
 
 def _expected(error: Exception) -> bool:

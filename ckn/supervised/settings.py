@@ -5,6 +5,7 @@ from math import inf
 from numbers import Integral, Real
 from typing import Any
 
+from ckn.bounds import check_products
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
 from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule
@@ -64,8 +65,7 @@ class Supervised:
             if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
                 raise ValueError(f"{name}: expected an integer >= {least}, got {number!r}")
         self._check_parts()
-        if self.products not in (None, "bfloat16", "float16"):
-            raise ValueError(f"products: expected None, 'bfloat16' or 'float16', got {self.products!r}")
+        check_products(self.products)
         for name in ("reg", "rate", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 < float(value) < inf):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from kerneltools.files import FileFormatError, load_tree, replacing, save_tree
+from kerneltools.files import VERSION, FileFormatError, digest, load_tree, replacing, save_tree
 from tests.core.tree_strategies import ARRAYS, Node, same, trees_of
 from tests.strict import DEVICES, assert_same_on, to_strict
 
@@ -24,6 +24,12 @@ TYPES = {"Node": Node}
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.booleans() | st.text(max_size=3)
 TREES = trees_of(NUMBERS | ARRAYS, NUMBERS | st.tuples(NUMBERS, NUMBERS))
 TREE = Node({"z": np.arange(6.0).reshape(2, 3)}, (1, [np.zeros((0, 2), np.float32), None]), label=("same", 2))
+
+
+def sealed(path: Path, structure: str, arrays: dict[str, np.ndarray], **changes: str) -> None:
+    """A file with the right digest, whatever its structure is."""
+    header = {"kind": KIND, "version": VERSION, "structure": structure, **changes}
+    save_file(arrays, path, metadata={**header, "digest": digest(header, arrays)})
 
 
 def written(path: Path) -> bytes:
@@ -100,17 +106,34 @@ def test_a_shorter_or_longer_file_is_refused(data: st.DataObject) -> None:
 
 
 def check_refused_or_read(path: Path) -> None:
-    """A changed byte among the numbers is another number; anywhere else, an error that names the file."""
-    message = refusal(path)
-    assert message is None or str(path) in message
-
-
-def refusal(path: Path) -> str | None:
+    """A changed byte is an error that names the file, or makes no difference at all."""
     try:
-        load_tree(path, KIND, TYPES)
+        found = load_tree(path, KIND, TYPES)
     except FileFormatError as error:
-        return str(error)
-    return None
+        assert str(path) in str(error)
+    else:
+        assert same(found, TREE)
+
+
+def test_flipped_bits_are_found_wherever_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "tree"
+    content, rng = written(path), np.random.default_rng(0)
+    for at, bit in zip(rng.integers(0, len(content), 500), rng.integers(0, 8, 500), strict=True):
+        path.write_bytes(content[:at] + bytes([content[at] ^ (1 << bit)]) + content[at + 1 :])
+        check_refused_or_read(path)
+
+
+def test_keys_of_the_header_that_are_given_twice(tmp_path: Path) -> None:
+    # safetensors takes the last of them.
+    content = written(tmp_path / "tree")
+    (length,) = struct.unpack("<Q", content[:8])
+    header = content[8 : 8 + length].rstrip()
+    entry = json.dumps({"left.z": json.loads(header)["left.z"]})[1:-1].encode()
+    doubled = header[:-1] + b"," + entry + b"}"
+    doubled += b" " * (-len(doubled) % 8)
+    (tmp_path / "tree").write_bytes(struct.pack("<Q", len(doubled)) + doubled + content[8 + length :])
+    with pytest.raises(FileFormatError, match="tree: not a safetensors file, truncated or corrupt"):
+        load_tree(tmp_path / "tree", KIND, TYPES)
 
 
 def test_every_single_byte_of_the_header(tmp_path: Path) -> None:
@@ -149,9 +172,23 @@ class TestForeignFiles:
             load_tree(tmp_path / "tree", KIND, TYPES)
 
     def test_another_version(self, tmp_path: Path) -> None:
-        save_tree(TREE, tmp_path / "tree", KIND, notes={"version": "2"})
-        with pytest.raises(FileFormatError, match=r"format version '2', this release reads '1'; install the release"):
+        save_tree(TREE, tmp_path / "tree", KIND, notes={"version": "1"})
+        with pytest.raises(FileFormatError, match=r"format version '1', this release reads '2'; install the release"):
             load_tree(tmp_path / "tree", KIND, TYPES)
+
+    def test_no_digest(self, tmp_path: Path) -> None:
+        header = {"kind": KIND, "version": VERSION, "structure": "1"}
+        save_file({}, tmp_path / "tree", metadata=header)
+        with pytest.raises(FileFormatError, match=r"tree: corrupt: it is not what was written"):
+            load_tree(tmp_path / "tree", KIND, TYPES)
+
+    def test_errors_of_any_kind_in_a_type(self, tmp_path: Path) -> None:
+        def overflows(left: Any, right: Any, label: Any) -> float:
+            return float(10**400)
+
+        save_tree(TREE, tmp_path / "tree", KIND)
+        with pytest.raises(FileFormatError, match=r"tree: corrupt .* OverflowError: "):
+            load_tree(tmp_path / "tree", KIND, {"Node": overflows})  # type: ignore[dict-item]
 
     def test_unknown_types(self, tmp_path: Path) -> None:
         save_tree(TREE, tmp_path / "tree", KIND)
@@ -176,13 +213,18 @@ class TestForeignFiles:
             '{"type": "Node", "fields": {}}',
             '{"type": "Node", "fields": []}',
             '{"type": "Node", "fields": {"left": 1, "up": 2}}',
+            '{"array": "z", "tuple": []}',
+            '{"tuple": "abc"}',
+            '{"dict": {"a": {"array": "z"}, "a": 1}}',
+            '{"tuple": [{"array": "z"}, {"array": "z"}]}',
+            '{"list": []}',
+            '{"tuple": [{"array": "z"}, ' + "1" * 5000 + "]}",
             '{"tuple": ' * 2000 + "1" + "}" * 2000,
             '{"list": [' * 100_000,
         ],
     )
     def test_a_structure_that_is_none(self, tmp_path: Path, structure: str) -> None:
-        header = {"kind": KIND, "version": "1", "structure": structure}
-        save_file({"z": np.ones(3)}, tmp_path / "tree", metadata=header)
+        sealed(tmp_path / "tree", structure, {"z": np.ones(3)})
         with pytest.raises(FileFormatError, match="tree: corrupt or made with unknown types"):
             load_tree(tmp_path / "tree", KIND, TYPES)
 
@@ -200,6 +242,17 @@ class TestWhatIsThereAlready:
         save_tree(TREE, tmp_path / "link", KIND)
         assert (tmp_path / "link").is_symlink()
         assert same(load_tree(tmp_path / "target", KIND, TYPES), TREE)
+
+    def test_a_link_to_itself(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("link")
+        with pytest.raises(OSError, match="link"):
+            save_tree(TREE, tmp_path / "link", KIND)
+        assert (tmp_path / "link").is_symlink()
+
+    def test_permissions_stay(self, tmp_path: Path) -> None:
+        (tmp_path / "tree").touch(mode=0o600)
+        save_tree(TREE, tmp_path / "tree", KIND)
+        assert (tmp_path / "tree").stat().st_mode & 0o777 == 0o600
 
     def test_a_pipe_stays_a_pipe(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
@@ -241,6 +294,18 @@ class TestNothingIsLeftBehind:
             fail()
         assert os.listdir(tmp_path) == ["tree"]
         assert (tmp_path / "tree").read_text() == "as it was"
+
+    def test_by_a_process_that_was_killed(self, tmp_path: Path) -> None:
+        dead, other = tmp_path / ".tree.abcd_123", tmp_path / ".tree.swp"
+        dead.write_text("half")
+        other.write_text("of an editor")
+        with replacing(tmp_path / "tree") as living:
+            living.write_text("of another process")
+            save_tree(TREE, tmp_path / "tree", KIND)
+            assert living.read_text() == "of another process"
+            assert not dead.exists()
+        assert sorted(os.listdir(tmp_path)) == [".tree.swp", "tree"]
+        assert (tmp_path / "tree").read_text() == "of another process"
 
     def test_when_there_is_no_such_folder(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match="absent"):

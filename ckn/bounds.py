@@ -1,0 +1,72 @@
+"""How much an architecture may ask for: a file, or a slip, must not make a small image into a giant array.
+
+A window, its padding and a pool may reach as far as the map that they work on is wide, and some way beyond; degrees
+of kernels are passes over memory. What is beyond these bounds has no use that is known.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from math import inf
+from numbers import Real
+from typing import Any
+
+from kerneltools.kernels import Kernel
+from kerneltools.patches import Grid
+from kerneltools.pooling import Gaussian
+from kerneltools.primitives import SHORT_TYPES
+
+LEAST_REACH = 16
+"""Grid points that a window or a pool may reach on however small a map; on others, twice its longest axis."""
+
+LARGEST_DEGREE = 64
+"""Of kernels and profiles: each degree is a pass over the values of all patches."""
+
+DEGREES = ("degree", "exponent", "order", "nu")
+
+LARGEST_MAP = 2**34
+"""Numbers in the greatest array that a layer makes of one image (64 GiB of float32)."""
+
+
+def reached_shape(patches: Grid, pool: Gaussian, grid: tuple[int, ...]) -> tuple[int, ...]:
+    """The grid after patches and pooling. Raises ValueError when no patch fits, and for a reach out of bounds."""
+    window = patches.window(grid)
+    furthest = max(LEAST_REACH, 2 * max(grid))
+    spans = [(points - 1) * step for points, step in zip(window.size, window.dilation, strict=True)]
+    for name, reach in (("patch, dilation", max(spans)), ("subsampling", pool.subsampling)):
+        if reach > furthest:
+            raise ValueError(f"{name}: expected a reach of at most {furthest} points on a grid of {grid}, got {reach}")
+    for widths, span in zip(window.padding, spans, strict=True):
+        if max(widths) > span:
+            raise ValueError(
+                f"padding: expected at most {span} zeros on each side, beyond which patches see zeros alone, "
+                f"got {max(widths)}"
+            )
+    return tuple(map(pool.positions, window.output_shape(grid)))
+
+
+def check_kernel(kernel: Any) -> None:
+    """Raise TypeError for what is no kernel, ValueError for a degree out of bounds."""
+    if not isinstance(kernel, Kernel):
+        raise TypeError(f"kernel: expected a kerneltools kernel, got {kernel!r}")
+    for name, degree in _degrees(kernel):
+        if LARGEST_DEGREE < degree < inf:
+            raise ValueError(f"kernel: expected a {name} of at most {LARGEST_DEGREE}, got {degree:.6g}")
+
+
+def check_products(products: Any) -> None:
+    """Raise ValueError unless it names a type of products, or is None."""
+    if products is not None and products not in SHORT_TYPES:
+        raise ValueError(f"products: expected None, {' or '.join(map(repr, SHORT_TYPES))}, got {products!r}")
+
+
+def _degrees(part: Any) -> Iterator[tuple[str, Any]]:
+    """The degrees in a kernel and in its parts, with their names."""
+    if isinstance(part, tuple | list):
+        for each in part:
+            yield from _degrees(each)
+    if is_dataclass(part) and not isinstance(part, type):
+        for field in fields(part):
+            value = getattr(part, field.name)
+            if field.name in DEGREES and field.metadata.get("static") and isinstance(value, Real):
+                yield field.name, value
+            yield from _degrees(value)

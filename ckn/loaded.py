@@ -1,0 +1,205 @@
+"""What is asked of networks and models that come from files: right types, finite numbers, parts that go together.
+
+Each function raises TypeError or ValueError that says what is wrong; whoever reads the file names it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from math import isfinite, prod
+from numbers import Real
+from typing import Any
+
+from ckn.bounds import LARGEST_MAP
+from ckn.layer import Layer
+from ckn.memory import out_of_memory
+from ckn.model import Model
+from ckn.network import Network
+from ckn.preprocessing import Step
+from kerneltools.arrays import Array, is_whole, namespace
+from kerneltools.files import FileFormatError, told
+from kerneltools.kernels.base import row_norms
+from kerneltools.precision import widened
+from kerneltools.solvers import LinearModel
+
+UNIT_ERROR = 1e-2
+"""How far the length of a filter of a homogeneous kernel may be from 1: half precision rounds to 4e-3."""
+
+
+def checked(path: Any, check: Callable[[Any], Any], loaded: Any) -> Any:
+    """What `check` makes of what was read. Raises FileFormatError, naming the file, for all that goes wrong in it."""
+    try:
+        return check(loaded)
+    except Exception as error:
+        # A kernel that cannot be evaluated raises whatever its library does.
+        if out_of_memory(error) or isinstance(error, OSError | ImportError):
+            raise
+        raise FileFormatError(f"{path}: corrupt: {told(error)}") from error
+
+
+def check_model(loaded: Any) -> Model | Network:
+    """A network, or a model ready for use, whose parts go together."""
+    if not isinstance(loaded, Model | Network):
+        raise TypeError(f"expected a Model or a Network, got {type(loaded).__name__}")
+    check_arrays(loaded)
+    if isinstance(loaded, Network):
+        check_network(loaded)
+        return loaded
+    check_network(loaded.network)
+    _check_steps(loaded.preprocessing)
+    check_classes(loaded.classes)
+    _check_shape(loaded)
+    check_head(loaded.head, loaded.network, loaded.network.features(loaded.image_shape[:-1]), len(loaded.classes))
+    prepared = loaded.prepare()
+    check_arrays(prepared.network)
+    return prepared
+
+
+def check_arrays(tree: Any) -> None:
+    """All arrays are finite floating-point numbers; those in classes of other projects are not looked at."""
+    for name, leaf in _arrays(tree, ""):
+        xp = namespace(leaf)
+        if not xp.isdtype(leaf.dtype, "real floating"):
+            raise TypeError(f"{name}: expected floating-point numbers, got {leaf.dtype}")
+        if not bool(xp.all(xp.isfinite(leaf))):
+            raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+
+
+def _arrays(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if hasattr(value, "dtype"):
+        yield name.lstrip("."), value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from _arrays(child, f"{name}.{key}")
+    elif isinstance(value, tuple | list):
+        for number, child in enumerate(value):
+            yield from _arrays(child, f"{name}.{number}")
+    elif is_dataclass(value) and type(value).__module__.partition(".")[0] in ("ckn", "kerneltools"):
+        for field in fields(value):
+            yield from _arrays(getattr(value, field.name), f"{name}.{field.name}")
+
+
+def check_network(network: Any) -> None:
+    """At least one layer, filters of one type, channels that fit those of the layer before, kernels that work."""
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a Network, got {type(network).__name__}")
+    layers = network.layers
+    if not isinstance(layers, tuple) or not layers or not all(isinstance(layer, Layer) for layer in layers):
+        raise TypeError("expected a network of at least one layer")
+    before: Layer | None = None
+    for number, layer in enumerate(network.bare_layers, start=1):
+        try:
+            _check_layer(layer, before)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"layer {number}: {error}") from error
+        before = layer
+
+
+def _check_layer(layer: Layer, before: Layer | None) -> None:
+    shape = tuple(layer.filters.shape)
+    if min(shape) < 1:
+        raise ValueError(f"filters: expected at least one filter, point and channel, got shape {shape}")
+    check_number("reg", layer.reg)
+    if before is not None:
+        wanted = (before.filters.ndim, before.filters.shape[0])
+        if (layer.filters.ndim, shape[-1]) != wanted:
+            raise ValueError(f"filters: expected {wanted[0]} axes and {wanted[1]} channels, got shape {shape}")
+        if layer.filters.dtype != before.filters.dtype:
+            raise TypeError(f"filters: expected {before.filters.dtype}, as before, got {layer.filters.dtype}")
+    if not isinstance(layer.padding, str):
+        _check_axes("padding", layer.padding, layer.filters.ndim - 2)
+    _check_axes("dilation", layer.dilation, layer.filters.ndim - 2)
+    _check_kernel(layer)
+
+
+def _check_axes(name: str, value: Any, axes: int) -> None:
+    if isinstance(value, tuple) and len(value) != axes:
+        raise ValueError(f"{name}: expected one number or {axes}, one for each axis, got {value}")
+
+
+def _check_kernel(layer: Layer) -> None:
+    """The kernel can be evaluated on the filters, which have length 1 where it takes that for granted."""
+    kernel, rows = widened(layer.kernel), widened(layer.rows)
+    if kernel.indefinite:
+        raise ValueError(f"kernel: {kernel!r} is indefinite, and has no features")
+    xp = namespace(rows)
+    norms = row_norms(rows)
+    if kernel.homogeneous and not bool(xp.all(xp.abs(norms - 1) < UNIT_ERROR)):
+        raise ValueError(
+            f"filters: expected length 1, for the kernel is homogeneous, got {float(xp.min(norms)):.3g} to "
+            f"{float(xp.max(norms)):.3g}"
+        )
+    for few in (1, 3):
+        some = rows[:few, :]
+        values, wanted = kernel(some, rows), (some.shape[0], rows.shape[0])
+        if tuple(values.shape) != wanted or not bool(xp.all(xp.isfinite(values))):
+            raise ValueError(f"kernel: expected finite values {wanted} of the filters, got {_short(values)}")
+
+
+def _short(values: Array) -> str:
+    return f"shape {tuple(values.shape)}, or NaN or infinity among them"
+
+
+def _check_steps(steps: Any) -> None:
+    if not isinstance(steps, tuple) or not all(isinstance(step, Step) for step in steps):
+        raise TypeError(f"expected steps of preprocessing, got {steps!r}")
+    # The fields of those at hand are numbers, though their own checks would let arrays pass.
+    for step in steps:
+        for name, leaf in _arrays(step, type(step).__name__):
+            raise TypeError(f"{name}: expected a number, got an array of shape {tuple(leaf.shape)}")
+
+
+def check_classes(classes: Any) -> None:
+    """At least two, all different, also as text: the command finds them by name."""
+    if not isinstance(classes, tuple) or not all(isinstance(name, int | float | str) for name in classes):
+        raise TypeError(f"expected numbers or strings as classes, got {classes!r:.200}")
+    if len(classes) < 2:
+        raise ValueError(f"classes: expected at least two, got {classes!r:.200}")
+    if len(set(classes)) < len(classes) or len(set(map(str, classes))) < len(classes):
+        raise ValueError(f"classes: expected different ones, got {classes!r:.200}")
+    if not all(isinstance(name, str) or isfinite(name) for name in classes):
+        raise ValueError(f"classes: expected finite numbers, got {classes!r:.200}")
+
+
+def _check_shape(model: Model) -> None:
+    """The images' shape, against the filters of the first layer and against what a layer makes of them."""
+    shape, filters = model.image_shape, model.network.like
+    if not isinstance(shape, tuple) or not all(is_whole(side) for side in shape) or len(shape) != filters.ndim - 1:
+        raise ValueError(
+            f"image_shape: expected {filters.ndim - 1} integers >= 1, for filters of shape {tuple(filters.shape)}, "
+            f"got {shape!r:.100}"
+        )
+    if shape[-1] != filters.shape[-1]:
+        raise ValueError(f"image_shape: {shape[-1]} channels, and filters of {filters.shape[-1]}")
+    for step in model.preprocessing:
+        step.check_grid(shape[:-1])
+    largest = max(prod(shape), model.network.numbers_for(shape))
+    if largest > LARGEST_MAP:
+        raise ValueError(f"image_shape: {shape} asks for {largest} numbers for one image, and {LARGEST_MAP} are allowed")
+
+
+def check_head(head: Any, network: Network, features: int | None, classes: int | None) -> None:
+    """Weights and intercept of the network's type, for so many features and classes where these are known."""
+    if not isinstance(head, LinearModel):
+        raise TypeError(f"head: expected a LinearModel, got {type(head).__name__}")
+    weights, intercept = head.weights, head.intercept
+    found = tuple(weights.shape)
+    if len(found) != 2:
+        raise ValueError(f"weights of shape {found}, expected (features, classes)")
+    wanted = (found[0] if features is None else features, found[1] if classes is None else classes)
+    if found != wanted:
+        raise ValueError(f"weights of shape {found}, and {wanted} of the network's features and the classes")
+    if tuple(intercept.shape) != wanted[1:]:
+        raise ValueError(f"an intercept of shape {tuple(intercept.shape)} for {wanted[1]} classes")
+    if not weights.dtype == intercept.dtype == network.like.dtype:
+        raise TypeError(
+            f"head: expected {network.like.dtype}, as the filters, got {weights.dtype} and {intercept.dtype}"
+        )
+
+
+def check_number(name: str, value: Any, least: float | None = None, most: float | None = None) -> None:
+    """Raise TypeError for what is no number, ValueError for one that is not finite, below `least` or above `most`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}: expected a number, got {value!r:.60}")
+    if not isfinite(value) or (least is not None and value < least) or (most is not None and value > most):
+        at_least = "" if least is None else f" >= {least:g}"
+        raise ValueError(f"{name}: expected a finite number{at_least}, got {value:.6g}")
