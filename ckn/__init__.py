@@ -1,19 +1,19 @@
 """Convolutional kernel networks: unsupervised and end-to-end learning of kernel maps for images."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ckn import exact, preprocessing, readers, supervised
-from ckn.architecture import Architecture, LayerSpec, architectures
-from ckn.files import load, save
-from ckn.layer import Layer
-from ckn.memory import keep_freed_memory
-from ckn.model import Model
-from ckn.network import Network
-from ckn.supervised import Supervised, TrainingState, fit_supervised
-from ckn.unsupervised import fit_unsupervised
-
 if TYPE_CHECKING:
+    from ckn import exact, preprocessing, readers, supervised
+    from ckn.architecture import Architecture, LayerSpec, architectures
     from ckn.classifier import ImageClassifier
+    from ckn.files import load, save
+    from ckn.layer import Layer
+    from ckn.memory import keep_freed_memory
+    from ckn.model import Model
+    from ckn.network import Network
+    from ckn.supervised import Supervised, TrainingState, fit_supervised
+    from ckn.unsupervised import fit_unsupervised
 
 __all__ = [
     "Architecture",
@@ -36,11 +36,36 @@ __all__ = [
     "supervised",
 ]
 
+# Imported when asked for: scikit-learn takes a second and is an extra, which only the estimator needs; and Ctrl-C in
+# the second that NumPy takes would be a traceback of the command, which handles it once it runs.
+_PLACES = {
+    "Architecture": "architecture",
+    "ImageClassifier": "classifier",
+    "Layer": "layer",
+    "LayerSpec": "architecture",
+    "Model": "model",
+    "Network": "network",
+    "Supervised": "supervised",
+    "TrainingState": "supervised",
+    "architectures": "architecture",
+    "fit_supervised": "supervised",
+    "fit_unsupervised": "unsupervised",
+    "keep_freed_memory": "memory",
+    "load": "files",
+    "save": "files",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # scikit-learn takes a second to import and is an extra: only the estimator needs it.
-    if name == "ImageClassifier":
-        from ckn.classifier import ImageClassifier
+    if name in _PLACES:
+        found = getattr(import_module(f"ckn.{_PLACES[name]}"), name)
+    elif name in __all__:
+        found = import_module(f"ckn.{name}")
+    else:
+        raise AttributeError(f"module 'ckn' has no attribute {name!r}")
+    globals()[name] = found
+    return found
 
-        return ImageClassifier
-    raise AttributeError(f"module 'ckn' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,6 +17,7 @@ from ckn.network import Progress, silent
 from ckn.preprocessing import Scale
 from ckn.readers import DataError, Images
 from ckn.readers.images import listed
+from ckn.text import cell
 from kerneltools.backend import to_host
 
 Numbers = npt.NDArray[Any]
@@ -77,11 +78,11 @@ def predictions(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterable[object]) -> None:
-    """CSV: image, class, score, margin."""
+    """CSV: image, class, score, margin; names are made fit for terminals and spreadsheets (`ckn.text.cell`)."""
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(("image", "class", "score", "margin"))
     for name, i, score, margin in zip(names, *predictions(values), strict=True):
-        rows.writerow((name, model.classes[i], f"{score:.6g}", f"{margin:.6g}"))
+        rows.writerow((cell(name), cell(model.classes[i]), f"{score:.6g}", f"{margin:.6g}"))
 
 
 def write_features(path: Path, model: Model, data: Images, batch: int | None, progress: Progress) -> int:

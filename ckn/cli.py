@@ -1,19 +1,25 @@
 """The command `ckn`: what it needs is imported here, so that a missing package is one line and no traceback."""
 
+import os
 import signal
 import sys
 from io import TextIOWrapper
 from typing import NoReturn
 
+from ckn.interrupts import CODE, ending_at_once
+
 
 def main() -> None:
     """Run the command line."""
     try:
-        from ckn.commands import app
+        with ending_at_once():
+            from ckn.commands import app
     except ModuleNotFoundError as error:
         sys.exit(f"ckn: {error.name} is not installed; install it with: pip install 'kerneltools[cli]'")
+    except MemoryError as error:
+        sys.exit(f"ckn: not enough memory to begin ({error or 'MemoryError'})")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(CODE)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), _end)
@@ -21,12 +27,24 @@ def main() -> None:
         # A λ or a class name that the terminal's encoding lacks is no reason to stop.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-    app(prog_name="ckn")
+    try:
+        app(prog_name="ckn")
+    finally:
+        _flush()
 
 
 def _end(number: int, frame: object) -> NoReturn:
     """End as after Ctrl-C: what was half made is removed on the way out."""
     sys.exit(128 + number)
+
+
+def _flush() -> None:
+    """Write what is left; where nobody reads any more (`ckn predict ... | head`), the interpreter need not say so."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

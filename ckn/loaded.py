@@ -54,10 +54,12 @@ def check_model(loaded: Any) -> Model | Network:
     return prepared
 
 
-def check_arrays(tree: Any) -> None:
-    """All arrays are finite floating-point numbers; those in classes of other projects are not looked at."""
+def check_arrays(tree: Any, integers: bool = False) -> None:
+    """All arrays are finite floating-point numbers, or integers too; classes of other projects are not looked at."""
     for name, leaf in _arrays(tree, ""):
         xp = namespace(leaf)
+        if integers and xp.isdtype(leaf.dtype, "integral"):
+            continue
         if not xp.isdtype(leaf.dtype, "real floating"):
             raise TypeError(f"{name}: expected floating-point numbers, got {leaf.dtype}")
         if not bool(xp.all(xp.isfinite(leaf))):
@@ -174,7 +176,7 @@ def _check_shape(model: Model) -> None:
         step.check_grid(shape[:-1])
     largest = max(prod(shape), model.network.numbers_for(shape))
     if largest > LARGEST_MAP:
-        raise ValueError(f"image_shape: {shape} asks for {largest} numbers for one image, and {LARGEST_MAP} are allowed")
+        raise ValueError(f"image_shape: {shape} asks for {largest} numbers for one image; at most {LARGEST_MAP}")
 
 
 def check_head(head: Any, network: Network, features: int | None, classes: int | None) -> None:
@@ -200,6 +202,7 @@ def check_number(name: str, value: Any, least: float | None = None, most: float 
     """Raise TypeError for what is no number, ValueError for one that is not finite, below `least` or above `most`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {value!r:.60}")
-    if not isfinite(value) or (least is not None and value < least) or (most is not None and value > most):
+    number: Any = value
+    if not isfinite(number) or (least is not None and number < least) or (most is not None and number > most):
         at_least = "" if least is None else f" >= {least:g}"
         raise ValueError(f"{name}: expected a finite number{at_least}, got {value:.6g}")

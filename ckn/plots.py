@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ckn.supervised import EpochReport
+from ckn.text import visible
 
 Numbers = npt.NDArray[Any]
 
@@ -55,7 +56,7 @@ def filter_sheet(filters: Numbers) -> Figure:
 def confusion_matrix(counts: Numbers, classes: Sequence[str]) -> Figure:
     """How many images of each class (rows) were put into each class (columns), and each class's recall.
 
-    (k, k) counts, k names -> figure
+    (k, k) counts, k names -> figure; characters that cannot be drawn are written as `ckn.text.visible` does.
     """
     k = len(classes)
     side = min(max(3.6, 0.44 * k), 11.0)
@@ -67,7 +68,7 @@ def confusion_matrix(counts: Numbers, classes: Sequence[str]) -> Figure:
     share = counts / np.maximum(total, 1)[:, None]
     _draw_matrix(matrix, counts, share, font)
     _draw_recall(bars, np.diag(share), total, font)
-    names = [name if len(name) <= 24 else name[:23] + "…" for name in classes]
+    names = [name if len(name) <= 24 else name[:23] + "…" for name in map(visible, map(str, classes))]
     flat = k * max(map(len, names)) <= 25
     matrix.set_xticks(range(k), names, rotation=0 if flat else 90, fontsize=font, parse_math=False)
     matrix.set_yticks(range(k), names, fontsize=font, parse_math=False)

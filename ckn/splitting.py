@@ -52,7 +52,8 @@ def labelled(X: Any, y: Any, name: str = "") -> tuple[Any, Any]:
         check_images(X)
         check_labels(y, X.shape[0], least=1 if name else 2)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}{error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}{error}") from error
     return X, y
 
 

@@ -144,9 +144,10 @@ def run(
     on_epoch: Callable[[TrainingState], None] = lambda state: None,
     begin: TrainingState | None = None,
     best: TrainingState | None = None,
+    on_model: Callable[[Model], None] = lambda model: None,
 ) -> Outcome:
     """Train on the one part, test on the other; a supervised training goes on from `begin`, if given, where `best`
-    was its best state."""
+    was its best state. `on_model(model)` is called before the test."""
     start = perf_counter()
     classifier = _classifier(parts, settings)
     images, labels = parts.train.images, parts.train.labels
@@ -154,6 +155,7 @@ def run(
     trained = perf_counter()
     names = tuple(parts.train.classes[i] for i in classifier.classes_)
     model = replace(classifier.model_, classes=names)
+    on_model(model)
     counts = confusion(model, parts.test, parts.origin, settings.batch, _named("test images", progress))
     tested = perf_counter()
     return Outcome(

@@ -185,7 +185,7 @@ def digest(header: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
     found = sha256(json.dumps(header, sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
         found.update(f"{name}\n{array.dtype}\n{array.shape}\n".encode())
-        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 
 

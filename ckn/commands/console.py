@@ -22,8 +22,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from ckn.interrupts import CODE
 from ckn.memory import out_of_memory
 from ckn.network import Progress as Reporter
+from ckn.text import visible
 
 
 class Screen(Reporter, Protocol):
@@ -33,31 +35,42 @@ class Screen(Reporter, Protocol):
         """Say something in between."""
 
 
+CLOSED = 141
+"""The exit code where nobody reads what is written, as of a program that SIGPIPE ended."""
+
 WIDE = 200
 """Columns where no terminal sets a width: tables are then never folded."""
 
 
+class _Console(Console):
+    """A console that leaves it to `reported` what becomes of a pipe that nobody reads."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what rich has caught."""
+        raise BrokenPipeError
+
+
 def console(stderr: bool = False) -> Console:
     """A console that takes text as it is: no markup, no colours by guess, no folded lines."""
-    made = partial(Console, stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    made = partial(_Console, stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
     return made() if made().is_terminal else made(width=WIDE)
 
 
 def say(line: str, style: str = "") -> None:
     """One line of results."""
-    console().print(Text(line, style))
+    console().print(Text(visible(line), style))
 
 
 def note(line: str) -> None:
     """One line that is no result: what was chosen, reduced or left out."""
-    console(stderr=True).print(Text.assemble(("note: ", "yellow"), " ".join(line.split())))
+    console(stderr=True).print(Text.assemble(("note: ", "yellow"), visible(" ".join(line.split()))))
 
 
 def facts(values: Mapping[str, str]) -> None:
     """Names and values, aligned."""
     width = max(map(len, values))
     for name, value in values.items():
-        console().print(Text.assemble((f"{name:<{width}}  ", "cyan"), value))
+        console().print(Text.assemble((f"{name:<{width}}  ", "cyan"), visible(value)))
 
 
 def table(columns: Mapping[str, JustifyMethod], rows: Iterable[Iterable[str]]) -> None:
@@ -66,22 +79,22 @@ def table(columns: Mapping[str, JustifyMethod], rows: Iterable[Iterable[str]]) -
     for heading, side in columns.items():
         made.add_column(Text(heading), justify=side, no_wrap=True)
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(visible(cell)) for cell in row))
     console().print(made)
 
 
 @contextmanager
 def reported(traceback: bool) -> Iterator[None]:
-    """Warnings become notes, expected errors one line and exit code 1, Ctrl-C exit code 130."""
+    """Warnings become notes, expected errors one line and exit code 1, Ctrl-C exit code 130, a closed pipe 141."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: note(str(message))
         try:
             yield
         except KeyboardInterrupt:
-            fail("stopped; nothing was written", 130)
-        except BrokenPipeError:
-            raise  # whoever reads our output has enough of it
+            fail("stopped; nothing was written", CODE)
+        except BrokenPipeError as error:
+            raise typer.Exit(CLOSED) from error  # whoever reads our output has enough of it
         except (ValueError, OSError, ImportError, MemoryError, FloatingPointError, RuntimeError) as error:
             if traceback or not _expected(error):
                 raise
@@ -90,8 +103,30 @@ def reported(traceback: bool) -> Iterator[None]:
 
 def fail(line: str, code: int) -> NoReturn:
     """Say what is wrong and end the program."""
-    console(stderr=True).print(Text(f"error: {line}" if code == 1 else line, "bold red"))
+    console(stderr=True).print(Text(visible(f"error: {line}" if code == 1 else line), "bold red"))
     raise typer.Exit(code)
+
+
+class NoRoomError(MemoryError):
+    """There was not enough memory; the message says the cause, for what, and what to try."""
+
+
+@contextmanager
+def room_for(what: object, advice: str) -> Iterator[None]:
+    """Where memory does not suffice, an error that says for what, and the advice. Raises NoRoomError."""
+    try:
+        yield
+    except NoRoomError:
+        raise
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise NoRoomError(f"not enough memory ({cause_of(error)}) for {what}; try {advice}") from error
+
+
+def cause_of(error: BaseException) -> str:
+    """The first line of what an error says, or else its name."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _expected(error: Exception) -> bool:
@@ -99,10 +134,10 @@ def _expected(error: Exception) -> bool:
 
 
 def _line(error: Exception) -> str:
+    if isinstance(error, NoRoomError):
+        return str(error)
     if out_of_memory(error):
-        error = type(error)(str(error).partition("\n")[0])
-        smaller = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
-        return f"not enough memory ({error}); try {smaller}"
+        return f"not enough memory ({cause_of(error)}); try on a machine with more, or with smaller data"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

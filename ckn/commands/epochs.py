@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,12 +16,15 @@ import numpy as np
 import typer
 
 from ckn.architecture import architectures
-from ckn.commands.console import Screen, fail, note
+from ckn.commands.console import Screen, cause_of, fail, note
+from ckn.commands.outputs import reason
 from ckn.commands.supervised import LAST, kept_options
+from ckn.interrupts import CODE
 from ckn.readers import Images
 from ckn.supervised import (
     DivergedError,
     EpochReport,
+    StartError,
     Supervised,
     TrainingState,
     best_epoch,
@@ -31,6 +35,7 @@ from ckn.supervised import (
 from ckn.training import Settings, Split, preprocessing_for
 from kerneltools.files import replacing
 
+OUT = "--out"
 BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
 
 
@@ -98,16 +103,27 @@ class Epochs:
         try:
             yield
         except KeyboardInterrupt:
-            fail(self._stopped, 130)
+            fail(self._stopped, CODE)
         except DivergedError as error:
             fail(f"--lr: {str(error).removeprefix('rate: ').replace('clip_norm=1', '--clip 1')}; {self._kept}", 1)
+        except StartError as error:
+            fail(f"{self.folder / LAST}: {str(error).removeprefix('start: ')}", 1)
         except MemoryError as error:
-            if not str(error).startswith("batch: "):
-                raise
-            line = (
-                str(error).removeprefix("batch: ").replace("batch=", "--minibatch ").replace("at_once=", "--at-once ")
-            )
-            fail(f"--minibatch: {line}; {self._kept}", 1)
+            self._no_room(error)
+            raise
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            said = f"{self.folder}: cannot be written: {reason(error)}" if error.strerror else str(error)
+            advice = "" if OUT in said else f"; make room, or choose another folder with {OUT}"
+            fail(f"{said}; {self._kept}{advice}", 1)
+
+    def _no_room(self, error: MemoryError) -> None:
+        """Say which minibatch to try, where it is a step that had no room."""
+        if not str(error).startswith("batch: "):
+            return
+        line = str(error).removeprefix("batch: ").replace("batch=", "--minibatch ").replace("at_once=", "--at-once ")
+        fail(f"--minibatch: {line}; {self._kept} ({self.data}: {cause_of(error.__cause__ or error)})", 1)
 
     @property
     def _stopped(self) -> str:
@@ -169,6 +185,7 @@ def _seconds_in(path: Path) -> dict[int, float]:
     """The seconds of each epoch, as far as the file is there and can be read."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return {line["epoch"]: line["seconds"] for line in lines}
-    except (OSError, ValueError, KeyError, TypeError):
+        found = {line["epoch"]: line["seconds"] for line in lines}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
+    return {number: value for number, value in found.items() if isinstance(value, int | float) and isfinite(value)}

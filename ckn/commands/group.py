@@ -1,19 +1,30 @@
 """The commands together: their help, and what becomes of errors."""
 
+import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from ckn.commands.console import reported
+from ckn.commands.console import CLOSED, reported
 from ckn.commands.show import show
 from ckn.commands.train import train
 from ckn.commands.use import encode, evaluate, predict
+from ckn.interrupts import CODE
 
 
 class Commands(TyperGroup):
     """A group whose commands all report errors and warnings in the same way."""
+
+    def make_context(self, *args: Any, **keywords: Any) -> Any:
+        """Read the command line; Ctrl-C and closed pipes end it as they end a command."""
+        try:
+            return super().make_context(*args, **keywords)
+        except KeyboardInterrupt:
+            sys.exit(CODE)
+        except BrokenPipeError:
+            sys.exit(CLOSED)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

@@ -2,12 +2,13 @@
 
 from enum import StrEnum
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ckn.commands.supervised import AUGMENTATIONS
+from ckn.commands.supervised import AUGMENTATIONS, MOST_EPOCHS
 
 
 class OptimiserName(StrEnum):
@@ -65,7 +66,7 @@ def _milestones(words: str | None) -> str | None:
         numbers = [int(word) for word in words.split(",")]
     except ValueError as error:
         raise typer.BadParameter(f"expected numbers of epochs such as 60,85, got {words!r}") from error
-    if numbers[0] < 1 or any(a >= b for a, b in pairwise(numbers)):
+    if numbers[0] < 1 or numbers[-1] > MOST_EPOCHS or any(a >= b for a, b in pairwise(numbers)):
         raise typer.BadParameter(f"expected increasing numbers of epochs such as 60,85, got {words}")
     return ",".join(map(str, numbers))
 
@@ -82,11 +83,17 @@ def _positive(value: float | None) -> float | None:
     return value
 
 
+def _finite(value: float) -> float:
+    if not isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, got {value:g}")
+    return value
+
+
 WithLabels = Annotated[
     bool,
     typer.Option("--supervised", help="Train the filters with the labels too, from the unsupervised ones on."),
 ]
-Epochs = Annotated[int, typer.Option(min=1, metavar="N", help="Passes over the training images.")]
+Epochs = Annotated[int, typer.Option(min=1, max=MOST_EPOCHS, metavar="N", help="Passes over the training images.")]
 Minibatch = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Images a step. [default: 128, or all if fewer]")
 ]
@@ -142,6 +149,7 @@ WeightDecay = Annotated[
     float,
     typer.Option(
         min=0.0,
+        callback=_finite,
         metavar="X",
         help="Shrinks the head, with --strategy joint; elsewhere --reg does, and filters have norm 1.",
     ),

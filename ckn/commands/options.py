@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ckn.architecture import architectures
+from ckn.interrupts import ending_at_once
 from kerneltools.backend import available
 from kerneltools.backend import backend as backend_named
 
@@ -37,7 +38,8 @@ def _backend(name: str | None) -> str | None:
 
 def check_device(backend: str | None, device: str | None) -> None:
     """Raise BadParameter unless the library has that device, or any; ImportError when it is not installed."""
-    library = backend_named(backend or "numpy")
+    with ending_at_once():  # some libraries take seconds to import
+        library = backend_named(backend or "numpy")
     try:
         library.asarray([0.0], device=device)
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:

@@ -5,30 +5,32 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 
-from kerneltools.files import replacing
+from kerneltools.files import remove_dead, remove_leftovers, replacing, written_place
+from kerneltools.locks import holding
 
-HIDDEN = ".ckn-"
+OTHER = "choose another folder with --out"
 
 
 @contextmanager
-def output_folder(folder: Path, names: Sequence[str] = ()) -> Iterator[Path]:
-    """A hidden folder to write to; its files are moved to `folder` at the end, if nothing goes wrong.
+def output_folder(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
+    """The folder to write files of these names to, by `replacing`: made, tried, and held until the end.
 
-    What was made is removed otherwise. Raises OSError, at once, when `folder` cannot be written or when one of
-    the `names` to be written there is a folder.
+    What runs that were killed have left there is removed first. If nothing has been written when something goes
+    wrong, folders that were made are removed. Raises OSError, at once, when `folder` cannot be written, when one of the
+    `names` stands for a folder or a device, and when another run holds the folder.
     """
-    for name in names:
-        if (folder / name).is_dir():
-            raise OSError(f"{folder / name}: cannot be written: is a folder; choose another one with --out")
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         with ExitStack() as stack:
-            hidden = Path(stack.enter_context(_temporary(folder)))
-            yield hidden
-            for file in sorted(hidden.iterdir()):
-                os.replace(file, folder / file.name)
+            _make(folder)
+            held = _hold(folder, stack)
+            places = [_tried(folder / name) for name in names]
+            _try_folders({folder, *(place.parent for place in places)})
+            if held:
+                _remove_what_is_left(folder, places)
+            yield
     except BaseException:
         for path in made:
             with suppress(OSError):
@@ -46,21 +48,68 @@ def output_file(path: Path) -> Iterator[Path]:
             temporary = stack.enter_context(replacing(path))
         except OSError as error:
             raise OSError(f"{path}: cannot be written: {error.strerror}") from error
-        yield temporary
+        with written(path, "make room, or choose another place with --out"):
+            yield temporary
 
 
-def remove_leftovers(folder: Path, names: Sequence[str]) -> None:
-    """Remove what a process that was killed had half written: hidden folders, and hidden files of these names."""
-    for path in folder.glob(f"{HIDDEN}*"):
-        shutil.rmtree(path, ignore_errors=True)
-    for name in names:
-        for path in folder.glob(f".{name}.*"):
-            path.unlink(missing_ok=True)
+@contextmanager
+def written(path: Path, advice: str) -> Iterator[None]:
+    """An OSError, such as that of a full disk, names the file and says what to do."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written: {reason(error)}; {advice}") from error
 
 
-def _temporary(folder: Path) -> TemporaryDirectory[str]:
+def reason(error: OSError) -> str:
+    """What an error of the system says, without the names of temporary files."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return TemporaryDirectory(prefix=HIDDEN, dir=folder)
     except OSError as error:
-        raise OSError(f"{folder}: cannot be written: {error.strerror}; choose another folder with --out") from error
+        raise OSError(f"{folder}: cannot be written: {error.strerror}; {OTHER}") from error
+
+
+def _hold(folder: Path, stack: ExitStack) -> bool:
+    """Whether no other run of today can be in the folder; False where nothing is known."""
+    try:
+        return stack.enter_context(holding(folder.resolve()))
+    except BlockingIOError as error:
+        raise OSError(f"{folder}: another `ckn train` writes there; wait until it has ended, or {OTHER}") from error
+
+
+def _tried(path: Path) -> Path:
+    """The file that is to be written, links followed."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+        return written_place(path)
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written: {error.strerror}; {OTHER}") from error
+
+
+def _try_folders(folders: set[Path]) -> None:
+    for folder in folders:
+        try:
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OSError(f"{folder}: cannot be written: {error.strerror}; {OTHER}") from error
+
+
+def _remove_what_is_left(folder: Path, places: Sequence[Path]) -> None:
+    """Hidden files of dead processes, and hidden folders as earlier versions had them."""
+    for path in folder.glob(".ckn-*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+    for place in places:
+        remove_leftovers(place)
+        if place.suffix == ".safetensors":
+            for path in place.parent.glob(f".{place.name}.*"):
+                if os.path.isfile(path):
+                    remove_dead(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import JustifyMethod
 
-from ckn.commands.console import facts, say, table
+from ckn.commands.console import facts, room_for, say, table
 from ckn.commands.models import load_model
 from ckn.commands.options import ModelFile
 from ckn.layer import PreparedLayer
@@ -35,7 +35,8 @@ def show(model: ModelFile) -> None:
     Example:
       ckn show demo/model.safetensors
     """
-    loaded = load_model(model)
+    with room_for(model, "a machine with more"):
+        loaded = load_model(model)
     network = loaded.network if isinstance(loaded, Model) else loaded
     shape = loaded.image_shape if isinstance(loaded, Model) else None
     size = model.stat().st_size

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from click import ClickException
 
 from ckn.supervised import (
     Alternating,
@@ -19,11 +20,14 @@ from ckn.supervised import (
     Supervised,
     state_notes,
 )
+from kerneltools.arrays import is_whole
+from kerneltools.files import FileFormatError, parsed
 from kerneltools.optimisers import SGD, Adam, Constant, Cosine, Optimiser, Schedule, Steps, WarmUp
 from kerneltools.solvers import CrossEntropy, Loss, Squared, SquaredHinge
 
 LAST = "last.safetensors"
 MINIBATCH = 128
+MOST_EPOCHS = 1_000_000
 
 
 OPTIMISERS: Mapping[str, Callable[..., Optimiser]] = {"sgd": SGD, "adam": Adam}
@@ -79,7 +83,7 @@ def chosen_options(given: typer.Context) -> dict[str, Any]:
     explicit = {name for name in KEPT if _is_explicit(given, name)}
     folder = None if options["resume"] is None else Path(options["resume"])
     if folder is not None:
-        return options | _of_stopped(folder, options, explicit) | {"supervised": True, "out": folder}
+        return options | _of_stopped(folder, given, options, explicit) | {"supervised": True, "out": folder}
     without = [name for name in OPTIONS if name in explicit]
     if without and not options["supervised"]:
         raise typer.BadParameter(f"{_dashed(without[0])}: only with --supervised")
@@ -91,10 +95,10 @@ def kept_options(options: Mapping[str, Any]) -> str:
     return json.dumps({name: options[name] for name in KEPT})
 
 
-def _of_stopped(folder: Path, options: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
+def _of_stopped(folder: Path, given: typer.Context, options: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
     if options["out"] not in (None, folder):
         raise typer.BadParameter(f"--out {options['out']}: --resume goes on in its own folder, {folder}")
-    stopped: dict[str, Any] = json.loads(state_notes(folder / LAST).get("options", "{}"))
+    stopped = _kept_in(folder / LAST, given)
     for name in sorted(explicit.intersection(stopped).difference(FREE)):
         if options[name] != stopped[name]:
             raise typer.BadParameter(
@@ -108,6 +112,39 @@ def _of_stopped(folder: Path, options: Mapping[str, Any], explicit: set[str]) ->
             "many, or begin another run without --resume"
         )
     return {name: value for name, value in stopped.items() if name not in explicit}
+
+
+def _kept_in(path: Path, given: typer.Context) -> dict[str, Any]:
+    """The options kept in a state, read as those of the command are. Raises FileFormatError, naming the file."""
+    try:
+        found = parsed(state_notes(path).get("options", "{}"))
+        if not isinstance(found, dict) or not found.keys() <= set(KEPT):
+            raise ValueError(f"expected some of {', '.join(KEPT)}, got {found!r:.100}")
+        planned = found.get("planned", 1)
+        if not is_whole(planned) or planned > MOST_EPOCHS:
+            raise ValueError(f"planned: expected an integer in 1..{MOST_EPOCHS}, got {planned!r:.60}")
+        return {name: found[name] if name == "planned" else value for name, value in _read(found, given).items()}
+    except FileFormatError:
+        raise
+    except (RecursionError, TypeError, ValueError, ClickException) as error:
+        said = error.format_message() if isinstance(error, ClickException) else str(error)
+        raise FileFormatError(f"{path}: corrupt: the options that are kept in it cannot be: {said}") from error
+
+
+def _read(found: Mapping[str, Any], given: typer.Context) -> dict[str, Any]:
+    """Values of options as the command line makes them of words. Raises what it raises."""
+    words = [word for option in given.command.params if option.name in found for word in _words(option, found)]
+    context = given.command.make_context(given.info_name, [given.params["data"], *words], parent=given.parent)
+    return {name: context.params.get(name) for name in found}
+
+
+def _words(option: Any, found: Mapping[str, Any]) -> list[str]:
+    value = found[option.name]
+    if value is None or value is False:
+        return []
+    if isinstance(value, bool) != bool(option.is_flag) or not isinstance(value, str | int | float):
+        raise TypeError(f"{_dashed(option.name)}: got {value!r:.60}")
+    return [option.opts[0]] if value is True else [f"{option.opts[0]}={value}"]
 
 
 def _ends(options: Mapping[str, Any]) -> bool:

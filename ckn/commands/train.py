@@ -1,6 +1,5 @@
 """`ckn train`."""
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,22 +9,27 @@ import typer
 
 from ckn.architecture import architectures
 from ckn.commands import learning
-from ckn.commands.console import Screen, facts, note, progress
+from ckn.commands.console import Screen, facts, note, progress, room_for
 from ckn.commands.epochs import BEST, NUMBERS, Epochs
 from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device, check_precision
-from ckn.commands.outputs import output_folder, remove_leftovers
+from ckn.commands.outputs import output_folder
+from ckn.commands.results import Results
 from ckn.commands.supervised import LAST, chosen_options, supervised_settings
-from ckn.files import save
+from ckn.interrupts import ending_at_once
 from ckn.memory import keep_freed_memory
 from ckn.readers import read
 from ckn.readers.images import optional_module
 from ckn.supervised import EpochReport, best_epoch
-from ckn.training import Outcome, Settings, Split, default_architecture, metrics, run, split, with_validation
+from ckn.training import Outcome, Settings, Split, default_architecture, run, split, with_validation
 from ckn.unsupervised import require_patches
-from kerneltools.backend import to_host
 
 WRITTEN = ("model.safetensors", "metrics.json", "filters.png", "confusion.png", "certificate.png")
 """What every training leaves in its folder."""
+
+WRITTEN_WITH_LABELS = ("curves.png", NUMBERS, LAST, BEST)
+
+SMALLER = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
+FEWER = "fewer or smaller images"
 
 
 def train(
@@ -45,7 +49,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same model.")] = 0,
     batch: Batch = None,
     patches: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Patches from which each layer learns its filters.")
+        int, typer.Option(min=1, max=10**12, metavar="N", help="Patches from which each layer learns its filters.")
     ] = 100_000,
     backend: BackendName = None,
     device: Device = None,
@@ -93,8 +97,9 @@ def train(
       ckn train cifar-10-batches-bin/ --architecture ckn-5 --whiten --supervised \\
           --augment flip,crop --validation 0.1 --backend torch
     """
-    for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
-        optional_module(module, package)
+    with ending_at_once():
+        for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
+            optional_module(module, package)
     # Those of a run that goes on are the ones it began with.
     chosen = chosen_options(context)
     if chosen["supervised"] and chosen["backend"] == "torch" and chosen["device"] in (None, "cpu"):
@@ -102,19 +107,19 @@ def train(
     parts, settings = _prepared(data, chosen)
     # Some versions of typer hand on the paths of a context as strings.
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
-    if chosen["resume"] is not None:
-        remove_leftovers(folder, (LAST, BEST, NUMBERS))
-    with output_folder(folder, WRITTEN) as hidden:
+    names = (*WRITTEN, *WRITTEN_WITH_LABELS) if chosen["supervised"] else WRITTEN
+    with output_folder(folder, names), room_for(data, SMALLER):
         grid = parts.train.images.shape[1:-1]
         _announce(
             parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
         )
+        results = Results(folder)
         with progress() as screen, ExitStack() as told:
-            outcome = _trained(folder, data, parts, settings, chosen, screen, told)
+            outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)
             screen("pictures", 0, 1)
-            _write(hidden, parts, settings, outcome)
+            results.write(parts, settings, outcome)
             screen("pictures", 1, 1)
-    _summarise(outcome, folder)
+    _summarise(outcome, folder, results)
 
 
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
@@ -122,7 +127,8 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
     check_device(chosen["backend"], chosen["device"])
     check_precision(chosen["backend"], chosen["precision"])
     test = chosen["test"]
-    parts = split(read(data), data, chosen["seed"], None if test is None else read(test), test or "")
+    with room_for(data, FEWER):
+        parts = split(read(data), data, chosen["seed"], None if test is None else read(test), test or "")
     if chosen["validation"] is not None and chosen["supervised"]:
         parts = with_validation(parts, chosen["validation"], data, chosen["seed"])
     grid = parts.train.images.shape[1:-1]
@@ -141,14 +147,17 @@ def _trained(
     chosen: Mapping[str, Any],
     screen: Screen,
     told: ExitStack,
+    results: Results,
 ) -> Outcome:
-    """The trained model; `told` gets what is to be said of a supervised training that ends early."""
+    """The trained model, which is written at once; `told` gets what is to be said of a training that ends early."""
     if settings.supervised is None:
-        return run(parts, settings, screen)
+        told.enter_context(results.told(with_labels=False))
+        return run(parts, settings, screen, on_model=results.keep)
     epochs = Epochs(folder, data, parts, settings, settings.supervised, chosen, screen)
     begin, best = epochs.begin()
     told.enter_context(epochs.told())
-    return run(parts, settings, epochs.progress, epochs.on_epoch, begin, best)
+    told.enter_context(results.told(with_labels=True))
+    return run(parts, settings, epochs.progress, epochs.on_epoch, begin, best, results.keep)
 
 
 def _announce(parts: Split, settings: Settings, why: str) -> None:
@@ -164,31 +173,17 @@ def _announce(parts: Split, settings: Settings, why: str) -> None:
     )
 
 
-def _write(folder: Path, parts: Split, settings: Settings, outcome: Outcome) -> None:
-    from ckn import plots
-
-    save(outcome.model, folder / "model.safetensors")
-    table = json.dumps(metrics(parts, settings, outcome), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / "metrics.json").write_text(table + "\n", encoding="utf-8")
-    names = [str(name) for name in outcome.model.classes]
-    plots.write(plots.filter_sheet(to_host(outcome.model.network.like)), folder / "filters.png")
-    plots.write(plots.confusion_matrix(outcome.counts, names), folder / "confusion.png")
-    plots.write(plots.certificate(outcome.misses), folder / "certificate.png")
-    if outcome.history:
-        plots.write(plots.curves(outcome.history, outcome.test_accuracy), folder / "curves.png")
-
-
-def _summarise(outcome: Outcome, folder: Path) -> None:
+def _summarise(outcome: Outcome, folder: Path, results: Results) -> None:
     right, n = int(outcome.counts.trace()), int(outcome.counts.sum())
     missed = ", ".join(f"layer {i} {m.mean():.1%}" for i, m in enumerate(outcome.misses, start=1) if m.size)
-    with_labels = f", curves.png, {NUMBERS}, {LAST}, {BEST}" if outcome.history else ""
+    files = [*results.written, *((NUMBERS, LAST, BEST) if outcome.history else ())]
     facts(
         {
             "test accuracy": f"{outcome.test_accuracy:.2%} ({right} of {n})",
             **(_of_epochs(outcome) if outcome.history else _of_ridge(outcome)),
             "kernel missed": f"{missed} (mean over patches)",
             "time": f"{outcome.train_seconds:.1f} s to train, {outcome.test_seconds:.1f} s to test",
-            "written": f"{folder}/: {', '.join(WRITTEN)}{with_labels}",
+            "written": f"{folder}/: {', '.join(files)}",
         }
     )
     if outcome.reg_at_end:

@@ -11,7 +11,7 @@ import typer
 from rich.console import JustifyMethod
 
 from ckn.applying import matched, scores, write_features, write_predictions
-from ckn.commands.console import note, progress, say, table
+from ckn.commands.console import note, progress, room_for, say, table
 from ckn.commands.models import load_model
 from ckn.commands.options import (
     BackendName,
@@ -30,6 +30,9 @@ from ckn.model import Model
 from ckn.readers import DataError, Images, read
 from ckn.training import Numbers, confusion
 from kerneltools.files import FileFormatError
+
+SMALLER = "a smaller --batch"
+FEWER = "fewer or smaller images at a time"
 
 _COLUMNS: Mapping[str, JustifyMethod] = {
     "class": "left",
@@ -59,14 +62,14 @@ def evaluate(
       ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
     """
     loaded = _model(model, backend, device)
-    images = _part(read(data), data, split)
+    images = _part(data, data, split)
     names = [str(name) for name in loaded.classes]
-    with _optional(out) as temporary:
+    with room_for(data, SMALLER), _optional(out) as temporary:
         with progress() as report:
             counts = confusion(loaded, images, data, batch, report)
         if temporary is not None:
             numbers = json.dumps(_numbers(model, data, names, counts), indent=2, ensure_ascii=False)
-            temporary.write_text(numbers + "\n", encoding="utf-8")
+            temporary.write_text(numbers + "\n", encoding="utf-8", errors="backslashreplace")
     _print_classes(names, counts)
     say(f"accuracy {counts.trace() / counts.sum():.2%} ({counts.trace()} of {counts.sum()})", "bold")
 
@@ -83,7 +86,8 @@ def predict(
     """Write the class of each image as CSV.
 
     The columns are image (the file, or the number counted from 0 where images are not files), class, score (about
-    1 for a clear case) and margin (how far the score is above that of the next class).
+    1 for a clear case) and margin (how far the score is above that of the next class). A name that a spreadsheet
+    would take for a formula (=, +, -, @) has an apostrophe in front, and control characters are written as \\x1b.
 
     \b
     Examples:
@@ -92,14 +96,15 @@ def predict(
     """
     loaded = _model(model, backend, device)
     source = data[0] if len(data) == 1 else f"{len(data)} files"
-    images = _part(read(data), source, split)
+    images = _part(data, source, split)
     fitting = matched(loaded, images, source)
     names = images.names or range(len(images))
-    with _optional(out) as temporary:
+    with room_for(source, SMALLER), _optional(out) as temporary:
         with progress() as report:
             values = scores(fitting, images.images, batch, report)
         if temporary is None:
             write_predictions(sys.stdout, fitting, values, names)
+            sys.stdout.flush()
             return
         with temporary.open("w", encoding="utf-8", newline="") as file:
             write_predictions(file, fitting, values, names)
@@ -125,9 +130,9 @@ def encode(
       ckn encode demo/model.safetensors digits --out features.npz
     """
     loaded = _model(model, backend, device)
-    images = _part(read(data), data, split)
+    images = _part(data, data, split)
     fitting = matched(loaded, images, data)
-    with output_file(out) as temporary, progress() as report:
+    with room_for(data, SMALLER), output_file(out) as temporary, progress() as report:
         d = write_features(temporary, fitting, images, batch, report)
     say(f"{len(images)} x {d} features in {out}")
 
@@ -139,14 +144,17 @@ def _optional(out: Path | None) -> AbstractContextManager[Path | None]:
 
 def _model(path: Path, backend: str | None, device: str | None) -> Model:
     check_device(backend, device)
-    loaded = load_model(path, backend, device)
+    with room_for(path, "a machine with more, or another --device"):
+        loaded = load_model(path, backend, device)
     if not isinstance(loaded, Model):
         raise FileFormatError(f"{path}: a network without a classifier; expected a model that `ckn train` wrote")
     return loaded
 
 
-def _part(data: Images, source: str, wanted: SplitName | None) -> Images:
-    """The test images where there are both, or those wanted."""
+def _part(given: str | list[str], source: str, wanted: SplitName | None) -> Images:
+    """The images; of training and test the latter, or those wanted."""
+    with room_for(source, FEWER):
+        data = read(given)
     if data.test is None:
         if wanted is not None:
             raise DataError(f"{source}: it has no training and test split, so --split {wanted} has no meaning")

@@ -4,7 +4,7 @@ from ckn.supervised.augmentation import Augmentation, Crop, Cutout, Flip
 from ckn.supervised.checkpoint import ResumeError, best_epoch, load_state, save_state, state_notes, training_notes
 from ckn.supervised.fit import fit_supervised
 from ckn.supervised.settings import Supervised
-from ckn.supervised.state import DivergedError, EpochReport, TrainingState
+from ckn.supervised.state import DivergedError, EpochReport, StartError, TrainingState
 from ckn.supervised.strategies import Alternating, Joint, LayerReversal, Strategy
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Joint",
     "LayerReversal",
     "ResumeError",
+    "StartError",
     "Strategy",
     "Supervised",
     "TrainingState",

@@ -8,14 +8,16 @@ from typing import Any
 
 from ckn.architecture import Architecture
 from ckn.files import model_types
+from ckn.loaded import check_arrays, check_head, check_network, check_number, checked
 from ckn.preprocessing import Step
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import EpochReport, TrainingState
 from kerneltools import optimisers
-from kerneltools.arrays import Array, blocks
+from kerneltools.arrays import Array, blocks, is_whole
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
-from kerneltools.files import FileFormatError, by_stored_name, load_tree, save_tree
+from kerneltools.files import by_stored_name, load_tree, save_tree
+from kerneltools.optimisers import Geometry, Sphere
 from kerneltools.trees import Tree, static
 
 KIND = "ckn-training"
@@ -79,8 +81,8 @@ def load_state(
     `notes`: what the training at hand is; each must be the same in the file. `types`: kernels, profiles and
     geometries of your own that the file may hold.
 
-    Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged or no such state, and
-    ResumeError, naming what differs.
+    Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged, no such state or one whose
+    values cannot be (as `ckn.load` does), and ResumeError, naming what differs.
     """
     library = backend_named(backend or "numpy")
     found = _load(path, lambda array: library.asarray(array, device=device), types)
@@ -112,10 +114,54 @@ def _load(path: str | Path, convert: Any, types: Iterable[type]) -> _Checkpoint:
     members = [member for member in vars(optimisers).values() if isinstance(member, type)]
     geometries = [member for member in members if issubclass(member, Tree)]
     known = (*model_types(), *geometries, _Checkpoint, TrainingState, EpochReport, *types)
-    loaded = load_tree(path, KIND, by_stored_name(known), convert)
+    found: _Checkpoint = checked(path, _check, load_tree(path, KIND, by_stored_name(known), convert))
+    return found
+
+
+def _check(loaded: Any) -> _Checkpoint:
+    """The state of a training whose parts go together, with notes that are words."""
     if not isinstance(loaded, _Checkpoint) or not isinstance(loaded.state, TrainingState):
-        raise FileFormatError(f"{path}: corrupt: expected the state of a training, got a {type(loaded).__name__}")
+        raise TypeError(f"expected the state of a training, got a {type(loaded).__name__}")
+    notes = loaded.notes
+    if not isinstance(notes, dict) or not all(isinstance(word, str) for word in notes.values()):
+        raise TypeError(f"notes: expected words by name, got {notes!r:.100}")
+    state = loaded.state
+    check_arrays((state.network, state.head, state.spaces))
+    check_arrays({"optimiser": state.optimiser}, integers=True)  # which counts its steps
+    check_network(state.network)
+    check_head(state.head, state.network, None, None)
+    _check_spaces(state)
+    check_number("rate", state.rate, least=0.0)
+    check_number("reg", state.reg, least=0.0)
+    _check_history(state)
     return loaded
+
+
+def _check_spaces(state: TrainingState) -> None:
+    spaces, layers = state.spaces, state.network.bare_layers
+    if not isinstance(spaces, tuple) or len(spaces) != len(layers) or not all(isinstance(s, Geometry) for s in spaces):
+        raise TypeError(f"spaces: expected a geometry for each of {len(layers)} layers, got {spaces!r:.100}")
+    for space, layer in zip(spaces, layers, strict=True):
+        d = layer.size[1]
+        if isinstance(space, Sphere) and space.metric is not None and tuple(space.metric.shape) != (d, d):
+            raise ValueError(f"metric: expected shape {(d, d)}, got {tuple(space.metric.shape)}")
+
+
+def _check_history(state: TrainingState) -> None:
+    """A report of each epoch, in order."""
+    history = state.history
+    if not isinstance(history, tuple) or not all(isinstance(report, EpochReport) for report in history):
+        raise TypeError(f"history: expected reports of epochs, got {history!r:.100}")
+    if not is_whole(state.epoch, least=0) or len(history) != state.epoch:
+        raise ValueError(f"epoch: expected an integer, {len(history)} as in the history, got {state.epoch!r:.60}")
+    for number, report in enumerate(history, start=1):
+        if report.epoch != number or isinstance(report.epoch, bool):
+            raise ValueError(f"history: expected epoch {number}, got {report.epoch!r:.60}")
+        check_number("loss", report.loss)
+        check_number("rate", report.rate, least=0.0)
+        for name in ("train_accuracy", "validation_accuracy"):
+            if getattr(report, name) is not None:
+                check_number(name, getattr(report, name), 0.0, 1.0)
 
 
 def _digest(images: Array, labels: Array | Sequence[int]) -> str:

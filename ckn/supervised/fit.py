@@ -11,11 +11,11 @@ from ckn.network import Network, Progress, silent
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
-from ckn.supervised.state import TrainingState, in_row_order
+from ckn.supervised.state import StartError, TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, indices_like, namespace, require_floating
 from kerneltools.backend import to_host
-from kerneltools.trees import map_leaves
+from kerneltools.trees import map_leaves, named_leaves
 
 DEFAULT = Supervised()
 
@@ -43,9 +43,9 @@ def fit_supervised(
     only measured, after each epoch. `on_epoch(state)` is called after each epoch.
 
     Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater
-    than the data, NaN in the images, and a `start` of another architecture or number of classes; DivergedError, with
-    the last good state and advice, when the loss does not stay finite; MemoryError, with a batch to try, when the
-    device has no room.
+    than the data, NaN in the images; StartError, a ValueError, for a `start` of another architecture, number of classes
+    or optimiser; DivergedError, with the last good state and advice, when the loss does not stay finite; MemoryError,
+    with a batch to try, when the device has no room.
     """
     numbers = _check(network, images, labels, classes, settings)
     if validation is not None:
@@ -56,6 +56,7 @@ def fit_supervised(
         _check_start(start, network, classes)
     state = in_row_order(begin(network, data, settings, progress) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
+    _check_optimiser(state, trainer)
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
         on_epoch(state)
@@ -66,12 +67,34 @@ def _check_start(start: TrainingState, network: Network, classes: int) -> None:
     """Raise unless the state is of networks like that one, and of as many classes."""
     ours, theirs = (list(map(_structure, each.bare_layers)) for each in (network, start.network))
     if ours != theirs:
-        raise ValueError(
+        raise StartError(
             f"start: its network is of another architecture, with filters of shapes {[one[0] for one in theirs]} for "
             f"{[one[0] for one in ours]}, or with other kernels or pooling; begin without it, or with its network"
         )
     if start.head.weights.shape[1] != classes:
-        raise ValueError(f"start: its head has {start.head.weights.shape[1]} classes, and classes={classes} was given")
+        raise StartError(f"start: its head has {start.head.weights.shape[1]} classes, and classes={classes} was given")
+
+
+def _check_optimiser(state: TrainingState, trainer: Trainer) -> None:
+    """Raise unless the state of the optimiser is as one that begins, and the head is for the images' features."""
+    features = state.network.features(tuple(trainer.data.images.shape[1:-1]))
+    if state.head.weights.shape[0] != features:
+        raise StartError(f"start: its head is for {state.head.weights.shape[0]} features, the network has {features}")
+    wanted = _leaves(trainer.settings.optimiser.start(trainer.parameters(state)))
+    if (found := _leaves(state.optimiser)) != wanted:
+        raise StartError(
+            f"start: the state of its optimiser is of another one or of other parameters: expected {_listed(wanted)}, "
+            f"got {_listed(found)}"
+        )
+
+
+def _leaves(tree: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of the leaves by name, () of numbers."""
+    return {name: tuple(getattr(leaf, "shape", ())) for name, leaf in named_leaves(tree)}
+
+
+def _listed(leaves: dict[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in leaves.items())[:300]
 
 
 def _structure(layer: Layer) -> tuple[Any, ...]:
@@ -99,7 +122,8 @@ def _check_validation(images: Array, measured: Array, labels: Sequence[int], cla
         require_floating(images=measured)
         namespace(images, measured)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"validation: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"validation: {error}") from error
     if measured.shape[1:] != images.shape[1:]:
         raise ValueError(
             f"validation: expected images of shape {tuple(images.shape[1:])}, as in training, "

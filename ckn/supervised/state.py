@@ -61,6 +61,10 @@ def in_row_order(state: TrainingState) -> TrainingState:
     return found
 
 
+class StartError(ValueError):
+    """The state to go on from is of another network, of other classes or of another optimiser."""
+
+
 class DivergedError(FloatingPointError):
     """The loss became infinite, NaN or far greater than at the start; `state` is that of the last whole epoch."""
 

@@ -1,6 +1,8 @@
 """`ckn train`: what it writes and says."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,9 +15,12 @@ import pytest
 from PIL import Image
 
 import ckn
+from ckn.commands import results
 from ckn.commands import train as train_command
+from kerneltools.locks import holding
 
 FILES = ["certificate.png", "confusion.png", "filters.png", "metrics.json", "model.safetensors"]
+PATHS = os.pathsep.join(sys.path)
 CKN = [sys.executable, "-m", "ckn.cli"]
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that.
 LISTENING = [
@@ -130,10 +135,147 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(
 def test_training_that_fails_leaves_nothing(
     error: type[BaseException], code: int, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ckn.plots.certificate", raiser(error))  # the last of the pictures
+    monkeypatch.setattr("ckn.classifier.fit_head", raiser(error))
     result = run("train", digits, "--out", tmp_path / "a" / "b", "--patches", 100)
     assert result.exit_code == code
     assert contents(tmp_path) == []
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), FULL, RuntimeError("a font is missing"), UnicodeError("x")])
+def test_a_picture_that_fails_is_a_note(
+    error: Exception, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("ckn.plots.confusion_matrix", raiser(error))
+    result = run("train", digits, "--out", tmp_path / "a", "--patches", 100)
+    assert result.exit_code == 0, result.stderr
+    assert contents(tmp_path / "a") == [name for name in FILES if name != "confusion.png"]
+    cause = "No space left on device; make room, or choose another folder with --out" if error is FULL else str(error)
+    assert f"note: {tmp_path / 'a' / 'confusion.png'} was not written: {cause}" in result.stderr
+    assert "confusion.png" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [
+        ("ckn.training.confusion", ["model.safetensors"]),
+        ("ckn.plots.certificate", [name for name in FILES if name != "certificate.png"]),
+    ],
+)
+def test_a_finished_model_is_kept_when_what_follows_is_stopped(
+    place: str, kept: list[str], run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(place, raiser(KeyboardInterrupt))
+    result = run("train", digits, "--out", tmp_path, "--patches", 100)
+    assert result.exit_code == 130
+    assert contents(tmp_path) == kept
+    assert isinstance(ckn.load(tmp_path / "model.safetensors"), ckn.Model)
+    assert f"note: {tmp_path / 'model.safetensors'} is written" in result.stderr
+    assert "nothing was written" not in result.stderr
+
+
+def test_a_finished_model_is_kept_when_the_test_fails(
+    run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("ckn.training.confusion", raiser(MemoryError("Unable to allocate 226. GiB")))
+    result = run("train", digits, "--out", tmp_path, "--patches", 100)
+    assert result.exit_code == 1
+    assert contents(tmp_path) == ["model.safetensors"]
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith(f"error: not enough memory (Unable to allocate 226. GiB) for {digits}; try a smaller --batch")
+
+
+def test_a_full_disk_names_the_folder_and_what_is_kept(
+    run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write = results.save
+
+    def full(model: Any, path: Path) -> None:
+        if path.parent == tmp_path / "out":
+            raise FULL
+        write(model, path)
+
+    monkeypatch.setattr(results, "save", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    result = run("train", digits, "--out", tmp_path / "out", "--patches", 100)
+    assert result.exit_code == 1
+    (kept,) = tmp_path.glob("ckn-*/model.safetensors")
+    assert isinstance(ckn.load(kept), ckn.Model)
+    model = tmp_path / "out" / "model.safetensors"
+    said = f"error: {model}: cannot be written: No space left on device; the model is in {kept} instead; make room, or"
+    assert said in result.stderr
+    assert "--out" in result.stderr.splitlines()[-1]
+    assert contents(tmp_path) == [kept.parent.name]
+
+
+def test_full_disk_for_the_numbers(run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(results, "metrics", raiser(FULL))
+    result = run("train", digits, "--out", tmp_path, "--patches", 100)
+    assert result.exit_code == 1
+    assert contents(tmp_path) == ["model.safetensors"]
+    words = f"metrics.json: cannot be written: No space left on device; {tmp_path / 'model.safetensors'} is written"
+    assert words in result.stderr
+    assert "--out" in result.stderr.splitlines()[-1]
+
+
+def test_links_stay_links(run: Any, digits: Path, tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.mkdir()
+    for name in FILES:
+        (out / name).symlink_to(elsewhere / name)
+    assert run("train", digits, "--out", out, "--patches", 100).exit_code == 0
+    assert all((out / name).is_symlink() for name in FILES)
+    assert contents(out) == contents(elsewhere) == FILES
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "absent/model.safetensors", "model.safetensors"])
+def test_links_that_lead_nowhere_are_found_before_training(
+    target: str, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(train_command, "run", never)
+    (tmp_path / "model.safetensors").symlink_to(target)
+    result = run("train", digits, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+    assert "--out" in result.stderr
+    assert contents(tmp_path) == ["model.safetensors"]
+
+
+def test_a_folder_that_another_run_writes_to(
+    run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".ckn-dead").mkdir()
+    (tmp_path / ".model.safetensors.abcdefgh.safetensors").touch()
+    (tmp_path / ".metrics.json.swp").touch()  # an editor's
+    with holding(tmp_path) as held, monkeypatch.context() as patched:
+        assert held
+        patched.setattr(train_command, "run", never)
+        result = run("train", digits, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert f"error: {tmp_path}: another `ckn train` writes there" in result.stderr
+    assert len(contents(tmp_path)) == 3
+    # What dead runs have left goes with the next run.
+    assert run("train", digits, "--out", tmp_path, "--patches", 100).exit_code == 0
+    assert contents(tmp_path) == [".metrics.json.swp", *FILES]
+
+
+def test_class_names_that_cannot_be_drawn(run: Any, tmp_path: Path) -> None:
+    images, labels = striped(40)
+    names = np.asarray(["\x1b]0;title\x07", "=1+1\ud800"])
+    np.savez(tmp_path / "odd.npz", images=images, labels=names[labels])
+    out = tmp_path / "out"
+    result = run("train", tmp_path / "odd.npz", "--out", out, "--patches", 200)
+    assert result.exit_code == 0, result.stderr
+    assert contents(out) == FILES
+    result = run("evaluate", out / "model.safetensors", tmp_path / "odd.npz", "--out", tmp_path / "numbers.json")
+    assert result.exit_code == 0, result.stderr
+    assert all(c.isprintable() or c == "\n" for c in result.stdout + result.stderr)
+    assert set(json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))["classes"]) == set(names.tolist())
+    result = run("predict", out / "model.safetensors", tmp_path / "odd.npz")
+    assert {line.split(",")[1] for line in result.stdout.splitlines()[1:]} == {r"\x1b]0;title\x07", r"'=1+1\ud800"}
 
 
 def test_a_folder_in_the_place_of_a_file_is_found_before_training(
@@ -174,6 +316,29 @@ def test_a_signal_leaves_an_earlier_model_as_it_was(
     assert (out / "model.safetensors").read_text() == "earlier"
 
 
+# Ctrl-C at the import of a module, sent by the process to itself.
+STOPPED_AT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+stop = sys.argv.pop(1)
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == stop:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from ckn.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["numpy", "rich.console", "ckn.commands.train", "matplotlib", "sklearn"])
+def test_ctrl_c_during_imports_ends_quietly(module: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", STOPPED_AT, module, "train", "digits", "--out", str(tmp_path / "out")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": PATHS})
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert contents(tmp_path) == []
+
+
 @pytest.mark.parametrize("package", ["matplotlib", "sklearn"])
 def test_missing_package_is_one_line(
     package: str, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -198,7 +363,7 @@ def never(*_: Any, **__: Any) -> None:
     raise AssertionError("the work had begun")
 
 
-def raiser(error: type[BaseException]) -> Callable[..., None]:
+def raiser(error: BaseException | type[BaseException]) -> Callable[..., None]:
     def fail(*_: Any) -> None:
         raise error
 

@@ -1,0 +1,45 @@
+"""Text that comes from files, made fit for a terminal, a picture or a table."""
+
+from unicodedata import category
+
+# Controls, halves of characters, separators of lines; and what turns the direction of writing round.
+UNSEEN = ("Cc", "Cs", "Zl", "Zp")
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+FORMULA = ("=", "+", "-", "@")
+"""With what a spreadsheet takes a cell for a formula."""
+
+
+def visible(text: str) -> str:
+    r"""The text with each character that a terminal would obey, and not show, as Python writes it.
+
+    >>> print(visible("a\x1b[31m\n"), visible("é 日本"))
+    a\x1b[31m\n é 日本
+    """
+    return "".join(c.encode("unicode_escape").decode() if _unseen(c) else c for c in text)
+
+
+def cell(value: object) -> object:
+    r"""A value for a table that a spreadsheet may open: visible, and no formula; numbers stay as they are.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    >>> cell("=A1+1"), cell("-3.5"), cell("cat"), cell(-1)
+    ("'=A1+1", '-3.5', 'cat', -1)
+    """
+    if not isinstance(value, str):
+        return value
+    shown = visible(value)
+    return f"'{shown}" if shown.lstrip().startswith(FORMULA) and not _is_number(shown) else shown
+
+
+def _unseen(character: str) -> bool:
+    return category(character) in UNSEEN or character in TURNING
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
