@@ -126,7 +126,7 @@ def _check(loaded: Any) -> _Checkpoint:
     if not isinstance(notes, dict) or not all(isinstance(word, str) for word in notes.values()):
         raise TypeError(f"notes: expected words by name, got {notes!r:.100}")
     state = loaded.state
-    check_arrays((state.network, state.head, state.spaces))
+    check_arrays({"network": state.network, "head": state.head, "spaces": state.spaces})
     check_arrays({"optimiser": state.optimiser}, integers=True)  # which counts its steps
     check_network(state.network)
     check_head(state.head, state.network, None, None)

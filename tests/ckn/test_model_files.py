@@ -2,21 +2,26 @@
 
 import pickle
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from ckn import Architecture, ImageClassifier, LayerSpec, Model, Network, fit_unsupervised, load, save
 from ckn.layer import PreparedLayer
 from ckn.preprocessing import ContrastNormalise, Scale, Step, Whiten
 from kerneltools import kernels
-from kerneltools.files import FileFormatError, save_tree
+from kerneltools.files import VERSION, FileFormatError, digest, save_tree
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
-from kerneltools.trees import named_leaves
+from kerneltools.solvers import LinearModel
+from kerneltools.trees import named_leaves, replace_children
 
 Digits = tuple[np.ndarray, np.ndarray]
 
@@ -101,6 +106,113 @@ def refusal(path: Path) -> str | None:
     return None
 
 
+def structure_of(path: Path) -> str:
+    with safe_open(path, "numpy") as file:
+        return file.metadata()["structure"]
+
+
+def written_with(structure: str, path: Path) -> None:
+    """The same arrays in another structure, with the right digest."""
+    with safe_open(path, "numpy") as file:
+        header = {"kind": "ckn", "version": VERSION, "structure": structure}
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(arrays, path, metadata=header | {"digest": digest(header, arrays)})
+
+
+def with_head(change: Callable[[LinearModel], LinearModel]) -> Callable[[Model], Model]:
+    return lambda model: replace(model, head=change(model.head))
+
+
+def with_layer(number: int, **change: Any) -> Callable[[Model], Model | Network]:
+    """The model with another layer; a function is applied to the value that is there."""
+
+    def changed(model: Model) -> Model:
+        layer = model.network.bare_layers[number]
+        values = {name: new(getattr(layer, name)) if isfunction(new) else new for name, new in change.items()}
+        layers = list(model.network.bare_layers)
+        layers[number] = replace_children(layer, values)  # without the checks
+        return replace(model, network=Network(tuple(layers)))
+
+    return changed
+
+
+def put(array: np.ndarray, value: float) -> np.ndarray:
+    found = array.copy()
+    found.reshape(-1)[3] = value
+    return found
+
+
+WRONG: dict[str, tuple[Callable[[Model], Any], str]] = {
+    "NaN": (with_head(lambda h: replace(h, weights=put(h.weights, np.nan))), "head.weights: expected finite"),
+    "infinity": (
+        with_head(lambda h: replace(h, intercept=put(h.intercept, -np.inf))),
+        "head.intercept: expected finite",
+    ),
+    "NaN filters": (with_layer(0, filters=lambda f: put(f, np.nan)), r"network.layers.0.filters: expected finite"),
+    "huge filters": (with_layer(1, filters=lambda f: put(f, 1e38)), "layer 2: filters: expected length 1"),
+    "no filters": (with_layer(1, filters=lambda f: 0 * f), "layer 2: filters: expected length 1"),
+    "integers": (
+        with_head(lambda h: replace(h, weights=h.weights.astype(np.int32))),
+        "head.weights: expected floating",
+    ),
+    "truth values": (with_head(lambda h: replace(h, intercept=h.intercept > 0)), "head.intercept: expected floating"),
+    "two types": (
+        with_head(lambda h: LinearModel(*(a.astype(np.float32) for a in (h.weights, h.intercept)))),
+        "head: exp",
+    ),
+    "types of layers": (with_layer(1, filters=lambda f: f.astype(np.float32)), "layer 2: filters: expected float64"),
+    "channels": (with_layer(1, filters=lambda f: f[..., :5]), "layer 2: filters: expected 4 axes and 8 channels"),
+    "axes": (with_layer(1, filters=lambda f: f[:, 0]), "layer 2: filters: expected 4 axes"),
+    "none": (with_layer(1, filters=lambda f: f[:0]), "layer 2: filters: expected at least one"),
+    "kernel": (with_layer(0, kernel="x"), "kernel: expected a kerneltools kernel, got 'x'"),
+    "indefinite": (with_layer(0, kernel=kernels.Sigmoid(1.0)), "layer 1: kernel: .*indefinite"),
+    "degree": (with_layer(0, kernel=kernels.Polynomial(10**9)), "kernel: expected a degree of at most 64"),
+    "nested degree": (
+        with_layer(0, kernel=Linear() + Homogeneous(Power(65))),
+        "kernel: expected a degree of at most 64",
+    ),
+    "order": (with_layer(0, kernel=kernels.Matern(1000.5, 1.0)), "kernel: expected a nu of at most 64"),
+    "array": (with_layer(0, kernel=Gaussian(np.ones(8))), "layer 1: "),
+    "padding": (with_layer(0, padding=1000, subsampling=500), "padding: |subsampling: expected a reach"),
+    "subsampling": (with_layer(0, subsampling=17), "subsampling: expected a reach of at most 16 points"),
+    "dilation": (with_layer(0, dilation=10_000), "patch, dilation: expected a reach of at most 16 points"),
+    "one class": (
+        lambda m: replace(
+            m, classes=("a",), head=LinearModel(m.head.weights[:, :1].copy(), m.head.intercept[:1].copy())
+        ),
+        "classes: expected at least two",
+    ),
+    "no class": (
+        lambda m: replace(m, classes=(), head=LinearModel(m.head.weights[:, :0].copy(), m.head.intercept[:0].copy())),
+        "classes: expected at least two",
+    ),
+    "classes twice": (lambda m: replace(m, classes=("1",) * 10), "classes: expected different ones"),
+    "classes that read alike": (lambda m: replace(m, classes=(*range(9), "0")), "classes: expected different ones"),
+    "classes that are equal": (lambda m: replace(m, classes=(*range(9), True)), "classes: expected different ones"),
+    "NaN as a class": (lambda m: replace(m, classes=(*range(9), float("nan"))), "classes: expected finite"),
+    "classes as a text": (lambda m: replace(m, classes="abcdefghij"), "expected numbers or strings as classes"),
+    **{
+        f"shape {shape}": (lambda m, shape=shape: replace(m, image_shape=shape), "image_shape: ")
+        for shape in (
+            (8, 8, 0),
+            (8, 8, -1),
+            (8, 8, "x"),
+            (8, 8, 1.5),
+            (8, 8, 1, 1),
+            (8, 8, 3),
+            (8, 1),
+            (2**20, 2**20, 1),
+        )
+    },
+    "steps as text": (lambda m: replace(m, preprocessing="Scale"), "expected steps of preprocessing"),
+    "array in a step": (lambda m: replace(m, preprocessing=(Scale(np.ones(3)),)), "Scale.maximum: expected a number"),
+    "window of a step": (lambda m: replace(m, preprocessing=(Whiten(9),)), "no 9x9 window fits"),
+    "head": (lambda m: replace(m, head=m.network), "head: expected a LinearModel"),
+    "layers": (lambda m: Network((m.head,)), "expected a network of at least one layer"),
+    "axes of weights": (with_head(lambda h: replace(h, weights=h.weights[:, 0].copy())), "weights of shape"),
+}
+
+
 class TestErrors:
     def test_what_is_no_model(self, tiny: ImageClassifier, path: Path) -> None:
         for other, name in ((tiny, "ImageClassifier"), ({}, "dict"), (np.ones(3), "ndarray")):
@@ -160,6 +272,65 @@ class TestErrors:
             save(changed, path)
             with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt: {message}"):
                 load(path)
+
+    @pytest.mark.parametrize("case", WRONG)
+    def test_values_that_cannot_be(self, case: str, fitted: ImageClassifier, path: Path) -> None:
+        change, message = WRONG[case]
+        save(change(fitted.model_.unprepared()), path)
+        with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt.*: {message}"):
+            load(path)
+
+    def test_texts_that_cannot_be(self, fitted: ImageClassifier, path: Path) -> None:
+        """What a dataclass would refuse is refused in a file too."""
+        save(fitted.model_, path)
+        structure = structure_of(path)
+        for old, new in (
+            ('"products": null', '"products": "load"'),
+            ('"products": null', '"products": "__loader__"'),
+            ('"products": null', '"products": "int8"'),
+            ('"products": null', '"products": true'),
+            ('"reg": 0.01', '"reg": 1' + "0" * 400),
+            ('"reg": 0.01', '"reg": true'),
+            ('"reg": 0.01', '"reg": NaN'),
+            ('"sigma": 0.6', '"sigma": Infinity'),
+            ('"subsampling": 2', '"subsampling": 1000000000'),
+            ('"subsampling": 2', '"subsampling": 2.0'),
+            ('"padding": "same"', '"padding": 20000'),
+            ('"padding": "same"', '"padding": {"tuple": [1, 1, 1]}'),
+            ('"padding": "same"', '"padding": ["same"]'),
+            ('"dilation": 1', '"dilation": 100000'),
+            (
+                '{"type": "Exponential", "fields": {"sigma": 0.6}}',
+                '{"type": "Power", "fields": {"degree": 1000000000}}',
+            ),
+            ('{"type": "Exponential", "fields": {"sigma": 0.6}}', '"Exponential"'),
+            ('"image_shape": {"tuple": [8, 8, 1]}', '"image_shape": {"tuple": [8, 8, true]}'),
+        ):
+            assert old in structure
+            written_with(structure.replace(old, new, 1), path)
+            with pytest.raises(FileFormatError, match=r"model\.safetensors: corrupt"):
+                load(path)
+
+    def test_flipped_bits_are_found_wherever_they_are(self, fitted: ImageClassifier, path: Path) -> None:
+        save(fitted, path)
+        content, rng = path.read_bytes(), np.random.default_rng(0)
+        wanted = [leaf.tobytes() for _, leaf in named_leaves(load(path)) if hasattr(leaf, "shape")]
+        for at, bit in zip(rng.integers(0, len(content), 500), rng.integers(0, 8, 500), strict=True):
+            path.write_bytes(content[:at] + bytes([content[at] ^ (1 << bit)]) + content[at + 1 :])
+            message = refusal(path)
+            if message is None:
+                found = [leaf.tobytes() for _, leaf in named_leaves(load(path)) if hasattr(leaf, "shape")]
+                assert found == wanted
+            else:
+                assert str(path) in message
+
+    @pytest.mark.parametrize("library", ["torch", "jax"])
+    def test_in_other_libraries(self, library: str, fitted: ImageClassifier, path: Path) -> None:
+        save(WRONG["NaN"][0](fitted.model_.unprepared()), path)
+        with pytest.raises(
+            FileFormatError, match=r"model\.safetensors: corrupt: head.weights: expected finite numbers"
+        ):
+            load(path, backend=library)
 
     def test_foreign(self, fitted: ImageClassifier, path: Path) -> None:
         path.write_bytes(pickle.dumps([1, 2, 3]))

@@ -184,7 +184,9 @@ def test_a_finished_model_is_kept_when_the_test_fails(
     assert result.exit_code == 1
     assert contents(tmp_path) == ["model.safetensors"]
     said = result.stderr.splitlines()[-1]
-    assert said.startswith(f"error: not enough memory (Unable to allocate 226. GiB) for {digits}; try a smaller --batch")
+    assert said.startswith(
+        f"error: not enough memory (Unable to allocate 226. GiB) for {digits}; try a smaller --batch"
+    )
 
 
 def test_a_full_disk_names_the_folder_and_what_is_kept(

@@ -15,6 +15,7 @@ from ckn.supervised import (
     EpochReport,
     Flip,
     ResumeError,
+    StartError,
     best_epoch,
     load_state,
     save_state,
@@ -24,8 +25,8 @@ from ckn.supervised import (
 from kerneltools import backend
 from kerneltools.files import FileFormatError, save_tree
 from kerneltools.kernels import Homogeneous, profiles
-from kerneltools.optimisers import SGD
-from kerneltools.solvers import Squared
+from kerneltools.optimisers import SGD, Sphere
+from kerneltools.solvers import LinearModel, Squared
 from kerneltools.trees import flatten, map_leaves
 
 ARCHITECTURE = Architecture(
@@ -166,6 +167,75 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         load_state(tmp_path / "bare")
     with pytest.raises(FileNotFoundError, match="no such file"):
         load_state(tmp_path / "none")
+
+
+@pytest.fixture(scope="module")
+def state() -> TrainingState:
+    """After two epochs."""
+    return states(replace(SETTINGS, epochs=2))[-1]
+
+
+def report(**change) -> dict:
+    """Another history, whose last report differs."""
+    return {"history": (EpochReport(1, 0.5, 0.1), replace(EpochReport(2, 0.4, 0.1, 0.9, 0.8), **change))}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": 3}, "epoch: expected an integer, 2 as in the history, got 3"),
+        ({"epoch": 2.0}, "epoch: expected an integer"),
+        ({"epoch": "2"}, "epoch: expected an integer"),
+        ({"epoch": 10**400}, "epoch: expected an integer"),
+        ({"rate": "fast"}, "rate: expected a number, got 'fast'"),
+        ({"rate": float("nan")}, "rate: expected a finite number"),
+        ({"rate": -1.0}, "rate: expected a finite number >= 0, got -1"),
+        ({"rate": 10**400}, "OverflowError"),
+        ({"reg": None}, "reg: expected a number, got None"),
+        ({"reg": True}, "reg: expected a number, got True"),
+        ({"history": "ab"}, "history: expected reports"),
+        ({"history": (1, 2)}, "history: expected reports"),
+        (report(epoch=1), "history: expected epoch 2, got 1"),
+        (report(loss="low"), "loss: expected a number, got 'low'"),
+        (report(loss=float("inf")), "loss: expected a finite number"),
+        (report(rate=None), "rate: expected a number"),
+        (report(train_accuracy=1.5), "train_accuracy: expected a finite number"),
+        (report(validation_accuracy="all"), "validation_accuracy: expected a number"),
+        ({"network": None}, "network: expected a Network"),
+        ({"head": None}, "head: expected a LinearModel"),
+        ({"head": LinearModel(np.ones((4, 3)), np.ones(2))}, "an intercept of shape"),
+        ({"head": LinearModel(np.full((4, 3), np.nan), np.ones(3))}, "head.weights: expected finite numbers"),
+        ({"head": LinearModel(np.ones((4, 3), int), np.ones(3))}, "head.weights: expected floating-point numbers"),
+        ({"optimiser": {"mean": np.full(3, np.inf)}}, "optimiser.mean: expected finite numbers"),
+        ({"spaces": ()}, "spaces: expected a geometry for each of 2 layers"),
+        ({"spaces": (1, 2)}, "spaces: expected a geometry for each of 2 layers"),
+        ({"spaces": (Sphere(np.eye(3)), Sphere())}, r"metric: expected shape \(18, 18\), got \(3, 3\)"),
+    ],
+)
+def test_values_that_cannot_be(change: dict, message: str, state: TrainingState, tmp_path: Path) -> None:
+    save_state(replace(state, **change), tmp_path / "state")
+    for read_it in (load_state, state_notes):
+        with pytest.raises(FileFormatError, match=rf"state: corrupt.*: {message}"):
+            read_it(tmp_path / "state")
+
+
+def test_notes_that_are_no_words(state: TrainingState, tmp_path: Path) -> None:
+    save_state(state, tmp_path / "state", {"options": 3})  # type: ignore[dict-item]
+    with pytest.raises(FileFormatError, match="state: corrupt: notes: expected words by name"):
+        state_notes(tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimiser": SGD().start(np.ones(3))}, "the state of its optimiser is of another one"),
+        ({"optimiser": "adam"}, "the state of its optimiser is of another one"),
+        ({"head": LinearModel(np.ones((4, 3)), np.ones(3))}, "its head is for 4 features, the network has 60"),
+    ],
+)
+def test_a_state_of_another_optimiser_or_head(change: dict, message: str, state: TrainingState) -> None:
+    with pytest.raises(StartError, match=f"start: {message}"):
+        states(SETTINGS, start=replace(state, **change))
 
 
 def test_best_epoch() -> None:
