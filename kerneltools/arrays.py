@@ -1,6 +1,6 @@
 """The one door to the array libraries: which library, device and type do these arrays have?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Integral, Number
 from typing import Any
 
@@ -176,8 +176,23 @@ def is_whole(value: Any, least: int = 1) -> bool:
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
 
 
+_compilers: list[Callable[[], bool]] = []
+
+
+def add_compiler(is_compiling: Callable[[], bool]) -> None:
+    """Tell of a compiler of Python code, which no exception leads out of, how to know that it is at work."""
+    _compilers.append(is_compiling)
+
+
+def compiling() -> bool:
+    """Whether such a compiler is at work, so that numbers are not known and nothing can be kept for later."""
+    return any(is_compiling() for is_compiling in _compilers)
+
+
 def holds(condition: Array) -> bool:
     """Whether a condition () is true; True inside a trace, where numbers are not known."""
+    if compiling():
+        return True
     try:
         return bool(condition)
     except (TypeError, RuntimeError):  # JAX's traces raise the one, torch's vmap the other

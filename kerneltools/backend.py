@@ -10,7 +10,7 @@ from functools import cache, wraps
 from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, Device, Namespace, asarray_like, device_of, namespace
+from kerneltools.arrays import Array, Device, Namespace, asarray_like, compiling, device_of, namespace
 
 GROUP = "kerneltools.backends"
 
@@ -121,14 +121,20 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     differentiated in its turn.
     """
 
-    @cache
-    def on(owner: Backend) -> Forward:
-        return owner.custom_vjp(forward, backward)
+    # A plain dict, and not functools.cache: see `_owners`.
+    made: dict[str, Forward] = {}
 
     @wraps(forward)
     def call(*arrays: Array) -> Array:
         owner = backend_of(*arrays)
-        return forward(*arrays) if owner is None else on(owner)(*arrays)  # type: ignore[arg-type]  # and so are backends
+        if owner is None:
+            return forward(*arrays)
+        rule = made.get(owner.name)
+        if rule is None:
+            rule = owner.custom_vjp(forward, backward)
+            if not compiling():  # where it would be a side effect of what is compiled
+                made[owner.name] = rule
+        return rule(*arrays)
 
     return call
 

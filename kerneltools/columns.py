@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kerneltools.arrays import Array, blocks, namespace
 from kerneltools.backend import custom_vjp
-from kerneltools.primitives import primitive, reciprocal
+from kerneltools.primitives import primitive, reciprocal, sign
 
 # Measured on NumPy and torch: a block that a core's cache holds, and sums of at least so many columns.
 BLOCK = 2**18
@@ -106,8 +106,8 @@ def _joined(parts: list[Array], axis: int) -> Array:
 
 
 def _absolute_slopes(a: Array, b: Array) -> tuple[Array, Array]:
-    sign = namespace(a, b).sign(a - b)
-    return sign, -sign
+    slope = sign(a - b)
+    return slope, -slope
 
 
 def _log_square(a: Array, b: Array) -> Array:
@@ -147,7 +147,7 @@ def _harmonic_slopes(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _minimum_slopes(a: Array, b: Array) -> tuple[Array, Array]:
     """Ties share evenly."""
-    share = (1 + namespace(a, b).sign(b - a)) / 2
+    share = (1 + sign(b - a)) / 2
     return share, 1 - share
 
 

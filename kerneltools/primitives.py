@@ -160,8 +160,22 @@ def exponential_response_pull(
     inverse = reciprocal(scale)
     weighted = cotangent * response
     total = inverse * xp.sum(weighted, axis=-1, keepdims=True)
-    slope = inverse * xp.expand_dims(xp.vecdot(weighted, inner), axis=-1)
+    slope = inverse * row_products(weighted, inner)
     return weighted * (alpha * inverse), total - alpha * inverse * slope, xp.sum(slope) - xp.sum(scale * total)
+
+
+def row_products(x: Array, y: Array) -> Array:
+    """The inner products of rows with rows: (..., m), (..., m) -> (..., 1)
+
+    As matrix products: `vecdot` moves axes, which torch.func.vmap does not follow, and costs as much.
+    """
+    return (x[..., None, :] @ y[..., :, None])[..., 0]
+
+
+@primitive
+def sign(x: Array) -> Array:
+    """-1, 0 or 1, and NaN for NaN: any shape -> the same shape"""
+    return namespace(x).sign(x)
 
 
 def reciprocal(x: Array) -> Array:

@@ -53,9 +53,16 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
     def call(*arrays: torch.Tensor) -> Array:
         apply: Callable[..., Array] = Rule.apply
-        return apply(forward, backward, *arrays) if _recorded(arrays) else forward(*arrays)
+        return apply(forward, backward, *_distinct(arrays)) if _recorded(arrays) else forward(*arrays)
 
     return call
+
+
+def _distinct(arrays: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """The arrays, for torch.compile (2.13), which refuses a Rule of the same array twice, each another object."""
+    if not torch.compiler.is_compiling():
+        return arrays
+    return tuple(a.view_as(a) if any(a is b for b in arrays[:i]) else a for i, a in enumerate(arrays))
 
 
 def _recorded(arrays: tuple[torch.Tensor, ...]) -> bool:
@@ -99,7 +106,7 @@ def custom_vjp_keeping(forward: Keeping, backward: Backward) -> Forward:
 
     def call(*arrays: torch.Tensor) -> Array:
         apply: Keeping = KeepingRule.apply
-        value, _ = apply(forward, backward, *arrays) if _recorded(arrays) else forward(*arrays)
+        value, _ = apply(forward, backward, *_distinct(arrays)) if _recorded(arrays) else forward(*arrays)
         return value
 
     return call

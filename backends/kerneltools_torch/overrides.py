@@ -66,6 +66,11 @@ def _exponential(inner: torch.Tensor, scale: torch.Tensor, alpha: Any) -> torch.
 _exponential_of_alpha = custom_vjp(_exponential, primitives.exponential_response_pull)
 
 
+def sign(x: Array) -> Array:
+    """Without the mask of array-api-compat, which torch.func.vmap does not follow."""
+    return torch.where(torch.isnan(x), x, torch.sign(x))
+
+
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
     """Added in place instead of a product with the membership matrix."""
     return values.new_zeros((count, *values.shape[1:])).index_add(0, segments, values)
@@ -158,6 +163,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     pooling.smoothed: smoothed,
     patches.responses.patch_response: patch_response,
     primitives.exponential_response: exponential_response,
+    primitives.sign: sign,
     primitives.segment_sum: segment_sum,
     pairwise.centred_distances: centred_distances,
     primitives.segment_max: segment_max,

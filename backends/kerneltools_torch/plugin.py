@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from array_api_compat import torch as namespace
 
-from kerneltools.arrays import Array, Device, Namespace, named_dtype
+from kerneltools.arrays import Array, Device, Namespace, add_compiler, named_dtype
 from kerneltools.autodiff.arguments import over_trees
 from kerneltools.backend import Backward, Forward, to_host
 from kerneltools_torch import gradients
@@ -96,5 +96,7 @@ def _from_numpy(x: Any) -> torch.Tensor:
     shareable = native.flags.writeable and min(native.strides, default=0) >= 0
     return torch.from_numpy(native if shareable else native.copy())
 
+
+add_compiler(torch.compiler.is_compiling)
 
 BACKEND = TorchBackend()

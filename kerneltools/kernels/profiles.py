@@ -13,7 +13,7 @@ from kerneltools.backend import Forward, custom_vjp
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.dot_product import check_degree
 from kerneltools.precision import in_single
-from kerneltools.primitives import exponential_response, reciprocal
+from kerneltools.primitives import exponential_response, reciprocal, row_products
 from kerneltools.trees import Tree, static
 
 
@@ -111,7 +111,7 @@ def _power_response(degree: int) -> Forward:
         weighted = cotangent * inner
         if degree > 2:
             weighted = _times_power(weighted, inner * inverse, degree - 2)
-        slope = namespace(weighted, inner).vecdot(weighted, inner)[..., None]
+        slope = row_products(weighted, inner)
         return weighted * (degree * inverse), (1 - degree) * slope * inverse * inverse
 
     return custom_vjp(forward, backward)

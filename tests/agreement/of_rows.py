@@ -178,6 +178,16 @@ def reciprocals(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: primitives.reciprocal(v), np.where(x == 0, 0.0, np.abs(x) + 0.1))
 
 
+def signs(draw: Draw, few: bool) -> Case:
+    return Case(lambda v, c: primitives.sign(v), numbers(draw, size(draw, few, 1, 5), 3, blank=True))
+
+
+def products_of_rows(draw: Draw, few: bool) -> Case:
+    n, m = size(draw, few, 1, 5), size(draw, few, 1, 4)
+    variables = {"x": numbers(draw, 2, n, m), "y": numbers(draw, 2, n, m, other=True)}
+    return Case(lambda v, c: primitives.row_products(v["x"], v["y"]), variables, terms=m)
+
+
 def responses(draw: Draw, few: bool) -> Case:
     """Inner products of vectors of norm `scale` with unit vectors, none of them blank: there the scale has a kink."""
     n = size(draw, few, 1, 5)

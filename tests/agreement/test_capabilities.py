@@ -49,6 +49,7 @@ NO_NUMBERS = {
     *("arrays.index_dtype", "arrays.indices_like"),
     # What inverse_sqrt and lyapunov are made of.
     *("linalg.inverse_root", "linalg.inverse_sqrt_of_definite", "linalg.lyapunov_solution", "linalg.pull_inverse_sqrt"),
+    *("arrays.add_compiler", "arrays.compiling"),
     *("arrays.holds", "arrays.is_whole", "arrays.require_beside", "arrays.require_everywhere", "arrays.require_finite"),
     *(
         "linalg.require_square",

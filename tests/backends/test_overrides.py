@@ -93,6 +93,11 @@ def responses() -> Any:
     yield (cosine * blank, blank), (2.5,), (0,)
 
 
+def signs() -> Any:
+    yield (np.asarray([[-2.0, -0.0, 0.0], [1e-300, np.inf, np.nan]]),), (), (0,)
+    yield (rng.standard_normal((3, 4)),), (), (0,)
+
+
 def distances() -> Any:
     for n, m, d in ((1, 1, 1), (5, 4, 3), (3, 2, 40)):
         yield (rng.standard_normal((n, d)), rng.standard_normal((m, d))), (), (0, 1)
@@ -133,6 +138,7 @@ CASES = {
     primitives.mix_channels: list(mixes()),
     patch_response: list(patch_responses()),
     pooling.smoothed: list(pooled()),
+    primitives.sign: list(signs()),
     primitives.segment_sum: list(segments()),
     primitives.segment_max: list(segments()),
     primitives.solve_triangular: list(triangles()),
