@@ -21,8 +21,8 @@ from kerneltools.arrays import Array, blocks
 from kerneltools.backend import to_host
 from kerneltools.locks import holding, try_lock
 
-VERSION = "2"
-"""Of the format of `save_tree`; files of version 1 have no digest, and are refused."""
+VERSION = "1"
+"""Of the format of `save_tree`. Files that were written before they had a digest are refused."""
 
 
 class FileFormatError(ValueError):
@@ -148,7 +148,11 @@ def load_tree(
             f"{path}: format version {header.get('version')!r}, this release reads {VERSION!r}; "
             "install the release that wrote it, or write it again with this one"
         )
-    if header.pop("digest", None) != digest(header, arrays):
+    if "digest" not in header:
+        raise FileFormatError(
+            f"{path}: corrupt, or written before files had a digest (SHA-256): it has none; write it again"
+        )
+    if header.pop("digest") != digest(header, arrays):
         raise FileFormatError(f"{path}: corrupt: it is not what was written, for its digest (SHA-256) is another")
     try:
         tree = _decode(parsed(header["structure"]), arrays, types, convert)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from click import ClickException
 
 from ckn.supervised import (
     Alternating,
@@ -126,8 +125,8 @@ def _kept_in(path: Path, given: typer.Context) -> dict[str, Any]:
         return {name: found[name] if name == "planned" else value for name, value in _read(found, given).items()}
     except FileFormatError:
         raise
-    except (RecursionError, TypeError, ValueError, ClickException) as error:
-        said = error.format_message() if isinstance(error, ClickException) else str(error)
+    except (RecursionError, TypeError, ValueError, typer.BadParameter) as error:
+        said = error.format_message() if isinstance(error, typer.BadParameter) else str(error)
         raise FileFormatError(f"{path}: corrupt: the options that are kept in it cannot be: {said}") from error
 
 

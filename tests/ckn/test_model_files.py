@@ -346,7 +346,7 @@ class TestErrors:
 
     def test_another_version(self, fitted: ImageClassifier, path: Path) -> None:
         save_tree(fitted.model_.unprepared(), path, "ckn", notes={"version": "99"})
-        with pytest.raises(FileFormatError, match="format version '99', this release reads '2'"):
+        with pytest.raises(FileFormatError, match="format version '99', this release reads '1'"):
             load(path)
 
     def test_unknown_backend(self, fitted: ImageClassifier, path: Path) -> None:

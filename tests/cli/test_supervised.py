@@ -1,10 +1,12 @@
 """`ckn train --supervised`: its files, and how a run that stopped goes on."""
 
+import errno
 import json
 import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import ckn
+from ckn.commands import epochs
 from ckn.commands.supervised import supervised_settings
 from ckn.commands.train import train
 from ckn.readers import read
-from ckn.supervised import DivergedError, Supervised, load_state
+from ckn.supervised import DivergedError, Supervised, TrainingState, load_state, save_state, state_notes
 from ckn.supervised.trainer import Trainer
 
 EPOCHS = 3
@@ -303,6 +306,92 @@ def test_more_epochs_are_those_of_a_longer_run(run: Any, few: Path, whole: Any, 
 def test_a_run_does_not_go_on_otherwise(run: Any, few: Path, whole: Any, words: list[Any], message: str) -> None:
     folder = whole[0]
     refused(run("train", few, "--resume", folder, *words), 2, message.format(folder=folder))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("[1, 2]", "expected some of validation, schedule"),
+        ("{", "Expecting property name"),
+        ('{"epochs": 1, "epochs": 2}', "a key that is given twice"),
+        ("[" * 100_000, "recursion"),
+        ({"spoon": 1}, "expected some of validation, schedule"),
+        ({"epochs": "many"}, "'--epochs': "),
+        ({"epochs": [3]}, "--epochs: got [3]"),
+        ({"epochs": True}, "--epochs: got True"),
+        ({"epochs": 0}, "'--epochs': "),
+        ({"epochs": 10**400}, "'--epochs': "),
+        ({"planned": "3"}, "planned: expected an integer in 1..1000000, got '3'"),
+        ({"planned": 10**400}, "planned: expected an integer"),
+        ({"lr": "fast"}, "'--lr': "),
+        ({"lr": float("nan")}, "'--lr': expected a finite number > 0, got nan"),
+        ({"validation": 2}, "'--validation': expected a share between 0 and 1, got 2"),
+        ({"schedule": "often"}, "'--schedule': "),
+        ({"milestones": 3.5}, "'--milestones': expected numbers of epochs"),
+        ({"strategy": {"a": 1}}, "--strategy: got {'a': 1}"),
+        ({"optimiser": None, "learn_kernels": "yes"}, "--learn-kernels: got 'yes'"),
+        ({"seed": -1}, "'--seed': "),
+        ({"patches": 1.5}, "'--patches': "),
+        ({"backend": "fortran"}, "'--backend': expected one of"),
+        ({"architecture": "large"}, "'--architecture': expected one of"),
+        ({"weight_decay": float("inf")}, "'--weight-decay': expected a finite number"),
+        ({"at_once": "--help"}, "'--at-once': "),
+    ],
+)
+def test_kept_options_go_through_the_checks_of_the_command(
+    run: Any, few: Path, begun_state: TrainingState, options: Any, message: str, tmp_path: Path
+) -> None:
+    kept = options if isinstance(options, str) else json.dumps(options)
+    save_state(begun_state, tmp_path / "last.safetensors", {"options": kept})
+    refused(
+        run("train", few, "--resume", tmp_path), 1, f"error: {tmp_path / 'last.safetensors'}: corrupt: the", message
+    )
+
+
+@pytest.fixture(scope="module")
+def begun_state(run: Any, few: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingState:
+    """The state after one epoch."""
+    folder = tmp_path_factory.mktemp("state")
+    assert run("train", few, *WORDS, "--epochs", 1, "--out", folder).exit_code == 0
+    return load_state(folder / "last.safetensors")
+
+
+def test_a_state_of_another_optimiser_names_the_file(run: Any, few: Path, begun: Path, tmp_path: Path) -> None:
+    notes = state_notes(begun / "last.safetensors")
+    state = replace(load_state(begun / "last.safetensors"), optimiser={"steps": 1})
+    save_state(state, tmp_path / "last.safetensors", notes)
+    result = run("train", few, "--resume", tmp_path, "--epochs", EPOCHS)
+    refused(result, 1, f"error: {tmp_path / 'last.safetensors'}: the state of its optimiser is of another one")
+
+
+def test_two_runs_do_not_go_on_in_one_folder(run: Any, few: Path, whole: Any, tmp_path: Path) -> None:
+    words = [str(word) for word in ("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("epoch 1/"):
+            assert process.poll() is None
+        refused(run("train", few, "--resume", tmp_path), 1, f"{tmp_path}: another `ckn train` writes there")
+        process.stderr.read()
+        assert process.wait(timeout=60) == 0
+    same_run(whole[0], tmp_path)
+
+
+def test_a_full_disk_says_which_state_there_is(
+    run: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write = epochs.save_state
+
+    def full(state: TrainingState, *rest: Any) -> None:
+        if state.epoch == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(state, *rest)
+
+    monkeypatch.setattr(epochs, "save_state", full)
+    result = run("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)
+    kept = f"{tmp_path / 'last.safetensors'} holds epoch 1, the last good one"
+    refused(result, 1, f"error: {tmp_path}: cannot be written: No space left on device; {kept}", "--out")
 
 
 def test_a_run_does_not_go_on_with_other_data(run: Any, few: Path, whole: Any, tmp_path: Path) -> None:
