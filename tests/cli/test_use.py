@@ -1,8 +1,10 @@
 """`ckn evaluate`, `ckn predict`, `ckn encode`, `ckn show` with a trained model."""
 
 import csv
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,6 +141,62 @@ def test_as_a_process_with_a_narrow_encoding(model: Path, digits: Path) -> None:
     )
     assert b"accuracy " in done.stdout
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["predict", "MODEL", "DATA"], ["evaluate", "MODEL", "DATA"], ["show", "MODEL"], ["--help"]]
+)
+def test_a_pipe_that_nobody_reads(words: list[str], model: Path, digits: Path) -> None:
+    given = [{"MODEL": str(model), "DATA": str(digits)}.get(word, word) for word in words]
+    code = "from ckn.cli import main; main()"
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given], stdout=writer, stderr=subprocess.PIPE, text=True, check=False, env=paths
+    )
+    os.close(writer)
+    assert done.returncode == 141
+    assert set(done.stderr.split("\n")) <= {"", *(line for line in done.stderr.split("\n") if "encoding " in line)}
+
+
+def test_names_are_no_formulas_and_no_commands_of_a_terminal(run: Any, model: Path, tmp_path: Path) -> None:
+    names = ["=1+1.png", "+a.png", "-b.png", "@c.png", "e\x1b[31m\nf.png", "é, 日本.png", "-7.png", " =2.png"]
+    for name in names:
+        Image.fromarray(np.full((8, 8), 99, dtype=np.uint8)).save(tmp_path / name)
+    for words in (("--out", tmp_path / "out.csv"), ()):
+        result = run("predict", model, tmp_path, *words)
+        assert result.exit_code == 0, result.stderr
+    text = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert text == result.stdout
+    found = {row["image"] for row in csv.DictReader(io.StringIO(text))}
+    assert found == {
+        "'=1+1.png", "'+a.png", "'-b.png", "'@c.png", r"e\x1b[31m\nf.png", "é, 日本.png", "'-7.png", "' =2.png"
+    }  # fmt: skip
+
+
+def test_output_through_a_link(run: Any, model: Path, digits: Path, tmp_path: Path) -> None:
+    for command, name in (("evaluate", "a.json"), ("predict", "b.csv"), ("encode", "c.npz")):
+        (tmp_path / name).symlink_to(tmp_path / f"target-{name}")
+        assert run(command, model, digits, "--out", tmp_path / name).exit_code == 0
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / f"target-{name}").stat().st_size
+
+
+def test_a_full_disk_names_the_output(
+    run: Any, model: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ckn.commands.use.write_predictions", full)
+    monkeypatch.setattr("ckn.commands.use.write_features", full)
+    for command, name in (("predict", "b.csv"), ("encode", "c.npz")):
+        result = run(command, model, digits, "--out", tmp_path / name)
+        assert result.exit_code == 1
+        assert f"error: {tmp_path / name}: cannot be written: No space left on device; make room, or" in result.stderr
+        assert "--out" in result.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("command", "name"), [("evaluate", "out.json"), ("predict", "out.csv"), ("encode", "out.npz")])
