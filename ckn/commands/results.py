@@ -34,7 +34,8 @@ class Results:
         try:
             save(model, path)
         except OSError as error:
-            raise OSError(f"{path}: cannot be written: {reason(error)}; {_elsewhere(model)}; {ROOM}") from error
+            why = reason(error).removeprefix(f"{path}: cannot be written: ")
+            raise OSError(f"{path}: cannot be written: {why}; {_elsewhere(model)}; {ROOM}") from error
         self.written.append(MODEL)
 
     def write(self, parts: Split, settings: Settings, outcome: Outcome) -> None:
