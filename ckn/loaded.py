@@ -3,6 +3,7 @@
 Each function raises TypeError or ValueError that says what is wrong; whoever reads the file names it.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from math import isfinite, prod
@@ -28,7 +29,9 @@ UNIT_ERROR = 1e-2
 def checked(path: Any, check: Callable[[Any], Any], loaded: Any) -> Any:
     """What `check` makes of what was read. Raises FileFormatError, naming the file, for all that goes wrong in it."""
     try:
-        return check(loaded)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what overflows here becomes an error
+            return check(loaded)
     except Exception as error:
         # A kernel that cannot be evaluated raises whatever its library does.
         if out_of_memory(error) or isinstance(error, OSError | ImportError):
@@ -196,6 +199,11 @@ def check_head(head: Any, network: Network, features: int | None, classes: int |
         raise TypeError(
             f"head: expected {network.like.dtype}, as the filters, got {weights.dtype} and {intercept.dtype}"
         )
+    xp = namespace(weights)
+    # No feature is above 1 in absolute value.
+    greatest = [float(xp.max(xp.abs(array))) if min(array.shape) else 0.0 for array in (weights, intercept)]
+    if not greatest[0] * wanted[0] + greatest[1] < float(xp.finfo(weights.dtype).max):
+        raise ValueError(f"head: weights so great that scores overflow {weights.dtype}")
 
 
 def check_number(name: str, value: Any, least: float | None = None, most: float | None = None) -> None:

@@ -24,6 +24,7 @@ from ckn.readers import Images
 from ckn.supervised import (
     DivergedError,
     EpochReport,
+    ResumeError,
     StartError,
     Supervised,
     TrainingState,
@@ -34,6 +35,7 @@ from ckn.supervised import (
 )
 from ckn.training import Settings, Split, preprocessing_for
 from kerneltools.files import replacing
+from kerneltools.trees import named_leaves
 
 OUT = "--out"
 BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
@@ -71,6 +73,8 @@ class Epochs:
             return None, None
         state = self._state(LAST)
         best = None if self.parts.validation is None else self._state(BEST)
+        if best is not None and not _of_one_run(state, best):
+            raise ResumeError(f"{self.folder / BEST}: it is of another run than {self.folder / LAST}")
         if state.epoch > self.supervised.epochs:
             raise typer.BadParameter(f"--epochs {self.supervised.epochs}: the run in {self.folder} has {state.epoch}")
         self.done, self._seconds = state.epoch, _seconds_in(self.folder / NUMBERS)
@@ -161,6 +165,16 @@ class Epochs:
             preprocessing_for(train, settings.whiten),
             None if held_out is None else (held_out.images, _names(held_out)),
         )
+
+
+def _of_one_run(last: TrainingState, best: TrainingState) -> bool:
+    """Whether the states are of one training; a kill between the two leaves a best one that is an epoch ahead."""
+    forms = [
+        [leaf.shape for _, leaf in named_leaves((state.network.bare_layers, state.head)) if hasattr(leaf, "shape")]
+        for state in (last, best)
+    ]
+    common = min(last.epoch, best.epoch)
+    return forms[0] == forms[1] and last.history[:common] == best.history[:common]
 
 
 def _names(images: Images) -> list[str]:

@@ -53,7 +53,7 @@ def fit_supervised(
     data = Data(images, indices_like(numbers, images), classes, rng)
     # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
     if start is not None:
-        _check_start(start, network, classes)
+        _check_start(start, network, classes, images)
     state = in_row_order(begin(network, data, settings, progress) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
     _check_optimiser(state, trainer)
@@ -63,8 +63,8 @@ def fit_supervised(
     return trainer.finished(state, progress)
 
 
-def _check_start(start: TrainingState, network: Network, classes: int) -> None:
-    """Raise unless the state is of networks like that one, and of as many classes."""
+def _check_start(start: TrainingState, network: Network, classes: int, images: Array) -> None:
+    """Raise unless the state is of networks like that one, for such images, and of as many classes."""
     ours, theirs = (list(map(_structure, each.bare_layers)) for each in (network, start.network))
     if ours != theirs:
         raise StartError(
@@ -74,10 +74,20 @@ def _check_start(start: TrainingState, network: Network, classes: int) -> None:
     if start.head.weights.shape[1] != classes:
         raise StartError(f"start: its head has {start.head.weights.shape[1]} classes, and classes={classes} was given")
 
+    filters = start.network.like
+    if (filters.ndim, filters.shape[-1], filters.dtype) != (images.ndim, images.shape[-1], images.dtype):
+        raise StartError(
+            f"start: its filters of shape {tuple(filters.shape)} and {filters.dtype} are not for images of shape "
+            f"{tuple(images.shape)} and {images.dtype}"
+        )
+
 
 def _check_optimiser(state: TrainingState, trainer: Trainer) -> None:
     """Raise unless the state of the optimiser is as one that begins, and the head is for the images' features."""
-    features = state.network.features(tuple(trainer.data.images.shape[1:-1]))
+    try:
+        features = state.network.features(tuple(trainer.data.images.shape[1:-1]))
+    except ValueError as error:
+        raise StartError(f"start: its network is not for the images: {error}") from error
     if state.head.weights.shape[0] != features:
         raise StartError(f"start: its head is for {state.head.weights.shape[0]} features, the network has {features}")
     wanted = _leaves(trainer.settings.optimiser.start(trainer.parameters(state)))
@@ -88,13 +98,16 @@ def _check_optimiser(state: TrainingState, trainer: Trainer) -> None:
         )
 
 
-def _leaves(tree: Any) -> dict[str, tuple[int, ...]]:
-    """The shapes of the leaves by name, () of numbers."""
-    return {name: tuple(getattr(leaf, "shape", ())) for name, leaf in named_leaves(tree)}
+def _leaves(tree: Any) -> dict[str, str]:
+    """The shapes and types of the leaves by name; a count of steps may be a number or an array of one."""
+    return {
+        name: f"{tuple(leaf.shape)} {leaf.dtype}" if getattr(leaf, "shape", ()) else "()"
+        for name, leaf in named_leaves(tree)
+    }
 
 
-def _listed(leaves: dict[str, tuple[int, ...]]) -> str:
-    return ", ".join(f"{name} {shape}" for name, shape in leaves.items())[:300]
+def _listed(leaves: dict[str, str]) -> str:
+    return ", ".join(f"{name} {form}" for name, form in leaves.items())[:300]
 
 
 def _structure(layer: Layer) -> tuple[Any, ...]:

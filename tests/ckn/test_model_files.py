@@ -207,6 +207,7 @@ WRONG: dict[str, tuple[Callable[[Model], Any], str]] = {
     "steps as text": (lambda m: replace(m, preprocessing="Scale"), "expected steps of preprocessing"),
     "array in a step": (lambda m: replace(m, preprocessing=(Scale(np.ones(3)),)), "Scale.maximum: expected a number"),
     "window of a step": (lambda m: replace(m, preprocessing=(Whiten(9),)), "no 9x9 window fits"),
+    "scores that overflow": (with_head(lambda h: replace(h, weights=h.weights * 0 + 1e307)), "head: weights so great"),
     "head": (lambda m: replace(m, head=m.network), "head: expected a LinearModel"),
     "layers": (lambda m: Network((m.head,)), "expected a network of at least one layer"),
     "axes of weights": (with_head(lambda h: replace(h, weights=h.weights[:, 0].copy())), "weights of shape"),

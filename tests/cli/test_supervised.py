@@ -356,12 +356,38 @@ def begun_state(run: Any, few: Path, tmp_path_factory: pytest.TempPathFactory) -
     return load_state(folder / "last.safetensors")
 
 
-def test_a_state_of_another_optimiser_names_the_file(run: Any, few: Path, begun: Path, tmp_path: Path) -> None:
+def with_padding(state: TrainingState) -> TrainingState:
+    """A first layer that would make giants of small images."""
+    first, *others = state.network.layers
+    return replace(state, network=ckn.Network((replace(first, padding=20_000), *others)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: replace(state, optimiser={"steps": 1}), "the state of its optimiser is of another one"),
+        (lambda state: replace(state, optimiser=None), "the state of its optimiser is of another one"),
+        (with_padding, "its network is not for the images: padding: expected at most 2 zeros on each side"),
+    ],
+)
+def test_a_state_of_another_training_names_the_file(
+    run: Any, few: Path, begun: Path, change: Any, message: str, tmp_path: Path
+) -> None:
     notes = state_notes(begun / "last.safetensors")
-    state = replace(load_state(begun / "last.safetensors"), optimiser={"steps": 1})
-    save_state(state, tmp_path / "last.safetensors", notes)
+    save_state(change(load_state(begun / "last.safetensors")), tmp_path / "last.safetensors", notes)
     result = run("train", few, "--resume", tmp_path, "--epochs", EPOCHS)
-    refused(result, 1, f"error: {tmp_path / 'last.safetensors'}: the state of its optimiser is of another one")
+    refused(result, 1, f"error: {tmp_path / 'last.safetensors'}: {message}")
+
+
+def test_the_best_state_of_another_run_is_refused(
+    run: Any, few: Path, validated: tuple[Path, Any], tmp_path: Path
+) -> None:
+    for name in ("last.safetensors", "best.safetensors"):
+        (tmp_path / name).write_bytes((validated[0] / name).read_bytes())
+    best, notes = load_state(tmp_path / "best.safetensors"), state_notes(tmp_path / "best.safetensors")
+    history = (replace(best.history[0], loss=0.125), *best.history[1:])
+    save_state(replace(best, history=history), tmp_path / "best.safetensors", notes)
+    refused(run("train", few, "--resume", tmp_path), 1, f"error: {tmp_path / 'best.safetensors'}: it is of another run")
 
 
 def test_two_runs_do_not_go_on_in_one_folder(run: Any, few: Path, whole: Any, tmp_path: Path) -> None:

@@ -230,12 +230,27 @@ def test_notes_that_are_no_words(state: TrainingState, tmp_path: Path) -> None:
     [
         ({"optimiser": SGD().start(np.ones(3))}, "the state of its optimiser is of another one"),
         ({"optimiser": "adam"}, "the state of its optimiser is of another one"),
+        ("wide", "its filters of shape .* and float64 are not for images of shape .* and float32"),
+        ("wide optimiser", "the state of its optimiser is of another one"),
         ({"head": LinearModel(np.ones((4, 3)), np.ones(3))}, "its head is for 4 features, the network has 60"),
     ],
 )
-def test_a_state_of_another_optimiser_or_head(change: dict, message: str, state: TrainingState) -> None:
+def test_a_state_of_another_optimiser_or_head(change: dict | str, message: str, state: TrainingState) -> None:
+    start = replace(state, **change) if isinstance(change, dict) else OTHERS[change](state)
+    dtype = np.float32 if isinstance(change, str) and change.startswith("wide") else np.float64
     with pytest.raises(StartError, match=f"start: {message}"):
-        states(SETTINGS, start=replace(state, **change))
+        states(SETTINGS, start=start, dtype=dtype)
+
+
+def narrow(tree):
+    """Floating-point arrays as float32."""
+    return map_leaves(lambda leaf: leaf.astype(np.float32) if hasattr(leaf, "dtype") else leaf, tree)
+
+
+OTHERS = {
+    "wide": lambda state: state,
+    "wide optimiser": lambda state: replace(narrow(state), optimiser=state.optimiser),
+}
 
 
 def test_best_epoch() -> None:
