@@ -161,6 +161,8 @@ def check_classes(classes: Any) -> None:
         raise ValueError(f"classes: expected at least two, got {classes!r:.200}")
     if len(set(classes)) < len(classes) or len(set(map(str, classes))) < len(classes):
         raise ValueError(f"classes: expected different ones, got {classes!r:.200}")
+    if len({isinstance(name, str) for name in classes}) > 1:
+        raise TypeError(f"classes: expected all strings or all numbers, got {classes!r:.200}")
     if not all(isinstance(name, str) or isfinite(name) for name in classes):
         raise ValueError(f"classes: expected finite numbers, got {classes!r:.200}")
 

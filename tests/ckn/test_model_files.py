@@ -189,6 +189,7 @@ WRONG: dict[str, tuple[Callable[[Model], Any], str]] = {
     "classes twice": (lambda m: replace(m, classes=("1",) * 10), "classes: expected different ones"),
     "classes that read alike": (lambda m: replace(m, classes=(*range(9), "0")), "classes: expected different ones"),
     "classes that are equal": (lambda m: replace(m, classes=(*range(9), True)), "classes: expected different ones"),
+    "classes of two kinds": (lambda m: replace(m, classes=(*range(9), "cat")), "classes: expected all strings or all"),
     "NaN as a class": (lambda m: replace(m, classes=(*range(9), float("nan"))), "classes: expected finite"),
     "classes as a text": (lambda m: replace(m, classes="abcdefghij"), "expected numbers or strings as classes"),
     **{

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from kerneltools.files import VERSION, FileFormatError, digest, load_tree, replacing, save_tree
+from kerneltools.files import VERSION, FileFormatError, digest, load_tree, open_rows, replacing, save_tree
 from tests.core.tree_strategies import ARRAYS, Node, same, trees_of
 from tests.strict import DEVICES, assert_same_on, to_strict
 
@@ -149,6 +149,28 @@ def test_every_single_byte_of_the_header(tmp_path: Path) -> None:
         for change in (0x01, 0x80):
             path.write_bytes(content[:at] + bytes([content[at] ^ change]) + content[at + 1 :])
             check_refused_or_read(path)
+
+
+def test_damaged_headers_of_rows_are_refused_by_name(tmp_path: Path) -> None:
+    path, rng = tmp_path / "rows.npy", np.random.default_rng(0)
+    np.save(path, np.ones((20, 3)))
+    content, characters = path.read_bytes(), b"0123456789,()'{}:[]<>|fO -\\"
+    for _ in range(500):
+        changed = bytearray(content)
+        for at, new in zip(rng.integers(6, 128, 2), rng.integers(0, len(characters), 2), strict=True):
+            changed[at] = characters[new]
+        path.write_bytes(changed)
+        message = rows_or_refusal(path)
+        assert message is None or message.startswith(f"{path}: ")
+
+
+def rows_or_refusal(path: Path) -> str | None:
+    """What the error says; None where rows can be read."""
+    try:
+        open_rows(path).rows(slice(0, 2))
+    except FileFormatError as error:
+        return str(error)
+    return None
 
 
 class TestForeignFiles:
