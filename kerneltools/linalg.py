@@ -9,6 +9,7 @@ from kerneltools.arrays import Array, blocks, device_of, holds, namespace, requi
 from kerneltools.backend import custom_vjp
 from kerneltools.precision import in_single
 from kerneltools.primitives import primitive, reciprocal
+from kerneltools.units import column_units, over_units, times_units
 
 
 def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
@@ -175,7 +176,8 @@ def conjugate_gradient(
     It stops when sqrt(r' P r) is at most `tolerance` times what it was for x = 0, in each column: for P = A^-1 that is
     the error in the norm of A. The residual is computed anew after every `refresh` steps and before stopping, so
     rounding cannot hide; where rounding does not let it converge, the best x is returned. A column of zeros has the
-    solution zero. (Hestenes and Stiefel 1952.)
+    solution zero. Columns are solved in powers of two of their own, so that no square of them over- or underflows.
+    (Hestenes and Stiefel 1952.)
 
     Raises ValueError where v' A v is not > 0: A, or P, is not positive definite, or not finite.
 
@@ -184,6 +186,8 @@ def conjugate_gradient(
     >>> conjugate_gradient(lambda v: a @ v, np.ones((3, 1))).x.round(6).T
     array([[1.  , 0.5 , 0.25]])
     """
+    units = column_units(rhs)
+    rhs = over_units(rhs, units)
     x, residual, steered = namespace(rhs).zeros_like(rhs), rhs, precondition(rhs)
     scale = now = _column_products(rhs, steered)
     worst = _worst(now, scale)
@@ -204,7 +208,7 @@ def conjugate_gradient(
     if worst > tolerance and least < worst:
         residual = rhs - product(best)
         x, worst = best, _worst(_column_products(residual, precondition(residual)), scale)
-    return Solution(x, count, worst, worst <= tolerance)
+    return Solution(times_units(x, units), count, worst, worst <= tolerance)
 
 
 DIVERGED = 1e4

@@ -10,6 +10,7 @@ from kerneltools.trees import Tree, flatten, map_leaves
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def in_single(f: Callable[P, R]) -> Callable[P, R]:
@@ -43,6 +44,17 @@ def in_single(f: Callable[P, R]) -> Callable[P, R]:
 def widened(tree: Any) -> Any:
     """The tree with its half-precision arrays in float32."""
     return map_leaves(lambda leaf: _single(leaf) if is_half(leaf) else leaf, tree)
+
+
+def parameters_in(dtype: DType, tree: T) -> T:
+    """The tree with its numbers and vectors in that type; matrices stay as they are."""
+
+    def cast(leaf: Any) -> Any:
+        small = getattr(leaf, "ndim", 2) < 2 and _is_floating(leaf)
+        return namespace(leaf).astype(leaf, dtype) if small else leaf
+
+    found: T = map_leaves(cast, tree)
+    return found
 
 
 def plain(tree: Any) -> Any:

@@ -27,6 +27,7 @@ from kerneltools.random import Rng, generator
 from kerneltools.solvers import Minimum, minimise
 from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.trees import map_leaves, named_leaves
+from kerneltools.units import unit_of
 
 Free = dict[str, Array]
 # (free parameters, x, y) -> the loss and its gradient in the parameters.
@@ -112,7 +113,7 @@ class LBFGS:
             return value, {name: gradient[name] for name in names}
 
         start = {name: free[name] for name in names}
-        return minimise(part, start, tolerance=self.tolerance, iterations=self.iterations)
+        return minimise(part, start, tolerance=self.tolerance, iterations=self.iterations, least=1.0)
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def fit(
     if points.shape[1] != x.shape[1]:
         raise ValueError(f"points: expected (m, {x.shape[1]}), with the columns of x, got shape {tuple(points.shape)}")
     require_finite(x=x, y=y, points=points)
-    wide_x, wide_y = widened(x), widened(y)
+    wide_x, (wide_y, height) = widened(x), _in_unit(widened(y))
     start = _Parameters(kernel, points, reg, wide_x, fixed)
     judge, unit = objective or LeaveOneOut(), _spread(wide_y)
 
@@ -216,8 +217,18 @@ def fit(
     loss_and_grad = (autodiff if owner is None else owner).value_and_grad(loss)
     found = (method or LBFGS())(loss_and_grad, start.free, wide_x, wide_y)
     tree = start.returned(found.free)
-    history = tuple(unit * value for value in found.history)
-    return Tuned(tree["kernel"], tree["points"], tree["reg"], shift, unit * found.loss, history, found.converged)
+    history = tuple(unit * value * height * height for value in found.history)
+    loss_found = unit * found.loss * height * height
+    return Tuned(tree["kernel"], tree["points"], tree["reg"], shift, loss_found, history, found.converged)
+
+
+def _in_unit(y: Array) -> tuple[Array, float]:
+    """y over a power of two about as great as its spread, and that: squares neither overflow nor vanish."""
+    xp = namespace(y)
+    unit = unit_of(float(xp.max(xp.abs(y))))
+    y = y / unit
+    spread = unit_of(float(xp.max(xp.abs(y - xp.mean(y, axis=0)))))
+    return y / spread, unit * spread
 
 
 def _spread(y: Array) -> float:
@@ -241,8 +252,12 @@ class _Parameters:
         for name in set(names) - set(fixed) - {"points"}:
             _require_positive(name, self.start[name])
         zeros = {name: namespace(like).zeros_like(self.start[name]) for name in names}
+        # Landmarks in a unit of theirs: their gradient, and with it the rule to stop, does not depend on that of x.
+        self.unit = _unit_of_points(self.start["points"]) if "points" in names else 1.0
         self.free: Free = {
-            name: self.start[name] if name == "points" else zeros[name] for name in names if name not in fixed
+            name: self.start[name] / self.unit if name == "points" else zeros[name]
+            for name in names
+            if name not in fixed
         }
 
     def at(self, free: Free) -> Any:
@@ -257,9 +272,16 @@ class _Parameters:
 
     def _value(self, name: str, free: Array) -> Array:
         if name == "points":
-            return free
+            return free * self.unit
         xp, bound = namespace(free), log(RANGE)
         return self.start[name] * xp.exp(bound * xp.tanh(free / bound))
+
+
+def _unit_of_points(points: Array) -> float:
+    """A power of two; 1 for points a few units apart."""
+    xp = namespace(points)
+    scaled = points / (size := unit_of(float(xp.max(xp.abs(points)))))
+    return size * unit_of(float(xp.max(xp.abs(scaled - xp.mean(scaled, axis=0))))) / 4
 
 
 def _replaced(tree: Any, values: dict[str, Any]) -> Any:

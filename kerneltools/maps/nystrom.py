@@ -16,9 +16,9 @@ from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upper_product
 from kerneltools.maps.base import Map, in_type_of, rows_of_block
-from kerneltools.precision import in_single, widened
+from kerneltools.precision import in_single, parameters_in, widened
 from kerneltools.primitives import by_rows, solve_triangular
-from kerneltools.trees import map_leaves, static
+from kerneltools.trees import static
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,18 +167,7 @@ def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:
     """k(Z, Z), in float64 where the library has it, and the type that W is for."""
     points, kernel = widened(points), widened(kernel)
     wide = precise(kernel, points)
-    return _parameters_in(wide.dtype, kernel)(wide, wide), points.dtype
-
-
-def _parameters_in(dtype: DType, kernel: Kernel) -> Kernel:
-    """The kernel with parameters in that type, so that gradients come back in theirs; matrices stay as they are."""
-
-    def cast(leaf: object) -> object:
-        small = getattr(leaf, "ndim", 2) < 2 and namespace(leaf).isdtype(leaf.dtype, "real floating")  # type: ignore[attr-defined]
-        return namespace(leaf).astype(leaf, dtype) if small else leaf
-
-    cast_kernel: Kernel = map_leaves(cast, kernel)
-    return cast_kernel
+    return parameters_in(wide.dtype, kernel)(wide, wide), points.dtype
 
 
 def _shift(gram: Array, dtype: DType) -> float:

@@ -49,12 +49,20 @@ def check_weights(weights: Array, n: int, least: int) -> None:
         raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
 
 
-def check_reg(reg: Any, like: Array | None = None, dtype: DType = None, name: str = "reg") -> None:
+def check_reg(
+    reg: Any, like: Array | None = None, dtype: DType = None, name: str = "reg", wanted: str = "a number > 0"
+) -> None:
     """Raise unless λ is a finite number > 0 that the type of the sums can hold."""
     if not isinstance(reg, Real) and not hasattr(reg, "dtype"):
-        raise TypeError(f"{name}: expected a number > 0, got {reg!r}")
-    if not (reg > 0 and isfinite(reg)):
-        raise ValueError(f"{name}: expected a number > 0, got {reg}")
+        raise TypeError(f"{name}: expected {wanted}, got {reg!r}")
+    if getattr(reg, "ndim", 0) > 0:
+        raise ValueError(f"{name}: expected {wanted}, got an array of shape {tuple(reg.shape)}")
+    try:
+        good = reg > 0 and isfinite(reg)
+    except OverflowError:  # of Python's integers, which have no end
+        raise ValueError(f"{name}: expected {wanted}, got an integer beyond every floating-point type") from None
+    if not good:
+        raise ValueError(f"{name}: expected {wanted}, got {reg}")
     if like is not None:
         least = float(namespace(like).finfo(dtype or like.dtype).smallest_normal)
         if reg < least:

@@ -3,7 +3,6 @@
 from kerneltools.arrays import Array, holds, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import conjugate_gradient, solve_shifted, upper_product
-from kerneltools.precision import widened
 from kerneltools.random import Rng
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
@@ -52,9 +51,9 @@ def falkon(
     """
     p = problem(kernel, points, x, y, reg, weights, block)
     features, shares = p.features, p.weights[:, None]
-    inverses = inverse_factors(preconditioner(features, shares, rng), reg)
+    inverses = inverse_factors(preconditioner(features, shares, rng), p.reg)
     found = conjugate_gradient(
-        lambda v: features.sums(lambda rows, scores: shares[rows, :] * scores, v) + reg * v,
+        lambda v: features.sums(lambda rows, scores: shares[rows, :] * scores, v) + p.reg * v,
         features.sums_of(shares * p.targets),
         precondition=lambda r: apply_inverses(inverses, r),
         tolerance=tolerance,
@@ -80,7 +79,8 @@ def kernel_ridge(
 
     Landmarks (m, d), rows (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
 
-    O(n m² + m³) operations in float64 where the library has it: sums of kernel values, whitened at the end, where λ is
+    O(n m² + m³) operations in float64 where the library has it, kernel values and ε among them, so that rows in float32
+    have the function of the same rows in float64: sums of kernel values, whitened at the end, where λ is
     far above what rounding makes of them, else sums of whitened features, which keep the digits that those lose.
     Directions whose eigenvalue is rounding error are left out, so λ may be as small as it likes. See `choose` for
     which of the two is faster. Raises what `falkon` raises.
@@ -93,7 +93,7 @@ def kernel_ridge(
     """
     p = problem(kernel, points, x, y, reg, weights, block, iterative=False)
     gram, cross = _moments(p)
-    return p.model(solve_shifted(gram, reg, cross), 0, 0.0, True)
+    return p.model(solve_shifted(gram, p.reg, cross), 0, 0.0, True)
 
 
 def _moments(p: Problem) -> tuple[Array, Array]:
@@ -115,9 +115,9 @@ def _moments(p: Problem) -> tuple[Array, Array]:
 def _sums_will_do(p: Problem) -> bool:
     """Whether λ is far above the rounding errors of sums of kernel values, which whitening them enlarges.
 
-    With landmarks in float32, whose whitening is of the size 1 / sqrt(m eps), it is for λ > 1e-7, in float64 rarely.
+    With a whitening of the size 1 / sqrt(m eps) it rarely is; where landmarks lie far apart it is.
     """
-    w, kernel, points = p.features.whitening, p.features.kernel, p.features.points
+    w = p.features.whitening
     xp = namespace(w)
-    size = xp.max(xp.sum(w * w, axis=0)) * xp.astype(xp.max(widened(kernel).diag(widened(points))), w.dtype) ** 2
+    size = xp.max(xp.sum(w * w, axis=0)) * xp.max(p.features.norms()) ** 2
     return not holds(100 * xp.finfo(w.dtype).eps * p.features.m * size >= p.reg)

@@ -18,13 +18,15 @@ from kerneltools.arrays import (
     widest_float,
 )
 from kerneltools.kernels import Kernel, as_kernel
+from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_factor, identity_like
-from kerneltools.precision import widened
+from kerneltools.precision import parameters_in, widened
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.convergence import warn_imprecise
 from kerneltools.solvers.sums import row_weights
 from kerneltools.trees import Tree, static
+from kerneltools.units import square_unit_of
 
 BLOCK_ENTRIES = 2**22
 """The entries of a block of a kernel matrix: 32 MB in float64."""
@@ -34,7 +36,9 @@ BLOCK_ENTRIES = 2**22
 class KernelModel(Tree):
     """x -> k(x, Z) α, and how it was found.
 
-    `points` Z (m, d), `coefficients` α (m, t) in float64 where the library has it. `iterations`, `residual` and
+    `points` Z (m, d), `coefficients` α (m, t) in float64 where the library has it. Kernel values are computed in the
+    type of the rows or of Z, the wider one: a direct solver keeps Z in float64. `shift`: the ε that was added to
+    k(Z, Z), relative to its greatest entry; 0 where there was none. `iterations`, `residual` and
     `converged`: what the solver says of itself; a direct one took none.
     """
 
@@ -44,6 +48,7 @@ class KernelModel(Tree):
     iterations: int = static(0)
     residual: float = static(0.0)
     converged: bool = static(True)
+    shift: float = static(0.0)
 
     def __call__(self, x: Array, block: int | None = None) -> Array:
         """(..., d) -> (..., t), `block` rows at a time; memory beyond x and the result: O(block m)."""
@@ -61,17 +66,17 @@ class KernelModel(Tree):
 
     def _values(self, x: Array) -> Array:
         # Coefficients may be large and of both signs: what float32 would lose in the sum is what is left of it.
-        gram = widened(self.kernel)(*widened((x, self.points)))
-        xp = namespace(gram, self.coefficients)
-        values = xp.astype(gram, self.coefficients.dtype) @ self.coefficients
-        return xp.astype(values, x.dtype if _bits(x) < _bits(gram) else gram.dtype)
+        gram = wide_gram(self.kernel, x, self.points, self.coefficients.dtype)
+        values = gram @ self.coefficients
+        return namespace(values).astype(values, x.dtype)
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
     """φ(x) = W' k(Z, x) for the rows of x, with W W' = (k(Z, Z) + ε I)^-1; weights on φ are `whitening` @ weights on k.
 
-    Kernel values are computed in the type of x, products with them in that of W (m, m): float64 where there is one.
+    Kernel values are computed in the type of x or of Z, the wider one, products with them in that of W (m, m): float64
+    where there is one. They are those of the kernel over `unit`, a power of two.
     """
 
     kernel: Kernel
@@ -79,6 +84,8 @@ class Features:
     x: Array
     whitening: Array
     block: int
+    unit: float = 1.0
+    shift: float = 0.0
 
     @property
     def n(self) -> int:
@@ -96,7 +103,13 @@ class Features:
 
     def gram(self, x: Array) -> Array:
         """k(x, Z), in the type of W: (b, d) -> (b, m)"""
-        return wide_gram(self.kernel, x, self.points, self.whitening.dtype)
+        values = wide_gram(self.kernel, x, self.points, self.whitening.dtype)
+        return values if self.unit == 1 else values / self.unit
+
+    def norms(self) -> Array:
+        """k(z, z) of the landmarks: (m,)"""
+        values = namespace(self.points).astype(widened(self.kernel).diag(widened(self.points)), self.whitening.dtype)
+        return values / self.unit
 
     def scores(self, weights: Array) -> Array:
         """(m, t) -> (n, t)"""
@@ -129,7 +142,10 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A regularised problem on features: its targets (n, t), and the weights of the rows, which sum to 1: (n,)."""
+    """A regularised problem on features: its targets (n, t), and the weights of the rows, which sum to 1: (n,).
+
+    `reg`: λ over the unit of the features.
+    """
 
     features: Features
     targets: Array
@@ -139,8 +155,10 @@ class Problem:
     def model(self, weights: Array, iterations: int, residual: float, converged: bool) -> KernelModel:
         """The model with these weights on the features."""
         features = self.features
-        coefficients = features.whitening @ weights
-        return KernelModel(features.kernel, features.points, coefficients, iterations, residual, converged)
+        coefficients = features.whitening @ weights / features.unit
+        return KernelModel(
+            features.kernel, features.points, coefficients, iterations, residual, converged, features.shift
+        )
 
 
 def problem(
@@ -156,7 +174,8 @@ def problem(
 ) -> Problem:
     """Check the arguments that all solvers on landmarks have, and factor the landmarks' matrix in float64.
 
-    Products of kernel values with W carry its rounding errors; `iterative` solvers need them to be below λ.
+    Products of kernel values with W carry its rounding errors; `iterative` solvers need them to be below λ. The others
+    go over the rows once, and compute kernel values in float64 too: then k(Z, Z) needs no greater shift than that.
     """
     kernel = as_kernel(kernel)
     check_rows(x, targets, weights, name=name)
@@ -171,44 +190,61 @@ def problem(
         )
     require_finite(x=x, points=points, **{name: targets})
     check_reg(reg, points, widest_float(points))
-    whitening = landmark_whitening(kernel, points, reg if iterative else None)
+    if not iterative:
+        points = precise(kernel, points)
+    unit = _unit_of(kernel, points)
+    whitening, shift = landmark_whitening(kernel, points, reg if iterative else None, unit)
     xp = namespace(whitening)
     wide = xp.astype(targets, whitening.dtype)
     shares = row_weights(wide, weights)
-    features = Features(kernel, points, x, whitening, min(rows_of_block(points, block), x.shape[0]))
-    return Problem(features, wide, shares / xp.sum(shares), reg)
+    features = Features(kernel, points, x, whitening, min(rows_of_block(points, block), x.shape[0]), unit, shift)
+    return Problem(features, wide, shares / xp.sum(shares), reg / unit)
 
 
-def landmark_whitening(kernel: Kernel, points: Array, reg: float | None = None) -> Array:
-    """L^-T in float64, for L L' = k(Z, Z) + ε I with ε = m times the rounding of the type of Z, relative.
+def _unit_of(kernel: Kernel, points: Array) -> float:
+    """A power of two near the greatest k(z, z), where its square would over- or underflow; 1 inside a trace."""
+    diagonal = widened(kernel).diag(widened(points))
+    try:
+        return square_unit_of(float(namespace(diagonal).max(diagonal)))
+    except (TypeError, RuntimeError):
+        return 1.0
 
-    (m, d) -> (m, m). Identical landmarks are made independent by ε. With `reg`, ε is raised where products with L^-T,
+
+def landmark_whitening(
+    kernel: Kernel, points: Array, reg: float | None = None, unit: float = 1.0
+) -> tuple[Array, float]:
+    """L^-T in float64, for L L' = k(Z, Z) + ε I with ε = m times the rounding of the type of Z, relative, and ε.
+
+    (m, d) -> (m, m), number. Identical landmarks are made independent by ε. With `reg`, ε is raised where products with L^-T,
     whose rounding errors are of the order of eps m / sqrt(ε), would not know numbers of that size apart, though not
-    above 1e-9 m.
+    above 1e-9 m. Of the kernel over `unit`.
 
     Raises ValueError, naming the kernel, where there is no such factor; warns (PrecisionWarning) where ε then decides
     more than λ.
     """
     wide = widened(points)
-    gram = widened(kernel)(wide, wide)
+    gram = parameters_in(wide.dtype, kernel)(wide, wide)
     require_definite(kernel, gram)
-    whitening = _inverse_factor(kernel, gram, None)
-    xp, m = namespace(whitening), points.shape[0]
+    if unit != 1:
+        gram, reg = gram / unit, None if reg is None else reg / unit
+    xp, m = namespace(gram), int(points.shape[0])
+    least = m * float(xp.finfo(gram.dtype).eps)
+    whitening = _inverse_factor(kernel, gram, least)
     if reg is None or not reg > 0:
-        return whitening
+        return whitening, least
     rounding = 5 * xp.finfo(whitening.dtype).eps * m
     norm = float(xp.sqrt(xp.max(xp.sum(whitening * whitening, axis=1)) * xp.max(xp.linalg.diagonal(gram))))
     if rounding * norm <= reg:
-        return whitening
-    wanted = max(min(2 * rounding / reg, sqrt(1e-9 * m)) ** 2, m * float(xp.finfo(gram.dtype).eps))
+        return whitening, least
+    wanted = max(min(2 * rounding / reg, sqrt(1e-9 * m)) ** 2, least)
     greatest = float(xp.max(xp.linalg.diagonal(gram)))
     # The penalty damps eigenvalues of k(Z, Z) below some m λ; ε should damp no others.
     if wanted * greatest > m * reg:
-        warn_imprecise(reg, wanted * greatest)
-    return _inverse_factor(kernel, gram, wanted)
+        warn_imprecise(reg * unit, wanted * greatest * unit)
+    return _inverse_factor(kernel, gram, wanted), float(wanted)
 
 
-def _inverse_factor(kernel: Kernel, gram: Array, rtol: float | None) -> Array:
+def _inverse_factor(kernel: Kernel, gram: Array, rtol: float) -> Array:
     try:
         factor = cholesky_factor(gram, rtol)
     except (ValueError, RuntimeError) as error:  # what the libraries raise for it
@@ -229,9 +265,15 @@ def require_definite(kernel: Kernel, gram: Array) -> None:
 
 
 def wide_gram(kernel: Kernel, x: Array, y: Array, dtype: DType) -> Array:
-    """Kernel values, computed in the type of x, at least in float32, and handed over in another: (b, m)."""
-    gram = widened(kernel)(*widened((x, y)))
-    return namespace(gram).astype(gram, dtype)
+    """Kernel values, computed in the wider of the types of x and y, at least float32, handed over in `dtype`: (b, m)"""
+    x, y = widened((x, y))
+    xp = namespace(x, y)
+    if x.dtype == y.dtype:
+        gram = widened(kernel)(x, y)
+    else:
+        wide = x.dtype if _bits(x) > _bits(y) else y.dtype
+        gram = parameters_in(wide, widened(kernel))(xp.astype(x, wide), xp.astype(y, wide))
+    return xp.astype(gram, dtype)
 
 
 def rows_of_block(points: Array, block: int | None) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from kerneltools.arrays import Array, namespace, widest_float
 from kerneltools.solvers.line_search import Trial, search
 from kerneltools.trees import flatten
+from kerneltools.units import unit_of
 
 ValueAndGrad = Callable[[Any], tuple[Any, Any]]
 
@@ -28,7 +29,13 @@ class Minimum:
 
 
 def minimise(
-    value_and_grad: ValueAndGrad, start: Any, *, memory: int = 10, tolerance: float = 1e-6, iterations: int = 500
+    value_and_grad: ValueAndGrad,
+    start: Any,
+    *,
+    memory: int = 10,
+    tolerance: float = 1e-6,
+    iterations: int = 500,
+    least: float = 0.0,
 ) -> Minimum:
     """A point where the gradient is as good as zero, reached downhill from `start`.
 
@@ -36,7 +43,8 @@ def minimise(
     `start`: a tree of arrays of one library and device; its Python numbers are constants.
     `memory`: how many steps the curvature is estimated from. At most `iterations` steps are taken.
 
-    It stops when the gradient's norm is at most `tolerance` * max(1, the norm at the start). When it cannot get
+    It stops when the gradient's norm is at most `tolerance` * max(`least`, the norm at the start): with `least` = 0,
+    whatever the function's unit. A function that is known to be of the order of 1 takes `least` = 1. When it cannot get
     there (out of iterations, or no lower point found to within rounding), the result says so and nothing is raised.
     Two loops over the stored steps give each direction (Nocedal 1980), a strong Wolfe search its length. Points
     and products are kept in float64 where the library has it; the function sees the types of `start`.
@@ -51,8 +59,10 @@ def minimise(
     """
     function, vector, unpack = _over_vectors(value_and_grad, start)
     here = function(vector)
+    unit = 1.0 if least else unit_of(here.steepest)
+    function, here = _in_unit(function, unit), here.over(unit)
     _require_finite(here, 0)
-    bound = tolerance * max(1.0, here.norm)
+    bound = tolerance * max(least, here.norm)
     steps: deque[_Step] = deque(maxlen=memory)
     count = 0
     while here.norm > bound and count < iterations:
@@ -65,7 +75,7 @@ def minimise(
             continue
         _remember(steps, here, there)
         here, count = there, count + 1
-    return Minimum(unpack(here.vector), here.value, here.norm, count, here.norm <= bound)
+    return Minimum(unpack(here.vector), unit * here.value, unit * here.norm, count, here.norm <= bound)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +88,14 @@ class _Point:
     def norm(self) -> float:
         return sqrt(_dot(self.gradient, self.gradient))
 
+    @property
+    def steepest(self) -> float:
+        xp = namespace(self.gradient)
+        return float(xp.max(xp.abs(self.gradient))) if self.gradient.shape[0] else 0.0
+
+    def over(self, unit: float) -> "_Point":
+        return _Point(self.vector, self.value / unit, self.gradient / unit)
+
 
 @dataclass(frozen=True, eq=False)
 class _Step:
@@ -86,6 +104,10 @@ class _Step:
     step: Array
     change: Array
     product: float
+
+
+def _in_unit(function: Callable[[Array], _Point], unit: float) -> Callable[[Array], _Point]:
+    return function if unit == 1 else lambda vector: function(vector).over(unit)
 
 
 def _over_vectors(f: ValueAndGrad, start: Any) -> tuple[Callable[[Array], _Point], Array, Callable[[Array], Any]]:

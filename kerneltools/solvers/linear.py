@@ -8,17 +8,22 @@ from typing import Any
 from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
+from kerneltools.solvers.checks import check_reg
 from kerneltools.solvers.class_steps import Lines
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.losses import Loss, Squared
 from kerneltools.solvers.ridge import LinearModel
+from kerneltools.units import column_units, over_units, times_units, unit_of
 
 Blocks = Callable[[], Iterable[tuple[Array, Array]]]
 """Each call goes through all rows once more: pairs of features (b, d) and targets (b, k)."""
 
 LARGEST = 4096**2
 """The entries of Hessians that are factored at most: 134 MB in float64, some seconds."""
+
+PIVOT = 1e-3
+"""The share of the loss's greatest curvature that the intercept has at least in the variables of a descent."""
 
 SHARED_STEPS = 40
 """After so many steps the Hessian that the classes share is taken anew: fewer and fewer rows miss their margin.
@@ -53,6 +58,9 @@ def fit_linear(
     thousands of steps there, or a greater `reg`. An array of more features than rows is first turned into as many
     features as rows, O(n² d): the best weights are combinations of the rows.
 
+    Nothing depends on the units of the data: features, and for `Squared` each column of targets about its mean, are
+    taken in powers of two of which they are about 1.
+
     It stops where the gradient in these variables is at most `tolerance` * max(1, its norm where the Hessian was
     taken), measured with a Hessian of that very point: half the square of its norm is about what the objective could
     still lose. It also stops where no more than rounding in
@@ -68,14 +76,15 @@ def fit_linear(
     array([[1.],
            [1.]])
     """
-    if not 0 < reg < inf:
-        raise ValueError(f"reg: expected a finite number > 0, got {reg}")
+    check_reg(reg, wanted="a finite number > 0")
     span = None
     if targets is not None and not callable(x) and _is_wide(x):
         _require_rows(x, targets)
         span = _Span.of(x)
         x, start = span.features, None if start is None else span.narrow(start)
     problem = _problem(_blocks(x, targets, block), loss, reg)
+    if isinstance(loss, Squared):
+        problem = problem.in_units(targets)
     theta, found = problem.solve(problem.theta(start), tolerance, iterations)
     if not found.converged:
         advice = "allow more iterations, or raise reg or tolerance"
@@ -125,6 +134,8 @@ class _Problem:
     """The objective in theta (d + 1, k): the weights, with the intercept below, for features less `origin` (d,).
 
     A far origin would cost digits and couple the intercept to the weights. `dtype` is the type of the features.
+    Weights are those of features over `unit`, a power of two, with `reg` to match; targets are taken less their
+    `centre` (k,) and over their `heights`.
     """
 
     visit: Blocks
@@ -133,6 +144,17 @@ class _Problem:
     classes: int
     origin: Array
     dtype: object
+    unit: float
+    centre: Array | None = None
+    heights: tuple[float, ...] = ()
+
+    def in_units(self, targets: Array | None) -> "_Problem":
+        """The problem for targets about their mean, each column in its own unit: those of the first rows without any."""
+        first = next(iter(self.visit()))[1] if targets is None else targets
+        wide = namespace(first).astype(first, self.origin.dtype)
+        centre = namespace(wide).mean(over_units(wide, units := column_units(wide)), axis=0)
+        centre = times_units(centre[None, :], units)[0, :]
+        return replace(self, centre=centre, heights=column_units(wide - centre))
 
     @property
     def whole(self) -> bool:
@@ -153,13 +175,20 @@ class _Problem:
         _require_start(model, shape)
         weights = xp.astype(model.weights, like.dtype)
         intercept = xp.astype(model.intercept, like.dtype) + like @ weights
-        return xp.concat([weights, intercept[None, :]])
+        if self.centre is None:
+            return xp.concat([self.unit * weights, intercept[None, :]])
+        return over_units(xp.concat([self.unit * weights, (intercept - self.centre)[None, :]]), self.heights)
 
     def model(self, theta: Array) -> LinearModel:
         """The model of some variables, in the type of the features."""
         xp = namespace(theta)
-        intercept = theta[-1, :] - self.origin @ theta[:-1, :]
-        return LinearModel(xp.astype(theta[:-1, :], self.dtype), xp.astype(intercept, self.dtype))
+        if self.centre is not None:
+            theta = times_units(theta, self.heights)
+        weights = theta[:-1, :] / self.unit
+        intercept = theta[-1, :] - self.origin @ weights
+        if self.centre is not None:
+            intercept = intercept + self.centre
+        return LinearModel(xp.astype(weights, self.dtype), xp.astype(intercept, self.dtype))
 
     def solve(self, theta: Array, tolerance: float, iterations: int) -> tuple[Array, Minimum]:
         """Descents from theta on, each in the variables of its start; the last one's result, with all steps counted."""
@@ -193,7 +222,7 @@ class _Problem:
         It is measured in the variables in which the Hessians at theta are the identity.
         """
         xp, (value, gradient) = namespace(theta), self.value_and_grad(theta)
-        direction = _newton(self.hessian(theta, own=True), gradient, 2 * self.reg)
+        direction = _newton(self.hessian(theta, own=True), gradient, self.shifts(theta))
         norm = sqrt(max(0.0, -float(xp.sum(gradient * direction))))
         if norm <= tolerance:
             return Minimum(theta, value, norm, 0, True)
@@ -206,9 +235,8 @@ class _Problem:
     def lines(self, theta: Array, direction: Array) -> Lines:
         """The objective along each class's direction; keeps the scores of all rows."""
         xp, wide = namespace(theta), theta.dtype
-        narrow = xp.astype(direction, self.dtype)
         parts = [
-            (xp.astype(scores, wide), xp.astype(part @ narrow[:-1, :] + narrow[-1, :], wide), xp.astype(targets, wide))
+            (xp.astype(scores, wide), xp.astype(self.scores(part, direction), wide), xp.astype(targets, wide))
             for part, scores, targets in self.rows(theta)
         ]
         scores, changes, targets = (xp.concat(list(column)) for column in zip(*parts, strict=True))
@@ -219,10 +247,25 @@ class _Problem:
     def rows(self, theta: Array) -> Iterator[tuple[Array, Array, Array]]:
         """The features less their origin, their scores and the targets, block by block."""
         xp = namespace(theta)
-        narrow, origin = xp.astype(theta, self.dtype), xp.astype(self.origin, self.dtype)
+        origin = xp.astype(self.origin, self.dtype)
         for x, targets in self.visit():
             part = x - origin
-            yield part, part @ narrow[:-1, :] + narrow[-1, :], targets
+            yield part, self.scores(part, theta), self.targets(targets)
+
+    def scores(self, part: Array, theta: Array) -> Array:
+        """The scores of features less their origin, in their type: (b, d), (d + 1, k) -> (b, k)"""
+        xp = namespace(theta)
+        # The unit goes to the few weights in place of the many features.
+        weights = xp.astype(theta[:-1, :] / self.unit, self.dtype)
+        return part @ weights + xp.astype(theta[-1, :], self.dtype)
+
+    def targets(self, targets: Array) -> Array:
+        """The targets about their centre and in their units, in their type: (b, k) -> (b, k)"""
+        if self.centre is None:
+            return targets
+        xp = namespace(targets, self.centre)
+        less = xp.astype(targets, self.centre.dtype) - self.centre
+        return xp.astype(over_units(less, self.heights), targets.dtype)
 
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """(d + 1, k) -> the objective, (d + 1, k)"""
@@ -230,7 +273,7 @@ class _Problem:
         n, total, gradient = 0, 0.0, xp.zeros_like(theta)
         for part, scores, targets in self.rows(theta):
             slopes = self.loss.gradient(scores, targets)
-            of_weights = xp.astype(xp.matrix_transpose(part) @ slopes, wide)
+            of_weights = xp.astype(xp.matrix_transpose(part) @ slopes, wide) / self.unit
             of_intercept = xp.sum(xp.astype(slopes, wide), axis=0, keepdims=True)
             gradient = gradient + xp.concat([of_weights, of_intercept])
             total += float(xp.sum(xp.astype(self.loss(scores, targets), wide)))
@@ -241,15 +284,23 @@ class _Problem:
 
     def preconditioned(self, theta: Array) -> "_Preconditioned":
         """The problem in the variables in which its Hessian at theta, that of the mean class, is I."""
-        # The intercept has no penalty; shifted like the rest, it has a pivot where no row misses its margin.
-        return _Preconditioned(self, *_factored(self.hessian(theta, own=False), 2 * self.reg))
+        return _Preconditioned(self, *_factored(self.hessian(theta, own=False), self.shifts(theta)))
+
+    def shifts(self, theta: Array) -> Array:
+        """What the penalty adds to the Hessian's diagonal: (d + 1,)
+
+        The intercept has none; a little of the loss's curvature is its pivot where no row misses its margin.
+        """
+        xp, penalty = namespace(theta), 2 * self.reg
+        pivot = min(penalty, PIVOT * self.loss.greatest_curvature)
+        return xp.concat([xp.full_like(theta[:-1, 0], penalty), xp.full_like(theta[-1:, 0], pivot)])
 
     def hessian(self, theta: Array, own: bool) -> Array:
         """Of the loss at theta: one for the mean class, or the `own` ones of the classes; see `_hessian`."""
         xp = namespace(theta)
         n, hessian = 0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
         for part, scores, targets in self.rows(theta):
-            part = xp.astype(part, theta.dtype)
+            part = xp.astype(part, theta.dtype) / self.unit
             extended = xp.concat([part, xp.ones_like(part[:, :1])], axis=1)
             curvature = xp.astype(self.loss.curvature(scores, targets), theta.dtype)
             hessian = hessian + self._hessian(extended, curvature, own)
@@ -287,7 +338,7 @@ class _Preconditioned:
     def descend(self, theta: Array, tolerance: float, iterations: int) -> Minimum:
         """L-BFGS from theta on; the result is in these variables."""
         start = _times(_transposed(self.factor), theta)
-        return minimise(self.value_and_grad, start, memory=20, tolerance=tolerance, iterations=iterations)
+        return minimise(self.value_and_grad, start, memory=20, tolerance=tolerance, iterations=iterations, least=1.0)
 
     def value_and_grad(self, variables: Array) -> tuple[float, Array]:
         """(d + 1, k) -> the objective, (d + 1, k)"""
@@ -302,8 +353,21 @@ def _problem(visit: Blocks, loss: Loss, reg: float) -> _Problem:
         raise ValueError("x: expected at least one row, got none")
     x, targets = first
     _require_rows(x, targets)
-    origin = namespace(x).mean(namespace(x).astype(x, widest_float(x)), axis=0)
-    return _Problem(visit, loss, reg, targets.shape[1], origin, x.dtype)
+    xp = namespace(x)
+    wide = xp.astype(x, widest_float(x))
+    origin = times_units(xp.mean(over_units(wide, units := column_units(wide)), axis=0)[None, :], units)[0, :]
+    unit = unit_of(float(xp.max(xp.abs(wide - origin)))) if 0 not in x.shape else 1.0
+    return _Problem(visit, loss, _over_square(reg, unit), targets.shape[1], origin, x.dtype, unit)
+
+
+def _over_square(reg: float, unit: float) -> float:
+    """λ for features over a unit. Raises ValueError where it is no number > 0 any more."""
+    found = float(reg) / unit / unit
+    if not 0 < found < inf:
+        raise ValueError(
+            f"reg: expected a number that goes with the squares of x, which is of the order of {unit:.1e}, got {reg}"
+        )
+    return found
 
 
 def _blocks(x: Array | Blocks, targets: Array | None, block: int) -> Blocks:
@@ -350,8 +414,8 @@ def _curved(x: Array, curvature: Array) -> tuple[Array, Array]:
     return xp.take(x, rows, axis=0), xp.take(curvature, rows, axis=0)
 
 
-def _factored(hessian: Array, shift: float) -> tuple[Array, Array]:
-    """The Cholesky factor L of the shifted matrix, and L^-1."""
+def _factored(hessian: Array, shift: Array) -> tuple[Array, Array]:
+    """The Cholesky factor L of the matrix with shifts (d + 1,) on its diagonal, and L^-1."""
     xp = namespace(hessian)
     if hessian.ndim == 1:
         root = xp.sqrt(hessian + shift)
@@ -362,11 +426,13 @@ def _factored(hessian: Array, shift: float) -> tuple[Array, Array]:
         # Of features so nearly dependent some direction is rounding: the variables need not be the best ones.
         factor = _cholesky(hessian + (shift + _rounding(hessian)) * identity)
     if factor is None:
-        raise ValueError(f"reg: {shift / 2:g} is too small for features that are as nearly dependent; raise it")
+        raise ValueError(
+            f"reg: {float(shift[0]) / 2:g} is too small for features that are as nearly dependent; raise it"
+        )
     return factor, xp.stack([solve_triangular(factor[c, ...], identity) for c in range(factor.shape[0])])
 
 
-def _newton(hessians: Array, gradient: Array, shift: float) -> Array:
+def _newton(hessians: Array, gradient: Array, shift: Array) -> Array:
     """Minus the shifted Hessians' inverses times the gradient: (k, d, d), (d, k) -> (d, k)"""
     xp = namespace(hessians)
     right = -xp.matrix_transpose(gradient)[:, :, None]

@@ -1,7 +1,7 @@
 """Classifiers in the span of landmarks: Newton steps on any convex loss, along a path of λ."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from kerneltools.arrays import Array, namespace, require_everywhere
@@ -10,8 +10,9 @@ from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
-from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, SquaredHinge
+from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
 from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
+from kerneltools.units import column_units, over_units, times_units
 
 LARGEST = 4096**2
 """The entries of preconditioners that are kept at most: above it all classes share one."""
@@ -69,6 +70,8 @@ def fit_kernel(
     p = problem(kernel, points, x, targets, reg, weights, block, "targets")
     if isinstance(loss, Logistic | SquaredHinge | CrossEntropy):
         require_everywhere((targets == 1) | (targets == -1), "+1 and -1", "targets", targets)
+    units = column_units(p.targets) if isinstance(loss, Squared) else (1.0,) * int(p.targets.shape[1])
+    p = replace(p, targets=over_units(p.targets, units))
     search = _Newton(p, loss, preconditioner, tolerance)
     if p.targets.shape[1] == 1 and search.ignores_shifts():
         raise ValueError(f"targets: expected a column for each class for {loss!r}, got 1; take Logistic for one column")
@@ -77,12 +80,12 @@ def fit_kernel(
     path = search.path(point)
     while count < iterations and not settled:
         count += 1
-        at = next(path, reg)
-        point, promised, settled = search.step(point, at, at == reg, draws)
+        at = next(path, p.reg)
+        point, promised, settled = search.step(point, at, at == p.reg, draws)
     if not settled:
         advice = "allow more iterations, or raise reg or tolerance"
         warn_not_converged("fit_kernel", "promised decrease", promised, count, advice)
-    return p.model(point.weights, count, promised, settled)
+    return p.model(times_units(point.weights, units), count, promised, settled)
 
 
 HALVINGS = 20
@@ -109,8 +112,7 @@ class _Newton:
         p = self.problem
         xp = namespace(start.scores)
         curvature = p.weights @ xp.max(self.loss.curvature(start.scores, p.targets), axis=1)
-        norms = xp.astype(p.features.kernel.diag(p.features.points), curvature.dtype)
-        at = float(curvature * xp.mean(norms)) / 2
+        at = float(curvature * xp.mean(p.features.norms())) / 2
         while at > p.reg:
             yield at
             at = at / PATH

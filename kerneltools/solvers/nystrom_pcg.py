@@ -125,7 +125,7 @@ def _select(selector: Selector, kernel: Kernel, x: Array, rng: Rng) -> Landmarks
 def _features(kernel: Kernel, x: Array, points: Array, root: Array) -> tuple[Array, float]:
     """D^(1/2) Φ of all rows, and the trace of what it misses: (n, r)"""
     xp = namespace(x)
-    whitening = landmark_whitening(kernel, points)
+    whitening, _ = landmark_whitening(kernel, points)
     size = rows_of_block(points, None)
     pieces = [
         root[rows, :] * (wide_gram(kernel, x[rows, :], points, whitening.dtype) @ whitening)
