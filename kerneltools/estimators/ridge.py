@@ -24,10 +24,12 @@ from kerneltools.estimators.base import (
     require_same_kind,
 )
 from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
-from kerneltools.maps import nystrom
+from kerneltools.landmarks.base import precise
+from kerneltools.maps import Nystrom, nystrom
 from kerneltools.solvers import KernelModel
 from kerneltools.solvers.sums import row_weights, weighted_mean
 from kerneltools.streaming import FeatureModel, FeatureSums
+from kerneltools.trees import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,36 @@ class _Regression:
         return self.regs[0] if len(self.regs) == 1 else self.regs[int(self.errors.argmin())]
 
     @cached_property
-    def model(self) -> FeatureModel:
-        return self.sums.model(self.reg)
+    def model(self) -> "_Narrow":
+        return _Narrow(self.sums.model(self.reg))
+
+
+@dataclass(frozen=True, eq=False)
+class _Wide(Tree):
+    """Features in float64, where there is one, of rows in any type: k(Z, Z) needs no greater shift than that.
+
+    Features in float32 need one that a model feels, and lose digits that no greater λ brings back.
+    """
+
+    map: Nystrom
+
+    def __call__(self, x: Array) -> Array:
+        return self.map(namespace(x).astype(x, self.map.points.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class _Narrow(Tree):
+    """A model whose values are in the type of the rows."""
+
+    model: FeatureModel
+
+    def __call__(self, x: Array) -> Array:
+        values = self.model(x)
+        return namespace(values).astype(values, x.dtype)
+
+
+def _features(kernel: Any, points: Array) -> _Wide:
+    return _Wide(nystrom(kernel, precise(kernel, points)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +108,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     `solvers.choose`. λ is scikit-learn's alpha / n.
 
     After `fit`: `kernel_`, `landmarks_` (m, d), `reg_`, `errors_` (generalised cross-validation, for each `reg`),
-    `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a `streaming.FeatureSums`).
+    `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a `streaming.FeatureSums`), and all
+    numbers in between are in float64 where the library has it: rows in float32 have the model of the same rows in
+    float64. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its greatest entry.
 
     `partial_fit` adds rows, and `merge` puts two together; both give what a fit of all rows on the same landmarks
     gives, to rounding. The landmarks are chosen by the first call, from its rows: give points for a choice that does
@@ -124,7 +156,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
         found: Any
         if self.solver is None:
-            sums = FeatureSums(nystrom(kernel, points))
+            sums = FeatureSums(_features(kernel, points))
             found = _Regression(sums.partial_fit(rows, _columns(targets), weights), regs)
         else:
             found = self._solved(kernel, points, rows, _columns(targets), weights, regs)
@@ -190,6 +222,15 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         self._fitted()
         return self._found.errors
 
+    @property
+    def shift_(self) -> float:
+        """The least ε, relative to the greatest k(z, z), with which k(Z, Z) + ε I has a factor in spite of rounding."""
+        check_is_fitted(self)
+        if not isinstance(self._found, _Regression):
+            return float(getattr(self._found.kernel_model, "shift", 0.0))
+        points = precise(self.kernel_, self.landmarks_)
+        return int(points.shape[0]) * float(namespace(points).finfo(points.dtype).eps)
+
     def _begin(self, X: Any, y: Any, sample_weight: Any) -> Self:
         regs = self._regs()
         _require_y(self, X, y)
@@ -197,7 +238,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows)
         kernel = self._kernel_for(rows)
         points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
-        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, _columns(targets), weights)
+        sums = FeatureSums(_features(kernel, points)).partial_fit(rows, _columns(targets), weights)
         remember_columns(self, X)
         self._set(_Regression(sums, regs), kernel, points, targets.ndim == 1)
         return self

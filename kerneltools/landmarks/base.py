@@ -83,6 +83,8 @@ def _has_function(tree: Any) -> bool:
     if isinstance(tree, Function):
         return True
     if isinstance(tree, Kernel):
+        if not hasattr(type(tree), "__dataclass_fields__"):
+            return True
         tree = tuple(getattr(tree, name) for name in child_names(tree))
     return isinstance(tree, tuple) and any(_has_function(child) for child in tree)
 

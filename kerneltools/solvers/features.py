@@ -215,9 +215,9 @@ def landmark_whitening(
 ) -> tuple[Array, float]:
     """L^-T in float64, for L L' = k(Z, Z) + ε I with ε = m times the rounding of the type of Z, relative, and ε.
 
-    (m, d) -> (m, m), number. Identical landmarks are made independent by ε. With `reg`, ε is raised where products with L^-T,
-    whose rounding errors are of the order of eps m / sqrt(ε), would not know numbers of that size apart, though not
-    above 1e-9 m. Of the kernel over `unit`.
+    (m, d) -> (m, m), number. Identical landmarks are made independent by ε. With `reg`, ε is raised where products with
+    L^-T, whose rounding errors are of the order of eps m / sqrt(ε), would not know numbers of that size apart, though
+    not above 1e-9 m. Of the kernel over `unit`.
 
     Raises ValueError, naming the kernel, where there is no such factor; warns (PrecisionWarning) where ε then decides
     more than λ.

@@ -149,7 +149,7 @@ class _Problem:
     heights: tuple[float, ...] = ()
 
     def in_units(self, targets: Array | None) -> "_Problem":
-        """The problem for targets about their mean, each column in its own unit: those of the first rows without any."""
+        """The problem for targets about their mean, each column in its own unit; without targets, those of a block."""
         first = next(iter(self.visit()))[1] if targets is None else targets
         wide = namespace(first).astype(first, self.origin.dtype)
         centre = namespace(wide).mean(over_units(wide, units := column_units(wide)), axis=0)
