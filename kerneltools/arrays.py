@@ -135,6 +135,9 @@ DTYPES = (
 """The names of the standard's types, and of the two short ones that accelerators have beside them."""
 
 
+EXTENDED = {"float96", "float128", "longdouble"}
+"""Types of NumPy beyond the standard's."""
+
 OTHER_OPERATORS = {"matrix", "MaskedArray"}
 """Arrays, to the libraries, that do not follow the standard: products are other ones, and what is masked counts."""
 
@@ -142,11 +145,17 @@ OTHER_OPERATORS = {"matrix", "MaskedArray"}
 def require_floating(**named: Array) -> None:
     """Raise TypeError for the first array, named by its keyword, that is not real floating-point, or a matrix."""
     for name, array in named.items():
+        _require_array(name, array)
         xp = namespace(array)
         if type(array).__name__ in OTHER_OPERATORS:
             raise TypeError(
                 f"{name}: expected a plain array, got a {type(array).__name__}, whose operators mean something else; "
                 "convert it first, for example with numpy.asarray"
+            )
+        if str(array.dtype) in EXTENDED:
+            raise TypeError(
+                f"{name}: expected a real floating-point array of at most 64 bits, got {array.dtype}, which has no "
+                f"factorisations; convert it first, for example with xp.astype({name}, xp.float64)"
             )
         if not xp.isdtype(array.dtype, "real floating"):
             raise TypeError(
@@ -162,13 +171,17 @@ def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None
     """
     ranks = (rank,) if isinstance(rank, int) else rank
     for name, array in named.items():
-        if not hasattr(array, "ndim"):
-            raise TypeError(
-                f"{name}: expected an array {form}, got {type(array).__name__}; convert it first, for example with "
-                "numpy.asarray"
-            )
+        _require_array(name, array, f" {form}")
         if array.ndim not in ranks:
             raise ValueError(f"{name}: expected {form}, got shape {tuple(array.shape)}")
+
+
+def _require_array(name: str, array: Any, form: str = "") -> None:
+    if not (hasattr(array, "ndim") and hasattr(array, "dtype")):
+        raise TypeError(
+            f"{name}: expected an array{form}, got {type(array).__name__}; convert it first, for example with "
+            "numpy.asarray"
+        )
 
 
 def is_whole(value: Any, least: int = 1) -> bool:

@@ -6,7 +6,17 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from kerneltools.arrays import Array, DType, blocks, is_whole, namespace, require_finite, require_rank, widest_float
+from kerneltools.arrays import (
+    Array,
+    DType,
+    blocks,
+    is_whole,
+    namespace,
+    require_finite,
+    require_floating,
+    require_rank,
+    widest_float,
+)
 from kerneltools.backend import backend_of, move, to_host
 from kerneltools.files import open_rows, save_rows
 from kerneltools.linalg import identity_like
@@ -132,6 +142,7 @@ class FeatureSums(Tree):
                 raise ValueError(f"x, y: expected as many rows in both, got {x.shape[0]} and {y.shape[0]}")
         if weights is not None:
             check_weights(weights, x.shape[0], least=0)
+        require_floating(x=x, y=x if y is None else y)
         require_finite(x=x, y=x[:, :0] if y is None else y)
         if x.shape[0] == 0:
             return self

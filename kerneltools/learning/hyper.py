@@ -15,6 +15,7 @@ from kerneltools.arrays import (
     indices_like,
     namespace,
     require_finite,
+    require_floating,
     require_rank,
 )
 from kerneltools.backend import backend_of
@@ -199,11 +200,14 @@ def fit(
     check_rows(x, y, None, least=2)
     check_reg(reg)
     check_reg(shift, name="shift")
+    require_rank(2, "(m, d)", points=points)
     namespace(x, points)
     device_of(x, points)  # errors where there are two
-    require_rank(2, "(m, d)", points=points)
-    if points.shape[1] != x.shape[1]:
-        raise ValueError(f"points: expected (m, {x.shape[1]}), with the columns of x, got shape {tuple(points.shape)}")
+    require_floating(points=points)
+    if points.shape[0] == 0 or points.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"points: expected (m, {x.shape[1]}), m >= 1, with the columns of x, got shape {tuple(points.shape)}"
+        )
     require_finite(x=x, y=y, points=points)
     wide_x, (wide_y, height) = widened(x), _in_unit(widened(y))
     start = _Parameters(kernel, points, reg, wide_x, fixed)

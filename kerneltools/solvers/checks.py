@@ -17,19 +17,29 @@ from kerneltools.arrays import (
 
 
 def check_rows(
-    x: Array, y: Array, weights: Array | None, least: int = 1, name: str = "y", least_weights: int | None = None
+    x: Array,
+    y: Array,
+    weights: Array | None,
+    least: int = 1,
+    name: str = "y",
+    least_weights: int | None = None,
+    least_targets: int = 1,
 ) -> None:
     """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`, d >= 1.
 
-    So many weights, or `least_weights` of them, must be > 0.
+    So many weights, or `least_weights` of them, must be > 0. t is at least `least_targets`.
     """
-    namespace(x, y, weights)
-    device_of(x, y, weights)
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(n, t)", **{name: y})
+    if weights is not None:
+        require_rank(1, "(n,), a number for each row", weights=weights)
+    namespace(x, y, weights)
+    device_of(x, y, weights)
     require_floating(x=x, **{name: y})
     if x.shape[1] == 0:
         raise ValueError(f"x: expected at least one column, got shape {tuple(x.shape)}")
+    if y.shape[1] < least_targets:
+        raise ValueError(f"{name}: expected at least one column, got shape {tuple(y.shape)}")
     n = x.shape[0]
     if y.shape[0] != n or n < least:
         raise ValueError(f"x, {name}: expected as many rows in both, and at least {least}, got {n} and {y.shape[0]}")

@@ -180,9 +180,9 @@ def problem(
     kernel = as_kernel(kernel)
     check_rows(x, targets, weights, name=name)
     check_reg(reg)
+    require_rank(2, "(m, d)", points=points)
     namespace(x, points)
     device_of(x, points)
-    require_rank(2, "(m, d)", points=points)
     require_floating(points=points)
     if points.shape[0] == 0 or points.shape[1] != x.shape[1]:
         raise ValueError(

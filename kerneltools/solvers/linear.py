@@ -78,8 +78,9 @@ def fit_linear(
     """
     check_reg(reg, wanted="a finite number > 0")
     span = None
-    if targets is not None and not callable(x) and _is_wide(x):
+    if targets is not None and not callable(x):
         _require_rows(x, targets)
+    if targets is not None and not callable(x) and _is_wide(x):
         span = _Span.of(x)
         x, start = span.features, None if start is None else span.narrow(start)
     problem = _problem(_blocks(x, targets, block), loss, reg)
@@ -397,6 +398,9 @@ def _require_rows(x: Array, targets: Array) -> None:
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(n, k)", targets=targets)
     require_floating(x=x, targets=targets)
+    for name, array in (("x", x), ("targets", targets)):
+        if array.shape[1] == 0:
+            raise ValueError(f"{name}: expected at least one column, got shape {tuple(array.shape)}")
     if x.shape[0] != targets.shape[0]:
         raise ValueError(f"x, targets: expected as many rows in both, got {x.shape[0]} and {targets.shape[0]}")
 

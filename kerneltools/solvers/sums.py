@@ -77,7 +77,7 @@ def ridge_sums(x: Array, y: Array, weights: Array | None = None, block: int = 40
     >>> float(sums.weight), sums.x_mean, sums.gram, sums.cross
     (3.0, array([2.]), array([[8.]]), array([[6.]]))
     """
-    check_rows(x, y, weights, least_weights=0)
+    check_rows(x, y, weights, least_weights=0, least_targets=0)
     total: RidgeSums | None = None
     for rows in blocks(x.shape[0], block):
         part = _of_block(x[rows, :], y[rows, :], None if weights is None else weights[rows])

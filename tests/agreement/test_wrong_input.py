@@ -172,3 +172,74 @@ def test_an_operation_without_a_rule(library: Library) -> None:
 def test_a_conversion_that_would_lose_the_gradient(library: Library) -> None:
     with pytest.raises(TypeError, match=r"would lose its gradient; .*kerneltools\.arrays\.namespace"):
         library.value_and_grad(lambda x: namespace(x).sum(x) * float(x[0, 0]))(library.array(ROWS))
+
+
+# For each call, its arrays by their names; each is replaced in turn by what is no matrix of numbers.
+MATRICES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "nystrom": (lambda points: nystrom(Gaussian(1.0), points), ("points",)),
+    "ridge": (lambda x, y: solvers.ridge(x, y, 0.1), ("x", "y")),
+    "ridge_path": (solvers.ridge_path, ("x", "y")),
+    "falkon": (lambda points, x, y: solvers.falkon(Gaussian(1.0), points, x, y, 0.1), ("points", "x", "y")),
+    "kernel_ridge": (lambda points, x, y: solvers.kernel_ridge(Gaussian(1.0), points, x, y, 0.1), ("points", "x", "y")),
+    "nystrom_pcg": (lambda x, y: solvers.nystrom_pcg(Gaussian(1.0), x, y, 0.1), ("x", "y")),
+    "fit_kernel": (
+        lambda points, x, targets: solvers.fit_kernel(Gaussian(1.0), points, x, targets, solvers.Squared(), 0.1),
+        ("points", "x", "targets"),
+    ),
+    "fit_linear": (lambda x, targets: solvers.fit_linear(x, targets, solvers.Squared(), 0.1), ("x", "targets")),
+    "hyper.fit": (lambda points, x, y: learning.hyper.fit(Gaussian(1.0), points, x, y), ("points", "x", "y")),
+    "mmd": (lambda x, y: learning.mmd(lambda rows: rows, x, y), ("x", "y")),
+    "hsic": (lambda x, y: learning.hsic(lambda rows: rows, lambda rows: rows, x, y), ("x", "y")),
+    "conjugate_gradient": (lambda rhs: linalg.conjugate_gradient(lambda v: v, rhs), ("rhs",)),
+    "cholesky_factor": (linalg.cholesky_factor, ("matrix",)),
+    "inverse_sqrt": (lambda matrix: linalg.inverse_sqrt(matrix, 0.1), ("matrix",)),
+    "solve_shifted": (lambda matrix, rhs: linalg.solve_shifted(matrix, 0.1, rhs), ("matrix", "rhs")),
+    "KMeans": (lambda x: landmarks.KMeans(2)(Gaussian(1.0), x, 0), ("x",)),
+}
+NO_MATRICES: dict[str, Any] = {
+    "a list": ROWS.tolist(),
+    "None": None,
+    "text": "rows",
+    "a row": ROWS[0, :],
+    "no rows": ROWS[:0, :],
+    "no columns": ROWS[:, :0],
+    "longdouble": ROWS.astype(np.longdouble),
+    "objects": ROWS.astype(object),
+    "complex": ROWS + 0j,
+}
+ARGUMENTS = [(call, name) for call, (_, names) in MATRICES.items() for name in names]
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="longdouble is float64 here")
+@pytest.mark.parametrize(("call", "argument"), ARGUMENTS)
+@pytest.mark.parametrize("wrong", NO_MATRICES)
+def test_what_is_no_matrix_is_named(call: str, argument: str, wrong: str) -> None:
+    if (call, wrong) in {("nystrom", "no columns")}:
+        pytest.skip("kernels of rows without columns have values")
+    if (call, argument, wrong) in {("fit_linear", "targets", "None")}:
+        pytest.skip("None says that x gives the targets")
+    function, names = MATRICES[call]
+    square = call in ("inverse_sqrt", "solve_shifted", "cholesky_factor")
+    good = dict.fromkeys(names, ROWS[:3, :] if square else ROWS)
+    with pytest.raises((TypeError, ValueError), match=rf"\b{argument}\b.*expected|expected.*\b{argument}\b"):
+        function(**{**good, argument: NO_MATRICES[wrong]})
+
+
+NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "nystrom": lambda reg: nystrom(Gaussian(1.0), ROWS, reg),
+    "inverse_sqrt": lambda reg: linalg.inverse_sqrt(np.eye(3), reg),
+    "ridge": lambda reg: solvers.ridge(ROWS, ROWS, reg),
+    "falkon": lambda reg: solvers.falkon(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
+    "nystrom_pcg": lambda reg: solvers.nystrom_pcg(Gaussian(1.0), ROWS, ROWS, reg),
+    "fit_linear": lambda reg: solvers.fit_linear(ROWS, ROWS, solvers.Squared(), reg),
+    "hyper.fit": lambda reg: learning.hyper.fit(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
+}
+
+
+@pytest.mark.parametrize("call", NUMBERS)
+@pytest.mark.parametrize(
+    "wrong", [10**400, 0, -1.0, float("nan"), "a", [0.1], 1j, np.ones(2)], ids=lambda v: str(v)[:9]
+)
+def test_what_is_no_positive_number_is_named(call: str, wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"reg: expected a (finite )?number > 0"):
+        NUMBERS[call](wrong)
