@@ -21,6 +21,8 @@ def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: 
     """
     require_rank(2, "(n, d)", **{name: x})
     require_floating(**{name: x})
+    if x.shape[1] == 0:
+        raise ValueError(f"{name}: expected at least one column, got shape {tuple(x.shape)}")
     if x.shape[0] < least:
         raise ValueError(f"{name}: expected at least {least} rows, got shape {tuple(x.shape)}")
     require_finite(**{name: x})

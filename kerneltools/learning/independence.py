@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, indices_like, namespace
+from kerneltools.arrays import Array, device_of, indices_like, namespace, require_rank
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
@@ -64,6 +64,8 @@ def independence_test(
 
 def _both(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, Array]:
     """The features of both, each about their mean."""
+    require_rank(2, "(n, d)", x=x)
+    require_rank(2, "(n, e)", y=y)
     namespace(x, y)
     device_of(x, y)  # errors where there are two
     first, second = features_of(phi, x, block, 2), features_of(psi, y, block, 2, "y")

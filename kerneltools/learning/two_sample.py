@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace
+from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_rank
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
@@ -59,9 +59,14 @@ def two_sample_test(
 
 def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int]:
     """The features of both, about their common mean, which the statistic does not depend on."""
+    require_rank(2, "(n, d)", x=x)
+    require_rank(2, "(p, d)", y=y)
     xp = namespace(x, y)
     device_of(x, y)  # an error where they are on two
-    pooled = xp.concat([features_of(phi, x, block, 2), features_of(phi, y, block, 2, "y")])
+    first, second = features_of(phi, x, block, 2), features_of(phi, y, block, 2, "y")
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(f"y: expected the {x.shape[1]} columns of x, got shape {tuple(y.shape)}")
+    pooled = xp.concat([first, second])
     return pooled - xp.mean(pooled, axis=0), x.shape[0]
 
 
