@@ -105,6 +105,16 @@ def distances(primitive: Any, n: int, m: int, d: int) -> Case:
     return Case(primitive, f"{n}x{m}, d={d}", (x, y), (), (0, 1))
 
 
+def square_distances(n: int, m: int, d: int, apart: float = 0.0) -> Case:
+    """Of normal rows; every other one lies `apart` from the rest."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((rows, d)).astype(np.float32) for rows in (n, m))
+    x[::2, 0] += apart
+    y[::2, 0] += apart
+    label = f"{n}x{m}, d={d}" + (f", {apart:g} apart" if apart else "")
+    return Case(pairwise.scaled_distances, label, (x, y, np.ones(d, dtype=np.float32)), (), (0, 1))
+
+
 def definite(count: int, m: int) -> Case:
     """Inverse square roots of kernel matrices, in float64; their gradients come from elsewhere."""
     z = np.random.default_rng(0).standard_normal((count, m, 64))
@@ -140,10 +150,11 @@ CASES = (
     triangle(256, 256),
     triangle(32, 32),
     definite(12, 256),
-    distances(pairwise.centred_distances, 50_000, 1_000, 50),
-    distances(pairwise.centred_distances, 2_000, 500, 768),
-    distances(pairwise.centred_distances, 100, 20, 10),
-    distances(columns.l1_distances.values, 5_000, 500, 50),
+    square_distances(50_000, 1_000, 50),
+    square_distances(50_000, 1_000, 50, apart=1000.0),
+    square_distances(50_000, 1_000, 10),
+    square_distances(2_000, 500, 768),
+    square_distances(100, 20, 10),
     distances(columns.chi_square_distances.values, 5_000, 500, 50),
 )
 

@@ -1,5 +1,7 @@
 """The exact kernel of an architecture: what its Nyström approximation converges to."""
 
+from dataclasses import dataclass
+
 from ckn.architecture import Architecture, LayerSpec
 from ckn.checks import check_images
 from kerneltools.arrays import Array, device_of, namespace, require_floating, safe_sqrt
@@ -15,10 +17,11 @@ def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
 
     The recursion of Mairal et al. (2014, eq. 3-4) and Bietti and Mairal (2019): the inner products of the
     maps of two images at all pairs of positions, layer by layer: sum over patches, kernel, pooling on both
-    sides. Time O(positions² · points) for each pair of images and layer: meant for tests and small data.
+    sides. In the first layer patches are at hand, and the kernel gets them themselves.
+    Time O(positions² · points) for each pair of images and layer: meant for tests and small data.
 
-    Raises ValueError for images of different shapes, and TypeError for kernels that are not functions of
-    inner products and norms.
+    Raises ValueError for images of different shapes, and TypeError for kernels after the first layer that are not
+    functions of inner products and norms.
     """
     check_images(x)
     check_images(x if y is None else y)
@@ -27,57 +30,66 @@ def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
         raise ValueError(f"x, y: expected images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     xp = namespace(x, y)
     device_of(x, y)
-    x_norms = [_norms(architecture, image) for image in _each(x)]
+    first = architecture.layers[0]
+    x_images = [_Image.of(architecture, image) for image in _patches_of_each(first, x)]
     if y is None:
-        return _symmetric(architecture, x, x_norms)
-    y_norms = [_norms(architecture, image) for image in _each(y)]
-    rows = [
-        xp.stack([_value(architecture, a, b, p, q) for b, q in zip(_each(y), y_norms, strict=True)])
-        for a, p in zip(_each(x), x_norms, strict=True)
-    ]
-    return xp.stack(rows)
+        return _symmetric(architecture, x_images)
+    y_images = [_Image.of(architecture, image) for image in _patches_of_each(first, y)]
+    return xp.stack([xp.stack([_value(architecture, a, b) for b in y_images]) for a in x_images])
 
 
-def _symmetric(architecture: Architecture, x: Array, norms: list[list[Array]]) -> Array:
-    images, n = _each(x), x.shape[0]
-    half = {
-        (i, j): _value(architecture, images[i], images[j], norms[i], norms[j]) for i in range(n) for j in range(i, n)
-    }
-    xp = namespace(x)
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """The patches of an image (*positions, d), and the patch norms at all positions of each later layer."""
+
+    patches: Array
+    norms: list[Array]
+
+    @classmethod
+    def of(cls, architecture: Architecture, patches: Array) -> "_Image":
+        """The norms are the diagonal of the recursion of an image with itself."""
+        first, *rest = architecture.layers
+        xp = namespace(patches)
+        inner = _first_layer(first, patches, patches)
+        norms = []
+        for spec in rest:
+            summed = _patches(spec, inner)
+            shape = tuple(summed.shape[: summed.ndim // 2])
+            positions = _positions(summed)
+            square = xp.linalg.diagonal(xp.reshape(summed, (positions, positions)))
+            norms.append(xp.reshape(safe_sqrt(square), shape))
+            inner = _layer(spec, summed, norms[-1], norms[-1])
+        return cls(patches, norms)
+
+
+def _patches_of_each(spec: LayerSpec, x: Array) -> list[Array]:
+    patches = spec.grid.extract(x)
+    return [patches[i, ...] for i in range(x.shape[0])]
+
+
+def _symmetric(architecture: Architecture, images: list[_Image]) -> Array:
+    n = len(images)
+    half = {(i, j): _value(architecture, images[i], images[j]) for i in range(n) for j in range(i, n)}
+    xp = namespace(images[0].patches)
     return xp.stack([xp.stack([half[min(i, j), max(i, j)] for j in range(n)]) for i in range(n)])
 
 
-def _each(x: Array) -> list[Array]:
-    return [x[i, ...] for i in range(x.shape[0])]
-
-
-def _value(architecture: Architecture, a: Array, b: Array, a_norms: list[Array], b_norms: list[Array]) -> Array:
-    inner = _start(a, b)
-    for spec, p, q in zip(architecture.layers, a_norms, b_norms, strict=True):
+def _value(architecture: Architecture, a: _Image, b: _Image) -> Array:
+    first, *rest = architecture.layers
+    inner = _first_layer(first, a.patches, b.patches)
+    for spec, p, q in zip(rest, a.norms, b.norms, strict=True):
         inner = _layer(spec, _patches(spec, inner), p, q)
     xp = namespace(inner)
     positions = _positions(inner)
     return xp.linalg.trace(xp.reshape(inner, (positions, positions)))
 
 
-def _norms(architecture: Architecture, image: Array) -> list[Array]:
-    """The patch norms at all positions of each layer: the diagonal of the recursion of an image with itself."""
-    xp = namespace(image)
-    inner = _start(image, image)
-    norms = []
-    for spec in architecture.layers:
-        summed = _patches(spec, inner)
-        shape = tuple(summed.shape[: summed.ndim // 2])
-        positions = _positions(summed)
-        square = xp.linalg.diagonal(xp.reshape(summed, (positions, positions)))
-        norms.append(xp.reshape(safe_sqrt(square), shape))
-        inner = _layer(spec, summed, norms[-1], norms[-1])
-    return norms
-
-
-def _start(a: Array, b: Array) -> Array:
-    """The inner products of all pairs of pixels: (*grid, c), (*grid, c) -> (*grid, *grid)."""
-    return namespace(a, b).tensordot(a, b, axes=((a.ndim - 1,), (b.ndim - 1,)))
+def _first_layer(spec: LayerSpec, a: Array, b: Array) -> Array:
+    """The kernel of the patches themselves, pooled on both sides: (*grid, d), (*grid, d) -> (*grid', *grid')."""
+    xp = namespace(a, b)
+    rows = [xp.reshape(patches, (-1, patches.shape[-1])) for patches in (a, b)]
+    values = xp.reshape(spec.kernel(*rows), (*a.shape[:-1], *b.shape[:-1]))
+    return _pooled(spec, values)
 
 
 def _patches(spec: LayerSpec, inner: Array) -> Array:
@@ -100,8 +112,13 @@ def _layer(spec: LayerSpec, inner: Array, p: Array, q: Array) -> Array:
     values = spec.kernel.from_inner(
         inner, xp.reshape(p, (*p.shape, *[1] * rank)), xp.reshape(q, (*[1] * rank, *q.shape))
     )
+    return _pooled(spec, values)
+
+
+def _pooled(spec: LayerSpec, values: Array) -> Array:
+    """On both sides: (*grid, *grid) -> (*grid', *grid')"""
     if spec.subsampling > 1:
-        for axis in range(2 * rank):
+        for axis in range(values.ndim):
             values = spec.pool.along(values, axis)
     return values
 

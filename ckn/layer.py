@@ -49,6 +49,18 @@ class Layer(Tree):
         check_positive("reg", self.reg)
         check_products(self.products)
         _ = self.grid, Gaussian(self.subsampling)  # they check the rest
+        if self.products is not None and not self.by_products:
+            raise ValueError(
+                f"products: {self.kernel!r} is no function of products of patches with filters: leave it out"
+            )
+
+    @property
+    def by_products(self) -> bool:
+        """Whether the kernel's values are made of the patches' products with filters and their norms.
+
+        Functions of differences are not: in bright images norms are many times as great as what patches differ by.
+        """
+        return self.kernel.by_inner_products and not self.kernel.by_differences
 
     @property
     def grid(self) -> Grid:
@@ -72,7 +84,7 @@ class Layer(Tree):
     def gram(self) -> Array:
         """The kernel matrix of the filters: (m, m)."""
         z = self.rows
-        if not self.kernel.by_inner_products:
+        if not self.by_products:
             return self.kernel(z, z)
         inner = z @ namespace(z).matrix_transpose(z)
         if self.kernel.homogeneous:
@@ -126,7 +138,7 @@ class PreparedLayer(Tree):
         (n, *grid, c) -> (n, *positions), (n, *positions)
         """
         layer, response = self.layer, self._respond(x)
-        if layer.kernel.by_inner_products:
+        if layer.by_products:
             norms = patch_norms(x, layer.grid.window(tuple(x.shape[1:-1])))
             whole = layer.kernel.from_inner(norms * norms, norms, norms)
         else:
@@ -145,7 +157,7 @@ class PreparedLayer(Tree):
                 f"x: expected {filters.ndim} axes and {filters.shape[-1]} channels, as the filters of shape "
                 f"{tuple(filters.shape)}, got shape {tuple(x.shape)}"
             )
-        if not layer.kernel.by_inner_products:
+        if not layer.by_products:
             return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows))
         points = xp.reshape(filters, (filters.shape[0], prod(filters.shape[1:-1]), filters.shape[-1]))
         return patch_response(x, points, layer.kernel, layer.grid.window(tuple(x.shape[1:-1])), layer.products)

@@ -1,4 +1,4 @@
-"""Sums over columns of a function of two numbers, for all pairs of rows, in bounded memory.
+"""Sums over columns of a function of two numbers, or of their difference, for all pairs of rows, in bounded memory.
 
 Σ_j t(x_j, y_j) is no matrix product, and all its n m d terms at once would not fit in memory: they are made and
 added up block by block, and their derivatives in the same way.
@@ -22,6 +22,14 @@ class Term:
 
     value: Callable[[Array, Array], Array]
     slopes: Callable[[Array, Array], tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class OfDifference:
+    """f(u), entry by entry, with f(0) = 0, and its derivative."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
 
 
 class ColumnSum:
@@ -50,6 +58,37 @@ class ColumnSum:
     def __call__(self, x: Array, y: Array) -> Array:
         """(n, d), (m, d) -> (n, m)"""
         return self._differentiable(x, y)
+
+
+class DifferenceSum:
+    """Σ_j f(s_j (x_j - y_j)) for all pairs of rows, with derivatives: (n, d), (m, d), (d,) -> (n, m).
+
+    Differences are taken of the rows as they are, so that their errors are those of two numbers, wherever the rows lie.
+    `values` and `pull` are its two primitives, which a backend may replace.
+    """
+
+    def __init__(self, name: str, of_difference: OfDifference) -> None:
+        def values(x: Array, y: Array, scale: Array) -> Array:
+            return _difference_values(of_difference, x, y, scale)
+
+        def pull(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, Array, Array]:
+            return _difference_pull(of_difference, cotangent, x, y, scale)
+
+        def backward(
+            cotangent: Array, value: Array, x: Array, y: Array, scale: Array
+        ) -> tuple[Array, Array, Array]:
+            del value
+            found: tuple[Array, Array, Array] = self.pull(cotangent, x, y, scale)
+            return found
+
+        values.__name__, pull.__name__ = f"{name}.values", f"{name}.pull"
+        self.of_difference = of_difference
+        self.values, self.pull = primitive(values), primitive(pull)
+        self._differentiable = custom_vjp(self.values, backward)
+
+    def __call__(self, x: Array, y: Array, scale: Array) -> Array:
+        """(n, d), (m, d), (d,) -> (n, m)"""
+        return self._differentiable(x, y, scale)
 
 
 def _values(term: Term, x: Array, y: Array) -> Array:
@@ -84,6 +123,51 @@ def _pulled(term: Term, weights: Array, a: Array, b: Array) -> tuple[Array, Arra
     return xp.sum(weights * in_a, axis=2), xp.sum(weights * in_b, axis=0)
 
 
+def _difference_values(f: OfDifference, x: Array, y: Array, scale: Array) -> Array:
+    xp = namespace(x, y, scale)
+    across = xp.matrix_transpose(y)
+    if not x.shape[1]:
+        return x @ across
+    found = []
+    for rows, columns in _tiles(x.shape, y.shape[0]):
+        total: Array = 0
+        for c in columns:
+            total = total + xp.sum(f.value(_scaled(x, across, scale, rows, c)), axis=1)
+        found.append(total)
+    return _joined(found, axis=0)
+
+
+def _difference_pull(
+    f: OfDifference, cotangent: Array, x: Array, y: Array, scale: Array
+) -> tuple[Array, Array, Array]:
+    xp = namespace(cotangent, x, y, scale)
+    if not x.shape[1]:
+        return xp.zeros_like(x), xp.zeros_like(y), xp.zeros_like(scale)
+    across = xp.matrix_transpose(y)
+    of_x: list[Array] = []
+    of_y: Array = 0
+    of_scale: Array = 0
+    for rows, columns in _tiles(x.shape, y.shape[0]):
+        weights = cotangent[rows, :][:, None, :]
+        in_rows, in_columns, in_scale = [], [], []
+        for c in columns:
+            a, b = _pairs(x, across, rows, c)
+            difference, s = a - b, scale[c][None, :, None]
+            slope = weights * f.slope(s * difference)
+            in_rows.append(xp.sum(s * slope, axis=2))
+            in_columns.append(-xp.sum(s * slope, axis=0))
+            in_scale.append(xp.sum(slope * difference, axis=(0, 2)))
+        of_x.append(_joined(in_rows, axis=1))
+        of_y = of_y + _joined(in_columns, axis=0)
+        of_scale = of_scale + _joined(in_scale, axis=0)
+    return _joined(of_x, axis=0), xp.matrix_transpose(of_y), of_scale
+
+
+def _scaled(x: Array, across: Array, scale: Array, rows: slice, columns: slice) -> Array:
+    a, b = _pairs(x, across, rows, columns)
+    return scale[columns][None, :, None] * (a - b)
+
+
 def _tiles(shape: tuple[int, int], m: int) -> Iterator[tuple[slice, list[slice]]]:
     """Blocks of rows, and blocks of columns in each: at most BLOCK terms at once, or those of one row and column."""
     n, d = shape
@@ -105,23 +189,18 @@ def _joined(parts: list[Array], axis: int) -> Array:
     return parts[0] if len(parts) == 1 else namespace(*parts).concat(parts, axis=axis)
 
 
-def _absolute_slopes(a: Array, b: Array) -> tuple[Array, Array]:
-    slope = sign(a - b)
-    return slope, -slope
+def _log_square(u: Array) -> Array:
+    return namespace(u).log1p(u * u)
 
 
-def _log_square(a: Array, b: Array) -> Array:
-    return namespace(a, b).log1p((a - b) * (a - b))
-
-
-def _log_square_slopes(a: Array, b: Array) -> tuple[Array, Array]:
-    difference = a - b
-    slope = 2 * difference / (1 + difference * difference)
-    return slope, -slope
+def _log_square_slope(u: Array) -> Array:
+    return 2 * u / (1 + u * u)
 
 
 def _chi_square(a: Array, b: Array) -> Array:
-    return (a - b) * (a - b) / _not_zero(a + b)
+    difference = a - b
+    # The quotient first: the square of a small number is soon 0, and that of a great one infinite.
+    return difference * (difference / _not_zero(a + b))
 
 
 def _not_zero(total: Array) -> Array:
@@ -137,7 +216,7 @@ def _chi_square_slopes(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _harmonic(a: Array, b: Array) -> Array:
-    return 2 * a * b / _not_zero(a + b)
+    return 2 * a * (b / _not_zero(a + b))
 
 
 def _harmonic_slopes(a: Array, b: Array) -> tuple[Array, Array]:
@@ -151,11 +230,18 @@ def _minimum_slopes(a: Array, b: Array) -> tuple[Array, Array]:
     return share, 1 - share
 
 
-l1_distances = ColumnSum("l1_distances", Term(lambda a, b: namespace(a, b).abs(a - b), _absolute_slopes))
-log_square_sums = ColumnSum("log_square_sums", Term(_log_square, _log_square_slopes))
 chi_square_distances = ColumnSum("chi_square_distances", Term(_chi_square, _chi_square_slopes))
 harmonic_sums = ColumnSum("harmonic_sums", Term(_harmonic, _harmonic_slopes))
 minimum_sums = ColumnSum("minimum_sums", Term(lambda a, b: namespace(a, b).minimum(a, b), _minimum_slopes))
 
-SUMS = (l1_distances, log_square_sums, chi_square_distances, harmonic_sums, minimum_sums)
-"""All of them, for a backend that has a better way."""
+SUMS = (chi_square_distances, harmonic_sums, minimum_sums)
+"""All those of two numbers, for a backend that has a better way."""
+
+l1_distances = DifferenceSum(
+    "l1_distances", OfDifference(lambda u: namespace(u).abs(u), sign)
+)
+log_square_sums = DifferenceSum("log_square_sums", OfDifference(_log_square, _log_square_slope))
+square_sums = DifferenceSum("square_sums", OfDifference(lambda u: u * u, lambda u: 2 * u))
+
+DIFFERENCE_SUMS = (l1_distances, log_square_sums, square_sums)
+"""All those of differences."""

@@ -1,108 +1,101 @@
 """Distances between all pairs of rows, with gradients written by hand.
 
-The derivative is that of the distances, not that of the way they are computed, which passes through differences of
-large numbers.
+The error of each is relative to that distance itself, whatever the other rows are: see
+docs/decisions/0012-distances.md. The derivative is that of the distances, not that of the way they are computed.
 """
 
-from math import sqrt
-
-from kerneltools.arrays import Array, namespace
-from kerneltools.backend import custom_vjp
+from kerneltools.arrays import Array, blocks, device_of, holds, namespace
+from kerneltools.backend import custom_vjp, stop_gradient
+from kerneltools.columns import square_sums
 from kerneltools.primitives import primitive
 
-HEAD = 2.0**11
-"""Integer rows of at most this norm have inner products and distances that float32 holds exactly (<= 2²⁴)."""
-
 FEW = 4
-"""Of so few columns, squares are added up one by one: no slower than products, and exact."""
+"""Of so few columns, squares of differences are added up: no slower than products."""
+
+SAFE = {16: 0.25, 32: 0.25, 64: 2.0**-10}
+"""For numbers of so many bits: where |u - v|² is at least this part of |u|² + |v|², the product is exact enough."""
+
+BLOCK = 2**20
+"""Pairs in a block, all of which are computed from differences if one of them has to be."""
+
+SAMPLE = 32
+"""Rows that the centre is made of, at most twice as many."""
 
 
 @primitive
-def centred_distances(x: Array, y: Array) -> Array:
-    """|x - y|² for all pairs of rows that lie about the origin, and 0 where rounding cannot tell the rows apart.
+def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
+    """Σ_j (s_j (x_j - y_j))² for all pairs of rows, right to some roundings of each.
 
-    (n, d), (m, d) -> (n, m)
+    (n, d), (m, d), (d,) -> (n, m)
 
-    |x|² + |y|² - 2<x, y> has the rounding errors of |x|², however close x and y are. Rows in float32 are therefore
-    cut in two (docs/decisions/0012-distances.md): a head of integers, small enough for distances of heads to be
-    exact, and a tail, to whose size the rounding errors shrink.
+    By |u|² + |v|² - 2<u, v>, in one product, with u and v the scaled rows about a centre; its rounding errors are those
+    of |u|² + |v|². Where that says too little of a pair, beyond the nearest of each row, the block is computed from
+    differences, and so is everything inside of a trace, where numbers are not known.
     """
-    xp = namespace(x, y)
-    if 0 < x.shape[1] <= FEW:
-        return _summed(x, y)
-    if xp.finfo(x.dtype).bits > 32 or xp.finfo(y.dtype).bits > 32:
-        return _above_noise(_expanded(x, -2 * y, _squares(x), _squares(y)), _squares(x), _squares(y), x.shape[1])
-    unit = _unit(x, y)
-    return _split_distances(x / unit, y / unit) * (unit * unit)
+    n, m = x.shape[0], y.shape[0]
+    if x.shape[1] <= FEW or not n * m:
+        return square_sums.values(x, y, scale)
+    v = about(central(y), y, scale)
+    found = [_of_block(x[rows, :], y, scale, v) for rows in blocks(n, max(1, BLOCK // m))]
+    return found[0] if len(found) == 1 else namespace(found[0]).concat(found)
 
 
-def _summed(x: Array, y: Array) -> Array:
-    total: Array = 0
-    for j in range(x.shape[1]):
-        difference = x[:, j][:, None] - y[:, j][None, :]
-        total = total + difference * difference
-    return total
+def _of_block(x: Array, y: Array, scale: Array, v: Array) -> Array:
+    square, unsure = product_and_doubts(x, y, scale, v)
+    return square_sums.values(x, y, scale) if holds(namespace(unsure).any(unsure)) else square
 
 
-def _split_distances(x: Array, y: Array) -> Array:
-    xp = namespace(x, y)
-    x_head, y_head = xp.round(x), xp.round(y)
-    x_tail, y_tail = x - x_head, y - y_head
-    heads = _expanded(x_head, -2 * y_head, _squares(x_head), _squares(y_head))
-    # |h + t|² - |h|² = <t, 2h + t>, and <h + t, h' + t'> - <h, h'> = <h, t'> + <t, h' + t'>.
-    tails = _expanded(
-        xp.concat([x_head, x_tail], axis=1),
-        -2 * xp.concat([y_tail, y], axis=1),
-        xp.sum(x_tail * (x_head + x), axis=1),
-        xp.sum(y_tail * (y_head + y), axis=1),
-    )
-    return _above_noise(heads + tails, _noise(x_tail, x), _noise(y_tail, y), x.shape[1])
+def product_and_doubts(x: Array, y: Array, scale: Array, v: Array) -> tuple[Array, Array]:
+    """The distances by one product, those of the nearest rows by differences, and where that is not exact enough.
+
+    (n, d), (m, d), (d,), `about(central(y), y, scale)` -> (n, m), (n, m) booleans
+    """
+    xp = namespace(x, v)
+    u = about(central(y), x, scale)
+    of_u, of_v = xp.sum(u * u, axis=1)[:, None], xp.sum(v * v, axis=1)[None, :]
+    square = of_u + of_v - 2 * (u @ xp.matrix_transpose(v))
+    # Among equal sets of rows each has one that coincides with it: no reason to compute all others again.
+    nearest = xp.argmin(square, axis=1)
+    of_nearest = about(xp.take(y, nearest, axis=0), x, scale)
+    numbers = xp.arange(y.shape[0], dtype=nearest.dtype, device=device_of(square))
+    is_nearest = numbers[None, :] == nearest[:, None]
+    square = xp.where(is_nearest, xp.sum(of_nearest * of_nearest, axis=1)[:, None], square)
+    # Written so that what has overflown is in doubt too.
+    sure = square >= SAFE[xp.finfo(square.dtype).bits] * (of_u + of_v)
+    return square, ~(sure | is_nearest)
 
 
-def _expanded(x: Array, y: Array, of_x: Array, of_y: Array) -> Array:
-    """<x, y> + a + b with a number a for each x and b for each y, in one product: no pass over memory but its own."""
-    xp = namespace(x, y)
-    left = xp.concat([x, of_x[:, None], xp.ones_like(of_x)[:, None]], axis=1)
-    right = xp.concat([y, xp.ones_like(of_y)[:, None], of_y[:, None]], axis=1)
-    return left @ xp.matrix_transpose(right)
+def about(centre: Array, x: Array, scale: Array) -> Array:
+    """The scaled rows about a centre: (1, d) or (n, d), (n, d), (d,) -> (n, d)"""
+    return (x - centre) * scale
 
 
-def _squares(x: Array) -> Array:
-    return namespace(x).sum(x * x, axis=1)
+def central(y: Array) -> Array:
+    """A row amid the rows: the median of some of them, column by column, where it is finite: (m, d) -> (1, d).
+
+    A mean would follow a single row that is far away, and NaN.
+    """
+    xp = namespace(y)
+    step = max(1, y.shape[0] // SAMPLE)
+    sample = xp.sort(y[0 : y.shape[0] : step, :], axis=0)
+    middle = sample[sample.shape[0] // 2, :][None, :]
+    return xp.where(xp.isfinite(middle), middle, xp.zeros_like(middle))
 
 
-def _noise(tail: Array, x: Array) -> Array:
-    """What the rounding errors of <t, 2h + t> are measured against."""
-    xp = namespace(x)
-    return 2 * xp.sqrt(_squares(tail) * _squares(x))
-
-
-def _above_noise(square: Array, of_x: Array, of_y: Array, terms: int) -> Array:
-    """Squares, and 0 for those that are no more than rounding errors of sums of so many terms of the size a + b."""
-    xp = namespace(square)
-    factor = (4 + sqrt(terms)) * xp.finfo(square.dtype).eps
-    # Written so that NaN stays NaN.
-    noise = square <= (factor * of_x)[:, None] + (factor * of_y)[None, :]
-    return xp.where(noise, xp.zeros_like(square), square)
-
-
-def _unit(x: Array, y: Array) -> Array:
-    """The unit in which the longest row has the norm HEAD."""
-    xp = namespace(x, y)
-    squares = xp.concat([_squares(x), _squares(y)])
-    # A row with NaN or infinity is no measure for the others.
-    greatest = xp.max(xp.where(xp.isfinite(squares), squares, xp.zeros_like(squares)))
-    return xp.where(greatest > 0, xp.sqrt(greatest) / HEAD, xp.ones_like(greatest))
-
-
-def pull_distances(cotangent: Array, square: Array, x: Array, y: Array) -> tuple[Array, Array]:
-    """The gradients of `centred_distances`."""
+def pull_scaled_distances(cotangent: Array, square: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
+    """The gradients of `scaled_distances`."""
     del square
-    xp = namespace(cotangent, x, y)
+    xp = namespace(cotangent, x, y, scale)
+    if not x.shape[0] * y.shape[0]:
+        return xp.zeros_like(x), xp.zeros_like(y), xp.zeros_like(scale)
+    # Distances do not depend on the centre, so that no gradient flows through it.
+    centre = stop_gradient(central(stop_gradient(y)))
+    u, v = about(centre, x, scale), about(centre, y, scale)
     across = xp.matrix_transpose(cotangent)
-    of_x = xp.sum(cotangent, axis=1)[:, None] * x - cotangent @ y
-    of_y = xp.sum(across, axis=1)[:, None] * y - across @ x
-    return 2 * of_x, 2 * of_y
+    of_u = xp.sum(cotangent, axis=1)[:, None] * u - cotangent @ v
+    of_v = xp.sum(across, axis=1)[:, None] * v - across @ u
+    of_scale = xp.sum((x - centre) * of_u, axis=0) + xp.sum((y - centre) * of_v, axis=0)
+    return 2 * scale * of_u, 2 * scale * of_v, 2 * of_scale
 
 
-differentiable_distances = custom_vjp(centred_distances, pull_distances)
+differentiable_distances = custom_vjp(scaled_distances, pull_scaled_distances)

@@ -1,82 +1,237 @@
-"""Square distances on NumPy: one matrix product, and once more the few of which it leaves too few digits."""
+"""Square distances on NumPy: products block by block, and differences where a product leaves too few digits."""
 
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from kerneltools import pairwise
 from kerneltools.arrays import Array, blocks
+from kerneltools.columns import square_sums
+from kerneltools.pairwise import SAFE, about, central
 
-BLOCK = 2**20
+FEW = 2
+"""Of so few columns, differences are faster than products."""
+
+WIDENED = 24
+"""Of so few columns, many pairs lie close in units of their norms: products of float32 are made in float64."""
+
+SMALL = 2**15
+"""So many differences are made at once faster than a product is prepared."""
+
+BLOCK = 2**17
 """Pairs in a block: what a cache holds, and rows enough for a product to be worth its preparation."""
 
-CLOSE = {np.dtype(np.float32): 2.0**-8, np.dtype(np.float64): 2.0**-24}
-"""Where |x - y|² is less than this part of |x|² + |y|², it is computed anew. Others have lost 8 bits (24) at most."""
+SAFE_IN_DOUBLE = 2.0**-30
+"""As `SAFE`, for results in float32 of products in float64."""
 
-FEW = 1 / 64
-"""So few of the pairs are sooner done one by one than all by a product in float64."""
+REPAIRED = 1 / 64
+"""So few of the pairs are sooner done one by one than all by another product."""
+
+GROUPS = 64
+"""At most so many groups of columns get products of their own."""
+
+PAIRS = 2**21
+"""So many numbers of differences at a time, for pairs that are done one by one."""
 
 
-def centred_distances(x: Array, y: Array) -> Array:
-    """Block by block, straight into the result; close pairs from the differences of their rows.
+# Overflows and NaN are looked for, and so are no news.
+quietly = np.errstate(over="ignore", invalid="ignore")
 
-    Where these are many, as in clusters far apart, the product is made in float64 from there on.
+
+@quietly
+def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
+    """Block by block, straight into the result.
+
+    Where a product in float32 leaves too few digits of many pairs, it is made in float64 from there on; where that
+    does, groups of columns that lie close to one another get products about centres of their own. Other pairs are
+    computed from differences, one by one.
     """
-    if x.dtype != y.dtype or x.dtype not in CLOSE:
-        whole: Array = pairwise.centred_distances.generic(x, y)
-        return whole
-    square = np.empty((len(x), len(y)), dtype=x.dtype)
-    product = _Product.of(y)
-    for rows in blocks(len(x), max(1, BLOCK // max(1, len(y)))):
-        if not product.fill(square[rows], x[rows]):
-            product = _Product.of(y.astype(np.float64))
-            product.fill(square[rows], x[rows])
+    dtype = np.result_type(x, y, scale)
+    x, y, scale = (np.asarray(array, dtype=dtype) for array in (x, y, scale))
+    if x.shape[1] <= FEW or x.shape[0] * y.size <= SMALL:
+        return difference_sums(x, y, scale)
+    square = np.empty((len(x), len(y)), dtype=dtype)
+    products = _Products.of(y, scale)
+    if x.shape[1] <= WIDENED:
+        products = products.in_double()
+    height = max(1, BLOCK // len(y))
+    room, done = _Room.of(height, products), 0
+    while done < len(x):
+        rows = slice(done, done + height)
+        better = products.fill(square[rows], x[rows], room)
+        if better is None:
+            done = rows.stop
+        else:
+            products, room = better, _Room.of(height, better)
+    return square
+
+
+@quietly
+def difference_sums(x: Array, y: Array, scale: Array) -> Array:
+    """`square_sums` without its blocks: all at once where they are few, else column by column, in place."""
+    if x.shape[0] * y.size <= SMALL:
+        difference = about(y[None, :, :], x[:, None, :], scale)
+        return np.vecdot(difference, difference)
+    square = np.zeros((len(x), len(y)), dtype=np.result_type(x, y, scale))
+    height = max(1, SMALL // max(1, len(y)))
+    room = np.empty((height, len(y)), dtype=square.dtype)
+    columns = np.ascontiguousarray(y.T)
+    for rows in blocks(len(x), height):
+        part, difference = square[rows], room[: rows.stop - rows.start]
+        for a, b, s in zip(x[rows].T, columns, scale, strict=True):
+            np.subtract(a[:, None], b[None, :], out=difference)
+            difference *= s
+            difference *= difference
+            part += difference
     return square
 
 
 @dataclass(frozen=True)
 class _Product:
-    """|x|² + |y|² - 2<x, y> as one product, (x, |x|², 1) with (-2y, 1, |y|²)."""
+    """|u|² + |v|² - 2<u, v> of scaled rows about a centre as one product, (u, |u|², 1) with (-2v, 1, |v|²).
 
-    y: Any
+    `columns`: which of the rows y they are, one after the other.
+    """
+
+    columns: slice
+    centre: Any
     norms: Any
     right: Any
 
     @classmethod
-    def of(cls, y: Any) -> "_Product":
-        norms = np.vecdot(y, y)
-        return cls(y, norms, np.vstack([-2 * y.T, np.ones_like(norms), norms]))
+    def of(cls, columns: slice, centre: Any, y: Any, scale: Any) -> "_Product":
+        v = about(centre, y[columns], scale)
+        norms = np.vecdot(v, v)
+        return cls(columns, centre, norms, np.vstack([-2 * v.T, np.ones_like(norms), norms]))
 
-    def fill(self, square: Any, x: Any) -> bool:
-        """Write the distances; False, with the work left undone, if float64 would do better."""
+    def fill(self, square: Any, x: Any, scale: Any) -> Any:
+        """Write into the columns; the norms of u."""
+        u = about(self.centre, x, scale)
+        norms = np.vecdot(u, u)
+        left = np.column_stack([u, norms, np.ones_like(norms)])
+        np.matmul(left, self.right, out=square[:, self.columns])
+        return norms
+
+    def lost(self, square: Any, norms: Any, safe: float, room: "_Room") -> Any:
+        """Of which pairs there is too little: (rows, columns) booleans, None for no pair."""
+        here = square[:, self.columns]
+        # The least of each row tells most blocks apart from those with a close pair, in one pass.
+        least, greatest = here.min(axis=1), np.fmax.reduce(self.norms)
+        if np.all(least >= safe * (norms + greatest)):
+            return None
+        bound, lost = (array[: len(here), self.columns] for array in (room.bound, room.lost))
+        np.add(safe * norms[:, None], safe * self.norms, out=bound)
+        np.less(here, bound, out=lost)
+        if not (np.isfinite(least).all() and np.isfinite(norms).all()):
+            lost |= np.isnan(here)  # what has overflown
+        return lost if lost.any() else None
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Memory for one block after the other: fresh memory costs as much as a product."""
+
+    found: Any
+    bound: Any
+    lost: Any
+
+    @classmethod
+    def of(cls, height: int, products: "_Products") -> "_Room":
+        shape = height, len(products.y)
+        found, bound = np.empty((2, *shape), dtype=products.y.dtype)
+        return cls(found, bound, np.empty(shape, dtype=bool))
+
+
+@dataclass(frozen=True)
+class _Products:
+    """The products of all rows y, which lie group by group in another `order` than in the data.
+
+    `safe` as in `SAFE`.
+    """
+
+    y: Any
+    scale: Any
+    safe: float
+    groups: tuple[_Product, ...]
+    order: Any = None
+
+    @classmethod
+    def of(cls, y: Any, scale: Any, safe: float | None = None) -> "_Products":
+        whole = _Product.of(slice(0, len(y)), central(y), y, scale)
+        return cls(y, scale, safe or SAFE[np.finfo(y.dtype).bits], (whole,))
+
+    def in_double(self) -> "_Products":
+        if self.y.dtype == np.float64:
+            return self
+        return _Products.of(self.y.astype(np.float64), self.scale.astype(np.float64), SAFE_IN_DOUBLE)
+
+    def fill(self, square: Any, x: Any, room: _Room) -> "_Products | None":
+        """Write the distances; where many are lost, other products to try."""
         x = x.astype(self.y.dtype, copy=False)
-        norms = np.vecdot(x, x)
-        left = np.column_stack([x, norms, np.ones_like(norms)])
-        found = square if square.dtype == x.dtype else np.empty(square.shape, dtype=x.dtype)
-        np.matmul(left, self.right, out=found)
-        done = self._mend(found, x, norms)
+        found = square if self.order is None and square.dtype == x.dtype else room.found[: len(x)]
+        doubts = []
+        for group in self.groups:
+            lost = group.lost(found, group.fill(found, x, self.scale), self.safe, room)
+            if lost is not None:
+                doubts.append((group, self._of_numbers(group, x, lost)))
+        if sum(np.count_nonzero(lost) for _, lost in doubts) > REPAIRED * square.size + 1000:
+            better = self._better(x, doubts)
+            if better is not None:
+                return better
+        for group, lost in doubts:
+            self._mend(found[:, group.columns], x, self.y[group.columns], lost)
         if found is not square:
-            square[:] = found
-        return done
+            square[:, slice(None) if self.order is None else self.order] = found
+        return None
 
-    def _mend(self, square: Any, x: Any, norms: Any) -> bool:
-        close = CLOSE[square.dtype]
-        # The least of each row tells most rows apart from those with a close pair, in one pass.
-        suspects = np.flatnonzero(square.min(axis=1, initial=np.inf) < close * (norms + self.norms.max(initial=0)))
-        if suspects.size == 0:
-            return True
-        size = norms[suspects, None] + self.norms
-        lost = square[suspects] < close * size
-        if int(np.count_nonzero(lost)) <= FEW * square.size + 1000:
-            i, j = np.nonzero(lost)
-            difference = x[suspects[i]] - self.y[j]
-            square[suspects[i], j] = np.vecdot(difference, difference)
-            return True
-        if square.dtype == np.float32:
-            return False
-        # As in the generic body: what is no more than rounding is 0.
-        noise = (4 + sqrt(x.shape[1])) * np.finfo(square.dtype).eps * size
-        square[suspects] = np.where(square[suspects] <= noise, 0, square[suspects])
-        return True
+    def _of_numbers(self, group: _Product, x: Any, lost: Any) -> Any:
+        """Without pairs with NaN, of which differences say no more."""
+        if np.isnan(group.norms).any() or np.isnan(x).any():
+            lost &= ~np.isnan(x).any(axis=1)[:, None] & ~np.isnan(group.norms)
+        return lost
+
+    def _better(self, x: Any, doubts: list[tuple[_Product, Any]]) -> "_Products | None":
+        if self.y.dtype != np.float64:
+            return self.in_double()
+        if len(self.groups) >= GROUPS:
+            return None
+        parts: list[tuple[Any, Any]] = []
+        split = {id(group): lost for group, lost in doubts}
+        for group in self.groups:
+            members = np.arange(group.columns.start, group.columns.stop)
+            parts += _split(group.centre, members, x, split.get(id(group)))
+        order = np.concatenate([members for members, _ in parts])
+        return self._in_order(order, [len(members) for members, _ in parts], [centre for _, centre in parts])
+
+    def _in_order(self, order: Any, sizes: list[int], centres: list[Any]) -> "_Products":
+        y, ends = self.y[order], np.cumsum(sizes).tolist()
+        groups = [
+            _Product.of(slice(end - size, end), centre, y, self.scale)
+            for size, end, centre in zip(sizes, ends, centres, strict=True)
+        ]
+        return replace(self, y=y, groups=tuple(groups), order=order if self.order is None else self.order[order])
+
+    def _mend(self, square: Any, x: Any, y: Any, lost: Any) -> None:
+        """From differences, one pair after the other."""
+        # Of flat arrays NumPy finds the few that are True some ten times as fast.
+        i, j = np.divmod(np.flatnonzero(lost), len(y))
+        for pairs in blocks(len(i), max(1, PAIRS // x.shape[1])):
+            difference = about(y[j[pairs]], x[i[pairs]], self.scale)
+            square[i[pairs], j[pairs]] = np.vecdot(difference, difference)
+
+
+def _split(centre: Any, members: Any, x: Any, lost: Any | None) -> list[tuple[Any, Any]]:
+    """What is close to one row after the other, each with that row as its centre, and the rest of a group."""
+    if lost is None:
+        return [(members, centre)]
+    parts, left = [], np.ones(len(members), dtype=bool)
+    for _ in range(GROUPS):
+        counts = np.count_nonzero(lost, axis=1)
+        row = counts.argmax()
+        if not counts[row]:
+            break
+        near = lost[row].copy()
+        parts.append((members[near], x[row, None]))
+        left &= ~near
+        lost = lost & left
+    return [*parts, (members[left], centre)] if left.any() else parts

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from kerneltools import pairwise, primitives
+from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window, pad
-from kerneltools_numpy.distances import centred_distances
+from kerneltools_numpy.distances import difference_sums, scaled_distances
 
 
 def extract_patches(x: Array, window: Window) -> Array:
@@ -66,7 +66,8 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
-    pairwise.centred_distances: centred_distances,
+    pairwise.scaled_distances: scaled_distances,
+    columns.square_sums.values: difference_sums,
     primitives.exponential_response: exponential_response,
     primitives.segment_max: segment_max,
 }

@@ -142,17 +142,29 @@ def _writable(piece: Array) -> bool:
     return type(piece) is torch.Tensor and not piece.requires_grad and not is_transformed(piece)
 
 
-def _centred_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    if x.device.type == "cpu" and y.device.type == "cpu" and not torch.compiler.is_compiling():
-        try:
-            return torch.from_numpy(pairwise.centred_distances(x.detach().numpy(), y.detach().numpy()))
-        except RuntimeError:  # under vmap a tensor has no numbers of its own
-            pass
-    whole: torch.Tensor = pairwise.centred_distances.generic(x, y)
-    return whole
+def _scaled_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    if torch.compiler.is_compiling():
+        return _compiled_distances(x, y, scale)
+    # Under vmap a tensor has no numbers of its own.
+    if x.device.type != "cpu" or y.device.type != "cpu" or is_transformed(x, y, scale):
+        whole: torch.Tensor = pairwise.scaled_distances.generic(x, y, scale)
+        return whole
+    return torch.from_numpy(pairwise.scaled_distances(*(array.detach().numpy() for array in (x, y, scale))))
 
 
-centred_distances = custom_vjp(_centred_distances, pairwise.pull_distances)
+@torch.library.custom_op("kerneltools::scaled_distances", mutates_args=())
+def _compiled_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """A call that a compiled program makes: which way is right depends on the numbers."""
+    return _scaled_distances(x, y, scale)
+
+
+@_compiled_distances.register_fake
+def _shape_of_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), scale.dtype)
+    return x.new_empty((x.shape[0], y.shape[0]), dtype=dtype)
+
+
+scaled_distances = custom_vjp(_scaled_distances, pairwise.pull_scaled_distances)
 """On the host by the body for NumPy, whose arrays share their memory with torch's."""
 
 
@@ -165,7 +177,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.exponential_response: exponential_response,
     primitives.sign: sign,
     primitives.segment_sum: segment_sum,
-    pairwise.centred_distances: centred_distances,
+    pairwise.scaled_distances: scaled_distances,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
     linalg.inverse_root: inverse_root,

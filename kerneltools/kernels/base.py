@@ -44,6 +44,11 @@ class Kernel(Tree, ABC):
         return False
 
     @property
+    def by_differences(self) -> bool:
+        """Whether it is, or contains, a function of x - y: far from the origin `from_inner` leaves little of that."""
+        return False
+
+    @property
     def homogeneous(self) -> bool:
         """Whether k(a x, b y) = a b k(x, y) for a, b >= 0, so that landmarks may live on the unit sphere."""
         return False
@@ -169,6 +174,10 @@ class _OfSeveral(Kernel):
         return all(k.by_inner_products for k in self.parts)
 
     @property
+    def by_differences(self) -> bool:
+        return any(k.by_differences for k in self.parts)
+
+    @property
     def euclidean(self) -> bool:
         return all(k.euclidean for k in self.parts)
 
@@ -250,6 +259,10 @@ class _OfOne(Kernel):
     @property
     def by_inner_products(self) -> bool:
         return self.kernel.by_inner_products
+
+    @property
+    def by_differences(self) -> bool:
+        return self.kernel.by_differences
 
     @property
     def euclidean(self) -> bool:

@@ -2,8 +2,9 @@
 
 from abc import abstractmethod
 
-from kerneltools.arrays import Array, namespace, require_beside, require_floating, require_rank
-from kerneltools.backend import stop_gradient
+from numbers import Real
+
+from kerneltools.arrays import Array, device_of, namespace, require_beside, require_floating, require_rank
 from kerneltools.kernels.base import Kernel, check_positive, check_rows
 from kerneltools.kernels.spectral import Law
 from kerneltools.pairwise import differentiable_distances
@@ -39,9 +40,13 @@ class Radial(Kernel):
     def by_inner_products(self) -> bool:
         return not _is_vector(self.lengths)
 
+    @property
+    def by_differences(self) -> bool:
+        return True
+
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
-        return self.of_square(differentiable_distances(*scaled_rows(self, self.lengths, x, y)))
+        return self.of_square(differentiable_distances(x, y, checked_scale(self, self.lengths, x, y)))
 
     def diag(self, x: Array) -> Array:
         return ones_on_diagonal(self, self.lengths, x)
@@ -60,20 +65,25 @@ def square_distances(x: Array, y: Array) -> Array:
 
     (n, d), (m, d) -> (n, m)
 
-    Rounding errors are those of numbers of the data's spread, not of their distance from the origin; in float32
-    they are as small as for a spread of some hundredths of it, so that clusters may lie far apart
-    (docs/decisions/0012-distances.md). Rows that rounding cannot tell apart have the distance 0.
+    Each is right to some roundings of itself, wherever the rows lie and whatever others there are
+    (docs/decisions/0012-distances.md). Equal rows have the distance 0.
     """
     check_rows(x, y)
-    return differentiable_distances(*_centred(x, y))
+    return differentiable_distances(x, y, _scale(1.0, x))
 
 
-def scaled_rows(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> tuple[Array, Array]:
-    """The rows about their centre and in units of the lengths: (n, d), (m, d) -> (n, d), (m, d)."""
+def checked_scale(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> Array:
+    """1 / ℓ for each column, after checks of rows and lengths: () or (d,), (n, d), (m, d) -> (d,)."""
     check_rows(x, y)
     check_columns(child_names(kernel)[0], lengths, x)
-    x, y = _centred(x, y)
-    return x / lengths, y / lengths
+    return _scale(lengths, x)
+
+
+def _scale(lengths: float | Array, x: Array) -> Array:
+    xp, shape = namespace(x, lengths), (x.shape[1],)
+    if isinstance(lengths, Real):
+        return xp.full(shape, 1 / lengths, dtype=x.dtype, device=device_of(x))
+    return xp.broadcast_to(1 / lengths, shape)
 
 
 def ones_on_diagonal(kernel: Kernel, lengths: float | Array, x: Array) -> Array:
@@ -106,10 +116,3 @@ def check_columns(name: str, lengths: float | Array, x: Array) -> None:
 def _is_vector(lengths: float | Array) -> bool:
     return getattr(lengths, "ndim", 0) > 0
 
-
-def _centred(x: Array, y: Array) -> tuple[Array, Array]:
-    # Distances do not depend on the centre, so that no gradient flows through it.
-    if not y.shape[0]:
-        return x, y
-    centre = stop_gradient(namespace(x, y).mean(y, axis=0, keepdims=True))
-    return x - centre, y - centre

@@ -10,8 +10,8 @@ from kerneltools.kernels.base import Kernel, check_rows
 from kerneltools.kernels.distances import (
     check_columns,
     check_lengths,
+    checked_scale,
     ones_on_diagonal,
-    scaled_rows,
 )
 from kerneltools.kernels.spectral import ProductCauchy, ProductLaplace
 from kerneltools.pairwise import differentiable_distances
@@ -33,12 +33,12 @@ class _SumOverColumns(Kernel):
         return self.lengthscale
 
     @abstractmethod
-    def exponent(self, x: Array, y: Array) -> Array:
-        """The sum, of rows in units of ℓ: (n, d), (m, d) -> (n, m)"""
+    def exponent(self, x: Array, y: Array, scale: Array) -> Array:
+        """The sum, with the scale 1 / ℓ: (n, d), (m, d), (d,) -> (n, m)"""
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
-        exponent = self.exponent(*scaled_rows(self, self.lengthscale, x, y))
+        exponent = self.exponent(x, y, checked_scale(self, self.lengthscale, x, y))
         return namespace(exponent).exp(-exponent)
 
     def diag(self, x: Array) -> Array:
@@ -64,8 +64,8 @@ class Laplacian(_SumOverColumns):
         """The law of the frequencies for lengthscale 1."""
         return ProductCauchy()
 
-    def exponent(self, x: Array, y: Array) -> Array:
-        return l1_distances(x, y)
+    def exponent(self, x: Array, y: Array, scale: Array) -> Array:
+        return l1_distances(x, y, scale)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Cauchy(_SumOverColumns):
         """The law of the frequencies for lengthscale 1."""
         return ProductLaplace()
 
-    def exponent(self, x: Array, y: Array) -> Array:
-        return log_square_sums(x, y)
+    def exponent(self, x: Array, y: Array, scale: Array) -> Array:
+        return log_square_sums(x, y, scale)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class Periodic(Kernel):
     def __call__(self, x: Array, y: Array) -> Array:
         check_rows(x, y)
         self._check(x)
-        square = differentiable_distances(self._on_circles(x), self._on_circles(y))
+        circles = self._on_circles(x), self._on_circles(y)
+        square = differentiable_distances(*circles, namespace(*circles).ones_like(circles[0][0, :]))
         return namespace(square).exp(-0.5 * square)
 
     def diag(self, x: Array) -> Array:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from math import factorial, inf
+from math import inf
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -169,20 +169,29 @@ def _matern(p: int) -> Forward:
 
 
 def _matern_body(p: int) -> Callable[[Array], Array]:
-    """p! / (2p)! Σ_i (p + i)! / (i! (p - i)!) (2z)^(p - i) exp(-z), from z²."""
-    weights = [
-        factorial(p) * factorial(p + i) / (factorial(2 * p) * factorial(i) * factorial(p - i)) for i in range(p + 1)
-    ]
+    """p! / (2p)! Σ_i (p + i)! / (i! (p - i)!) (2z)^(p - i) exp(-z), from z².
+
+    With q = exp(-z / p) it is Σ_j C_j (2zq)^j q^(p - j), summed from the highest power on: no term of it leaves the
+    range of floating-point numbers where the kernel does not.
+    """
+    ratios = [(p - j + 1) / ((2 * p - j + 1) * j) for j in range(p, 0, -1)]  # C_j / C_(j - 1), and C_0 = 1
 
     def body(square: Array) -> Array:
         xp = namespace(square)
-        z = xp.sqrt(square)
-        value = xp.exp(-z)
+        # Where the kernel has been 0 for long, an infinite distance is one like others.
+        z = xp.minimum(xp.sqrt(square), xp.full_like(square, GREATEST * (p + 1)))
         if p == 0:
-            return value
-        total: Array = weights[0]
-        for weight in weights[1:]:
-            total = total * (2 * z) + weight
-        return total * value
+            return xp.exp(-z)
+        q = xp.exp(-z / p)
+        step, power = 2 * z * q, q
+        total = power + ratios[0] * step
+        for ratio in ratios[1:]:
+            power = power * q
+            total = power + ratio * step * total
+        return total
 
     return body
+
+
+GREATEST = 1500.0
+"""exp(-z) is 0 from here on, in any type."""

@@ -100,7 +100,15 @@ def signs() -> Any:
 
 def distances() -> Any:
     for n, m, d in ((1, 1, 1), (5, 4, 3), (3, 2, 40)):
-        yield (rng.standard_normal((n, d)), rng.standard_normal((m, d))), (), (0, 1)
+        # Distances of about 1, of which the sine is no steeper than its argument.
+        yield (rng.standard_normal((n, d)), rng.standard_normal((m, d)), (rng.random(d) + 0.5) / d**0.5), (), (0, 1, 2)
+
+
+def difference_sums(pulled: bool) -> Any:
+    for n, m, d in ((1, 1, 1), (5, 4, 3), (90, 80, 9)):
+        weights = [rng.standard_normal((n, m))] if pulled else []
+        rows = [rng.standard_normal((k, d)) for k in (n, m)]
+        yield (*weights, *rows, rng.random(d) + 0.5), (), tuple(range(len(weights) + 3)) if n < 90 else ()
 
 
 def column_sums(pulled: bool) -> Any:
@@ -143,12 +151,14 @@ CASES = {
     primitives.segment_max: list(segments()),
     primitives.solve_triangular: list(triangles()),
     primitives.exponential_response: list(responses()),
-    pairwise.centred_distances: list(distances()),
+    pairwise.scaled_distances: list(distances()),
     linalg.inverse_root: list(definites()),
     linalg.inverse_sqrt_of_definite: [(arrays, (), (0,)) for arrays, *_ in definites()],
     linalg.lyapunov_solution: list(equations()),
     **{s.values: list(column_sums(False)) for s in columns.SUMS},
     **{s.pull: list(column_sums(True)) for s in columns.SUMS},
+    **{s.values: list(difference_sums(False)) for s in columns.DIFFERENCE_SUMS},
+    **{s.pull: list(difference_sums(True)) for s in columns.DIFFERENCE_SUMS},
 }
 OVERRIDDEN = [
     pytest.param(name, primitive, *case, id=f"{name}-{primitive.__name__}-{number}")

@@ -7,7 +7,7 @@ import pytest
 
 from ckn import Architecture, LayerSpec, exact, fit_unsupervised
 from kerneltools import pooling
-from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear
+from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Matern
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
 from kerneltools.landmarks import Uniform
 from kerneltools.patches import Grid
@@ -122,4 +122,14 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="no 3x3 window fits an image of 2x2 pixels"):
         exact.gram(TWO, x[:, :3, :3])
     with pytest.raises(TypeError, match="ByPatchVectors is not a function of inner products and norms"):
-        exact.gram(Architecture((LayerSpec(1, kernel=ByPatchVectors(Gaussian(1.0))),)), x)
+        exact.gram(Architecture((LayerSpec(1), LayerSpec(1, kernel=ByPatchVectors(Gaussian(1.0))))), x)
+
+
+@pytest.mark.parametrize("kernel", [Gaussian(15.0), Matern(2.5, 20.0), Gaussian(15.0) * Matern(1.5, 30.0)], ids=str)
+@pytest.mark.parametrize("offset", [0.0, 1000.0, 20_000.0])
+def test_kernels_of_differences_on_bright_images(kernel: Kernel, offset: float) -> None:
+    # Raw values of a camera: patches differ by a few hundredths of what they have in common.
+    x = (offset + 5 * np.random.default_rng(0).standard_normal((3, 8, 8, 1))).astype(np.float32)
+    one = Architecture((LayerSpec(1, patch=3, subsampling=2, padding="valid", kernel=kernel),))
+    wanted = exact.gram(one, x.astype(float) - offset)
+    assert_close(exact.gram(one, x), wanted, 1e-5)

@@ -68,29 +68,104 @@ def test_all_rows_equal(dtype: str, n: int) -> None:
     assert np.all(square_distances(x, x)[1:, 1:] == 0)
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.sampled_from(["float32", "float64"]))
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60), st.sampled_from(["float32", "float64"]))
 def test_bodies_agree(n: int, m: int, d: int, dtype: str) -> None:
     rng = np.random.default_rng([n, m, d])
-    x, y = (rng.standard_normal((k, d)).astype(dtype) for k in (n, m))
-    got, generic = pairwise.centred_distances(x, y), pairwise.centred_distances.generic(x, y)
-    assert got.dtype == generic.dtype == dtype
-    within = 4e-7 if dtype == "float32" else 1e-15
-    size = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None, :]
-    for found in (got, generic):
-        assert np.all(np.abs(found - exact(x, y)) <= (4 + np.sqrt(d)) * within * size)
+    x, y, scale = (rng.standard_normal(shape).astype(dtype) for shape in ((n, d), (m, d), d))
+    for body in (pairwise.scaled_distances, pairwise.scaled_distances.generic):
+        got = body(x, y, scale)
+        assert got.dtype == dtype
+        assert_right(got, exact(scale * x.astype(float), scale * y.astype(float)))
 
 
-def test_a_bad_row_spoils_no_other() -> None:
-    x, y = clusters(6, 3, 10.0), clusters(5, 3, 10.0)
-    for bad in (np.nan, np.inf):
-        spoilt = x.copy()
-        spoilt[2, 1] = bad
-        for body in (pairwise.centred_distances, pairwise.centred_distances.generic):
-            with np.errstate(invalid="ignore"):
-                got = body(spoilt, y)
-            others = [0, 1, 3, 4, 5]
-            assert not np.any(np.isfinite(got[2]))
-            assert_close(got[others], exact(x, y)[others], 1e-6)
+def assert_right(got: np.ndarray, wanted: np.ndarray) -> None:
+    """To a millionth of each distance, in float64 to 1e-12 of it."""
+    within = 1.2e-6 if got.dtype == np.float32 else 1e-12
+    assert np.all(np.abs(got - wanted) <= within * wanted)
+
+
+def offset(x: np.ndarray) -> np.ndarray:
+    return x + 1e4
+
+
+def outliers(x: np.ndarray) -> np.ndarray:
+    x[3, 0], x[5] = -999, 1e6
+    return x
+
+
+def far_groups(x: np.ndarray) -> np.ndarray:
+    x[len(x) // 2 :, 0] += 1e3
+    return x
+
+
+def a_year_apart(x: np.ndarray) -> np.ndarray:
+    x[::2, 0] += 3.15e7
+    return x
+
+
+def many_groups(x: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    return x + 1e4 * rng.standard_normal((20, x.shape[1]))[rng.integers(20, size=len(x))]
+
+
+def mixed_units(x: np.ndarray) -> np.ndarray:
+    return x * 10.0 ** np.random.default_rng(1).integers(-6, 7, size=x.shape[1])
+
+
+def close_pairs(x: np.ndarray) -> np.ndarray:
+    half = len(x) // 2
+    x[half:] = x[:half] + 0.01 * x[half:]
+    return x
+
+
+def repeated(x: np.ndarray) -> np.ndarray:
+    return x[np.random.default_rng(1).integers(10, size=len(x))]
+
+
+TABLES = (offset, outliers, far_groups, a_year_apart, many_groups, mixed_units, close_pairs, repeated)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("d", [2, 6, 60])
+def test_distances_of_tables_as_people_have_them(library: str, dtype: str, table: Any, d: int) -> None:
+    x = table(np.random.default_rng(0).standard_normal((700, d))).astype(dtype)
+    y = x[::2].copy()
+    assert_right(np.asarray(square_distances(on(library, x), on(library, y))), exact_in_long(x, y))
+
+
+def exact_in_long(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    wide = [array.astype(np.longdouble) for array in (x, y)]
+    return sum((a[:, None] - b[None, :]) ** 2 for a, b in zip(wide[0].T, wide[1].T, strict=True))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("d", [3, 60])
+def test_a_bad_row_spoils_no_other(library: str, dtype: str, d: int) -> None:
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((k, d)).astype(dtype) for k in (300, 200))
+    for bad in (np.nan, np.inf, -1e25, 1e10, -999.0):
+        spoilt_x, spoilt_y = x.copy(), y.copy()
+        spoilt_x[2, 1] = spoilt_y[7, 0] = bad
+        with np.errstate(invalid="ignore", over="ignore"):
+            got = np.asarray(square_distances(on(library, spoilt_x), on(library, spoilt_y)))
+        others = np.ix_(np.arange(300) != 2, np.arange(200) != 7)
+        assert_right(got[others], exact(x, y)[others])
+        assert not np.any(np.isfinite(got[2])) if not np.isfinite(bad) else np.all(got[2] > 1e5)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("table", TABLES)
+def test_a_pair_alone_and_among_others(library: str, table: Any) -> None:
+    # The kernel's own error: that of the distance in units of the bandwidth, times the slope, at most 1/e.
+    x = table(np.random.default_rng(0).standard_normal((120, 7))).astype(np.float32)
+    for kernel in (Gaussian(2.0), Matern(2.5, 3.0), kernels.Laplacian(5.0), kernels.Cauchy(2.0), Exponential(4.0)):
+        whole = np.asarray(kernel(on(library, x), on(library, x)))
+        for i, j in ((0, 1), (4, 119), (3, 5), (60, 7)):
+            alone = np.asarray(kernel(on(library, x[i : i + 1]), on(library, x[j : j + 1])))
+            np.testing.assert_allclose(whole[i, j], alone[0, 0], rtol=0, atol=2e-6)
 
 
 def test_no_rows_and_one_column() -> None:
