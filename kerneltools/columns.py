@@ -74,9 +74,7 @@ class DifferenceSum:
         def pull(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, Array, Array]:
             return _difference_pull(of_difference, cotangent, x, y, scale)
 
-        def backward(
-            cotangent: Array, value: Array, x: Array, y: Array, scale: Array
-        ) -> tuple[Array, Array, Array]:
+        def backward(cotangent: Array, value: Array, x: Array, y: Array, scale: Array) -> tuple[Array, Array, Array]:
             del value
             found: tuple[Array, Array, Array] = self.pull(cotangent, x, y, scale)
             return found
@@ -137,9 +135,7 @@ def _difference_values(f: OfDifference, x: Array, y: Array, scale: Array) -> Arr
     return _joined(found, axis=0)
 
 
-def _difference_pull(
-    f: OfDifference, cotangent: Array, x: Array, y: Array, scale: Array
-) -> tuple[Array, Array, Array]:
+def _difference_pull(f: OfDifference, cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, Array, Array]:
     xp = namespace(cotangent, x, y, scale)
     if not x.shape[1]:
         return xp.zeros_like(x), xp.zeros_like(y), xp.zeros_like(scale)
@@ -237,9 +233,7 @@ minimum_sums = ColumnSum("minimum_sums", Term(lambda a, b: namespace(a, b).minim
 SUMS = (chi_square_distances, harmonic_sums, minimum_sums)
 """All those of two numbers, for a backend that has a better way."""
 
-l1_distances = DifferenceSum(
-    "l1_distances", OfDifference(lambda u: namespace(u).abs(u), sign)
-)
+l1_distances = DifferenceSum("l1_distances", OfDifference(lambda u: namespace(u).abs(u), sign))
 log_square_sums = DifferenceSum("log_square_sums", OfDifference(_log_square, _log_square_slope))
 square_sums = DifferenceSum("square_sums", OfDifference(lambda u: u * u, lambda u: 2 * u))
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from kerneltools.arrays import Array, blocks
-from kerneltools.columns import square_sums
 from kerneltools.pairwise import SAFE, about, central
 
 FEW = 2

@@ -143,13 +143,15 @@ def _writable(piece: Array) -> bool:
 
 
 def _scaled_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    square: torch.Tensor
     if torch.compiler.is_compiling():
-        return _compiled_distances(x, y, scale)
+        square = _compiled_distances(x, y, scale)
     # Under vmap a tensor has no numbers of its own.
-    if x.device.type != "cpu" or y.device.type != "cpu" or is_transformed(x, y, scale):
-        whole: torch.Tensor = pairwise.scaled_distances.generic(x, y, scale)
-        return whole
-    return torch.from_numpy(pairwise.scaled_distances(*(array.detach().numpy() for array in (x, y, scale))))
+    elif x.device.type != "cpu" or y.device.type != "cpu" or is_transformed(x, y, scale):
+        square = pairwise.scaled_distances.generic(x, y, scale)
+    else:
+        square = torch.from_numpy(pairwise.scaled_distances(*(array.detach().numpy() for array in (x, y, scale))))
+    return square
 
 
 @torch.library.custom_op("kerneltools::scaled_distances", mutates_args=())

@@ -2,8 +2,6 @@
 
 from abc import abstractmethod
 
-from numbers import Real
-
 from kerneltools.arrays import Array, device_of, namespace, require_beside, require_floating, require_rank
 from kerneltools.kernels.base import Kernel, check_positive, check_rows
 from kerneltools.kernels.spectral import Law
@@ -46,7 +44,7 @@ class Radial(Kernel):
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
-        return self.of_square(differentiable_distances(x, y, checked_scale(self, self.lengths, x, y)))
+        return self.of_square(differentiable_distances(*scaled_rows(self, self.lengths, x, y)))
 
     def diag(self, x: Array) -> Array:
         return ones_on_diagonal(self, self.lengths, x)
@@ -69,21 +67,24 @@ def square_distances(x: Array, y: Array) -> Array:
     (docs/decisions/0012-distances.md). Equal rows have the distance 0.
     """
     check_rows(x, y)
-    return differentiable_distances(x, y, _scale(1.0, x))
+    return differentiable_distances(x, y, unit_scale(x))
 
 
-def checked_scale(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> Array:
-    """1 / ℓ for each column, after checks of rows and lengths: () or (d,), (n, d), (m, d) -> (d,)."""
+def scaled_rows(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """The rows, and 1 / ℓ for each column, after checks: () or (d,), (n, d), (m, d) -> (n, d), (m, d), (d,)."""
     check_rows(x, y)
     check_columns(child_names(kernel)[0], lengths, x)
-    return _scale(lengths, x)
+    scale = 1 / lengths * unit_scale(x)  # in this order, for lengths may be traced
+    xp = namespace(scale)
+    if xp is not namespace(x) and not hasattr(xp, "traced_library"):
+        # Beside lengths that JAX traces, rows of NumPy are constants.
+        x, y = xp.asarray(x), xp.asarray(y)
+    return x, y, scale
 
 
-def _scale(lengths: float | Array, x: Array) -> Array:
-    xp, shape = namespace(x, lengths), (x.shape[1],)
-    if isinstance(lengths, Real):
-        return xp.full(shape, 1 / lengths, dtype=x.dtype, device=device_of(x))
-    return xp.broadcast_to(1 / lengths, shape)
+def unit_scale(x: Array) -> Array:
+    """1 for each column: (n, d) -> (d,)"""
+    return namespace(x).ones((x.shape[1],), dtype=x.dtype, device=device_of(x))
 
 
 def ones_on_diagonal(kernel: Kernel, lengths: float | Array, x: Array) -> Array:
@@ -115,4 +116,3 @@ def check_columns(name: str, lengths: float | Array, x: Array) -> None:
 
 def _is_vector(lengths: float | Array) -> bool:
     return getattr(lengths, "ndim", 0) > 0
-

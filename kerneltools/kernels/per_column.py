@@ -10,8 +10,9 @@ from kerneltools.kernels.base import Kernel, check_rows
 from kerneltools.kernels.distances import (
     check_columns,
     check_lengths,
-    checked_scale,
     ones_on_diagonal,
+    scaled_rows,
+    unit_scale,
 )
 from kerneltools.kernels.spectral import ProductCauchy, ProductLaplace
 from kerneltools.pairwise import differentiable_distances
@@ -38,7 +39,7 @@ class _SumOverColumns(Kernel):
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
-        exponent = self.exponent(x, y, checked_scale(self, self.lengthscale, x, y))
+        exponent = self.exponent(*scaled_rows(self, self.lengthscale, x, y))
         return namespace(exponent).exp(-exponent)
 
     def diag(self, x: Array) -> Array:
@@ -116,8 +117,8 @@ class Periodic(Kernel):
     def __call__(self, x: Array, y: Array) -> Array:
         check_rows(x, y)
         self._check(x)
-        circles = self._on_circles(x), self._on_circles(y)
-        square = differentiable_distances(*circles, namespace(*circles).ones_like(circles[0][0, :]))
+        a, b = self._on_circles(x), self._on_circles(y)
+        square = differentiable_distances(a, b, unit_scale(a))
         return namespace(square).exp(-0.5 * square)
 
     def diag(self, x: Array) -> Array:

@@ -106,7 +106,7 @@ def distances() -> Any:
 
 def difference_sums(pulled: bool) -> Any:
     for n, m, d in ((1, 1, 1), (5, 4, 3), (90, 80, 9)):
-        weights = [rng.standard_normal((n, m))] if pulled else []
+        weights = [rng.standard_normal((n, m)) / max(n, m)] if pulled else []
         rows = [rng.standard_normal((k, d)) for k in (n, m)]
         yield (*weights, *rows, rng.random(d) + 0.5), (), tuple(range(len(weights) + 3)) if n < 90 else ()
 
