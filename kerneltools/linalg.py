@@ -119,7 +119,7 @@ PANEL = 128
 
 def upper_product(x: Array, factor: Array) -> Array:
     """x U for an upper triangular U, without the products with its zeros: (n, m), (m, m) -> (n, m)."""
-    panels = blocks(factor.shape[1], PANEL)
+    panels = list(blocks(factor.shape[1], PANEL)) or [slice(0, 0)]
     parts = [x[:, : panel.stop] @ factor[: panel.stop, panel] for panel in panels]
     return parts[0] if len(parts) == 1 else namespace(x, factor).concat(parts, axis=1)
 

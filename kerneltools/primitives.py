@@ -244,7 +244,7 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     """
     xp = namespace(factor, rhs)
     solved: list[Array] = []
-    for rows in blocks(factor.shape[0], PANEL):
+    for rows in list(blocks(factor.shape[0], PANEL)) or [slice(0, 0)]:
         left = rhs[rows, :]
         if solved:
             left = left - factor[rows, : rows.start] @ xp.concat(solved)
