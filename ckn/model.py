@@ -7,7 +7,7 @@ from typing import Any
 from ckn.checks import check_batch, check_images
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Step, normalise_features
-from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.arrays import Array, blocks, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree, static
@@ -89,7 +89,7 @@ def encode_blocks(
     size = batch or prepared.batch_for(images)
     for rows in blocks(images.shape[0], size):
         maps = prepared(_through(steps, images[rows, ...], network.like))
-        features = namespace(maps).reshape(maps, (maps.shape[0], -1))
+        features = flattened(maps)
         _require_norms(features, rows.start)
         yield normalise_features(features)
         progress("encoding", rows.stop, images.shape[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from functools import cache
+from numbers import Number
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import array_api_compat
@@ -116,6 +117,10 @@ class TapeArray:
             "kerneltools.primitives.index_add"
         )
 
+    def beside(self, x: Any) -> Any:
+        """A plain floating array as a constant on the same tape, whose operators then meet traced arrays; else x."""
+        return lifted(x, self)
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a 0-d array")
@@ -185,7 +190,9 @@ def lifted(x: Any, top: TapeArray) -> Any:
     if isinstance(x, tuple):
         entries = [lifted(entry, top) for entry in x]
         return x._make(entries) if hasattr(x, "_make") else tuple(entries)
-    if not hasattr(x, "dtype") or type(x) is TapeArray or not _is_kind("real floating", top.space, x.dtype):
+    if isinstance(x, Number) or not hasattr(x, "dtype") or type(x) is TapeArray:
+        return x
+    if not _is_kind("real floating", top.space, x.dtype):
         return x
     return TapeArray(x, top.tape, None, top.space)
 

@@ -5,6 +5,7 @@ Cholesky). A bar stands over a cotangent on paper; here it is called g.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kerneltools.arrays import Array, device_of, namespace, safe_sqrt
@@ -243,7 +244,7 @@ def _vector_norm(
     if ord == 0:
         return xp.sum(xp.astype(size != 0, x.dtype), **along)
     if ord == float("inf"):
-        return xp.max(size, **along)
+        return _greatest(xp, size, **along)
     if ord == -float("inf"):
         return xp.min(size, **along)
     return xp.sum(size, **along) if ord == 1 else _power_norm(xp, size, along, ord)
@@ -258,10 +259,16 @@ def _power_norm(xp: Any, size: Array, along: dict[str, Any], ord: float) -> Arra
     return xp.where(vanishes, 0.0, xp.where(vanishes, 1.0, total) ** (1 / ord))
 
 
+def _greatest(xp: Any, size: Array, axis: Any, keepdims: bool = False) -> Array:
+    """The maximum of numbers >= 0, and 0 of nothing."""
+    reduce = xp.max if all(size.shape[a] for a in normalized(axis, size.ndim)) else xp.sum
+    return reduce(size, axis=axis, keepdims=keepdims)
+
+
 def _matrix_norm(xp: Any, a: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     if ord == "fro":
         return xp.linalg.vector_norm(a, axis=(-2, -1), keepdims=keepdims)
-    reduce = xp.sum if ord == "nuc" else xp.max if ord > 0 else xp.min
+    reduce = xp.sum if ord == "nuc" else partial(_greatest, xp) if ord > 0 else xp.min
     if ord in ("nuc", 2, -2):
         norm = reduce(xp.linalg.svdvals(a), axis=-1)
     else:

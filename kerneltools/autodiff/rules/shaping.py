@@ -222,8 +222,8 @@ def _diff(
     x = xp.concat([a for a in (prepend, x, append) if a is not None], axis=axis)
     (axis,) = normalized(axis, x.ndim)
     for _ in range(n):
-        whole = [slice(None)] * axis
-        x = x[(*whole, slice(1, None), ...)] - x[(*whole, slice(0, -1), ...)]
+        whole, size = [slice(None)] * axis, x.shape[axis]
+        x = x[(*whole, slice(min(1, size), size), ...)] - x[(*whole, slice(0, max(size - 1, 0)), ...)]
     return x
 
 
