@@ -139,7 +139,7 @@ def _cosine(xp: Any, z: Array, x: Array) -> Array:
     """x / z for the length z of (x, y); 0 at the origin, and the limit where z is infinite."""
     far = xp.isinf(z)
     near = xp.where(far, 1.0, xp.where(z == 0, 1.0, z))
-    return xp.where(far, xp.sign(x) * xp.astype(xp.isinf(x), x.dtype), x / near)
+    return xp.where(far, xp.sign(x) * xp.astype(xp.isinf(x), x.dtype), xp.where(far, 0.0, x) / near)
 
 
 def _weight(xp: Any, z: Array, x: Any, y: Any) -> Array:
