@@ -86,6 +86,7 @@ The columns on CUDA need such a device: see [](gpu.md).
 TAIL = """
 `array_api_strict` stands for any library that follows the standard: it has the standard's functions and nothing else.
 Arrays that are forgotten on the wrong device are an error on its virtual `device1`, as they would be on a GPU.
+It is used as it is; gradients are also taken in each variable alone, with plain arrays in the place of the others.
 NumPy's arrays are also given read-only, to see that nothing is written into arguments.
 """
 
