@@ -169,7 +169,7 @@ def row_products(x: Array, y: Array) -> Array:
 
     As matrix products: `vecdot` moves axes, which torch.func.vmap does not follow, and costs as much.
     """
-    return (x[..., None, :] @ y[..., :, None])[..., 0]
+    return namespace(x, y).matmul(x[..., None, :], y[..., :, None])[..., 0]
 
 
 @primitive
