@@ -7,6 +7,9 @@ import os
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+# scikit-learn's checks of its array-API face are skipped without it; SciPy reads it once.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 from hypothesis import settings
 
 settings.register_profile("dev", deadline=None)
