@@ -182,7 +182,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
 
     @property
     def _n_features_out(self) -> int:
-        return self.model_.network.features(self.model_.image_shape[:-1])
+        return int(self.model_.network.features(self.model_.image_shape[:-1]))
 
     def _check_parameters(self) -> None:
         if not isinstance(self.architecture, Architecture):

@@ -108,8 +108,7 @@ def _batched(operands: tuple[Array, ...], axes: tuple[Any, ...], *, pull: Pull |
     tangents, rest = first[: pull.count], first[pull.count :]
     where = axes[: pull.count], axes[pull.count :]
     tangents = [
-        jnp.broadcast_to(t, (size, *t.shape)) if a is None else t
-        for t, a in zip(tangents, where[0], strict=True)
+        jnp.broadcast_to(t, (size, *t.shape)) if a is None else t for t, a in zip(tangents, where[0], strict=True)
     ]
     # The output is what a cotangent looks like, so it must have the axis.
     if where[1][0] is None:

@@ -96,7 +96,9 @@ class Rule(torch.autograd.Function):
         ctx.save_for_backward(output, *arrays)
 
     @staticmethod
-    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, cotangent: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        if cotangent is None:
+            return (None,) * (len(ctx.saved_tensors) + 1)
         return None, None, *ctx.pull(cotangent, *ctx.saved_tensors)
 
 
@@ -128,6 +130,7 @@ class PushedRule(Rule):
             return tuple(found[i] for i in moving)
 
         try:
+            tangent: torch.Tensor
             (tangent,) = torch.func.vjp(pulled, torch.zeros_like(output))[1](tuple(tangents[i] for i in moving))
         except RecursionError as error:  # of a rule that is its own adjoint
             raise NotImplementedError(NO_FORWARD) from error

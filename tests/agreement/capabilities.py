@@ -119,8 +119,8 @@ NumPy's arrays are also given read-only, to see that nothing is written into arg
 OF_TRANSFORMS = """
 ## Transforms of the libraries
 
-The libraries' own transforms go through kernels, maps, layers, networks and pools, and through gradients written by hand
-([](decisions/0018-forward-mode.md)).
+The libraries' own transforms go through kernels, maps, layers, networks and pools, and through gradients that are
+written by hand ([](decisions/0018-forward-mode.md)).
 
 | transform | does not go through |
 |---|---|
