@@ -74,6 +74,12 @@ class Architecture:
         ):
             raise ValueError(f"layers: expected a tuple of at least one LayerSpec, got {self.layers!r}")
 
+    @property
+    def axes(self) -> int | None:
+        """How many axes the grid has: 1 for series, where a layer gives `patch` or another one for each; else None."""
+        given = (value for spec in self.layers for value in (spec.patch, spec.dilation, spec.padding))
+        return next((len(value) for value in given if isinstance(value, tuple | list)), None)
+
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the last layer's output. Raises ValueError, naming the layer, when a patch does not fit."""
         for number, spec in enumerate(self.layers, start=1):

@@ -32,6 +32,25 @@ def check_images(images: Array) -> None:
         raise ValueError(f"images: NaN or infinity in image {first} (counted from 0) of {shape[0]}")
 
 
+def with_channels(images: Array, axes: int | None) -> Array:
+    """Grey images (n, h, w) as (n, h, w, 1); others as they are, and series (n, t, c) where the grid has one axis.
+
+    `axes`: of the grid, None where nothing says. Raises ValueError for images (n, c, h, w) with the channels first.
+    """
+    shape = tuple(images.shape)
+    if axes in (None, 2) and channels_first(shape):
+        raise ValueError(f"images: expected (n, h, w, c), got shape {shape}, {CHANNELS_FIRST}")
+    return namespace(images).expand_dims(images, axis=-1) if axes in (None, 2) and len(shape) == 3 else images
+
+
+CHANNELS_FIRST = "which looks like (n, c, h, w): move the channels to the end, with xp.moveaxis(images, 1, -1)"
+
+
+def channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether it is the shape of images (n, c, h, w): 1, 3 or 4 beside two larger numbers, as no image is high."""
+    return len(shape) == 4 and shape[1] in (1, 3, 4) and min(shape[2:]) > 4
+
+
 def check_labels(labels: Any, n: int, least: int = 2) -> None:
     """Raise ValueError unless there is one label on the host for each of n images, of at least that many classes.
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ckn.architecture import Architecture, architectures
 from ckn.checks import check_batch, check_count, check_regs
@@ -19,17 +20,19 @@ from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
 from ckn.unsupervised import fit_unsupervised, require_patches
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend as backend_named
+from kerneltools.backend import to_host
 from kerneltools.solvers import LinearModel
 
 
-class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
+class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
     """Filters learnt without labels, and with them when asked; a linear classifier on the features.
 
     Without labels: k-means of patches, then ridge regression, λ chosen by leave-one-out. `supervised=True`, or
     the settings `ckn.Supervised(...)`: from there the filters are trained end to end.
 
-    Images are (n, h, w, c), integers or floating-point numbers of any array library; labels are (n,) integers
-    or strings.
+    Images are (n, h, w, c), or (n, h, w) for grey ones, integers or floating-point numbers of any array library;
+    labels are (n,) integers or strings. Series (n, t, c) need an architecture that says so, by a patch of one axis in
+    one of its layers: `ckn.LayerSpec(filters=64, patch=(3,))`.
 
     Parameters: `architecture` (an `Architecture`); `validation`, for a supervised training: a pair of images and
     labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is
@@ -96,9 +99,10 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         Raises ValueError for wrong shapes, NaN or infinity, a single class and patches that do not fit the
         images, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
         """
-        X, y = labelled(X, y)
         self._check_parameters()
-        X, y, measured = split_off(self.validation, X, y, self.random_state)
+        X, y = labelled(X, in_one_column(y), self.architecture.axes)
+        check_classification_targets(y)
+        X, y, measured = split_off(self._validation(), X, y, self.random_state, self.architecture.axes)
         require_patches(self.architecture, tuple(X.shape[1:-1]))
         if start is not None and not isinstance(self.supervised, Supervised):
             raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
@@ -122,6 +126,10 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         for name, value in {**found, "classes_": classes, "model_": model}.items():
             setattr(self, name, value)
         return self
+
+    def _validation(self) -> float | tuple[Any, Any] | None:
+        given = self.validation
+        return (given[0], in_one_column(given[1])) if isinstance(given, tuple | list) else given
 
     def _preprocess(self, X: Any, progress: Progress) -> tuple[Any, tuple[Step, ...]]:
         """The images as the network takes them, and the steps that made them so."""
@@ -172,6 +180,10 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         best = job.best or state
         return best.network, best.head, {"reg_": state.reg, "training_": state, "best_": best}
 
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.model_.network.features(self.model_.image_shape[:-1]))
+
     def _check_parameters(self) -> None:
         if not isinstance(self.architecture, Architecture):
             raise TypeError(
@@ -221,6 +233,12 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type
         """The classes of highest score: (n, h, w, c) -> (n,), a NumPy array."""
         check_is_fitted(self, "model_")
         return np.asarray(self.model_.predict(as_images(X), self.batch), dtype=self.classes_.dtype)
+
+
+def in_one_column(y: Any) -> Any:
+    """Labels (n, 1) as (n,), with scikit-learn's DataConversionWarning; others as they are."""
+    y = to_host(y) if hasattr(y, "dtype") else np.asarray(y)
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _for(n: int) -> Supervised:

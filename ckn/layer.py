@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from ckn.bounds import check_kernel, check_products, reached_shape
-from kerneltools.arrays import Array, device_of, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, device_of, flattened, namespace, points_of, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive, row_norms
 from kerneltools.maps.nystrom import whitening
@@ -16,7 +16,7 @@ from kerneltools.patches.responses import patch_norms, patch_response
 from kerneltools.pooling import Gaussian
 from kerneltools.precision import in_single, plain, widened
 from kerneltools.primitives import mix_channels
-from kerneltools.trees import Tree, static
+from kerneltools.trees import Tree, static, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Layer(Tree):
     @property
     def rows(self) -> Array:
         """The filters as vectors: (m, points * c)."""
-        return namespace(self.filters).reshape(self.filters, (self.filters.shape[0], -1))
+        return flattened(self.filters)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the output for an input grid. Raises ValueError when no patch fits or a reach is absurd."""
@@ -83,14 +83,14 @@ class Layer(Tree):
 
     def gram(self) -> Array:
         """The kernel matrix of the filters: (m, m)."""
-        z = self.rows
+        kernel, z = together(self.kernel, self.rows)
         if not self.by_products:
-            return self.kernel(z, z)
+            return kernel(z, z)
         inner = z @ namespace(z).matrix_transpose(z)
-        if self.kernel.homogeneous:
-            return self.kernel.from_inner(inner, 1.0, 1.0)
+        if kernel.homogeneous:
+            return kernel.from_inner(inner, 1.0, 1.0)
         norms = row_norms(z)
-        return self.kernel.from_inner(inner, norms[:, None], norms[None, :])
+        return kernel.from_inner(inner, norms[:, None], norms[None, :])
 
     def prepare(self) -> "PreparedLayer":
         """The layer with its inverse square root computed, to apply many times."""
@@ -165,7 +165,7 @@ class PreparedLayer(Tree):
     def _of_patches(self, x: Array, f: Callable[[Array], Array]) -> Array:
         """A function of patch vectors at all positions: f: (P, d) -> (P, ...)."""
         patches = self.layer.grid.extract(x)
-        values = f(namespace(x).reshape(patches, (-1, patches.shape[-1])))
+        values = f(points_of(patches))
         # The filters may be traced where the images are not.
         return namespace(values).reshape(values, (*patches.shape[:-1], *values.shape[1:]))
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckn.checks import check_batch, check_images
+from ckn.checks import CHANNELS_FIRST, check_batch, check_images
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Step, normalise_features
-from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.arrays import Array, blocks, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree, static
@@ -43,11 +43,15 @@ class Model(Tree):
         return replace(self, network=self.network.unprepared())
 
     def transform(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
-        """The features, `batch` images at a time: (n, h, w, c) -> (n, features)."""
+        """The features, `batch` images at a time: (n, h, w, c), or (n, h, w) for one channel -> (n, features)."""
         check_images(images)
+        if self.image_shape[-1:] == (1,) and images.ndim == len(self.image_shape):
+            images = namespace(images).expand_dims(images, axis=-1)
         if tuple(images.shape[1:]) != self.image_shape:
             wanted = ", ".join(map(str, self.image_shape))
-            raise ValueError(f"images: expected (n, {wanted}), as in training, got shape {tuple(images.shape)}")
+            first = (*self.image_shape[-1:], *self.image_shape[:-1])
+            hint = f", {CHANNELS_FIRST}" if tuple(images.shape[1:]) == first else ""
+            raise ValueError(f"images: expected (n, {wanted}), as in training, got shape {tuple(images.shape)}{hint}")
         return encode(self.network, self.preprocessing, images, batch, progress)
 
     def decision_function(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
@@ -89,7 +93,7 @@ def encode_blocks(
     size = batch or prepared.batch_for(images)
     for rows in blocks(images.shape[0], size):
         maps = prepared(_through(steps, images[rows, ...], network.like))
-        features = namespace(maps).reshape(maps, (maps.shape[0], -1))
+        features = flattened(maps)
         _require_norms(features, rows.start)
         yield normalise_features(features)
         progress("encoding", rows.stop, images.shape[0])

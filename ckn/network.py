@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ckn.checks import check_batch
 from ckn.layer import Layer, PreparedLayer, prepared
-from kerneltools.arrays import Array, blocks, namespace, on_host
+from kerneltools.arrays import Array, blocks, flattened, namespace, on_host
 from kerneltools.trees import Tree
 
 
@@ -80,7 +80,7 @@ class Network(Tree):
         prepared = self.prepare()
         size = batch or self.batch_for(x)
         maps = [prepared(x[rows, ...]) for rows in blocks(x.shape[0], size)]
-        return xp.concat([xp.reshape(y, (y.shape[0], -1)) for y in maps])
+        return xp.concat([flattened(y) for y in maps])
 
     def batch_for(self, x: Array) -> int:
         """How many images to take at a time so that a layer's intermediate arrays stay in the host's cache.

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
@@ -111,7 +111,7 @@ class Whiten(Step):
     def _decorrelate(self, patches: Array) -> Array:
         xp = namespace(patches)
         shape = tuple(patches.shape)
-        flat = xp.reshape(patches, (shape[0], -1, shape[-2] * shape[-1]))
+        flat = xp.reshape(patches, (shape[0], prod(shape[1:-2]), shape[-2] * shape[-1]))
         covariance = xp.matrix_transpose(flat) @ flat / flat.shape[1]
         return xp.reshape(flat @ self._power(covariance), shape)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ckn.checks import check_images, check_labels
+from ckn.checks import check_images, check_labels, with_channels
 from kerneltools.arrays import asarray_like, namespace
 from kerneltools.backend import to_host
 from kerneltools.random import Rng, generator, stream
@@ -45,11 +45,15 @@ def as_images(X: Any) -> Any:
         raise ValueError("images: expected (n, h, w, c), got nested lists of unequal lengths") from error
 
 
-def labelled(X: Any, y: Any, name: str = "") -> tuple[Any, Any]:
-    """Images and their labels on the host. Raises what `check_images` and `check_labels` raise, after the name."""
+def labelled(X: Any, y: Any, axes: int | None, name: str = "") -> tuple[Any, Any]:
+    """Images and their labels on the host; grey images (n, h, w) get their axis, unless the grid has one axis alone.
+
+    Raises what `check_images`, `with_channels` and `check_labels` raise, after the name.
+    """
     try:
         X, y = as_images(X), to_host(y) if hasattr(y, "shape") else np.asarray(y)
         check_images(X)
+        X = with_channels(X, axes)
         check_labels(y, X.shape[0], least=1 if name else 2)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
@@ -58,18 +62,20 @@ def labelled(X: Any, y: Any, name: str = "") -> tuple[Any, Any]:
 
 
 def split_off(
-    validation: float | tuple[Any, Any] | None, X: Any, y: Any, seed: int
+    validation: float | tuple[Any, Any] | None, X: Any, y: Any, seed: int, axes: int | None = None
 ) -> tuple[Any, Any, tuple[Any, Any] | None]:
     """What to train on, and what to measure: a pair as given, or a share in (0, 1) of each class, drawn with the seed.
 
     (n, h, w, c), (n,) -> images, labels, and a pair of these or None
+
+    `axes`: of the grid, for images (n, h, w) in the pair; see `labelled`.
 
     Raises ValueError for a pair that is wrong and where no class has two images.
     """
     if validation is None:
         return X, y, None
     if isinstance(validation, tuple | list):
-        return X, y, labelled(*validation, "validation: ")
+        return X, y, labelled(*validation, axes, "validation: ")
     rows = validation_rows(y, validation, seed)
     if not rows.any():
         raise ValueError("validation: no class has two images, so none can be held out")

@@ -1,6 +1,7 @@
 """The one door to the array libraries: which library, device and type do these arrays have?"""
 
 from collections.abc import Callable, Iterator
+from math import prod
 from numbers import Integral, Number
 from typing import Any
 
@@ -266,6 +267,16 @@ def safe_sqrt(x: Array) -> Array:
     zero = x <= 0
     # Both branches of `where` are differentiated, so the root must never see the zero.
     return xp.where(zero, xp.zeros_like(x), xp.sqrt(xp.where(zero, xp.ones_like(x), x)))
+
+
+def points_of(x: Array) -> Array:
+    """All its vectors below each other, also where there are none: (..., c) -> (points, c)"""
+    return namespace(x).reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
+def flattened(x: Array) -> Array:
+    """Each of its entries as a vector, also where there are none: (n, ...) -> (n, d)"""
+    return namespace(x).reshape(x, (x.shape[0], prod(x.shape[1:])))
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:

@@ -169,7 +169,7 @@ def _tiles(shape: tuple[int, int], m: int) -> Iterator[tuple[slice, list[slice]]
     n, d = shape
     width = max(1, min(d, WIDTH, BLOCK // max(1, m)))
     height = max(1, BLOCK // max(1, m * width))
-    columns = list(blocks(d, width))
+    columns = list(blocks(d, width)) or [slice(0, 0)]  # without columns the sums are 0
     if n <= height:
         yield slice(0, n), columns
     else:

@@ -10,6 +10,7 @@ from kerneltools.arrays import Array, blocks, device_of, holds, namespace, requi
 from kerneltools.backend import custom_vjp
 from kerneltools.precision import in_single
 from kerneltools.primitives import primitive, reciprocal
+from kerneltools.trees import together
 from kerneltools.units import column_units, over_units, times_units
 
 
@@ -34,6 +35,7 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(f"matrix: expected a square matrix (m, m), got shape {tuple(matrix.shape)}")
     _require_positive_number("reg", reg)
+    matrix, reg = together(matrix, reg)
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
         reg = namespace(reg).astype(reg, wide.dtype)
@@ -107,6 +109,8 @@ def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
     m = matrix.shape[0]
     shift = m * xp.finfo(matrix.dtype).eps if rtol is None else rtol
     wide = xp.astype(matrix, widest_float(matrix))
+    if m == 0:
+        return wide
     greatest = xp.max(xp.linalg.diagonal(wide))
     # The zero matrix (of a blank landmark) has no scale; any will do.
     scale = xp.where(greatest > 0, greatest, xp.ones_like(greatest))
@@ -119,9 +123,10 @@ PANEL = 128
 
 def upper_product(x: Array, factor: Array) -> Array:
     """x U for an upper triangular U, without the products with its zeros: (n, m), (m, m) -> (n, m)."""
-    panels = blocks(factor.shape[1], PANEL)
-    parts = [x[:, : panel.stop] @ factor[: panel.stop, panel] for panel in panels]
-    return parts[0] if len(parts) == 1 else namespace(x, factor).concat(parts, axis=1)
+    panels = list(blocks(factor.shape[1], PANEL)) or [slice(0, 0)]
+    xp = namespace(x, factor)
+    parts = [xp.matmul(x[:, : panel.stop], factor[: panel.stop, panel]) for panel in panels]
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=1)
 
 
 def solve_shifted(matrix: Array, shift: float | Array, rhs: Array) -> Array:
@@ -141,13 +146,13 @@ def solve_shifted(matrix: Array, shift: float | Array, rhs: Array) -> Array:
     _require_positive_number("shift", shift)
     if rhs.shape[0] != matrix.shape[0]:
         raise ValueError(f"rhs: expected ({matrix.shape[0]}, t) beside a matrix of that order, got {tuple(rhs.shape)}")
-    xp, rounding = namespace(matrix), matrix.shape[0] * namespace(matrix).finfo(matrix.dtype).eps
+    xp, rounding = namespace(matrix, rhs), matrix.shape[0] * namespace(matrix).finfo(matrix.dtype).eps
     if not holds(shift <= rounding * xp.sum(xp.linalg.diagonal(matrix))):
         return xp.linalg.solve(matrix + shift * identity_like(matrix), rhs)
     spectrum, basis = xp.linalg.eigh(matrix)
     kept = spectrum > rounding * xp.max(spectrum)
     shrink = reciprocal(xp.where(kept, spectrum + shift, xp.zeros_like(spectrum)))
-    return basis @ (shrink[:, None] * (xp.matrix_transpose(basis) @ rhs))
+    return xp.matmul(basis, xp.matmul(xp.matrix_transpose(basis), rhs) * shrink[:, None])
 
 
 @dataclass(frozen=True, eq=False)

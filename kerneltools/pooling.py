@@ -45,7 +45,7 @@ class LinearPool(Tree, ABC):
         # One matrix product for each index before the axis; all that is behind it is one long row.
         before, after = x.shape[:axis], x.shape[axis + 1 :]
         flat = xp.reshape(x, (*before, x.shape[axis], prod(after)))
-        return xp.reshape(matrix @ flat, (*before, matrix.shape[0], *after))
+        return xp.reshape(xp.matmul(matrix, flat), (*before, matrix.shape[0], *after))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any, ParamSpec, TypeVar
 
 from kerneltools.arrays import Array, DType, namespace
-from kerneltools.trees import Tree, flatten, map_leaves
+from kerneltools.trees import Tree, flatten, map_leaves, together
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +31,10 @@ def in_single(f: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **settings: P.kwargs) -> R:
         if args and isinstance(args[0], Tree) and any(map(_is_scalar, flatten(args[0])[0])):
             return call(plain(args[0]), *args[1:], **settings)  # type: ignore[arg-type]  # it has the type of args[0]
-        if not any(map(is_half, flatten(args)[0])):
+        leaves = flatten(args)[0]
+        if any(hasattr(leaf, "beside") for leaf in leaves):
+            args = together(*args)  # type: ignore[assignment]  # trees of the same types
+        if not any(map(is_half, leaves)):
             return f(*args, **settings)
         given = args[1:] if isinstance(args[0], Tree) else args
         result = f(*widened(args), **settings)

@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple, Protocol, cast
 
-from kerneltools.arrays import Array, DType, Namespace, blocks, device_of, namespace
+from kerneltools.arrays import Array, DType, Namespace, blocks, device_of, flattened, namespace
 from kerneltools.backend import backend_of
 from kerneltools.precision import in_single
 
@@ -109,13 +109,13 @@ def patch_gram(x: Array, filters: Array, window: Window, products: str | None = 
     xp = namespace(x, filters)
     m = filters.shape[0]
     patches = extract_patches(x, window)
-    flat = xp.reshape(patches, (-1, prod(patches.shape[-2:])))
-    rows = xp.reshape(filters, (m, -1))
+    flat = xp.reshape(patches, (prod(patches.shape[:-2]), prod(patches.shape[-2:])))
+    rows = flattened(filters)
     if products is None:
-        inner = flat @ xp.matrix_transpose(rows)
+        inner = xp.matmul(flat, xp.matrix_transpose(rows))
     else:
         narrow = short_dtype(xp, products)
-        inner = xp.astype(xp.astype(flat, narrow) @ xp.matrix_transpose(xp.astype(rows, narrow)), x.dtype)
+        inner = xp.astype(xp.matmul(xp.astype(flat, narrow), xp.matrix_transpose(xp.astype(rows, narrow))), x.dtype)
     return xp.reshape(inner, (*patches.shape[:-2], m)), window_sum(xp.sum(x * x, axis=-1), window)
 
 
@@ -125,7 +125,7 @@ def mix_channels(x: Array, matrix: Array) -> Array:
 
     (..., c), (c, m) -> (..., m)
     """
-    return x @ matrix
+    return namespace(x, matrix).matmul(x, matrix)
 
 
 SHORT_TYPES = ("bfloat16", "float16")
@@ -169,7 +169,7 @@ def row_products(x: Array, y: Array) -> Array:
 
     As matrix products: `vecdot` moves axes, which torch.func.vmap does not follow, and costs as much.
     """
-    return (x[..., None, :] @ y[..., :, None])[..., 0]
+    return namespace(x, y).matmul(x[..., None, :], y[..., :, None])[..., 0]
 
 
 @primitive
@@ -244,7 +244,7 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
     """
     xp = namespace(factor, rhs)
     solved: list[Array] = []
-    for rows in blocks(factor.shape[0], PANEL):
+    for rows in list(blocks(factor.shape[0], PANEL)) or [slice(0, 0)]:
         left = rhs[rows, :]
         if solved:
             left = left - factor[rows, : rows.start] @ xp.concat(solved)

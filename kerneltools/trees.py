@@ -97,6 +97,15 @@ def map_leaves(f: Callable[[Leaf], Any], tree: Any) -> Any:
     return f(tree)
 
 
+def together(*trees: Any) -> tuple[Any, ...]:
+    """The trees, with plain arrays as constants of the tape where kerneltools.autodiff traces one among them.
+
+    Not every library's arrays leave `plain * traced` to the right operand: so none meets such a product.
+    """
+    traced = next((leaf for leaf in flatten(trees)[0] if hasattr(leaf, "beside")), None)
+    return trees if traced is None else map_leaves(traced.beside, trees)
+
+
 def named_leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Leaf]]:
     """The leaves with their paths: `layers.0.filters`, `kernel.profile.sigma`."""
     if tree is None:

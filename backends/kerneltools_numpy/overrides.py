@@ -1,6 +1,7 @@
 """Bodies that are faster on NumPy than the generic ones (benchmarks/primitives.py measures them)."""
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def extract_patches(x: Array, window: Window) -> Array:
         (n_stride, *positions, *points, channel),
         writeable=False,
     )
-    return np.ascontiguousarray(view).reshape(x.shape[0], *out, -1, x.shape[-1])
+    return np.ascontiguousarray(view).reshape(x.shape[0], *out, prod(window.size), x.shape[-1])
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:

@@ -48,11 +48,13 @@ def _taken_at_its_value(array: Array) -> torch.Tensor:
 def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     """`forward` with a gradient written by hand; see kerneltools.backend.custom_vjp.
 
-    Works under torch.func (grad, vmap) and torch.compile; `backward` is differentiated in its turn.
+    Works under torch.func and torch.compile; `backward` is differentiated in its turn. Forward mode (jvp, jacfwd,
+    hessian) takes the adjoint of `backward`.
     """
 
     def call(*arrays: torch.Tensor) -> Array:
-        apply: Callable[..., Array] = Rule.apply
+        # torch.compile (2.13) knows no function that has a forward mode of its own.
+        apply: Callable[..., Array] = Rule.apply if torch.compiler.is_compiling() else PushedRule.apply
         return apply(forward, backward, *_distinct(arrays)) if _recorded(arrays) else forward(*arrays)
 
     return call
@@ -94,8 +96,45 @@ class Rule(torch.autograd.Function):
         ctx.save_for_backward(output, *arrays)
 
     @staticmethod
-    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, cotangent: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        if cotangent is None:
+            return (None,) * (len(ctx.saved_tensors) + 1)
         return None, None, *ctx.pull(cotangent, *ctx.saved_tensors)
+
+
+NO_FORWARD = (
+    "forward mode over the gradient of an inverse root (torch.func.hessian, jacfwd of a gradient) is not known to "
+    "torch: take torch.func.jacrev(torch.func.jacrev(f)), or JAX"
+)
+
+
+class PushedRule(Rule):
+    """A Rule with a forward mode: the adjoint of the gradient, which is linear in the cotangent."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        Rule.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(output, *inputs[2:])
+        # Zeros in place of no tangent would be pushed through the rules within the gradient, and so for ever.
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def jvp(ctx: Any, forward: None, backward: None, *tangents: torch.Tensor | None) -> torch.Tensor:
+        output, *arrays = ctx.saved_tensors
+        moving = [i for i, tangent in enumerate(tangents) if tangent is not None]
+        if not moving:
+            return torch.zeros_like(output)
+
+        def pulled(cotangent: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            found = ctx.pull(cotangent, output, *arrays)
+            return tuple(found[i] for i in moving)
+
+        try:
+            tangent: torch.Tensor
+            (tangent,) = torch.func.vjp(pulled, torch.zeros_like(output))[1](tuple(tangents[i] for i in moving))
+        except RecursionError as error:  # of a rule that is its own adjoint
+            raise NotImplementedError(NO_FORWARD) from error
+        return tangent
 
 
 def custom_vjp_keeping(forward: Keeping, backward: Backward) -> Forward:

@@ -12,7 +12,7 @@ from ckn.network import Network
 from ckn.preprocessing import normalise_features
 from ckn.supervised.parameters import Parameters
 from ckn.supervised.settings import Supervised
-from kerneltools.arrays import Array, blocks, device_of, namespace, on_host
+from kerneltools.arrays import Array, blocks, device_of, flattened, namespace, on_host
 from kerneltools.backend import Backend, stop_gradient
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import flatten, map_leaves
@@ -95,7 +95,7 @@ class Passes:
 
 def unit_features(maps: Array) -> Array:
     """Features of root mean square 1: (b, *grid, m) -> (b, d)"""
-    flat = namespace(maps).reshape(maps, (maps.shape[0], -1))
+    flat = flattened(maps)
     return normalise_features(flat) * sqrt(flat.shape[1])
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterator
+from functools import cache
+from numbers import Number
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import array_api_compat
 
-from kerneltools.arrays import Array, Device, DType
+from kerneltools.arrays import Array, Device, DType, namespace
 
 if TYPE_CHECKING:
     from kerneltools.autodiff.graph import Tape
@@ -56,13 +59,15 @@ class TapeArray:
     # NumPy and CuPy hand their operators over to an operand that says this, and refuse np.exp(traced).
     __array_ufunc__ = None
 
-    def __init__(self, value: Array, tape: Tape, place: int, space: RecordingNamespace) -> None:
+    def __init__(self, value: Array, tape: Tape, place: int | None, space: RecordingNamespace) -> None:
         self.value = value  # traced in its turn where gradients are nested
         self.tape = tape
-        self.place = place  # its number on the tape
+        self.place = place  # its number on the tape; None for a constant beside traced arrays
         self.space = space
 
     def __array_namespace__(self, api_version: str | None = None) -> RecordingNamespace:
+        if api_version is not None:
+            _require_version(constant(self), api_version)
         return self.space
 
     @property
@@ -99,7 +104,12 @@ class TapeArray:
         return self.space.operators["to_device"](self, device, stream=stream)
 
     def __getitem__(self, key: Any) -> Array:
-        return self.space.operators["getitem"](self, key)
+        return self.space.operators["getitem"](self, _plain_key(key))
+
+    def __iter__(self) -> Iterator[Array]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return iter(self.space.unstack(self))
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError(
@@ -107,7 +117,13 @@ class TapeArray:
             "kerneltools.primitives.index_add"
         )
 
+    def beside(self, x: Any) -> Any:
+        """A plain floating array as a constant on the same tape, whose operators then meet traced arrays; else x."""
+        return lifted(x, self)
+
     def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d array")
         return self.shape[0]
 
     def __repr__(self) -> str:
@@ -144,6 +160,55 @@ class TapeArray:
 def is_operand(other: Any) -> bool:
     """Whether an operator may meet it: a number or an array."""
     return isinstance(other, int | float | complex) or hasattr(other, "dtype")
+
+
+def _require_version(x: Array, api_version: str) -> None:
+    """Raise ValueError, the library's own, for a version of the standard that it does not have."""
+    if hasattr(x, "__array_namespace__"):
+        x.__array_namespace__(api_version=api_version)
+    else:
+        array_api_compat.array_namespace(x, api_version=api_version)
+
+
+def require_real(name: str, xp: RecordingNamespace, dtype: DType) -> None:
+    """Raise TypeError for a complex result of a traced array."""
+    if _is_kind("complex floating", xp, dtype):
+        raise TypeError(
+            f"{name}: a traced array would become {dtype}, and the tape has no gradients of complex numbers; compute "
+            "with real and imaginary part apart, write the rule with kerneltools.autodiff.custom_vjp, or take the "
+            "value as a constant with kerneltools.autodiff.stop_gradient(x)"
+        )
+
+
+@cache
+def _is_kind(kind: str, xp: RecordingNamespace, dtype: DType) -> bool:
+    return bool(xp.traced_library.isdtype(dtype, kind))
+
+
+def lifted(x: Any, top: TapeArray) -> Any:
+    """A plain floating array as a constant on the tape of `top`; anything else as it is, tuples entry by entry."""
+    if isinstance(x, tuple):
+        entries = [lifted(entry, top) for entry in x]
+        return x._make(entries) if hasattr(x, "_make") else tuple(entries)
+    if isinstance(x, Number) or not hasattr(x, "dtype") or type(x) is TapeArray:
+        return x
+    if not _is_kind("real floating", top.space, x.dtype):
+        return x
+    return TapeArray(x, top.tape, None, top.space)
+
+
+def _plain_key(key: Any) -> Any:
+    """An index with Python's integers in place of arrays without axes, the bounds of slices too."""
+    if isinstance(key, tuple):
+        return tuple(map(_plain_key, key))
+    if isinstance(key, slice):
+        return slice(*(bound if bound is None else operator.index(bound) for bound in (key.start, key.stop, key.step)))
+    is_number = getattr(key, "shape", None) == () and not isinstance(key, TapeArray) and _is_integer(key)
+    return operator.index(key) if is_number else key
+
+
+def _is_integer(x: Array) -> bool:
+    return bool(namespace(x).isdtype(x.dtype, "integral"))
 
 
 def newest(arguments: tuple[Any, ...]) -> TapeArray | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.arrays import Array, DType, device_of, namespace
 from kerneltools.autodiff.array import TapeArray
 from kerneltools.autodiff.operation import Operation, each
 
@@ -30,6 +30,14 @@ class Placed:
     values: Array
     key: Any
     shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> DType:
+        return self.values.dtype
+
+    def cast(self, dtype: DType) -> Placed:
+        """The same in another type."""
+        return Placed(namespace(self.values).astype(self.values, dtype), self.key, self.shape)
 
     def spread(self) -> Array:
         """The whole array, zeros included."""
@@ -60,7 +68,7 @@ class Cotangents:
         if at in self.owned and _is_plain(extra):
             self.totals[at] += extra
         else:
-            self._put(at, self.totals[at] + extra, fresh=True)
+            self._put(at, _added(self.totals[at], extra), fresh=True)
 
     def pop(self, at: int) -> Array | None:
         """The cotangent at a place, which is forgotten here; None when nothing arrived."""
@@ -71,6 +79,11 @@ class Cotangents:
         self.totals[at] = total
         # A traced array is never written to.
         (self.owned.add if fresh and _is_plain(total) else self.owned.discard)(at)
+
+
+def _added(a: Array, b: Array) -> Array:
+    """Their sum, with a traced one first: not every library's arrays leave `plain + traced` to it."""
+    return b + a if _is_plain(a) else a + b
 
 
 def _is_plain(x: Array) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array
-from kerneltools.autodiff.array import TapeArray, newest
+from kerneltools.arrays import Array, namespace
+from kerneltools.autodiff.array import TapeArray, lifted, newest, require_real
 
 # A cotangent is the gradient of the final scalar with respect to one intermediate array. Its pull takes
 # the cotangents of an operation's outputs to those of its arguments.
@@ -68,17 +68,43 @@ class Operation:
         for i, a in enumerate(arguments):
             if type(a) is TapeArray and a.tape is tape:
                 values[i] = a.value
-                wanted.append(i)
-                parents.append(a.place)
+                if a.place is not None:
+                    wanted.append(i)
+                    parents.append(a.place)
         # The values may be traced by outer tapes: the same operation again, one level down.
         out = self(*values, **keywords)
+        for result in _results(out):
+            require_real(self.name, top.space, result.dtype)
+        if not wanted:
+            return lifted(out, top)
         pull = self._pull(wanted, top.space, out, values, keywords)
         return tape.record(self.name, out, parents, pull, top.space)
 
     def _pull(self, wanted: list[int], space: Any, out: Any, values: list[Any], keywords: dict[str, Any]) -> Pull:
+        # A rule's arrays are all traced by the outer tape, or none is: its operators then meet no strange operand.
+        outer = newest((*values, *_results(out)))
+        values, seen = ([lifted(v, outer) for v in values], lifted(out, outer)) if outer is not None else (values, out)
         try:
-            return self.pulls(wanted, space, out, values, keywords)
+            pull = self.pulls(wanted, space, seen, values, keywords)
+            return _in_their_types(pull, [values[i].dtype for i in wanted], out)
         except NotImplementedError as error:
             raise NotImplementedError(
                 f"gradient of {self.name}: {error}; rules are written in kerneltools/autodiff/rules"
             ) from error
+
+
+def _results(out: Any) -> tuple[Any, ...]:
+    return out if isinstance(out, tuple) else (out,)
+
+
+def _in_their_types(pull: Pull, dtypes: list[Any], out: Any) -> Pull:
+    """The pull, with each cotangent in the type of its argument where these and the results are of several."""
+    if all(dtype == result.dtype for dtype in dtypes for result in _results(out)):
+        return pull
+    return lambda *g: [_cast(x, dtype) for x, dtype in zip(pull(*g), dtypes, strict=True)]
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    if x is None or x.dtype == dtype:
+        return x
+    return x.cast(dtype) if hasattr(x, "cast") else namespace(x).astype(x, dtype)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.autodiff.arguments import Argnums, is_array, is_floating, positions, require_scalar
-from kerneltools.autodiff.array import TapeArray, constant
+from kerneltools.autodiff.array import TapeArray, constant, lifted, newest
 from kerneltools.autodiff.cotangents import copied
 from kerneltools.autodiff.graph import Tape
 from kerneltools.autodiff.operation import Operation, together
@@ -73,7 +73,10 @@ def vjp(f: Callable[..., Array], *args: Any) -> tuple[Array, Callable[[Array], t
             raise ValueError(
                 f"cotangent: expected the output's shape {tuple(output.shape)}, got {tuple(cotangent.shape)}"
             )
-        return pull(cotangent, keep=True)
+        if not is_floating(cotangent):
+            raise TypeError(f"cotangent: expected a real floating-point array, got {cotangent.dtype}")
+        xp = namespace(cotangent, output)
+        return pull(xp.astype(cotangent, output.dtype, copy=False), keep=True)
 
     return output, pullback
 
@@ -109,20 +112,26 @@ def _recorded(
         result = f(*traced, **settings)
     finally:
         tape.close()
-    on_tape = type(result) is TapeArray and result.tape is tape
+    on_tape = is_on(tape, result)
     trees = [traced[number] for number in numbers]
 
     def pull(cotangent: Array, *, keep: bool) -> tuple[Any, ...]:
         wanted = {leaf.place for tree in trees for leaf in flatten(tree)[0] if is_on(tape, leaf)}
-        found = tape.sweep(result.place, cotangent, wanted, keep=keep) if on_tape else {}
+        found = tape.sweep(result.place, _beside(result.value, cotangent), wanted, keep=keep) if on_tape else {}
         return tuple(map_leaves(lambda leaf: _gradient(tape, leaf, found), tree) for tree in trees)
 
-    return (result.value if on_tape else result), pull
+    return (result.value if type(result) is TapeArray and result.tape is tape else result), pull
+
+
+def _beside(value: Array, cotangent: Array) -> Array:
+    """The cotangent, traced where the value is: the rules' operators then meet no strange operand."""
+    outer = newest((value,))
+    return cotangent if outer is None else lifted(cotangent, outer)
 
 
 def is_on(tape: Tape, leaf: Any) -> bool:
     """Whether a leaf was traced on this very tape."""
-    return type(leaf) is TapeArray and leaf.tape is tape
+    return type(leaf) is TapeArray and leaf.tape is tape and leaf.place is not None
 
 
 def _gradient(tape: Tape, leaf: Any, found: dict[int, Array]) -> Array | None:

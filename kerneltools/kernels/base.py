@@ -20,7 +20,7 @@ from kerneltools.arrays import (
     safe_sqrt,
 )
 from kerneltools.precision import in_single
-from kerneltools.trees import Tree, static
+from kerneltools.trees import Tree, static, together
 
 
 class Kernel(Tree, ABC):
@@ -221,7 +221,7 @@ class Sum(_OfSeveral):
         return all(k.homogeneous for k in self.terms)
 
     def join(self, values: list[Array]) -> Array:
-        return reduce(add, values)
+        return reduce(add, together(*values))
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class Product(_OfSeveral):
         return self.factors
 
     def join(self, values: list[Array]) -> Array:
-        return reduce(mul, values)
+        return reduce(mul, together(*values))
 
 
 class _OfOne(Kernel):

@@ -278,7 +278,7 @@ class _Parameters:
         if name == "points":
             return free * self.unit
         xp, bound = namespace(free), log(RANGE)
-        return self.start[name] * xp.exp(bound * xp.tanh(free / bound))
+        return xp.exp(bound * xp.tanh(free / bound)) * self.start[name]
 
 
 def _unit_of_points(points: Array) -> float:

@@ -6,6 +6,7 @@ from kerneltools.arrays import Array, device_of, indices_like, namespace, requir
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
+from kerneltools.trees import together
 
 
 def hsic(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int = 4096) -> Array:
@@ -76,6 +77,7 @@ def _both(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int) -> t
 
 
 def _criterion(first: Array, second: Array) -> Array:
-    xp = namespace(first, second)
+    first, second = together(first, second)
+    xp = namespace(first)
     covariance = xp.matrix_transpose(first) @ second / first.shape[0]
     return xp.sum(covariance * covariance)

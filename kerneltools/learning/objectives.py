@@ -7,7 +7,7 @@ from kerneltools.arrays import Array, namespace
 from kerneltools.learning.features import FeatureMap, widened
 from kerneltools.linalg import inverse_sqrt
 from kerneltools.solvers.checks import check_rows
-from kerneltools.trees import Tree
+from kerneltools.trees import Tree, together
 
 
 @runtime_checkable
@@ -72,8 +72,10 @@ class HoldOut(Tree):
                 f"got {tuple(self.x.shape)} and {tuple(self.y.shape)}"
             )
         fit = _regression(phi, x, y, reg)
-        predicted = (widened(phi(self.x)) - fit.x_mean) @ fit.weights + fit.y_mean
-        missed = widened(self.y) - predicted
+        features, targets, weights, x_mean, y_mean = together(
+            widened(phi(self.x)), widened(self.y), fit.weights, fit.x_mean, fit.y_mean
+        )
+        missed = targets - ((features - x_mean) @ weights + y_mean)
         return namespace(missed).mean(missed * missed)
 
 
@@ -91,7 +93,8 @@ class _Regression:
 def _regression(phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> _Regression:
     """By the symmetric root of (Φ'Φ / n + λ I)^-1, which has a derivative where eigenvalues coincide."""
     check_rows(x, y, None, least=2)
-    features, targets, n = widened(phi(x)), widened(y), x.shape[0]
+    features, targets, reg = together(widened(phi(x)), widened(y), reg)
+    n = x.shape[0]
     xp = namespace(features, targets)
     x_mean, y_mean = xp.mean(features, axis=0), xp.mean(targets, axis=0)
     dx, dy = features - x_mean, targets - y_mean

@@ -61,11 +61,12 @@ def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int
     """The features of both, about their common mean, which the statistic does not depend on."""
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(p, d)", y=y)
-    xp = namespace(x, y)
+    namespace(x, y)
     device_of(x, y)  # an error where they are on two
     first, second = features_of(phi, x, block, 2), features_of(phi, y, block, 2, "y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"y: expected the {x.shape[1]} columns of x, got shape {tuple(y.shape)}")
+    xp = namespace(first, second)
     pooled = xp.concat([first, second])
     return pooled - xp.mean(pooled, axis=0), x.shape[0]
 
@@ -74,7 +75,7 @@ def _unbiased(pooled: Array, first: Array, n: int) -> Array:
     """MMD²_u where the rows with a 1 are the first sample: (N, m), (b, N) with n ones in each row -> (b,)"""
     xp, p = namespace(pooled, first), pooled.shape[0] - n
     norms, total = xp.sum(pooled * pooled, axis=1), xp.sum(pooled, axis=0)
-    sums, own = first @ pooled, first @ norms
+    sums, own = xp.matmul(first, pooled), xp.matmul(first, norms)
     other, others = total - sums, xp.sum(norms) - own
     within = (xp.sum(sums * sums, axis=1) - own) / (n * (n - 1))
     within_other = (xp.sum(other * other, axis=1) - others) / (p * (p - 1))

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from kerneltools.arrays import Array, asarray_like, is_whole, namespace, require_floating
+from kerneltools.arrays import Array, asarray_like, is_whole, namespace, points_of, require_floating
 from kerneltools.kernels import Kernel
 from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
@@ -41,7 +41,7 @@ class Map(Tree, ABC):
         Raises ValueError for another number of columns, TypeError for what is not floating-point.
         """
         self._check(x)
-        rows = namespace(x).reshape(x, (-1, x.shape[-1]))
+        rows = points_of(x)
         phi = by_rows(rows, self.of_rows, rows_of_block(self))
         # Where the map is differentiated and x is constant, φ(x) is of another namespace than x.
         return namespace(phi).reshape(phi, (*x.shape[:-1], self.dimension))

@@ -7,6 +7,7 @@ from kerneltools.arrays import (
     DType,
     holds,
     namespace,
+    points_of,
     require_finite,
     require_floating,
     require_rank,
@@ -72,7 +73,7 @@ class Nystrom(Map):
         product of two residuals, and its norm at most their sum.
         """
         self._check(x)
-        rows = namespace(x).reshape(x, (-1, x.shape[-1]))
+        rows = points_of(x)
         missed = by_rows(rows, self._missed, rows_of_block(self))
         return namespace(missed).reshape(missed, tuple(x.shape[:-1]))
 
@@ -99,14 +100,16 @@ class Nystrom(Map):
 
     def _total(self, x: Array, of_rows: object, block: int | None) -> Array:
         self._check(x)
-        rows = namespace(x).reshape(x, (-1, x.shape[-1]))
+        rows = points_of(x)
         values = by_rows(rows, of_rows, block or rows_of_block(self))
         xp = namespace(values)
         return xp.astype(xp.sum(xp.astype(values, widest_float(values))), values.dtype)
 
     def _missed(self, x: Array) -> Array:
         phi = self.of_rows(x)
-        return self.kernel.diag(x) - namespace(phi).sum(phi * phi, axis=1)
+        diag = self.kernel.diag(x)
+        xp = namespace(phi, diag)
+        return xp.subtract(diag, xp.sum(phi * phi, axis=1))
 
     def _made_for(self) -> str:
         return f"for landmarks of shape {tuple(self.points.shape)}"

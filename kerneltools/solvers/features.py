@@ -12,6 +12,7 @@ from kerneltools.arrays import (
     holds,
     is_whole,
     namespace,
+    points_of,
     require_finite,
     require_floating,
     require_rank,
@@ -59,7 +60,7 @@ class KernelModel(Tree):
                 f"got {tuple(x.shape)}"
             )
         xp = namespace(x, self.points)
-        rows = xp.reshape(x, (-1, x.shape[-1]))
+        rows = points_of(x)
         values = [self._values(rows[part, :]) for part in blocks(rows.shape[0], rows_of_block(self.points, block))]
         found = xp.concat(values) if values else self._values(rows)
         return xp.reshape(found, (*x.shape[:-1], found.shape[1]))

@@ -10,7 +10,7 @@ from kerneltools.linalg import solve_shifted
 from kerneltools.primitives import reciprocal
 from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.sums import RidgeSums, ridge_sums, row_weights, weighted_mean
-from kerneltools.trees import Tree
+from kerneltools.trees import Tree, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class LinearModel(Tree):
                 f"x: expected (..., {self.weights.shape[0]}) for a model of {self.weights.shape[0]} columns, "
                 f"got {tuple(x.shape)}"
             )
-        return x @ self.weights + self.intercept
+        return namespace(x, self.weights).matmul(x, self.weights) + self.intercept
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +232,7 @@ def _path_of_rows(rows: Rows, block: int, qr: bool) -> RidgePath:
     """From the rows themselves: their QR factor for n >= d, or X X' = U S U', or X = U S^(1/2) V' for n < d."""
     xp, wide = namespace(rows.x, rows.y), widest_float(rows.x)
     x, y = xp.astype(rows.x, wide), xp.astype(rows.y, wide)
-    w = row_weights(x, rows.weights)
+    x, y, w = together(x, y, row_weights(x, rows.weights))
     x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
     _check_means(x_mean, y_mean, rows.x, rows.y)
     root = xp.sqrt(w)[:, None]

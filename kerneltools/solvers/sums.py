@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from kerneltools.arrays import Array, blocks, device_of, namespace, widest_float
 from kerneltools.solvers.checks import check_rows
-from kerneltools.trees import Tree
+from kerneltools.trees import Tree, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,8 @@ def ridge_sums(x: Array, y: Array, weights: Array | None = None, block: int = 40
 def _of_block(x: Array, y: Array, weights: Array | None) -> RidgeSums:
     xp, wide = namespace(x, y), widest_float(x)
     x, y = xp.astype(x, wide), xp.astype(y, wide)
-    w = row_weights(x, weights)
+    x, y, w = together(x, y, row_weights(x, weights))
+    xp = namespace(w)
     weight = xp.sum(w)
     x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
     dx, dy = x - x_mean, y - y_mean
@@ -131,7 +132,7 @@ def value_sums(x: Array, y: Array, weights: Array | None = None) -> RidgeSums:
 
 def row_weights(x: Array, weights: Array | None) -> Array:
     """The weights of the rows of x in its type, 1 when not given: (n,)."""
-    xp = namespace(x)
+    xp = namespace(x, weights)
     if weights is None:
         return xp.ones((x.shape[0],), dtype=x.dtype, device=device_of(x))
     return xp.astype(weights, x.dtype)
@@ -139,7 +140,8 @@ def row_weights(x: Array, weights: Array | None) -> Array:
 
 def weighted_mean(x: Array, w: Array) -> Array:
     """The mean row, 0 where all weights are 0: (n, d), (n,) -> (d,)"""
-    return _over(w @ x, namespace(w).sum(w))
+    xp = namespace(x, w)
+    return _over(xp.matmul(w, x), xp.sum(w))
 
 
 def _over(a: Array, b: Array) -> Array:

@@ -69,6 +69,31 @@ def why_not(function: str, use: str, library: Library) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Transform:
+    """A transform of a library, and what it does not go through: kernels, maps, layers and pools are meant."""
+
+    name: str
+    but: str = ""
+
+
+# tests/backends/test_torch_compile.py, test_torch_transforms.py and test_jax_transforms.py drive each of them.
+TRANSFORMS = (
+    Transform("torch.compile(fullgraph=True)", "the first call of a program: say `import kerneltools_torch` before it"),
+    Transform("torch.func.jacrev, jacfwd, jvp"),
+    Transform("torch.func.vmap(torch.func.grad(f))"),
+    Transform(
+        "torch.func.hessian",
+        "inverse roots, so filters and landmarks with `reg`, a named error: take `jacrev(jacrev(f))`",
+    ),
+    Transform("jax.jit"),
+    Transform("jax.vjp, with cotangents of NumPy too"),
+    Transform("jax.jvp, jacfwd, hessian, jacrev of jacrev"),
+    Transform("jax.vmap(jax.grad(f)) and jax.grad of jax.vmap"),
+    Transform("jax.jacfwd(jax.jacfwd(f))", "inverse roots where eigenvalues coincide: take `jax.hessian(f)`"),
+)
+
+
 HEAD = """\
 # Capabilities
 
@@ -86,7 +111,19 @@ The columns on CUDA need such a device: see [](gpu.md).
 TAIL = """
 `array_api_strict` stands for any library that follows the standard: it has the standard's functions and nothing else.
 Arrays that are forgotten on the wrong device are an error on its virtual `device1`, as they would be on a GPU.
+It is used as it is; gradients are also taken in each variable alone, with plain arrays in the place of the others.
 NumPy's arrays are also given read-only, to see that nothing is written into arguments.
+"""
+
+
+OF_TRANSFORMS = """
+## Transforms of the libraries
+
+The libraries' own transforms go through kernels, maps, layers, networks and pools, and through gradients that are
+written by hand ([](decisions/0018-forward-mode.md)).
+
+| transform | does not go through |
+|---|---|
 """
 
 
@@ -97,7 +134,8 @@ def page() -> str:
     titles = ["function", *(library.title for library in LIBRARIES)]
     table = "\n".join(["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles), *rows])
     notes = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, start=1))
-    return f"{HEAD}\n{table}\n\n{notes}\n{TAIL}"
+    transforms = "\n".join(f"| `{t.name}` | {t.but or 'nothing'} |" for t in TRANSFORMS)
+    return f"{HEAD}\n{table}\n\n{notes}\n{TAIL}{OF_TRANSFORMS}{transforms}\n"
 
 
 def _row(function: str, reasons: list[str]) -> str:

@@ -20,7 +20,8 @@ def _variables(draw: Draw, few: bool) -> dict[str, Any]:
 def features(draw: Draw, few: bool) -> Case:
     def f(v: Any, c: Any) -> Any:
         phi = nystrom(Gaussian(1.5), v["points"], reg=0.1)
-        return namespace(v["x"]).concat(list(streaming.transform(phi, streaming.rows(v["x"], block=4))))
+        parts = list(streaming.transform(phi, streaming.rows(v["x"], block=4)))
+        return namespace(*parts).concat(parts)
 
     return Case(f, _variables(draw, few), terms=16)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from kerneltools import autodiff, trees
 from kerneltools.arrays import namespace
+from kerneltools.autodiff.arguments import is_floating
 from tests.agreement.capabilities import GRADIENTS, VALUES, why_not
 from tests.agreement.case import Case
 from tests.agreement.cases import CASES, cases
 from tests.agreement.comparing import assert_agrees, leaves, rounded, tolerance
-from tests.agreement.libraries import NUMPY, Library
+from tests.agreement.libraries import NUMPY, STRICT, Library
 
 every_function = pytest.mark.parametrize("name", CASES)
 DTYPES = st.sampled_from(["float64", "float32"])
@@ -69,10 +71,9 @@ def weighted(case: Case, weights: list[Any], constants: Any) -> Callable[[Any], 
     """The function as one that gives a scalar."""
 
     def scalar(variables: Any) -> Any:
-        total: Any = 0
-        for output, weight in zip(leaves(case.f(variables, constants)), weights, strict=True):
-            total = total + namespace(output).sum(output * weight)
-        return total
+        pairs = zip(leaves(case.f(variables, constants)), weights, strict=True)
+        terms = [namespace(output).sum(output * weight) for output, weight in pairs]
+        return reduce(lambda a, b: namespace(a, b).add(a, b), terms)
 
     return scalar
 
@@ -89,6 +90,22 @@ def check_gradients(library: Library) -> Check:
             return autodiff.value_and_grad(f)(variables)[1]
 
         assert_agrees(library, got, reference(wide.variables), dtype, tolerance(wide, reference, dtype, 1))
+
+    return check
+
+
+def check_gradients_one_by_one(library: Library) -> Check:
+    def check(case: Case, dtype: str) -> None:
+        del dtype
+        case = in_float64(case)
+        weights = weights_for(case.f(case.variables, case.constants))
+        scalar = weighted(case, library.tree(weights), library.tree(case.constants))
+        arrays, rebuild = trees.flatten(library.tree(case.variables))
+        wanted, _ = trees.flatten(library.value_and_grad(scalar)(rebuild(arrays))[1])
+        for k, array in enumerate(arrays):
+            if is_floating(array):
+                alone = library.value_and_grad(lambda x, k=k: scalar(rebuild([*arrays[:k], x, *arrays[k + 1 :]])))
+                assert_agrees(library, alone(array)[1], library.numpy(wanted[k]), "float64", 1e-10)
 
     return check
 
@@ -134,6 +151,12 @@ def test_values(name: str, library: Library) -> None:
 @every_function
 def test_gradients(name: str, library: Library) -> None:
     for_cases(name, GRADIENTS, library, check_gradients(library))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_in_one_variable_beside_plain_arrays(name: str) -> None:
+    # The strict library refuses `plain * traced`: whichever variable is traced, the order must be kept.
+    for_cases(name, GRADIENTS, STRICT, check_gradients_one_by_one(STRICT))
 
 
 @every_function

@@ -213,3 +213,29 @@ def test_moving_to_a_device_moves_the_gradient_back() -> None:
     gradient = grad(f)(array_api_strict.asarray(X, device=here))
     assert gradient.device == here
     np.testing.assert_array_equal(np.asarray(gradient), 2 * X + 1)
+
+
+def test_an_array_of_no_axes_has_no_length_and_no_entries() -> None:
+    for lose in (iter, len):
+        with pytest.raises(TypeError, match="0-d array"):
+            traced(lambda x: lose(x[0, 0]))  # noqa: B023
+
+
+def test_rows_are_iterated_over(library: Any) -> None:
+    gradient = grad(lambda x: sum(namespace(x).sum(row * row) for row in x))(library.array(X))
+    np.testing.assert_array_equal(library.numpy(gradient), 2 * X)
+
+
+def test_integer_arrays_are_bounds_of_slices_and_indices(library: Any) -> None:
+    two, one = library.array(np.asarray(2)), library.array(np.asarray(1))
+    gradient = grad(lambda x: namespace(x).sum(x[:two, :]) + 3 * namespace(x).sum(x[one, ::two]))(library.array(X))
+    np.testing.assert_array_equal(library.numpy(gradient), [[1, 1, 1], [4, 1, 4]])
+
+
+def test_unknown_versions_of_the_standard_are_refused(library: Any) -> None:
+    def check(x: Any) -> None:
+        assert x.__array_namespace__(api_version="2024.12") is namespace(x)
+        with pytest.raises(ValueError, match=r"1999\.01"):
+            x.__array_namespace__(api_version="1999.01")
+
+    traced(check, library.array(X))

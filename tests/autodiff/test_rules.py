@@ -140,7 +140,7 @@ SHAPING = [
     Case("repeat", lambda xp, x: xp.repeat(x, 3, axis=1), (X,)),
     Case("repeat", lambda xp, x: xp.repeat(x, _like(x, np.array([2, 0, 1])), axis=0), (X,)),
     Case("astype", lambda xp, x: xp.astype(x, xp.float64), (X,)),
-    Case("full_like", lambda xp, x: xp.full_like(x, 2.0) * x, (X,)),
+    Case("full_like", lambda xp, x: x * xp.full_like(x, 2.0), (X,)),
 ]
 
 PRODUCTS = [

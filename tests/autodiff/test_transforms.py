@@ -160,7 +160,7 @@ def test_hessian_vector_product_is_that_of_jax(library: Any) -> None:
     rng = np.random.default_rng(0)
     w, x, v = rng.standard_normal((5, 4)), rng.standard_normal((5, 4)), rng.standard_normal((5, 4))
     lw, lx, lv = map(library.array, (w, x, v))
-    found = grad(lambda w: total(grad(lambda w: f(namespace(w), w, lx * total(w)))(w) * lv))(lw)
+    found = grad(lambda w: total(grad(lambda w: f(namespace(w), w, total(w) * lx))(w) * lv))(lw)
     wanted = jax.jit(jax.grad(lambda w: jnp.sum(jax.grad(lambda w: f(jnp, w, x * jnp.sum(w)))(w) * v)))(w)
     np.testing.assert_allclose(library.numpy(found), wanted, rtol=0, atol=1e-10 * np.abs(wanted).max())
 

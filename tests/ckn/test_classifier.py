@@ -2,18 +2,19 @@
 
 import pickle
 import warnings
+from copy import copy
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-from ckn import Architecture, ImageClassifier, LayerSpec, architectures
+from ckn import Architecture, ImageClassifier, LayerSpec, Supervised, architectures
 from ckn.preprocessing import ContrastNormalise, Scale, Whiten
 from kerneltools.kernels import Gaussian
 from kerneltools.landmarks import ReducedWarning
@@ -273,7 +274,17 @@ BAD_FITS: dict[str, tuple[Any, type[Exception], str]] = {
         "labels: expected at least two classes, got only 0 for all 6 images",
     ),
     "too few labels": (lambda x, y: (x, y[:5]), ValueError, r"labels: expected shape \(6,\), .* got shape \(5,\)"),
-    "labels in a column": (lambda x, y: (x, y[:, None]), ValueError, r"labels: expected shape \(6,\), .* \(6, 1\)"),
+    "labels in two columns": (
+        lambda x, y: (x, np.stack([y, y], axis=1)),
+        ValueError,
+        r"labels: expected shape \(6,\), .* \(6, 2\)",
+    ),
+    "continuous labels": (lambda x, y: (x, y + 0.5 * np.arange(6)), ValueError, "Unknown label type: continuous"),
+    "channels first": (
+        lambda x, y: (np.repeat(x, 3, axis=-1).transpose(0, 3, 1, 2), y),
+        ValueError,
+        r"got shape \(6, 3, 8, 8\), which looks like \(n, c, h, w\).*moveaxis\(images, 1, -1\)",
+    ),
     "a single label": (lambda x, y: (x, 3), ValueError, r"labels: expected shape \(6,\), .* got shape \(\)"),
     "NaN": (
         lambda x, y: (bad_value(x, np.nan), y),
@@ -364,3 +375,59 @@ class TestBadPredictions:
     def test_score_with_other_labels(self, fitted: ImageClassifier, digits: Digits) -> None:
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             fitted.score(digits[0][:5], digits[1][:4])
+
+
+class TestAxes:
+    """Which axis is which: grey images without an axis for it, series, channels first."""
+
+    def test_grey_images_without_channels(self, tiny: ImageClassifier, digits: Digits) -> None:
+        images, labels = digits[0][:40], digits[1][:40]
+        grey = images[..., 0]
+        expected = tiny.fit(images, labels).decision_function(images)
+        tiny.fit(grey, labels)
+        assert tiny.model_.image_shape == (8, 8, 1)
+        for given in (images, grey, grey.tolist()):
+            assert np.array_equal(tiny.decision_function(given), expected)
+            assert np.array_equal(tiny.transform(given), tiny.transform(images))
+            assert tiny.score(given, labels) == tiny.score(images, labels)
+
+    def test_a_pair_for_validation(self, tiny: ImageClassifier, digits: Digits) -> None:
+        grey, labels = digits[0][:40, ..., 0], digits[1][:40]
+        settings = Supervised(epochs=1, batch=10, rate=1e-3, reg=1e-3)
+        tiny.set_params(supervised=settings, validation=(grey, labels[:, None]))
+        with pytest.warns(DataConversionWarning):
+            tiny.fit(digits[0][:40], labels)
+        assert tiny.best_.history[-1].validation_accuracy is not None
+
+    def test_series(self, tiny: ImageClassifier, digits: Digits) -> None:
+        series, labels = digits[0][:40, ..., 0], digits[1][:40]
+        tiny.set_params(architecture=Architecture((LayerSpec(8, patch=(3,)),))).fit(series, labels)
+        assert tiny.model_.image_shape == (8, 8)
+        assert tiny.transform(series).shape == (40, 8 * 4)
+
+    def test_channels_first_after_training(self, tiny: ImageClassifier, digits: Digits) -> None:
+        images = np.repeat(digits[0][:20], 3, axis=-1)
+        tiny.fit(images, digits[1][:20])
+        with pytest.raises(ValueError, match=r"as in training.*channels to the end, with xp.moveaxis\(images, 1, -1\)"):
+            tiny.predict(np.moveaxis(images, -1, 1))
+
+
+class TestLabelsAndNames:
+    """What scikit-learn asks of classifiers and of transformers."""
+
+    def test_labels_in_a_column(self, tiny: ImageClassifier, digits: Digits) -> None:
+        with pytest.warns(DataConversionWarning, match="column-vector y was passed"):
+            tiny.fit(digits[0][:20], digits[1][:20, None])
+        assert tiny.predict(digits[0][:20]).shape == (20,)
+
+    def test_names_of_features(self, fitted: ImageClassifier, digits: Digits) -> None:
+        names = fitted.get_feature_names_out()
+        assert names[0] == "imageclassifier0"
+        assert len(names) == fitted.transform(digits[0][:2]).shape[1]
+
+    @pytest.mark.parametrize("library", ["pandas", "polars"])
+    def test_data_frames(self, fitted: ImageClassifier, digits: Digits, library: str) -> None:
+        frame = copy(fitted).set_output(transform=library).transform(digits[0][:3])
+        assert type(frame).__module__.startswith(library)
+        assert list(frame.columns) == fitted.get_feature_names_out().tolist()
+        np.testing.assert_array_equal(frame.to_numpy(), fitted.transform(digits[0][:3]))

@@ -6,7 +6,7 @@ Each line reads: the cotangent g of y = f(x) becomes that of x. Ties of maximum 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log
+from math import inf, log, nan
 from typing import Any
 
 from kerneltools.arrays import Array
@@ -61,26 +61,26 @@ BINARY: dict[str, tuple[Rule | None, Rule | None]] = {
     ),
     "pow": (
         lambda xp, z, x, y: lambda g: g * _power_slope(xp, x, y),
-        lambda xp, z, x, y: lambda g: g * z * _safe_log(xp, x),
+        lambda xp, z, x, y: lambda g: g * (z * _safe_log(xp, z, x, y)),
     ),
     "remainder": (
         lambda xp, z, x, y: lambda g: g,
-        lambda xp, z, x, y: lambda g: -g * xp.floor(x / y),
+        lambda xp, z, x, y: lambda g: -g * (x // y),
     ),
     "atan2": (
-        lambda xp, z, x, y: lambda g: g * (y / (x * x + y * y)),
-        lambda xp, z, x, y: lambda g: -g * (x / (x * x + y * y)),
+        lambda xp, z, x, y: lambda g: g * _over_square(xp, y, x),
+        lambda xp, z, x, y: lambda g: -g * _over_square(xp, x, y),
     ),
     "hypot": (
-        lambda xp, z, x, y: lambda g: g * (x / _nonzero(xp, z)),
-        lambda xp, z, x, y: lambda g: g * (y / _nonzero(xp, z)),
+        lambda xp, z, x, y: lambda g: g * _cosine(xp, z, x),
+        lambda xp, z, x, y: lambda g: g * _cosine(xp, z, y),
     ),
     "logaddexp": (
-        lambda xp, z, x, y: lambda g: g * xp.exp(x - z),
-        lambda xp, z, x, y: lambda g: g * xp.exp(y - z),
+        lambda xp, z, x, y: lambda g: g * _weight(xp, z, x, y),
+        lambda xp, z, x, y: lambda g: g * _weight(xp, z, y, x),
     ),
     "copysign": (
-        lambda xp, z, x, y: lambda g: g * (xp.sign(x) * xp.copysign(xp.ones_like(z), y)),
+        lambda xp, z, x, y: lambda g: g * (xp.copysign(xp.ones_like(z), y) * xp.sign(x)),
         lambda xp, z, x, y: lambda g: None,
     ),
     "maximum": (
@@ -115,19 +115,38 @@ def _minus_ratio(xp: Any, quotient: Array, divisor: Array) -> Pull:
 
 def _power_slope(xp: Any, x: Array, y: Any) -> Array:
     if isinstance(y, int | float):
-        return 0 * x if y == 0 else 2 * x if y == 2 else y * x ** (y - 1)
+        return xp.zeros_like(x) if y == 0 else 2 * x if y == 2 else y * x ** (y - 1)
     return y * x ** (xp.where(y == 0, 1.0, y) - 1)
 
 
-def _safe_log(xp: Any, x: Any) -> Any:
-    """log x, and 0 at x = 0, where x**y has the derivative 0 in y > 0."""
+def _safe_log(xp: Any, z: Array, x: Any, y: Array) -> Array:
+    """log x, and 0 where it is infinite but z = x**y is 0, and at 0**0."""
+    vanishes = ((z == 0) & (x >= 0)) | ((y == 0) & (x == 0))
     if isinstance(x, int | float):
-        return log(x) if x > 0 else 0.0
-    return xp.log(xp.where(x == 0, 1.0, x))
+        return xp.where(vanishes, 0.0, xp.full_like(z, log(x) if x > 0 else -inf if x == 0 else nan))
+    return xp.log(xp.where(vanishes, 1.0, x))
 
 
-def _nonzero(xp: Any, z: Array) -> Array:
-    return xp.where(z == 0, 1.0, z)
+def _over_square(xp: Any, y: Any, x: Any) -> Array:
+    """y / (x² + y²) without overflow; 0 at the origin and at infinity."""
+    radius = xp.hypot(x, y)
+    far = xp.isinf(radius)
+    radius = xp.where(far | (radius == 0), 1.0, radius)
+    return xp.where(far, xp.zeros_like(radius), y) / radius / radius
+
+
+def _cosine(xp: Any, z: Array, x: Array) -> Array:
+    """x / z for the length z of (x, y); 0 at the origin, and the limit where z is infinite."""
+    far = xp.isinf(z)
+    near = xp.where(far, 1.0, xp.where(z == 0, 1.0, z))
+    return xp.where(far, xp.sign(x) * xp.astype(xp.isinf(x), x.dtype), xp.where(far, 0.0, x) / near)
+
+
+def _weight(xp: Any, z: Array, x: Any, y: Any) -> Array:
+    """exp(x) / (exp(x) + exp(y)); equal infinities share evenly."""
+    ties, zero = xp.isinf(x) & (x == y), xp.zeros_like(z)
+    ahead = xp.where(ties, zero, y) - xp.where(ties, zero, x)
+    return xp.exp(-xp.logaddexp(zero, ahead))
 
 
 def _share(xp: Any, g: Array, wins: Array, ties: Array) -> Array:
@@ -140,11 +159,8 @@ def broadcasting(rule: Rule | None, position: int) -> Rule | None:
         return None
 
     def fitted(xp: Any, out: Array, *arguments: Any) -> Pull:
-        pull = rule(xp, out, *arguments)
-        shape, dtype = tuple(arguments[position].shape), arguments[position].dtype
-        if shape == tuple(out.shape) and dtype == out.dtype:
-            return pull
-        return lambda g: sum_to(xp, pull(g), shape, dtype)
+        pull, shape = rule(xp, out, *arguments), tuple(arguments[position].shape)
+        return pull if shape == tuple(out.shape) else lambda g: sum_to(xp, pull(g), shape)
 
     return fitted
 

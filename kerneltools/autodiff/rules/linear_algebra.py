@@ -5,9 +5,11 @@ Cholesky). A bar stands over a cotangent on paper; here it is called g.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, safe_sqrt
+from kerneltools.arrays import Array, device_of, namespace, safe_sqrt
+from kerneltools.autodiff.array import constant
 from kerneltools.autodiff.operation import Operation, Pull, Pulls, each, together
 from kerneltools.autodiff.rules.sums import normalized, sum_to
 from kerneltools.primitives import pad
@@ -19,8 +21,56 @@ def _inv(xp: Any, y: Array, a: Array) -> Pull:
 
 
 def _det(xp: Any, d: Array, a: Array) -> Pull:
-    """Needs a regular matrix."""
-    return lambda g: _entry(xp, g * d) * xp.matrix_transpose(xp.linalg.inv(a))
+    """The cofactors, which exist for singular matrices too.
+
+    Regular matrices have them from the inverse, whose derivatives of all orders exist; others from singular vectors.
+    """
+    if _is_regular(constant(a)):
+        return lambda g: _entry(xp, g * d) * xp.matrix_transpose(xp.linalg.inv(a))
+    return lambda g: _entry(xp, g) * _COFACTORS(a)
+
+
+def _is_regular(a: Array) -> bool:
+    """Whether the inverse of each matrix has at least half the digits."""
+    xp = namespace(a)
+    if 0 in a.shape or not bool(xp.all(xp.isfinite(a))):  # no singular values, or none that could be found
+        return True
+    s = xp.linalg.svdvals(a)
+    return bool(xp.all(xp.min(s, axis=-1) > xp.finfo(a.dtype).eps ** 0.5 * xp.max(s, axis=-1)))
+
+
+def _cofactors(a: Array) -> Array:
+    """U C Vᵀ det(U) det(V) for A = U diag(s) Vᵀ, where C has the products of all s but one on its diagonal."""
+    xp = namespace(a)
+    u, s, vt = xp.linalg.svd(a)
+    return (u * _entry(xp, xp.linalg.det(u) * xp.linalg.det(vt))) @ (xp.expand_dims(_others(xp, s), axis=-1) * vt)
+
+
+def _second_cofactors(xp: Any, c: Array, a: Array) -> Pull:
+    """The products of all s but two take the place of C: the second derivative of det, which is symmetric."""
+    u, s, vt = xp.linalg.svd(a)
+    ut, v = xp.matrix_transpose(u), xp.matrix_transpose(vt)
+    eye = _eye(xp, s)
+    # Row i: s with 1 in place of s_i, then the products of all others but one.
+    products = _others(xp, xp.expand_dims(s, axis=-2) * (1 - eye) + eye) * (1 - eye)
+    sign = _entry(xp, xp.linalg.det(u) * xp.linalg.det(vt))
+
+    def pull(g: Array) -> Array:
+        h = ut @ g @ v
+        diagonal = xp.sum(products * xp.expand_dims(xp.linalg.diagonal(h), axis=-2), axis=-1)
+        return u @ (_diagonal_matrix(xp, diagonal) - products * xp.matrix_transpose(h)) @ vt * sign
+
+    return pull
+
+
+def _others(xp: Any, s: Array) -> Array:
+    """For each entry the product of the others along the last axis."""
+    before = xp.cumulative_prod(s, axis=-1, include_initial=True)[..., :-1]
+    after = xp.cumulative_prod(xp.flip(s, axis=-1), axis=-1, include_initial=True)[..., :-1]
+    return before * xp.flip(after, axis=-1)
+
+
+_COFACTORS = Operation("cofactors", _cofactors, each(_second_cofactors))
 
 
 def _slogdet(xp: Any, out: Any, a: Array) -> Pull:
@@ -81,7 +131,7 @@ def _eigh(xp: Any, out: Any, a: Array) -> Pull:
     def pull(gw: Array | None, gv: Array | None) -> Any:
         inner = _diagonal_matrix(xp, gw if gw is not None else xp.zeros_like(w))
         if gv is not None:
-            inner = inner + _off_diagonal_inverse(xp, w) * (vt @ gv)
+            inner = vt @ gv * _off_diagonal_inverse(xp, w) + inner
         whole = v @ inner @ vt
         return (0.5 * (whole + xp.matrix_transpose(whole)),)
 
@@ -92,7 +142,7 @@ def _off_diagonal_inverse(xp: Any, w: Array) -> Array:
     """1 / (w_j - w_i) off the diagonal, 0 on it."""
     differences = xp.expand_dims(w, axis=-2) - xp.expand_dims(w, axis=-1)
     eye = _eye(xp, w)
-    return (1 - eye) / (differences + eye)
+    return xp.divide(1 - eye, differences + eye)
 
 
 def _svd(xp: Any, out: Any, a: Array, *, full_matrices: bool = True) -> Pull:
@@ -106,15 +156,14 @@ def _svd(xp: Any, out: Any, a: Array, *, full_matrices: bool = True) -> Pull:
     def pull(gu: Array | None, gs: Array | None, gvt: Array | None) -> Any:
         inner = _diagonal_matrix(xp, gs if gs is not None else xp.zeros_like(s))
         sides: Array = 0
-        f = _off_diagonal_inverse(xp, s * s)
         if gu is not None:
-            m = f * (ut @ gu)
-            inner = inner + (m + xp.matrix_transpose(m)) * row
+            m = ut @ gu * _off_diagonal_inverse(xp, s * s)
+            inner = (m + xp.matrix_transpose(m)) * row + inner
             sides = sides + ((gu - u @ (ut @ gu)) / row) @ vt
         if gvt is not None:
             gv = xp.matrix_transpose(gvt)
-            m = f * (vt @ gv)
-            inner = inner + column * (m + xp.matrix_transpose(m))
+            m = vt @ gv * _off_diagonal_inverse(xp, s * s)
+            inner = (m + xp.matrix_transpose(m)) * column + inner
             sides = sides + u @ xp.matrix_transpose((gv - v @ (vt @ gv)) / row)
         return (u @ inner @ vt + sides,)
 
@@ -130,16 +179,16 @@ def _qr(xp: Any, out: Any, a: Array, *, mode: str = "reduced") -> Pull:
     def pull(gq: Array | None, gr: Array | None) -> Any:
         gq = xp.zeros_like(q) if gq is None else gq
         gr = xp.zeros_like(r) if gr is None else xp.triu(gr)
-        m = r @ xp.matrix_transpose(gr) - xp.matrix_transpose(gq) @ q
+        m = r @ xp.matrix_transpose(gr) - xp.matmul(xp.matrix_transpose(gq), q)
         symmetric = xp.tril(m) + xp.matrix_transpose(xp.tril(m, k=-1))
-        return (xp.matrix_transpose(xp.linalg.solve(r, xp.matrix_transpose(gq + q @ symmetric))),)
+        return (xp.matrix_transpose(xp.linalg.solve(r, xp.matrix_transpose(q @ symmetric + gq))),)
 
     return pull
 
 
 def _diagonal(xp: Any, y: Array, a: Array, *, offset: int = 0) -> Pull:
     n, m = a.shape[-2:]
-    left = max(offset, 0)
+    left = min(max(offset, 0), m)
     mask = xp.eye(n, m, k=offset, dtype=a.dtype, device=device_of(a))
 
     def pull(g: Array) -> Array:
@@ -187,7 +236,7 @@ def _trace(xp: Any, a: Array, /, *, offset: int = 0, dtype: Any = None) -> Array
 def _vector_norm(
     xp: Any, x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: Any = 2
 ) -> Array:
-    """Derivative 0 where the Euclidean norm is 0."""
+    """Derivative 0 where the norm is 0, and in entries that are."""
     along: dict[str, Any] = {"axis": normalized(axis, x.ndim), "keepdims": keepdims}
     if ord == 2:
         return safe_sqrt(xp.sum(x * x, **along))
@@ -195,16 +244,31 @@ def _vector_norm(
     if ord == 0:
         return xp.sum(xp.astype(size != 0, x.dtype), **along)
     if ord == float("inf"):
-        return xp.max(size, **along)
+        return _greatest(xp, size, **along)
     if ord == -float("inf"):
         return xp.min(size, **along)
-    return xp.sum(size, **along) if ord == 1 else xp.sum(size**ord, **along) ** (1 / ord)
+    return xp.sum(size, **along) if ord == 1 else _power_norm(xp, size, along, ord)
+
+
+def _power_norm(xp: Any, size: Array, along: dict[str, Any], ord: float) -> Array:
+    # Both branches of `where` are differentiated, so that no power ever sees a zero.
+    zero = size == 0
+    powers = xp.where(zero, 1.0, size) ** ord
+    total = xp.sum(xp.where(zero, 0.0, powers), **along)
+    vanishes = xp.all(zero, **along) if ord > 0 else xp.any(zero, **along)
+    return xp.where(vanishes, 0.0, xp.where(vanishes, 1.0, total) ** (1 / ord))
+
+
+def _greatest(xp: Any, size: Array, axis: Any, keepdims: bool = False) -> Array:
+    """The maximum of numbers >= 0, and 0 of nothing."""
+    reduce = xp.max if all(size.shape[a] for a in normalized(axis, size.ndim)) else xp.sum
+    return reduce(size, axis=axis, keepdims=keepdims)
 
 
 def _matrix_norm(xp: Any, a: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     if ord == "fro":
         return xp.linalg.vector_norm(a, axis=(-2, -1), keepdims=keepdims)
-    reduce = xp.sum if ord == "nuc" else xp.max if ord > 0 else xp.min
+    reduce = xp.sum if ord == "nuc" else partial(_greatest, xp) if ord > 0 else xp.min
     if ord in ("nuc", 2, -2):
         norm = reduce(xp.linalg.svdvals(a), axis=-1)
     else:

@@ -12,18 +12,18 @@ from kerneltools.autodiff.rules.sums import normalized, sum_to
 
 
 def _left(xp: Any, z: Array, x: Array, y: Array) -> Pull:
-    shape, dtype = tuple(x.shape), x.dtype
+    shape = tuple(x.shape)
     if y.ndim == 2:
-        return lambda g: _shaped(xp, _flat(xp, g) @ xp.matrix_transpose(y), shape, dtype)
-    return lambda g: sum_to(xp, g @ xp.matrix_transpose(y), shape, dtype)
+        return lambda g: xp.reshape(_flat(xp, g) @ xp.matrix_transpose(y), shape)
+    return lambda g: sum_to(xp, g @ xp.matrix_transpose(y), shape)
 
 
 def _right(xp: Any, z: Array, x: Array, y: Array) -> Pull:
-    shape, dtype = tuple(y.shape), y.dtype
+    shape = tuple(y.shape)
     if y.ndim == 2:
         # One product over the whole batch, not a batch of products to be summed.
-        return lambda g: _shaped(xp, xp.matrix_transpose(_flat(xp, x)) @ _flat(xp, g), shape, dtype)
-    return lambda g: sum_to(xp, xp.matrix_transpose(x) @ g, shape, dtype)
+        return lambda g: xp.matrix_transpose(_flat(xp, x)) @ _flat(xp, g)
+    return lambda g: sum_to(xp, xp.matrix_transpose(x) @ g, shape)
 
 
 def _flat(xp: Any, a: Array) -> Array:
@@ -31,15 +31,10 @@ def _flat(xp: Any, a: Array) -> Array:
     return a if a.ndim == 2 else xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
 
 
-def _shaped(xp: Any, a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    a = a if tuple(a.shape) == shape else xp.reshape(a, shape)
-    return a if a.dtype == dtype else xp.astype(a, dtype)
-
-
 def _vecdot(other: int, position: int) -> Rule:
     def rule(xp: Any, z: Array, *pair: Array, axis: int = -1) -> Pull:
-        factor, shape, dtype = pair[other], tuple(pair[position].shape), pair[position].dtype
-        return lambda g: sum_to(xp, xp.expand_dims(g, axis=axis) * factor, shape, dtype)
+        factor, shape = pair[other], tuple(pair[position].shape)
+        return lambda g: sum_to(xp, xp.expand_dims(g, axis=axis) * factor, shape)
 
     return rule
 
@@ -74,7 +69,7 @@ def _tensordot(xp: Any, x: Array, y: Array, /, *, axes: Any = 2) -> Array:
 
 
 def _outer(xp: Any, x: Array, y: Array, /) -> Array:
-    return xp.expand_dims(x, axis=1) * xp.expand_dims(y, axis=0)
+    return xp.multiply(xp.expand_dims(x, axis=1), xp.expand_dims(y, axis=0))
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import nan, prod
 from typing import Any
 
 from kerneltools.arrays import Array, device_of, safe_sqrt
@@ -28,12 +28,12 @@ def _sum(xp: Any, y: Array, x: Array, *, axis: Axis = None, dtype: Any = None, k
 
 
 def _mean(xp: Any, y: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Pull:
-    return _spread(xp, x, axis, keepdims, scale=1 / _count(x, axis))
+    return _spread(xp, x, axis, keepdims, scale=1 / max(_count(x, axis), 1))
 
 
 def _var(xp: Any, y: Array, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Pull:
-    count = _count(x, axis)
-    spread = _spread(xp, x, axis, keepdims, scale=2 / (count - correction))
+    freedom = _count(x, axis) - correction
+    spread = _spread(xp, x, axis, keepdims, scale=2 / freedom if freedom > 0 else nan)
     return lambda g: spread(g) * (x - xp.mean(x, axis=axis, keepdims=True))
 
 
@@ -53,11 +53,9 @@ def _cumulative_sum(
     xp: Any, y: Array, x: Array, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Pull:
     axis = 0 if axis is None else axis % x.ndim
-    dtype = x.dtype
     later = (*[slice(None)] * axis, slice(1, None), ...) if include_initial else ...
 
     def pull(g: Array) -> Array:
-        g = xp.astype(g, dtype, copy=False)
         return xp.flip(xp.cumulative_sum(xp.flip(g[later], axis=axis), axis=axis), axis=axis)
 
     return pull

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from kerneltools.arrays import Array, device_of
-from kerneltools.autodiff.array import TapeArray, constant
+from kerneltools.autodiff.array import TapeArray, constant, require_real
 from kerneltools.autodiff.cotangents import Placed
 from kerneltools.autodiff.operation import Operation, Pull, Pulls, each, together
 from kerneltools.autodiff.rules.sums import normalized, sum_to
@@ -106,19 +106,17 @@ def _concat(xp: Any, y: Array, *arrays: Array, axis: int) -> Pull:
     for a in arrays:
         ends.append(ends[-1] + a.shape[axis])
     keys = [(*[slice(None)] * axis, slice(*span), ...) for span in pairwise(ends)]
-    dtypes = [a.dtype for a in arrays]
-    return lambda g: [xp.astype(g[key], dtype, copy=False) for key, dtype in zip(keys, dtypes, strict=True)]
+    return lambda g: [g[key] for key in keys]
 
 
 def _stack(xp: Any, y: Array, *arrays: Array, axis: int) -> Pull:
     axis %= y.ndim
-    dtypes = [a.dtype for a in arrays]
-    return lambda g: [xp.astype(g[(*[slice(None)] * axis, k, ...)], d, copy=False) for k, d in enumerate(dtypes)]
+    return lambda g: [g[(*[slice(None)] * axis, k, ...)] for k in range(len(arrays))]
 
 
-def _astype(xp: Any, y: Array, x: Array, *_: Any, **__: Any) -> Pull:
-    dtype = x.dtype
-    return lambda g: xp.astype(g, dtype, copy=False)
+def _same(xp: Any, y: Array, x: Array, *_: Any, **__: Any) -> Pull:
+    """The type of a cotangent is that of its argument: operation.py sees to it."""
+    return lambda g: g
 
 
 def _to_device(xp: Any, y: Array, x: Array, *_: Any, **__: Any) -> Pull:
@@ -167,9 +165,10 @@ def _joined(name: str) -> Callable[..., Any]:
 
 def _cast(xp: Any, x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
     native = xp.traced_library.astype
+    require_real("astype", xp, dtype)
     if not xp.isdtype(dtype, "real floating"):
         return native(constant(x), dtype, copy=copy, **({} if device is None else {"device": device}))
-    x = x if x.dtype == dtype else Operation("astype", native, each(_astype))(x, dtype)
+    x = x if x.dtype == dtype else Operation("astype", native, each(_same))(x, dtype)
     return x if device is None else x.to_device(device)
 
 
@@ -223,8 +222,8 @@ def _diff(
     x = xp.concat([a for a in (prepend, x, append) if a is not None], axis=axis)
     (axis,) = normalized(axis, x.ndim)
     for _ in range(n):
-        whole = [slice(None)] * axis
-        x = x[(*whole, slice(1, None), ...)] - x[(*whole, slice(0, -1), ...)]
+        whole, size = [slice(None)] * axis, x.shape[axis]
+        x = x[(*whole, slice(min(1, size), size), ...)] - x[(*whole, slice(0, max(size - 1, 0)), ...)]
     return x
 
 

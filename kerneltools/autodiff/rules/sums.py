@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerneltools.arrays import Array, DType
+from kerneltools.arrays import Array
 
 
-def sum_to(xp: Any, g: Array | None, shape: tuple[int, ...], dtype: DType = None) -> Array | None:
-    """The sum over the axes along which an array of this shape was broadcast, in its type."""
+def sum_to(xp: Any, g: Array | None, shape: tuple[int, ...]) -> Array | None:
+    """The sum over the axes along which an array of this shape was broadcast."""
     if g is None:
         return None
     if tuple(g.shape) != shape:
@@ -18,7 +18,7 @@ def sum_to(xp: Any, g: Array | None, shape: tuple[int, ...], dtype: DType = None
             g = xp.sum(g, axis=kept, keepdims=True)
         if extra:
             g = xp.sum(g, axis=tuple(range(extra)))
-    return g if dtype is None or g.dtype == dtype else xp.astype(g, dtype)
+    return g
 
 
 def sum_product(xp: Any, g: Array, factor: Any, shape: tuple[int, ...]) -> Array:
