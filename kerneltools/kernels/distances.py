@@ -75,11 +75,11 @@ def scaled_rows(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> t
     check_rows(x, y)
     check_columns(child_names(kernel)[0], lengths, x)
     scale = 1 / lengths * unit_scale(x)  # in this order, for lengths may be traced
-    xp = namespace(scale)
-    if xp is not namespace(x) and not hasattr(xp, "traced_library"):
-        # Beside lengths that JAX traces, rows of NumPy are constants.
-        x, y = xp.asarray(x), xp.asarray(y)
-    return x, y, scale
+    spaces = namespace(x), namespace(scale)
+    if spaces[0] is spaces[1] or any(hasattr(xp, "traced_library") for xp in spaces):
+        return x, y, scale
+    # Beside lengths that JAX traces, rows of NumPy are constants.
+    return spaces[1].asarray(x), spaces[1].asarray(y), scale
 
 
 def unit_scale(x: Array) -> Array:
