@@ -117,6 +117,19 @@ def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
     return xp.linalg.cholesky(wide + shift * scale * identity_like(wide))
 
 
+def why_no_factor(kernel: object, gram: Array) -> str:
+    """What is known where k(Z, Z) of some landmarks has no Cholesky factor: its least eigenvalue, beside rounding."""
+    xp, m = namespace(gram), int(gram.shape[0])
+    eigenvalues = xp.linalg.eigvalsh(xp.astype(gram, widest_float(gram)))
+    rounding = m * float(xp.finfo(gram.dtype).eps) * float(xp.max(xp.abs(eigenvalues)))
+    found = f"its least eigenvalue is {float(xp.min(eigenvalues)):.2g}, and rounding accounts for {rounding:.2g}"
+    return (
+        f"kernel: k(Z, Z) of {m} landmarks has no Cholesky factor: {found}. If {kernel!r} is positive semi-definite, "
+        "it has lost digits: compute in float64, or give a larger reg. If not, take its values k(x, Z) themselves as "
+        "features, or those of a map (kerneltools.maps)"
+    )
+
+
 PANEL = 128
 """Columns of a triangular factor that are multiplied at a time."""
 

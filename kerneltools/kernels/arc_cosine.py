@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from kerneltools.arrays import Array, namespace, require_floating, require_rank
 from kerneltools.kernels import profiles
-from kerneltools.kernels.base import InnerProductKernel, step
+from kerneltools.kernels.base import InnerProductKernel, greatest_entries, step
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
@@ -36,13 +36,17 @@ class ArcCosine(InnerProductKernel):
     def homogeneous(self) -> bool:
         return self.order == 1
 
+    @property
+    def degree(self) -> int:
+        return self.order
+
     @in_single
     def diag(self, x: Array) -> Array:
         require_rank(2, "(n, d)", x=x)
         require_floating(x=x)
-        square = namespace(x).sum(x * x, axis=1)
         if self.order == 0:
-            return step(square)
+            return step(greatest_entries(x))
+        square = namespace(x).sum(x * x, axis=1)
         return square if self.order == 1 else 3 * square * square
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:

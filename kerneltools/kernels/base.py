@@ -11,6 +11,7 @@ from typing import ClassVar
 from kerneltools.arrays import (
     Array,
     device_of,
+    holds,
     is_whole,
     namespace,
     require_beside,
@@ -19,6 +20,7 @@ from kerneltools.arrays import (
     require_rank,
     safe_sqrt,
 )
+from kerneltools.backend import stop_gradient
 from kerneltools.precision import in_single
 from kerneltools.trees import Tree, static, together
 
@@ -90,6 +92,11 @@ class InnerProductKernel(Kernel):
     def by_inner_products(self) -> bool:
         return True
 
+    @property
+    def degree(self) -> int | None:
+        """n where k(a x, b y) = (a b)^n k(x, y) for a, b > 0: then rows of any scale keep their digits."""
+        return None
+
     @abstractmethod
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         """Kernel values from inner products and norms, which broadcast against them."""
@@ -97,8 +104,17 @@ class InnerProductKernel(Kernel):
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
         check_rows(x, y)
-        xp = namespace(x, y)
-        return self.from_inner(x @ xp.matrix_transpose(y), row_norms(x)[:, None], row_norms(y)[None, :])
+        if self.degree is None:
+            return self._of_rows(x, y)
+        (x, of_x), (y, of_y) = in_range(x), in_range(y)
+        value = self._of_rows(x, y)
+        if of_x is not None:
+            value = value * of_x[:, None] ** self.degree
+        return value if of_y is None else value * of_y[None, :] ** self.degree
+
+    def _of_rows(self, x: Array, y: Array) -> Array:
+        across = namespace(x, y).matrix_transpose(y)
+        return self.from_inner(x @ across, row_norms(x)[:, None], row_norms(y)[None, :])
 
     @in_single
     def diag(self, x: Array) -> Array:
@@ -106,6 +122,28 @@ class InnerProductKernel(Kernel):
         require_floating(x=x)
         norm = row_norms(x)
         return self.from_inner(norm * norm, norm, norm)
+
+
+def in_range(x: Array) -> tuple[Array, Array | None]:
+    """The rows, those of which squares would over- or underflow over their greatest entry; these entries, 1 for others.
+
+    (n, d) -> (n, d), (n,) or None where all are in range, and inside of a trace, where numbers are not known
+    """
+    xp = namespace(x)
+    greatest = greatest_entries(x)
+    limit = float(xp.finfo(x.dtype).max) ** 0.25
+    out = (greatest > 0) & ((greatest < 1 / limit) | (greatest > limit)) & xp.isfinite(greatest)
+    if holds(~xp.any(out)):
+        return x, None
+    size = xp.where(out, greatest, xp.ones_like(greatest))
+    return x / size[:, None], size
+
+
+def greatest_entries(x: Array) -> Array:
+    """max_j |x_j| as a constant: (n, d) -> (n,)"""
+    fixed = stop_gradient(x)
+    xp = namespace(fixed)
+    return xp.max(xp.abs(fixed), axis=1) if x.shape[1] else xp.zeros_like(xp.sum(fixed, axis=1))
 
 
 def row_norms(x: Array) -> Array:

@@ -14,7 +14,7 @@ from kerneltools.arrays import (
     require_floating,
     require_rank,
 )
-from kerneltools.kernels.base import InnerProductKernel, check_positive, row_norms, step
+from kerneltools.kernels.base import InnerProductKernel, check_positive, greatest_entries, step
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
@@ -110,6 +110,10 @@ class Cosine(InnerProductKernel):
     array([[0.6, 0. ]])
     """
 
+    @property
+    def degree(self) -> int:
+        return 0
+
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return inner * _inverse(x_norm) * _inverse(y_norm)
 
@@ -118,7 +122,7 @@ class Cosine(InnerProductKernel):
         require_rank(2, "(n, d)", x=x)
         require_floating(x=x)
         # 1 without the rounding of a quotient, and of its derivative.
-        return step(row_norms(x))
+        return step(greatest_entries(x))
 
 
 def _check_offset(offset: Any, least: float, wanted: str) -> None:

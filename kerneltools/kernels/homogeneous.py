@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, namespace, require_floating, require_rank
 from kerneltools.kernels.base import InnerProductKernel
 from kerneltools.kernels.profiles import Profile
+from kerneltools.precision import in_single
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,19 @@ class Homogeneous(InnerProductKernel):
             raise TypeError(f"profile: expected one of kerneltools.kernels.profiles, got {self.profile!r}")
 
     @property
+    def degree(self) -> int:
+        return 1
+
+    @property
     def homogeneous(self) -> bool:
         return True
+
+    @in_single
+    def diag(self, x: Array) -> Array:
+        require_rank(2, "(n, d)", x=x)
+        require_floating(x=x)
+        # κ(1) = 1, without the rounding of a cosine.
+        return namespace(x).sum(x * x, axis=1)
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return self.profile.response(inner, x_norm * y_norm)

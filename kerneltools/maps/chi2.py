@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cosh, pi
+from math import exp, pi
 
 from kerneltools.arrays import Array, namespace, require_everywhere, safe_sqrt
 from kerneltools.kernels import AdditiveChi2, Intersection, Kernel
@@ -45,7 +45,8 @@ class HomogeneousMap(Map):
 
 
 SPECTRA: dict[type[Kernel], Callable[[float], float]] = {
-    AdditiveChi2: lambda frequency: 1 / cosh(pi * frequency),
+    # 1 / cosh(π λ) in powers that vanish where those of cosh overflow.
+    AdditiveChi2: lambda frequency: 2 * exp(-pi * frequency) / (1 + exp(-2 * pi * frequency)),
     Intersection: lambda frequency: 2 / (pi * (1 + 4 * frequency**2)),
 }
 """κ(λ) of kernels √(xy) K(log y/x), the Fourier transform of K (Vedaldi and Zisserman 2012, table 1)."""

@@ -15,7 +15,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
-from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upper_product
+from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upper_product, why_no_factor
 from kerneltools.maps.base import Map, in_type_of, rows_of_block
 from kerneltools.precision import in_single, parameters_in, widened
 from kerneltools.primitives import by_rows, solve_triangular
@@ -194,10 +194,10 @@ def _checked_whitening(kernel: Kernel, gram: Array, reg: float | Array | None, d
     except (ValueError, RuntimeError) as error:  # what the libraries raise for a negative pivot
         if "expected" in str(error):
             raise
-        raise ValueError(_indefinite(kernel)) from error
+        raise ValueError(why_no_factor(kernel, gram)) from error
     xp = namespace(factor)
     if not holds(xp.all(xp.isfinite(factor))):
-        raise ValueError(_indefinite(kernel))
+        raise ValueError(why_no_factor(kernel, gram))
     return factor
 
 

@@ -20,7 +20,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
-from kerneltools.linalg import cholesky_factor, identity_like
+from kerneltools.linalg import cholesky_factor, identity_like, why_no_factor
 from kerneltools.precision import parameters_in, widened
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_reg, check_rows
@@ -249,10 +249,10 @@ def _inverse_factor(kernel: Kernel, gram: Array, rtol: float) -> Array:
     try:
         factor = cholesky_factor(gram, rtol)
     except (ValueError, RuntimeError) as error:  # what the libraries raise for it
-        raise ValueError(_indefinite(kernel)) from error
+        raise ValueError(why_no_factor(kernel, gram)) from error
     xp = namespace(factor)
     if not holds(xp.all(xp.isfinite(factor))):
-        raise ValueError(_indefinite(kernel))
+        raise ValueError(why_no_factor(kernel, gram))
     return xp.matrix_transpose(solve_triangular(factor, identity_like(factor)))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial, square_distances
+from kerneltools import autodiff, backend, kernels
+from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Matern, Polynomial, square_distances
 from kerneltools.kernels.profiles import Exponential
 from tests.strict import assert_close
 
@@ -94,3 +95,41 @@ def test_a_kernel_is_added_to_kernels_only() -> None:
 def test_an_array_scales_a_kernel() -> None:
     for kernel in (np.float64(2.0) * Linear(), np.array(2.0) * Linear()):
         assert_close(kernel(X, Y), 2 * Linear()(X, Y), 1e-15)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("scale", [1e-30, 1e-23, 1e10, 1e25])
+@pytest.mark.parametrize(
+    ("kernel", "degree", "within"),
+    [
+        (kernels.Cosine(), 0, 1e-6),
+        (kernels.ArcCosine(0), 0, 4e-4),  # the angle of parallel rows is the root of a rounding error
+        (kernels.ArcCosine(1), 1, 1e-6),
+        (kernels.Homogeneous(kernels.profiles.Exponential(0.6)), 1, 1e-6),
+    ],
+    ids=str,
+)
+def test_rows_of_any_scale(library: str, scale: float, kernel: Any, degree: int, within: float) -> None:
+    # Squares of such rows leave the range of float32; the kernel's values beside rows of size 1 do not.
+    owner = backend(library)
+    x = np.random.default_rng(0).random((5, 4)).astype(np.float32)
+    x[3] = 0
+    scaled = owner.asarray(x * np.float32(scale))
+    got = owner.to_numpy(kernel(scaled, owner.asarray(x))) / np.float32(scale) ** degree
+    np.testing.assert_allclose(got, kernel(x.astype(float), x.astype(float)), atol=within, rtol=within)
+    if degree == 0:
+        assert owner.to_numpy(kernel.diag(scaled)).tolist() == [1, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 4.5, 10.5, 20.5, 50.5])
+def test_matern_at_any_distance(nu: float, dtype: str) -> None:
+    special = pytest.importorskip("scipy.special")
+    for r in (1e-3, 1.0, 10.0, 50.0, 200.0, 1e3, 1e6, 1e20, np.inf):
+        x = np.asarray([[r]], dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, slope = autodiff.value_and_grad(lambda t: Matern(nu, 1.0)(t, np.zeros((1, 1), dtype))[0, 0])(x)
+        z = np.sqrt(2 * nu) * min(r, 1e4)
+        log = (1 - nu) * np.log(2) - special.gammaln(nu) + nu * np.log(z) + np.log(special.kve(nu, z)) - z
+        np.testing.assert_allclose(value, np.exp(log) if r < 1e4 else 0.0, rtol=2e-5, atol=1e-30)
+        assert np.all(np.isfinite(slope)) or r == np.inf

@@ -84,7 +84,10 @@ def test_an_indefinite_kernel_is_refused(kernel: Any, reg: float | None) -> None
 def test_a_matrix_with_negative_eigenvalues_is_refused(reg: float | None) -> None:
     matrix = np.asarray([[1.0, 2.0], [2.0, 1.0]])
     with (
-        pytest.raises(ValueError, match=r"(?s)Precomputed.* is indefinite: its matrix has negative eigenvalues"),
+        pytest.raises(
+            ValueError,
+            match=r"(?s)k\(Z, Z\) of \d landmarks has no Cholesky factor: its least eigenvalue is -.*Precomputed",
+        ),
         np.errstate(invalid="ignore"),
     ):
         nystrom(kernels.Precomputed(matrix), np.asarray([[0.0], [1.0]]), reg)
@@ -93,7 +96,7 @@ def test_a_matrix_with_negative_eigenvalues_is_refused(reg: float | None) -> Non
 def test_wrong_input() -> None:
     points = np.random.default_rng(0).standard_normal((4, 2))
     for reg in (np.inf, np.nan, -1.0, "a"):
-        with pytest.raises(ValueError, match="reg: expected a number > 0, got"):
+        with pytest.raises(TypeError if reg == "a" else ValueError, match="reg: expected a number > 0, got"):
             nystrom(Gaussian(1.0), points, reg=reg)
     with pytest.raises(TypeError, match=r"points: expected an array \(m, d\), got list"):
         nystrom(Gaussian(1.0), points.tolist())
