@@ -1,0 +1,16 @@
+"""Bytes of files whose headers may promise anything."""
+
+from typing import IO
+
+_CHUNK = 1 << 20
+
+
+def at_most(stream: IO[bytes], size: int, begun: bytes | bytearray = b"") -> bytearray:
+    """`size` bytes, or fewer where the stream ends: those that were read already, and the next ones.
+
+    Memory grows with what is there, not with what was asked for: a header that promises terabytes costs nothing.
+    """
+    content = bytearray(begun)
+    while len(content) < size and (piece := stream.read(min(_CHUNK, size - len(content)))):
+        content += piece
+    return content
