@@ -41,7 +41,7 @@ def read(source: _Path | Iterable[_Path], readers: tuple[Reader, ...] = READERS)
     return _read_one(several[0] if isinstance(several[0], str) else Path(several[0]), readers)
 
 
-def _paths(source: Iterable[_Path]) -> list[_Path]:
+def _paths(source: object) -> list[_Path]:
     wanted = "source: expected a path, the name of a data set or several paths (str or os.PathLike)"
     if isinstance(source, bytes) or not isinstance(source, Iterable):
         raise DataError(f"{wanted}, got {type(source).__name__}")

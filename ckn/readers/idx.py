@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from math import prod
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ckn.readers.images import DataError, HostArray, Images, Source
 from ckn.readers.labels import Coding
 from ckn.readers.streams import at_most
 
+_Bytes = BufferedReader | gzip.GzipFile
 _GZIP = b"\x1f\x8b"
 _UNSIGNED_BYTES = 0x0800  # the magic number without its last byte, the number of axes
 
@@ -110,7 +111,7 @@ def _read_array(path: Path, rank: int, what: str) -> HostArray:
     return np.frombuffer(body, dtype=np.uint8).reshape(shape)
 
 
-def _shape(stream: IO[bytes], rank: int, path: Path, what: str) -> list[int]:
+def _shape(stream: _Bytes, rank: int, path: Path, what: str) -> list[int]:
     header = at_most(stream, 4 * (1 + rank))
     if len(header) < 4 * (1 + rank):
         raise DataError(f"{path}: {len(header)} bytes are less than the header of an IDX file of {what}: truncated")
@@ -120,7 +121,7 @@ def _shape(stream: IO[bytes], rank: int, path: Path, what: str) -> list[int]:
     return shape
 
 
-def _found(stream: IO[bytes], path: Path, got: int, size: int) -> str:
+def _found(stream: _Bytes, path: Path, got: int, size: int) -> str:
     """How many bytes follow the header; of a packed file no more are unpacked to count them."""
     if got <= size:
         return str(got)
@@ -130,7 +131,7 @@ def _found(stream: IO[bytes], path: Path, got: int, size: int) -> str:
 
 
 @contextmanager
-def _content(path: Path) -> Iterator[IO[bytes]]:
+def _content(path: Path) -> Iterator[_Bytes]:
     """The bytes of the file, unpacked as they are read if they are gzipped, whatever the name says."""
     with path.open("rb") as raw:
         packed = raw.read(len(_GZIP)) == _GZIP

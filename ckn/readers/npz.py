@@ -31,6 +31,8 @@ _LAYOUTS = (
     _Names("X_train", "y_train", "X_test", "y_test"),
     _Names("X", "y", "", ""),
 )
+# zipfile unpacks other methods without a bound, a million bytes and more for each one in the file.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _HEADER = 1 << 16  # bytes in which the header of an array must end; NumPy's end within 10,000
 _WANTED = "images and labels, or X_train, y_train, X_test and y_test, or X and y; and, if you like, classes"
@@ -85,6 +87,8 @@ class _Arrays:
     def __getitem__(self, name: str) -> HostArray:
         member = self._member(name)[0]
         try:
+            if member.compress_type not in _METHODS:
+                raise ValueError("packed as NumPy never does; save it again with numpy.savez_compressed")
             with self._file.open(member) as stream:
                 return _array(stream, member.file_size)
         except MemoryError:
@@ -167,7 +171,7 @@ def _header(content: bytearray) -> tuple[tuple[int, ...], bool, np.dtype[Any], i
         raise ValueError(f"the array is of version {version[0]}.{version[1]}, which is for records")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of headers of Python 2, which NumPy repairs
+            warnings.simplefilter("ignore")  # of headers of Python 2, which NumPy repairs, and of odd literals
             shape, columns_first, dtype = _READ_HEADER[version](stream)
     except MemoryError as error:  # of Python's parser, for thousands of brackets
         raise ValueError("the header of the array is nested too deeply") from error

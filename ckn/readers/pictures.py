@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,66 +19,26 @@ _COLOUR = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 _GREY = ("1", "L", "LA")
 
 
-# No image has more pixels for each byte of its file: one bit each in a PNG, whose compression is at most 1032:1.
-_PIXELS_PER_BYTE = 8 * 1032
-
-
-class _Header(NamedTuple):
-    """What a file says before its pixels: width and height, the way the camera was held, and whether it is grey."""
-
-    size: tuple[int, int]
-    grey: bool
-
-
 def decode(files: Sequence[Path]) -> HostArray:
     """The pixels of files of one size: grey if all are grey, red, green and blue otherwise.
 
     n files -> (n, h, w, 1) or (n, h, w, 3), uint8
 
-    All headers are read before the pixels of any: memory is asked for when the sizes are known to be one.
+    Memory grows as files are read: a large first one among small ones asks for no more than its own.
 
     Raises DataError, naming the file, for one that is unreadable, truncated, transparent, of more than
     8 bits, or of another size than most.
     """
-    headers = [_header(file) for file in files]
-    sizes = [header.size for header in headers]
-    try:
-        return _decoded(files, sizes, all(header.grey for header in headers))
-    except _OddSizeError:
-        # The orientation may stand behind the pixels: some programs that edit metadata put it there.
-        sizes = [_header(file, whole=True).size for file in files]
-        return _decoded(files, sizes, all(header.grey for header in headers))
-
-
-def _decoded(files: Sequence[Path], sizes: Sequence[tuple[int, int]], grey: bool) -> HostArray:
-    if len(set(sizes)) > 1:
-        raise _odd_size(files, sizes)
-    width, height = sizes[0]
-    images = np.empty((len(files), height, width, 1 if grey else 3), dtype=np.uint8)
-    for image, file in zip(images, files, strict=True):
+    content, shape = bytearray(), (0, 0, 0)
+    for file in files:
         pixels = _pixels(file)
-        if pixels.shape[:2] != (height, width):
-            raise _OddSizeError(f"{file}: {pixels.shape[1]}x{pixels.shape[0]} pixels, its header says {width}x{height}")
-        image[...] = pixels  # grey among colours becomes three channels
-    return images
-
-
-class _OddSizeError(DataError):
-    """A file of another size than the others, or than its header says."""
-
-
-def _header(path: Path, whole: bool = False) -> _Header:
-    """What the file says before its pixels; `whole`: behind them too, which takes as long as decoding."""
-    with _opened(path) as picture:
-        _check_depth(picture, path)
-        width, height = picture.size
-        size = path.stat().st_size
-        if width * height > _PIXELS_PER_BYTE * size:
-            raise DataError(f"{path}: the header says {width}x{height} pixels, but the file has {size} bytes: damaged")
-        if whole and width != height:
-            picture.load()
-        turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION, 1) >= 5
-        return _Header((height, width) if turned else (width, height), picture.mode in _GREY)
+        shape = shape if content else pixels.shape
+        if pixels.shape[:2] != shape[:2]:
+            raise _odd_size(files)
+        if pixels.shape[2] > shape[2]:  # grey so far, colour from here on
+            content, shape = bytearray(np.repeat(np.frombuffer(content, np.uint8), 3)), pixels.shape
+        content += (pixels if pixels.shape == shape else np.broadcast_to(pixels, shape)).tobytes()
+    return np.frombuffer(content, np.uint8).reshape(len(files), *shape)
 
 
 def _check_depth(picture: Any, path: Path) -> None:
@@ -94,6 +54,7 @@ def _check_depth(picture: Any, path: Path) -> None:
 def _pixels(path: Path) -> HostArray:
     """(h, w, 1) or (h, w, 3), uint8, turned the way the camera was held."""
     with _opened(path) as picture:
+        _check_depth(picture, path)
         picture.load()
         if "exif" in picture.info:
             optional_module("PIL.ImageOps", "Pillow").exif_transpose(picture, in_place=True)
@@ -141,13 +102,25 @@ def _plain(picture: Any, path: Path) -> Any:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _odd_size(files: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> _OddSizeError:
+def _odd_size(files: Sequence[Path]) -> DataError:
+    """The error for the first file whose size is not that of most."""
+    sizes = [_size(file) for file in files]
     usual, count = Counter(sizes).most_common(1)[0]
     odd = next(i for i, size in enumerate(sizes) if size != usual)
-    return _OddSizeError(
+    return DataError(
         f"{files[odd]}: {_pixel_size(sizes[odd])} pixels, but expected {_pixel_size(usual)} (width x height) as in "
         f"{count} of the {len(files)} files; crop or resize all to one size"
     )
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height, the way the camera was held; only files that may be turned are read beyond their header."""
+    with _opened(path) as picture:
+        width, height = picture.size
+        if width != height and "exif" not in picture.info:
+            picture.load()  # some programs write the orientation behind the pixels
+        turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION, 1) >= 5
+        return (height, width) if turned else (width, height)
 
 
 def _pixel_size(size: tuple[int, int]) -> str:

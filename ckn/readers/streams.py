@@ -1,11 +1,17 @@
 """Bytes of files whose headers may promise anything."""
 
-from typing import IO
+from typing import Protocol
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18  # bytes
 
 
-def at_most(stream: IO[bytes], size: int, begun: bytes | bytearray = b"") -> bytearray:
+class Readable(Protocol):
+    """What files, members of archives and unpacked streams have in common."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def at_most(stream: Readable, size: int, begun: bytes | bytearray = b"") -> bytearray:
     """`size` bytes, or fewer where the stream ends: those that were read already, and the next ones.
 
     Memory grows with what is there, not with what was asked for: a header that promises terabytes costs nothing.
