@@ -35,17 +35,26 @@ def read(source: _Path | Iterable[_Path], readers: tuple[Reader, ...] = READERS)
     Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it or
     the data are damaged, and ImportError, with the install line, when a reader's package is missing.
     """
-    if not isinstance(source, str | PathLike):
-        several = list(source)
-        if len(several) != 1:
-            return checked(read_files([Path(path) for path in several]), f"{len(several)} files")
-        source = several[0]
-    return _read_one(source if isinstance(source, str) else Path(source), readers)
+    several = [source] if isinstance(source, str | PathLike) else _paths(source)
+    if len(several) != 1:
+        return checked(read_files([Path(path) for path in several]), f"{len(several)} files")
+    return _read_one(several[0] if isinstance(several[0], str) else Path(several[0]), readers)
+
+
+def _paths(source: object) -> list[_Path]:
+    wanted = "source: expected a path, the name of a data set or several paths (str or os.PathLike)"
+    if isinstance(source, bytes) or not isinstance(source, Iterable):
+        raise DataError(f"{wanted}, got {type(source).__name__}")
+    several = list(source)
+    for path in several:
+        if not isinstance(path, str | PathLike):
+            raise DataError(f"{wanted}, got one with {type(path).__name__} in it")
+    return several
 
 
 def _read_one(source: Source, readers: tuple[Reader, ...]) -> Images:
     # An empty word would be taken for the current folder.
-    reader = next((r for r in reversed(readers) if r.recognises(source)), None) if str(source) else None
+    reader = next((r for r in reversed(readers) if _recognises(r, source)), None) if str(source) else None
     if reader is None:
         raise _unknown(source, readers)
     try:
@@ -56,11 +65,25 @@ def _read_one(source: Source, readers: tuple[Reader, ...]) -> Images:
         raise DataError(f"{error.filename or source}: cannot be read: {error.strerror or error}") from error
 
 
+def _recognises(reader: Reader, source: Source) -> bool:
+    try:
+        return reader.recognises(source)
+    except (OSError, ValueError):  # a name that is too long, a folder that may not be entered
+        return False
+
+
 def _unknown(source: Source, readers: tuple[Reader, ...]) -> DataError:
     formats = "\n".join(f"  {reader.name}: {reader.accepts}" for reader in readers)
     wanted = f"expected one of\n{formats}"
-    if str(source) and Path(source).exists():
-        return DataError(f"{source}: not a format that a reader recognises; {wanted}")
+    try:
+        if str(source) and Path(source).stat():
+            return DataError(f"{source}: not a format that a reader recognises; {wanted}")
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # told below, with names that are near
+    except OSError as error:
+        return DataError(f"{str(source)!r}: cannot be read: {error.strerror or error}; {wanted}")
+    except ValueError as error:  # a NUL, or half a character
+        return SourceNotFoundError(f"{str(source)!r}: no file can have this name: {error}; {wanted}")
     near = _near_names(source, readers)
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     return SourceNotFoundError(f"{str(source)!r}: no such file, folder or data set{hint}; {wanted}")

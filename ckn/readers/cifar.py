@@ -13,6 +13,7 @@ SIDE = 32
 _ROW = 1 + 3 * SIDE * SIDE
 _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _NAMES_FILE = "batches.meta.txt"
+_NAMES_SIZE = 1 << 16  # bytes, far more than ten names take
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,12 @@ def _class_names(folder: Path) -> tuple[str, ...]:
     path = folder / _NAMES_FILE
     if not path.is_file():
         return _CLASSES
-    names = tuple(path.read_text(encoding="utf-8", errors="replace").split())
+    with path.open("rb") as file:
+        content = file.read(_NAMES_SIZE)
+    try:
+        names = tuple(content.decode().split())
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected {len(_CLASSES)} class names in UTF-8: {error}") from error
     if len(names) != len(_CLASSES):
         raise DataError(f"{path}: expected {len(_CLASSES)} class names, got {len(names)}")
     return names

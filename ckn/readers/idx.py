@@ -2,7 +2,10 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from math import prod
 from pathlib import Path
 
@@ -10,7 +13,9 @@ import numpy as np
 
 from ckn.readers.images import DataError, HostArray, Images, Source
 from ckn.readers.labels import Coding
+from ckn.readers.streams import at_most
 
+_Bytes = BufferedReader | gzip.GzipFile
 _GZIP = b"\x1f\x8b"
 _UNSIGNED_BYTES = 0x0800  # the magic number without its last byte, the number of axes
 
@@ -91,28 +96,53 @@ def _read_labels(path: Path) -> HostArray:
 
 def _read_array(path: Path, rank: int, what: str) -> HostArray:
     """A uint8 array of that many axes; raises DataError when the header or the size says something else."""
-    raw = _content(path)
-    begin = 4 * (1 + rank)
-    if len(raw) < begin:
-        raise DataError(f"{path}: {len(raw)} bytes are less than the header of an IDX file of {what}: truncated")
-    magic, *shape = (int(v) for v in np.frombuffer(raw, dtype=">u4", count=1 + rank))
+    with _content(path) as stream:
+        shape = _shape(stream, rank, path, what)
+        size = prod(shape)
+        # One byte more shows whether there is more, and that the checksum at the end of a gzip is right.
+        body = at_most(stream, size + 1)
+        if len(body) != size:
+            raise DataError(
+                f"{path}: the header says {'x'.join(map(str, shape))} = {size} bytes of {what}, "
+                f"got {_found(stream, path, len(body), size)}: truncated, or not one whole file"
+            )
+    if not size:  # here already, since NumPy has no array of shape (0, 2^32 - 1, 2^32 - 1)
+        raise DataError(f"{path}: there is no image in it: the header says {'x'.join(map(str, shape))} bytes of {what}")
+    return np.frombuffer(body, dtype=np.uint8).reshape(shape)
+
+
+def _shape(stream: _Bytes, rank: int, path: Path, what: str) -> list[int]:
+    header = at_most(stream, 4 * (1 + rank))
+    if len(header) < 4 * (1 + rank):
+        raise DataError(f"{path}: {len(header)} bytes are less than the header of an IDX file of {what}: truncated")
+    magic, *shape = (int(v) for v in np.frombuffer(header, dtype=">u4"))
     if magic != _UNSIGNED_BYTES + rank:
         raise DataError(f"{path}: expected the magic number {_UNSIGNED_BYTES + rank} (IDX {what}), got {magic}")
-    if len(raw) - begin != prod(shape):
-        raise DataError(
-            f"{path}: the header says {'x'.join(map(str, shape))} = {prod(shape)} bytes of {what}, "
-            f"got {len(raw) - begin}: truncated, or not one whole file"
-        )
-    # A copy, because memory of a bytes object cannot be written, and some libraries refuse to wrap such.
-    return np.frombuffer(raw, dtype=np.uint8, offset=begin).reshape(shape).copy()
+    return shape
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of the file, unpacked if they are gzipped, whatever the name says."""
-    raw = path.read_bytes()
-    if not raw.startswith(_GZIP):
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path}: truncated or corrupt gzip file ({error}); get it again") from error
+def _found(stream: _Bytes, path: Path, got: int, size: int) -> str:
+    """How many bytes follow the header; of a packed file no more are unpacked to count them."""
+    if got <= size:
+        return str(got)
+    if isinstance(stream, gzip.GzipFile):
+        return f"at least {got}"
+    return str(got + path.stat().st_size - stream.tell())
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[_Bytes]:
+    """The bytes of the file, unpacked as they are read if they are gzipped, whatever the name says."""
+    with path.open("rb") as raw:
+        packed = raw.read(len(_GZIP)) == _GZIP
+        raw.seek(0)
+        if not packed:
+            yield raw
+            return
+        try:
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield unpacked
+        except DataError:
+            raise
+        except (EOFError, OSError, zlib.error) as error:
+            raise DataError(f"{path}: truncated or corrupt gzip file ({error}); get it again") from error

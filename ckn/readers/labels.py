@@ -1,5 +1,6 @@
 """Labels as files have them (names, any integers) -> positions in a tuple of class names."""
 
+import sys
 from dataclasses import dataclass
 from typing import Self
 
@@ -49,12 +50,54 @@ def plain_labels(labels: HostArray, where: str) -> HostArray:
         hint = "; one-hot rows become labels with y.argmax(axis=1)" if labels.ndim == 2 else ""
         raise DataError(f"{where}: expected labels of shape (n,), got shape {labels.shape}{hint}")
     if labels.dtype.kind == "U":
-        return labels
+        return _characters(labels, where)
     if labels.dtype.kind == "S":
-        return np.char.decode(labels, "utf-8", "replace")
-    if labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.round(labels)))):
-        return labels.astype(np.int64)
-    raise DataError(f"{where}: expected labels that are integers or strings, got {labels.dtype}")
+        return _decoded(labels, where)
+    if labels.dtype.kind not in "biuf":
+        raise DataError(f"{where}: expected labels that are integers or strings, got {labels.dtype}")
+    return _integers(labels, where)
+
+
+def _characters(labels: HostArray, where: str) -> HostArray:
+    # Python has no text with such a code: NumPy would fail at the first use.
+    codes = labels.astype(labels.dtype.newbyteorder("="), order="C").view(np.uint32)
+    if codes.size and codes.max() > sys.maxunicode:
+        raise DataError(f"{where}: expected labels of characters, got a code beyond Unicode, {codes.max():#x}: damaged")
+    return labels
+
+
+def _decoded(labels: HostArray, where: str) -> HostArray:
+    """Bytes as text; a replacement for what cannot be read would make one class of different labels."""
+    for label in labels.tolist():
+        try:
+            label.decode()
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where}: expected labels in UTF-8, got {label!r}; save them as strings") from error
+    return np.char.decode(labels, "utf-8")
+
+
+def _integers(labels: HostArray, where: str) -> npt.NDArray[np.int64]:
+    """As int64; raises DataError for fractions and for what int64 does not hold, which would become other labels."""
+    if labels.dtype.kind == "f":
+        odd = ~np.isfinite(labels) | (labels != np.round(labels))
+        if odd.any():
+            wanted = "expected labels that are integers or strings"
+            raise DataError(f"{where}: {wanted}, got {labels.dtype} with {labels[np.argmax(odd)]}")
+    beyond = _beyond(labels)
+    if beyond.any():
+        raise DataError(
+            f"{where}: expected integers of 64 bits with sign, got {labels[np.argmax(beyond)]}; save them as strings"
+        )
+    return labels.astype(np.int64)
+
+
+def _beyond(labels: HostArray) -> npt.NDArray[np.bool_]:
+    # In the type of the labels: 2^63 - 1 itself would be rounded up to 2^63 in floating point.
+    if labels.dtype.kind == "f":
+        return (labels < -(2.0**63)) | (labels >= 2.0**63)
+    return (
+        labels.astype(np.uint64) > np.iinfo(np.int64).max if labels.dtype.kind == "u" else np.zeros(len(labels), bool)
+    )
 
 
 def _kind(labels: HostArray) -> str:

@@ -1,17 +1,20 @@
 """NumPy .npz archives of images and labels."""
 
+import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from ckn.readers.images import DataError, HostArray, Images, Source
 from ckn.readers.labels import Coding, plain_labels
+from ckn.readers.streams import at_most
 
 
 class _Names(NamedTuple):
@@ -28,8 +31,10 @@ _LAYOUTS = (
     _Names("X_train", "y_train", "X_test", "y_test"),
     _Names("X", "y", "", ""),
 )
-# What zipfile, zlib and NumPy raise for damaged archives; RuntimeError for ones that look encrypted.
-_DAMAGES = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# zipfile unpacks other methods without a bound, a million bytes and more for each one in the file.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_HEADER = 1 << 16  # bytes in which the header of an array must end; NumPy's end within 10,000
 _WANTED = "images and labels, or X_train, y_train, X_test and y_test, or X and y; and, if you like, classes"
 
 
@@ -70,32 +75,60 @@ class Npz:
 class _Arrays:
     """The arrays of an open archive; upper and lower case are the same."""
 
-    def __init__(self, path: Path, file: Any) -> None:
+    def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         self._path, self._file = path, file
-        self._keys = {key.lower(): key for key in file.files}
+        self._members: dict[str, list[zipfile.ZipInfo]] = {}
+        for member in file.infolist():
+            self._members.setdefault(_key(member).lower(), []).append(member)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._keys
+        return bool(name) and bool(self._member(name))
 
     def __getitem__(self, name: str) -> HostArray:
+        member = self._member(name)[0]
         try:
-            return np.asarray(self._file[self._keys[name.lower()]])
-        except _DAMAGES as error:
-            if "Object arrays" in str(error):
-                raise DataError(
-                    f"{self.where(name)} holds Python objects, which are not loaded (they can run code); "
-                    "save plain numbers or strings, all images of one size"
-                ) from error
-            raise DataError(f"{self.where(name)} is damaged: {error}") from error
+            if member.compress_type not in _METHODS:
+                raise ValueError("packed as NumPy never does; save it again with numpy.savez_compressed")
+            with self._file.open(member) as stream:
+                return _array(stream, member.file_size)
+        except MemoryError:
+            raise
+        except _ObjectsError as error:
+            raise DataError(
+                f"{self.where(name)} holds Python objects, which are not loaded (they can run code); "
+                "save plain numbers or strings, all images of one size"
+            ) from error
+        except Exception as error:  # zipfile, its decompressors and NumPy's header, which is Python code, raise many
+            raise DataError(f"{self.where(name)} is damaged: {_words(error)}") from error
+
+    def _member(self, name: str) -> list[zipfile.ZipInfo]:
+        """The array of that name, or nothing; raises DataError for several, of which none is the right one."""
+        members = self._members.get(name.lower(), [])
+        if len(members) > 1:
+            keys = " and ".join(sorted(_key(member) for member in members))
+            raise DataError(f"{self._path}: found {keys}, which differ in upper and lower case only; keep one")
+        return members
 
     def labels(self, name: str) -> HostArray:
         return plain_labels(self[name], self.where(name))
 
     def where(self, name: str) -> str:
-        return f"{self._path}: {self._keys[name.lower()]}"
+        return f"{self._path}: {_key(self._member(name)[0])}"
 
     def __str__(self) -> str:
-        return ", ".join(sorted(self._keys.values())) or "no array"
+        return ", ".join(sorted(_key(m) for members in self._members.values() for m in members)) or "no array"
+
+
+class _ObjectsError(ValueError):
+    """An array of Python objects, which only unpickling would read."""
+
+
+def _key(member: zipfile.ZipInfo) -> str:
+    return member.filename.removesuffix(".npy")
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 @contextmanager
@@ -104,11 +137,50 @@ def _archive(path: Path) -> Iterator[_Arrays]:
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: not a .npz archive, or truncated; save it again with numpy.savez")
     try:
-        file = np.load(path, allow_pickle=False)
-    except _DAMAGES as error:
-        raise DataError(f"{path}: damaged .npz archive: {error}") from error
+        file = zipfile.ZipFile(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # BadZipFile, and struct.error, UnicodeError and others for what it does not look at
+        raise DataError(f"{path}: damaged .npz archive: {_words(error)}") from error
     with file:
         yield _Arrays(path, file)
+
+
+def _array(stream: IO[bytes], size: int) -> HostArray:
+    """The array of a stream that is said to have `size` bytes. Raises anything for one that is damaged."""
+    beginning = at_most(stream, _HEADER)
+    shape, columns_first, dtype, offset = _header(beginning)
+    wanted = prod(shape) * dtype.itemsize
+    if wanted != size - offset:
+        raise ValueError(
+            f"the header says {'x'.join(map(str, shape))} items of {dtype} = {wanted} bytes, got {size - offset}"
+        )
+    body = at_most(stream, wanted, beginning[offset:])
+    stream.read(1)  # zipfile compares the checksum at the end
+    if len(body) != wanted:
+        raise ValueError(f"truncated: expected {wanted} bytes, got {len(body)}")
+    flat = np.frombuffer(body, dtype) if wanted else np.empty(0, dtype)
+    return flat.reshape(shape[::-1]).T if columns_first else flat.reshape(shape)
+
+
+def _header(content: bytearray) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether columns come first, type, and where the items begin."""
+    stream = BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    if version not in _READ_HEADER:
+        raise ValueError(f"the array is of version {version[0]}.{version[1]}, which is for records")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers of Python 2, which NumPy repairs, and of odd literals
+            shape, columns_first, dtype = _READ_HEADER[version](stream)
+    except MemoryError as error:  # of Python's parser, for thousands of brackets
+        raise ValueError("the header of the array is nested too deeply") from error
+    if dtype.hasobject:
+        raise _ObjectsError
+    # True counts as an integer for NumPy; items of no bytes, or of many values each, are no labels and no pixels.
+    if not all(type(n) is int and n >= 0 for n in shape) or not dtype.itemsize or dtype.subdtype:
+        raise ValueError(f"the header says shape {shape} and type {dtype}")
+    return shape, columns_first, dtype, stream.tell()
 
 
 def _layout(arrays: _Arrays, path: Path) -> _Names:
@@ -140,7 +212,7 @@ def _pixels(array: HostArray, where: str) -> tuple[HostArray, float | None]:
     _refuse_channels_first(images, where)
     if images.dtype == np.uint8:
         return images, 255.0
-    if images.dtype == np.uint16:
+    if images.dtype.kind == "u" and images.dtype.itemsize == 2:  # of either byte order
         return images.astype(np.float32), 65535.0
     if images.dtype.kind == "b":
         return images.astype(np.uint8), 1.0

@@ -67,6 +67,14 @@ def test_wrong_number_of_class_names(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"\xff a b c d e f g h i", b"a " * 10**6], ids=["not UTF-8", "megabytes"])
+def test_class_names_that_are_no_names(tmp_path, content):
+    written(tmp_path / "data_batch_1.bin", 2)
+    (tmp_path / "batches.meta.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"batches\.meta\.txt: expected 10 class names"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("size", [0, ROW - 1, 2 * ROW + 1])
 @pytest.mark.parametrize("source", ["", "test_batch.bin"], ids=["folder", "file"])
 def test_truncated_file(tmp_path, size, source):

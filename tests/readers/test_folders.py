@@ -140,6 +140,28 @@ def test_photographs_are_turned_upright(tmp_path, picture):
     assert read(tmp_path).images.shape == (2, 16, 8, 3)
 
 
+def behind_the_pixels(path, content):
+    """Move the orientation of a PNG file to its end, where some programs write it."""
+    raw = path.read_bytes()
+    chunk = struct.pack(">I", len(content)) + b"eXIf" + content
+    chunk += struct.pack(">I", zlib.crc32(b"eXIf" + content))
+    path.write_bytes(raw[:-12] + chunk + raw[-12:])
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_orientation_behind_the_pixels(tmp_path, picture, others):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for i in range(2):
+        pixels = picture(f"{i}.png", (4, 6, 3))
+        behind_the_pixels(tmp_path / f"{i}.png", exif.tobytes().removeprefix(b"Exif\0\0"))
+    for i in range(others):
+        picture(f"upright{i}.png", (6, 4, 3))
+    images = read(tmp_path).images
+    assert images.shape == (2 + others, 6, 4, 3)
+    np.testing.assert_array_equal(images[1], np.rot90(pixels, -1))
+
+
 def test_other_size_names_the_file_and_the_size_of_most(tmp_path, picture):
     picture("a/1.png", (6, 7, 3))  # the odd one is read first
     picture("a/2.png", (4, 5, 3))

@@ -1,5 +1,7 @@
 """NumPy archives."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,10 +110,13 @@ def test_labels_of_other_types(tmp_path, labels):
     [
         (PIXELS.astype(np.int64), np.uint8, 255),
         (PIXELS.astype(np.uint16) * 1000, np.float32, 65535),
+        (PIXELS.astype(">u2") * 1000, np.float32, 65535),
+        (PIXELS.astype(">u2"), np.float32, 65535),
+        (PIXELS.astype(">i2"), np.uint8, 255),
         (PIXELS > 5, np.uint8, 1),
         (PIXELS.astype(">f4"), np.float32, None),
     ],
-    ids=["int64", "uint16", "bool", "big-endian"],
+    ids=["int64", "uint16", "big-endian uint16", "dark big-endian uint16", "big-endian int16", "bool", "big-endian"],
 )
 def test_other_types_of_pixels(tmp_path, images, dtype, maximum):
     data = read(saved(tmp_path, X=images))
@@ -159,6 +164,41 @@ ERRORS = {
         "y: expected labels that are integers or strings, got float64",
     ),
     "NaN label": ({"X": PIXELS, "y": np.asarray([np.nan, 1])}, "y: expected labels that are integers or strings"),
+    "infinite label": ({"X": PIXELS, "y": np.asarray([-np.inf, np.inf])}, "y: expected labels that are integers or"),
+    "huge labels": (
+        {"X": PIXELS, "y": np.asarray([1e300, 2e300])},
+        r"y: expected integers of 64 bits .* got 1e\+300; save them as strings",
+    ),
+    "labels of 2^63": ({"X": PIXELS, "y": np.asarray([2.0**63, 0])}, "y: expected integers of 64 bits"),
+    "unsigned labels": (
+        {"X": PIXELS, "y": np.asarray([2**64 - 1, 2**63], dtype=np.uint64)},
+        "y: expected integers of 64 bits .* got 18446744073709551615; save them as strings",
+    ),
+    "infinite class": (
+        {"X": PIXELS, "y": LABELS, "classes": np.asarray([5, -1, np.inf])},
+        "classes: expected labels that are integers or",
+    ),
+    "labels that are not UTF-8": (
+        {"X": PIXELS, "y": np.asarray([b"\xff", b"\xfe"])},
+        r"y: expected labels in UTF-8, got b'\\xff'; save them as strings",
+    ),
+    "classes that are not UTF-8": (
+        {"X": PIXELS, "y": np.asarray([0, 1]), "classes": np.asarray([b"a", b"\xe4"])},
+        r"classes: expected labels in UTF-8, got b'\\xe4'",
+    ),
+    "labels of no characters": (
+        {"X": PIXELS, "y": np.asarray([0x110000, 97], dtype=np.uint32).view("<U1")},
+        "y: expected labels of characters, got a code beyond Unicode",
+    ),
+    "images in both cases": (
+        {"images": PIXELS, "Images": PIXELS},
+        "found Images and images, which differ in upper and lower case only; keep one",
+    ),
+    "labels in both cases": ({"X": PIXELS, "y": LABELS, "Y": LABELS}, "found Y and y, which differ in"),
+    "classes in both cases": (
+        {"X": PIXELS, "y": LABELS, "classes": LABELS, "CLASSES": LABELS},
+        "found CLASSES and classes, which differ in",
+    ),
     "label without class": (
         {"X": PIXELS, "y": np.asarray([1, 2]), "classes": np.asarray(["a", "b"])},
         "y: labels 2 stand for none of the 2 classes, whose labels are 0, 1",
@@ -212,6 +252,33 @@ def test_values_that_are_not_finite(tmp_path, split, value):
     where = r"data\.npz" + (", test split" if split == "test" else "")
     with pytest.raises(DataError, match=where + ": NaN or infinity in 1 of 2 images, the first is image 1;"):
         read(saved(tmp_path, **arrays))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.longdouble], ids=lambda t: t.__name__)
+def test_labels_at_the_ends_of_64_bits(tmp_path, dtype):
+    labels = np.asarray([-(2**63), 2**60], dtype=dtype)
+    assert read(saved(tmp_path, X=PIXELS, y=labels)).classes == (str(-(2**63)), str(2**60))
+
+
+def test_other_names_may_differ_in_case_only(tmp_path):
+    assert len(read(saved(tmp_path, X=PIXELS, note=LABELS, Note=LABELS))) == 2
+
+
+def test_arrays_under_one_name_are_ambiguous(tmp_path):
+    path = saved(tmp_path, X=PIXELS)
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        file.writestr("X.npy", file.read("X.npy"))
+    with pytest.raises(DataError, match="found X and X, which"):
+        read(path)
+
+
+def test_columns_first(tmp_path):
+    images = np.random.default_rng(0).random((2, 3, 4, 5))
+    np.testing.assert_array_equal(read(saved(tmp_path, X=np.asfortranarray(images))).images, images)
+
+
+def test_arrays_can_be_written(tmp_path):
+    assert read(saved(tmp_path, X=PIXELS)).images.flags.writeable
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.9])
