@@ -104,6 +104,11 @@ def suggest(kernel: Kernel, x: Array, error: float, rng: Rng = 0, pilot: int = 1
     drawn = [int(i) for i in choice(rng, x.shape[0], min(pilot, x.shape[0]))]
     seen, unseen = rows(x, drawn[: len(drawn) // 2]), rows(x, drawn[len(drawn) // 2 :])
     exact = kernel(unseen, unseen)
+    if not float(namespace(exact).linalg.matrix_norm(exact)) > 0:
+        raise ValueError(
+            f"x: the kernel is 0 for all pairs of {unseen.shape[0]} rows, as for rows of zeros; there is nothing to "
+            "approximate"
+        )
     found: list[tuple[Candidate, Callable[[], Map]]] = []
     for m, phi, cost in _nystrom_maps(kernel, seen, rng):
         missed = _relative(phi, exact, unseen)

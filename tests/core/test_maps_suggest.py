@@ -70,3 +70,8 @@ def test_errors() -> None:
         maps.suggest(kernels.Gaussian(1.0), x[:2], 0.1, 0)
     with pytest.raises(ValueError, match="is indefinite"):
         maps.suggest(kernels.Sigmoid(1.0), x, 0.1, 0)
+
+
+def test_rows_on_which_the_kernel_is_zero() -> None:
+    with pytest.raises(ValueError, match="x: the kernel is 0 for all pairs of 10 rows"):
+        maps.suggest(kernels.Linear(), np.zeros((20, 3)), error=0.1)
