@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import cluster
 from sklearn.datasets import load_digits
 
 from kerneltools import kernels, landmarks, trees
 from kerneltools.backend import backend
+from kerneltools.estimators import KernelRidge
 from kerneltools.kernels import Gaussian, Kernel, Linear, Polynomial, Precomputed, Sigmoid
 from kerneltools.landmarks import (
     BLESS,
@@ -26,7 +28,9 @@ from kerneltools.landmarks import (
     SphericalKMeans,
     Uniform,
 )
-from kerneltools.landmarks.leverage import Dictionary, drawn_by_weight, leverage_scores
+from kerneltools.landmarks.base import Seen, drawn_by_weight, seen
+from kerneltools.landmarks.clusters import LOOSE, assigned, cloud
+from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.landmarks.rpcholesky import _next_size
 from kerneltools.random import Rng
 from tests.laws.members import KERNELS, rows
@@ -137,14 +141,34 @@ class TestTheLawOfRPCholesky:
     def draw(self, m: int, block: int | None, rng: Rng) -> tuple[int, ...]:
         return indices(RPCholesky(m, block), Table(self.GRAM), np.arange(6.0)[:, None], rng)
 
-    def law(self, m: int) -> dict[tuple[int, ...], float]:
-        return law_of(6, m, lambda before: np.diag(missed(self.GRAM, before)).clip(0) if before else np.diag(self.GRAM))
+    def law(self, m: int, gram: np.ndarray = GRAM) -> dict[tuple[int, ...], float]:
+        return law_of(6, m, lambda before: np.diag(missed(gram, before)).clip(0) if before else np.diag(gram))
 
     @pytest.mark.parametrize(("m", "block"), [(2, None), (3, None), (3, 1), (3, 2), (3, 4)])
     def test_is_that_of_one_row_at_a_time(self, m: int, block: int | None) -> None:
         statistic, degrees = chi_square(frequencies(lambda seed: self.draw(m, block, seed), self.TIMES), self.law(m))
         assert degrees >= 20
         assert statistic < quantile(degrees)
+
+    WEIGHTS = np.array([1.0, 4.0, 0.5, 0.25, 2.0, 3.0])
+
+    @pytest.mark.parametrize(("m", "block"), [(2, None), (3, None), (3, 1), (3, 3)])
+    def test_with_weights_is_that_of_the_weighted_matrix(self, m: int, block: int | None) -> None:
+        roots = np.sqrt(self.WEIGHTS)
+        law = self.law(m, roots[:, None] * self.GRAM * roots)
+        numbers = np.arange(6.0)[:, None]
+        counts = frequencies(
+            lambda seed: RPCholesky(m, block)(Table(self.GRAM), numbers, seed, weights=self.WEIGHTS).indices, self.TIMES
+        )
+        statistic, degrees = chi_square(counts, law)
+        assert degrees >= 10
+        assert statistic < quantile(degrees)
+
+    def test_the_check_sees_weights(self) -> None:
+        counts = frequencies(lambda seed: self.draw(2, None, seed), self.TIMES)
+        weights = np.sqrt(self.WEIGHTS)
+        statistic, degrees = chi_square(counts, self.law(2, weights[:, None] * self.GRAM * weights))
+        assert statistic > 2 * quantile(degrees)
 
     def test_the_check_sees_blocks_without_rejection(self) -> None:
         counts = frequencies(lambda seed: self.draw(3, 4, NoRejection(np.random.PCG64(seed))), self.TIMES)
@@ -173,6 +197,13 @@ class TestTheLawOfKMeansPlusPlus:
         statistic, degrees = chi_square(counts, law_of(6, 3, self.weights))
         assert statistic < quantile(degrees)
 
+    def test_with_weights(self) -> None:
+        weights = np.array([1.0, 4.0, 0.5, 0.0, 2.0, 3.0])
+        rule = KMeansPlusPlus(3, trials=1)
+        counts = frequencies(lambda seed: rule(Linear(), self.X, seed, weights=weights).indices, 3000)
+        statistic, degrees = chi_square(counts, law_of(6, 3, lambda before: weights * self.weights(before)))
+        assert statistic < quantile(degrees)
+
     def test_more_trials_take_the_best(self) -> None:
         def error(trials: int, seed: int) -> float:
             return float(self.weights(indices(KMeansPlusPlus(3, trials), Linear(), self.X, seed)).sum())
@@ -186,6 +217,9 @@ def test_draws_by_weight() -> None:
     law = law_of(5, 2, lambda before: weights * ~np.isin(np.arange(5), before))
     counts = frequencies(lambda seed: tuple(drawn_by_weight(x, weights, 2, np.random.default_rng(seed))), 3000)
     statistic, degrees = chi_square(counts, law)
+    assert statistic < quantile(degrees)
+    weighted = frequencies(lambda seed: Uniform(2)(Linear(), x, seed, weights=weights).indices, 3000)
+    statistic, degrees = chi_square(weighted, law)
     assert statistic < quantile(degrees)
     # Those of weight 0 come last.
     assert all(drawn_by_weight(x, weights, 5, np.random.default_rng(seed))[4] == 1 for seed in range(20))
@@ -401,18 +435,33 @@ class TestLeverage:
     @pytest.mark.parametrize("block", [10, 1000])
     def test_scores_from_all_rows_are_exact(self, block: int) -> None:
         everything = Dictionary(np.arange(64), np.ones(64))
-        scores = leverage_scores(self.KERNEL, self.X, block)(everything, 0.1, np.arange(64))
+        scores = leverage_scores(self.KERNEL, Seen(self.X), block)(everything, 0.1, np.arange(64))
         np.testing.assert_allclose(scores, self.exact(0.1), rtol=1e-7)
+
+    @pytest.mark.parametrize("block", [10, 1000])
+    def test_weighted_scores_are_those_of_repeated_rows(self, block: int) -> None:
+        times = np.random.default_rng(0).integers(1, 4, 64)
+        repeated = np.repeat(self.X, times, axis=0)
+        gram = self.KERNEL(repeated, repeated)
+        of_all = np.diag(gram @ np.linalg.inv(gram + 0.1 * np.eye(len(gram))))
+        wanted = np.bincount(np.repeat(np.arange(64), times), of_all)
+        data = seen(self.X, times.astype(float))
+        assert data.weights is not None
+        unit = times.mean()  # weights have the mean 1, and scores count their ratio to the ridge
+        scores = leverage_scores(self.KERNEL, data, block)(
+            Dictionary(np.arange(64), np.ones(64)), 0.1 / unit, np.arange(64)
+        )
+        np.testing.assert_allclose(scores, wanted, rtol=1e-7)
 
     def test_scores_from_some_rows_are_no_smaller(self) -> None:
         some = Dictionary(np.arange(0, 64, 3), np.ones(22))
-        scores = leverage_scores(self.KERNEL, self.X, 100)(some, 0.1, np.arange(64))
+        scores = leverage_scores(self.KERNEL, Seen(self.X), 100)(some, 0.1, np.arange(64))
         assert np.all(scores >= self.exact(0.1) * (1 - 1e-9))
         assert scores.sum() < 3 * self.exact(0.1).sum()
 
     def test_scores_from_none_are_the_diagonal(self) -> None:
         nobody = Dictionary(np.arange(0), np.ones(0))
-        scores = leverage_scores(self.KERNEL, self.X, 100)(nobody, 4.0, np.arange(64))
+        scores = leverage_scores(self.KERNEL, Seen(self.X), 100)(nobody, 4.0, np.arange(64))
         np.testing.assert_allclose(scores, 0.25)
 
     @pytest.mark.parametrize("rule", [RidgeLeverage, BLESS])
@@ -455,12 +504,31 @@ class TestKMeans:
                 KMeansPlusPlus(12)(Linear(), x, seed).points, x
             )
 
+    def test_a_weighted_fixed_point(self) -> None:
+        x, weights = rows(80, 3, seed=0), np.random.default_rng(0).random(80) + 0.1
+        points = KMeans(5, iterations=1000, tolerance=0.0)(Linear(), x, 0, weights=weights).points
+        nearest = ((x[:, None] - points) ** 2).sum(2).argmin(1)
+        for i in range(5):
+            mean = np.average(x[nearest == i], axis=0, weights=weights[nearest == i])
+            np.testing.assert_allclose(mean, points[i], rtol=1e-12)
+
+    @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans])
+    def test_of_very_many_rows_the_heavy_ones_are_served(self, rule: Any) -> None:
+        # More rows than a round of batches: a hundred of them count for all.
+        x = np.concatenate([rows(100, 2, seed=0), 30 + rows(30_000, 2, seed=1)])
+        weights = np.where(np.arange(len(x)) < 100, 1e4, 1e-3)
+        points = rule(10)(Linear(), x, 0, weights=weights).points
+        alone = rule(10)(Linear(), x[:100], 0).points
+        assert square_error(points, x[:100]) < 1.3 * square_error(alone, x[:100])
+
     def test_an_empty_cluster_takes_the_worst_served_row(self) -> None:
         x = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [5.0, 5.0]])
         selector = KMeans(2)
         # Two centres that coincide: one of them serves nobody.
-        updated = selector._update(x, np.zeros(4, dtype=np.int64), ((x - x[0]) ** 2).sum(1), 2)
-        assert np.array_equal(updated, [x.mean(0), x[3]])
+        data, centres = cloud(x), x[[0, 0]]
+        updated = selector._update(data, assigned(data, centres, 100), centres)
+        np.testing.assert_allclose(updated[0], x.mean(0), rtol=1e-15)
+        assert np.array_equal(updated[1], x[3])
 
     @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans, KMeansPlusPlus])
     def test_far_from_the_origin_in_float32(self, rule: Any) -> None:
@@ -533,3 +601,114 @@ def test_choosing_keeps_no_graph(make: Make) -> None:
     # The points are rows of x, so that a gradient reaches x through them.
     assert chosen.points.requires_grad
     assert chosen.indices == make(5)(Gaussian(1.0), rows(30, 2, seed=0), 0).indices
+
+
+# Far rows, offsets and mixed units.
+
+
+def _with(value: float, column: int | slice) -> np.ndarray:
+    x = rows(300, 6, seed=0)
+    x[7, column] = value
+    return x
+
+
+def _apart(by: float, spread: float) -> np.ndarray:
+    x = spread * rows(300, 6, seed=0)
+    x[150:] += by
+    return x
+
+
+HARD: dict[str, np.ndarray] = {
+    "a code for missing values": _with(-99999.0, slice(None)),
+    "a cell of -999": _with(-999.0, 3),
+    "a cell of 1e6": _with(1e6, 3),
+    "a row whose square overflows": _with(1e25, slice(None)),
+    "two tight clusters": _apart(1000.0, 1.0),
+    "tight beside the origin": _apart(1000.0, 1e-4),
+    "an offset": 1e4 + rows(300, 6, seed=0),
+    "mixed units": rows(300, 6, seed=0) * np.array([1e6, 1, 1, 1, 1, 1]),
+}
+hard = pytest.mark.parametrize("name", HARD)
+
+
+def _served(points: np.ndarray, x: np.ndarray) -> float:
+    """The mean squared distance from the nearest point."""
+    return float(((x[:, None] - points[None].astype(float)) ** 2).sum(2).min(1).mean())
+
+
+@hard
+@pytest.mark.parametrize("make", [KMeans, MiniBatchKMeans, KMeansPlusPlus], ids=str)
+def test_what_is_far_takes_no_landmarks_away_in_float32(make: Make, name: str) -> None:
+    x = HARD[name].astype(np.float32)
+    wide = x.astype(float)
+    found, wanted = make(60)(Gaussian(1.0), x, 0).points, make(60)(Gaussian(1.0), wide, 0).points
+    assert found.shape == wanted.shape == (60, 6)
+    assert len(np.unique(found, axis=0)) == 60
+    assert _served(found, wide) <= 1.15 * _served(wanted, wide)
+
+
+@hard
+def test_as_good_as_scikit_learn(name: str) -> None:
+    x = HARD[name].astype(np.float32)
+    wide = x.astype(float)
+    if name == "a row whose square overflows":
+        wide = np.delete(wide, 7, axis=0)  # theirs has no number for it
+    peer = cluster.KMeans(60, n_init=1, random_state=0).fit(wide).cluster_centers_
+    assert _served(KMeans(60)(Gaussian(1.0), x, 0).points, wide) <= 1.15 * _served(peer, wide)
+
+
+@pytest.mark.parametrize("far", [1e9, 3e7])
+def test_far_groups_in_float64(far: float) -> None:
+    # Time stamps of two sessions, a year and more apart.
+    x = rows(200, 2, seed=0)
+    x[100:, 0] += far
+    x = np.concatenate([x, np.zeros((200, 6))], axis=1)
+    near = x.copy()
+    near[100:, 0] -= far - 1000
+    for rule in (KMeans, MiniBatchKMeans, KMeansPlusPlus):
+        found, wanted = rule(40)(Linear(), x, 0).points, rule(40)(Linear(), near, 0).points
+        assert found.shape == wanted.shape
+        assert _served(found, x) <= 1.15 * _served(wanted, near)
+
+
+def test_near_rows_find_their_own_centre() -> None:
+    x = HARD["two tight clusters"].astype(np.float32)
+    centres = x[::5]
+    found = assigned(cloud(x), centres, 64)
+    exact = ((x[:, None].astype(float) - centres[None].astype(float)) ** 2).sum(2)
+    np.testing.assert_array_equal(found.index, exact.argmin(1))
+    np.testing.assert_allclose(found.distances, exact.min(1), rtol=1 / LOOSE, atol=0)
+    np.testing.assert_allclose(found.distances[found.near], exact.min(1)[found.near], rtol=1e-6, atol=0)
+    assert len(found.near) >= 150
+
+
+@pytest.mark.parametrize("far", [None, -99999.0, 1e25])
+def test_the_others_do_not_feel_a_far_row(far: float | None) -> None:
+    x = rows(200, 6, seed=0).astype(np.float32)
+    centres = x[:40]
+    more = x if far is None else np.concatenate([x, np.full((1, 6), far, dtype=np.float32)])
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = assigned(cloud(more), centres, 64)
+    exact = ((x[:, None].astype(float) - centres[None].astype(float)) ** 2).sum(2)
+    np.testing.assert_array_equal(found.index[:200], exact.argmin(1))
+
+
+def test_directions_next_to_each_other_in_float32() -> None:
+    # Far from the origin all rows lie in one direction, to four digits.
+    x = (1e4 + rows(300, 6, seed=0)).astype(np.float32)
+    directions = x.astype(float) / np.linalg.norm(x.astype(float), axis=1, keepdims=True)
+    found, wanted = (SphericalKMeans(40)(Linear(), a, 0).points for a in (x, x.astype(float)))
+    assert found.shape == (40, 6)
+    assert _served(found, directions) <= 1.15 * _served(wanted, directions)
+
+
+@pytest.mark.parametrize("name", ["a code for missing values", "a cell of -999", "a cell of 1e6", "two tight clusters"])
+def test_the_default_regression_on_hard_rows(name: str) -> None:
+    x, others = HARD[name].astype(np.float32), np.delete(np.arange(300), 7)
+    y = np.sin(x[:, 0].astype(float))
+    scores = []
+    for given in (x, x.astype(float)):
+        model = KernelRidge(Gaussian(3.0), landmarks=100, reg=1e-6).fit(given, y)
+        assert model.landmarks_.shape == (100, 6)
+        scores.append(model.score(given[others], y[others]))
+    assert scores[0] >= scores[1] - 0.02
