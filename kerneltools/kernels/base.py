@@ -106,7 +106,7 @@ class InnerProductKernel(Kernel):
         check_rows(x, y)
         if self.degree is None:
             return self._of_rows(x, y)
-        (x, of_x), (y, of_y) = in_range(x), in_range(y)
+        (x, of_x), (y, of_y) = _in_range(x), _in_range(y)
         value = self._of_rows(x, y)
         if of_x is not None:
             value = value * of_x[:, None] ** self.degree
@@ -124,7 +124,7 @@ class InnerProductKernel(Kernel):
         return self.from_inner(norm * norm, norm, norm)
 
 
-def in_range(x: Array) -> tuple[Array, Array | None]:
+def _in_range(x: Array) -> tuple[Array, Array | None]:
     """The rows, those of which squares would over- or underflow over their greatest entry; these entries, 1 for others.
 
     (n, d) -> (n, d), (n,) or None where all are in range, and inside of a trace, where numbers are not known

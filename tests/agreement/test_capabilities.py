@@ -61,6 +61,7 @@ NO_NUMBERS = {
         "random.stream",
         "random.choice",
     ),
+    *("arrays.require_weights", "kernels.base.greatest_entries", "linalg.why_no_factor"),
     *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
     *("streaming.rows", "streaming.transform_file"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
