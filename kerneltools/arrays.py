@@ -232,6 +232,18 @@ def require_everywhere(good: Array, wanted: str, name: str, array: Array) -> Non
     raise ValueError(f"{name}: expected {wanted}, got {float(value)}{_place(place, tuple(array.shape))}")
 
 
+def require_weights(weights: Array, n: int, least: int = 1) -> None:
+    """Raise unless there is a finite weight >= 0 for each of n rows, and at least `least` of them are > 0."""
+    require_rank(1, f"({n},), a number for each row", weights=weights)
+    require_floating(weights=weights)
+    if weights.shape[0] != n:
+        raise ValueError(f"weights: expected one for each of {n} rows, got {weights.shape[0]}")
+    xp = namespace(weights)
+    require_everywhere(xp.isfinite(weights) & (weights >= 0), "finite numbers >= 0", "weights", weights)
+    if not holds(xp.count_nonzero(weights) >= least):
+        raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
+
+
 def _place(flat: int, shape: tuple[int, ...]) -> str:
     """Where an entry is, from its number in the order of the rows."""
     index: list[int] = []

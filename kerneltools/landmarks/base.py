@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from math import inf
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -14,6 +15,7 @@ from kerneltools.arrays import (
     require_finite,
     require_floating,
     require_rank,
+    require_weights,
     widest_float,
 )
 from kerneltools.backend import stop_gradient, to_host
@@ -46,6 +48,75 @@ class Selector(Protocol):
         """(n, d) -> at most m landmarks; fewer, with a ReducedWarning, when x has no more that differ."""
 
 
+@runtime_checkable
+class WeightedSelector(Selector, Protocol):
+    """A selector that knows of weights: a row counts like so many equal ones, and not at all if its weight is 0."""
+
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> at most m landmarks. Only the ratios of the weights count."""
+
+
+def chosen(selector: Selector, kernel: Kernel, x: Array, rng: Rng, weights: Array | None = None) -> Landmarks:
+    """What the selector makes of weighted rows: (n, d), weights (n,) or None -> at most m landmarks
+
+    `weights` are passed on where they are given. A selector that has no parameter of that name is called with the
+    rows of weight > 0 only, and does not tell them apart.
+    """
+    if weights is None:
+        return selector(kernel, x, rng)
+    if takes_weights(selector):
+        return cast(WeightedSelector, selector)(kernel, x, rng, weights=weights)
+    part = seen(x, weights)
+    found = selector(kernel, part.x, rng)
+    if found.indices is None or part.numbers is None:
+        return found
+    return Landmarks(found.points, tuple(part.numbers[list(found.indices)].tolist()))
+
+
+def takes_weights(selector: Selector) -> bool:
+    """Whether it can be called with weights=..."""
+    try:
+        parameters = signature(selector).parameters
+    except ValueError:  # callables of compiled modules
+        return False
+    return "weights" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The rows of weight > 0, their weights, of mean 1, and their numbers among all; no weights or numbers: None."""
+
+    x: Array
+    weights: Host | None = None
+    numbers: Host | None = None
+
+    def weighted(self, values: Host) -> Host:
+        """The values (n,) times the weights."""
+        return values if self.weights is None else values * self.weights
+
+    def landmarks(self, picks: Sequence[int]) -> Landmarks:
+        """These rows, with their numbers among all."""
+        indices = list(picks) if self.numbers is None else self.numbers[list(picks)].tolist()
+        return Landmarks(rows(self.x, picks), tuple(indices))
+
+
+def seen(x: Array, weights: Array | None) -> Seen:
+    """What a selector is to see of weighted rows: (n, d), (n,) or None.
+
+    Raises ValueError unless there is a finite weight >= 0 for each row, and one > 0.
+    """
+    if weights is None:
+        return Seen(x)
+    namespace(x, weights)
+    require_weights(weights, x.shape[0])
+    host = to_host(weights).astype(float)
+    numbers = host.nonzero()[0]
+    # By the greatest first: the sum of great weights would overflow.
+    host = host[numbers] / host.max()
+    part = x if len(numbers) == x.shape[0] else rows(x, numbers.tolist())
+    return Seen(part, host / host.mean(), numbers)
+
+
 def rows(x: Array, indices: Sequence[int]) -> Array:
     """The rows with these numbers: (n, d) -> (len(indices), d)."""
     xp = namespace(x)
@@ -63,6 +134,26 @@ def distinct(x: Array, order: Sequence[int], count: int) -> list[int]:
             if len(seen) == count:
                 return list(seen.values())
     return list(seen.values())
+
+
+def drawn(x: Array, weights: Host | None, m: int, draws: Any) -> list[int]:
+    """The numbers of at most m different rows, drawn without replacement with these weights, all alike for None."""
+    if weights is not None:
+        return drawn_by_weight(x, weights, m, draws)
+    return distinct(x, draws.permutation(x.shape[0]).tolist(), m)
+
+
+def drawn_by_weight(x: Array, weights: Host, m: int, draws: Any) -> list[int]:
+    """The numbers of at most m different rows, drawn one after the other with these weights, without replacement.
+
+    Rows of weight 0 come after all others.
+    """
+    # The least of exponential times with these rates comes first (Efraimidis and Spirakis 2006).
+    times = draws.exponential(size=len(weights)) / weights.clip(TINY, None)
+    return distinct(x, times.argsort(kind="stable").tolist(), m)
+
+
+TINY = 1e-300
 
 
 def constant(tree: Tree) -> Tree:

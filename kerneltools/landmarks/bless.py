@@ -6,8 +6,8 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, rows, warn_reduced
-from kerneltools.landmarks.leverage import Dictionary, drawn_by_weight, leverage_scores
+from kerneltools.landmarks.base import Host, Landmarks, Seen, check_rows, drawn_by_weight, seen, warn_reduced
+from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
@@ -22,8 +22,9 @@ class BLESS:
     diagonal is computed for all rows, so that the cost does not depend on n while k_max / λ is below it, and is that
     of `RidgeLeverage` from there on. `block` rows at a time: memory is O(block m).
 
-    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
-    for m < 1, for oversampling < 1, for x with NaN, and for a kernel that turns out to be indefinite.
+    With weights, the matrix has the entries sqrt(w_i w_j) k(x_i, x_j). Equal rows are one landmark: fewer than m are
+    returned, with a ReducedWarning, when fewer differ. Raises ValueError for m < 1, for oversampling < 1, for x with
+    NaN, for weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
     """
 
     m: int
@@ -35,17 +36,17 @@ class BLESS:
             raise ValueError(f"oversampling: expected a number >= 1, got {self.oversampling!r}")
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d)"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
-        draws = generator(rng)
-        indices = drawn_by_weight(x, self._scores(kernel, x, draws), self.m, draws)
-        warn_reduced(self.m, len(indices), "distinct rows", x.shape[0])
-        return Landmarks(rows(x, indices), tuple(indices))
+        draws, data = generator(rng), seen(x, weights)
+        indices = drawn_by_weight(data.x, self._scores(kernel, data, draws), self.m, draws)
+        warn_reduced(self.m, len(indices), "distinct rows", data.x.shape[0])
+        return data.landmarks(indices)
 
-    def _scores(self, kernel: Kernel, x: Array, draws: Any) -> Host:
+    def _scores(self, kernel: Kernel, data: Seen, draws: Any) -> Host:
         """For all rows; 0 for those that are not in the last sample."""
-        leverage, n = leverage_scores(kernel, x, self.block), x.shape[0]
+        leverage, n = leverage_scores(kernel, data, self.block), data.x.shape[0]
         greatest = float(leverage.diagonal.max())
         nothing = draws.permutation(n)[:0]
         dictionary, level = Dictionary(nothing, leverage.diagonal[nothing]), greatest

@@ -1,87 +1,275 @@
-"""What the k-means rules share: nearest centres, sums over clusters, and rows for clusters without any."""
+"""What the k-means rules share: nearest centres, means of clusters, and rows for clusters without any.
 
-from math import frexp, sqrt
+Products decide where their rounding errors are small beside the distances of the row at hand; the others are settled
+by differences, so that no row is served the worse for what lies far from it.
+"""
 
-from kerneltools.arrays import Array, blocks, device_of, namespace
+from dataclasses import dataclass
+from math import frexp, inf, sqrt
+
+from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace, widest_float
 from kerneltools.backend import to_host
-from kerneltools.landmarks.base import distinct, rows
+from kerneltools.kernels.distances import square_distances
+from kerneltools.landmarks.base import Host, distinct, rows
 from kerneltools.primitives import segment_sum
+
+LOOSE = 100
+"""A distance of so many rounding errors is right to one part in a hundred: near enough to tell who is nearest."""
+
+SAMPLE = 32
+"""Rows that an origin is made of, at most twice as many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Rows (n, d), and what products need of them: the rows about an origin (1, d), and their squares (n,).
+
+    `weights` (n,) or None. `unit`: all rows and their centres have the norm 1, and the origin is 0.
+    """
+
+    points: Array
+    weights: Array | None
+    origin: Array
+    shifted: Array
+    squares: Array
+    unit: bool = False
+
+    def part(self, which: list[int]) -> "Cloud":
+        """Some of the rows."""
+        weights = None if self.weights is None else rows(self.weights[:, None], which)[:, 0]
+        squares = rows(self.squares[:, None], which)[:, 0]
+        return Cloud(
+            rows(self.points, which), weights, self.origin, rows(self.shifted, which), squares, unit=self.unit
+        )
+
+    def block(self, part: slice) -> "Cloud":
+        """Some rows one after the other."""
+        weights = None if self.weights is None else self.weights[part]
+        return Cloud(
+            self.points[part, :], weights, self.origin, self.shifted[part, :], self.squares[part], unit=self.unit
+        )
+
+    @property
+    def rounding(self) -> float:
+        """The rounding error of an inner product of two rows of norm 1: that of a sum of d products."""
+        return 4 * float(namespace(self.points).finfo(self.points.dtype).eps) * sqrt(self.points.shape[1])
+
+    def mean(self, values: Array) -> float:
+        """The weighted mean of numbers (n,)."""
+        return float(namespace(values).mean(values if self.weights is None else self.weights * values))
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Of each row: the number of its nearest centre (n,), their squared distance (n,).
+
+    `near`: the numbers of the rows that lie too near their centre for products to tell; their distances are exact.
+    """
+
+    index: Array
+    distances: Array
+    near: list[int]
+
+
+def cloud(x: Array, weights: Host | None = None, origin: Array | None = None) -> Cloud:
+    """The rows about that origin, or one amid them; the weights have the mean 1."""
+    origin = central(x) if origin is None else origin
+    shifted = x - origin
+    return Cloud(x, _beside(x, weights), origin, shifted, _squares(shifted))
+
+
+def unit_cloud(x: Array, weights: Host | None = None) -> Cloud:
+    """Rows of norm 1."""
+    origin = namespace(x).zeros_like(x[:1, :])
+    return Cloud(x, _beside(x, weights), origin, x, namespace(x).ones_like(x[:, 0]), unit=True)
+
+
+def central(x: Array) -> Array:
+    """The median of some rows, column by column: (n, d) -> (1, d). A mean would follow a single row that is far."""
+    xp = namespace(x)
+    step = max(1, x.shape[0] // SAMPLE)
+    sample = xp.sort(x[0 : x.shape[0] : step, :], axis=0)
+    return sample[sample.shape[0] // 2, :][None, :]
 
 
 def in_range(x: Array) -> tuple[Array, float]:
-    """x over a power of two, and that power: 1 unless squares of x would over- or underflow."""
-    xp = namespace(x)
-    greatest = max(float(xp.max(x)), -float(xp.min(x)))
-    limit = float(xp.finfo(x.dtype).max) ** 0.25
-    if greatest == 0 or 1 / limit <= greatest <= limit:
+    """x times a number, and that number's inverse: 1 unless squares of x would over- or underflow.
+
+    Where the library has a wider type for them, rows keep their size: small ones would underflow beside great ones.
+    """
+    if fits(x):
         return x, 1.0
-    unit = 2.0 ** frexp(greatest)[1]
+    x = namespace(x).astype(x, widest_float(x))
+    if fits(x):
+        return x, 1.0
+    unit = 2.0 ** frexp(_greatest(x))[1]
     return x / unit, unit
 
 
-def nearest(x: Array, centres: Array, offsets: Array | None, block: int) -> tuple[Array, Array]:
-    """The centre of greatest <x, z> - offset for each row, and that value: (n,), (n,)."""
-    xp = namespace(x)
-    index, greatest = [], []
-    for part in blocks(x.shape[0], block):
-        value = x[part, :] @ xp.matrix_transpose(centres)
-        if offsets is not None:
-            value = value - offsets
-        index.append(xp.argmax(value, axis=1))
-        greatest.append(xp.max(value, axis=1))
-    return xp.concat(index), xp.concat(greatest)
+def fits(x: Array) -> bool:
+    """Whether squares of x neither over- nor underflow."""
+    greatest, limit = _greatest(x), float(namespace(x).finfo(x.dtype).max) ** 0.25
+    return greatest == 0 or 1 / limit <= greatest <= limit
 
 
-def totals(x: Array, index: Array, count: int, block: int) -> Array:
+def _greatest(x: Array) -> float:
+    return max(float(namespace(x).max(x)), -float(namespace(x).min(x)))
+
+
+def assigned(data: Cloud, centres: Array, block: int) -> Assignment:
+    """The nearest centre of each row."""
+    xp = namespace(data.points)
+    about, offsets = _about(data, centres)
+    found = [_nearest(data.shifted[part, :], about, offsets) for part in blocks(data.points.shape[0], block)]
+    index, value = (xp.concat(pieces) for pieces in zip(*found, strict=True))
+    square = data.squares - 2 * (value - 0.5 if data.unit else value)
+    unsure = square < LOOSE * data.rounding * data.squares
+    near = places(unsure)
+    if not near:
+        return Assignment(index, square, near)
+    pieces = [_settled(data.part(near[part]), centres, about, offsets) for part in blocks(len(near), block)]
+    index_near, square_near = (xp.concat(several) for several in zip(*pieces, strict=True))
+    return Assignment(put(index, unsure, index_near), put(square, unsure, square_near), near)
+
+
+def _about(data: Cloud, centres: Array) -> tuple[Array, Array | None]:
+    """Centres about the origin, transposed, and half their squares."""
+    about = centres if data.unit else centres - data.origin
+    return namespace(centres).matrix_transpose(about), None if data.unit else _squares(about) / 2
+
+
+def _values(shifted: Array, about: Array, offsets: Array | None) -> Array:
+    """<x, z> - |z|²/2, greatest for the nearest centre: (n, m)."""
+    value = shifted @ about
+    return value if offsets is None else value - offsets
+
+
+def _nearest(shifted: Array, about: Array, offsets: Array | None) -> tuple[Array, Array]:
+    xp, value = namespace(shifted), _values(shifted, about, offsets)
+    return xp.argmax(value, axis=1), xp.max(value, axis=1)
+
+
+def _settled(part: Cloud, centres: Array, about: Array, offsets: Array | None) -> tuple[Array, Array]:
+    """The nearest centres of rows that lie near one, and exact distances: where two are too alike, of all centres."""
+    xp, value = namespace(part.points), _values(part.shifted, about, offsets)
+    index, best = xp.argmax(value, axis=1), xp.max(value, axis=1)
+    numbers = xp.arange(centres.shape[0], dtype=index.dtype, device=device_of(index))
+    second = xp.max(xp.where(numbers[None, :] == index[:, None], xp.full_like(value, -inf), value), axis=1)
+    square = _squares(part.points - xp.take(centres, index, axis=0))
+    alike = best - second <= 4 * part.rounding * part.squares
+    if which := places(alike):
+        exact = square_distances(rows(part.points, which), centres)
+        index = put(index, alike, xp.argmin(exact, axis=1))
+        square = put(square, alike, xp.min(exact, axis=1))
+    return index, square
+
+
+def put(values: Array, where: Array, new: Array, axis: int = 0) -> Array:
+    """The values, but the new ones, in their order, where that holds: (n,) booleans along the axis."""
+    xp, n = namespace(values), values.shape[axis]
+    numbers = xp.arange(n, dtype=xp.int64, device=device_of(values))
+    ranks = xp.cumulative_sum(xp.astype(where, xp.int64), dtype=xp.int64)
+    return xp.take(xp.concat([values, new], axis=axis), xp.where(where, n - 1 + ranks, numbers), axis=axis)
+
+
+def members_of(data: Cloud, index: Array, count: int) -> Array:
+    """How many rows each cluster has, or their weight: (count,)."""
+    xp, points = namespace(data.points), data.points
+    ones = xp.ones((points.shape[0], 1), dtype=points.dtype, device=device_of(points))
+    return segment_sum(ones if data.weights is None else data.weights[:, None], index, count)[:, 0]
+
+
+def totals(data: Cloud, index: Array, count: int, block: int) -> Array:
+    """The sum of each cluster's rows about the origin: (n,) -> (count, d)."""
+    return _totals(data.shifted, data.weights, index, count, block)
+
+
+def exact_where_tight(found: Array, data: Cloud, assignment: Assignment, centres: Array) -> Array:
+    """The means that were found, but of clusters with rows near the old centre, by what rows differ from that.
+
+    (m, d) -> (m, d). Sums of rows that are all but equal would have the rounding errors of their place.
+    """
+    if not assignment.near:
+        return found
+    xp, numbers = namespace(data.points), to_host(assignment.index)
+    tight = namespace(numbers).zeros(centres.shape[0], dtype=bool)
+    tight[numbers[assignment.near]] = True
+    part = data.part(tight[numbers].nonzero()[0].tolist())
+    index = asarray_like(numbers[tight[numbers]], assignment.index, assignment.index.dtype)
+    members = members_of(part, index, centres.shape[0])
+    moves = moves_of(part, index, centres) / xp.where(members > 0, members, xp.ones_like(members))[:, None]
+    return xp.where((members > 0)[:, None], centres + moves, found)
+
+
+def moves_of(data: Cloud, index: Array, centres: Array) -> Array:
+    """The sum of what each cluster's rows differ from its centre: (m, d). Exactly 0 where all are equal to it."""
+    differences = data.points - namespace(centres).take(centres, index, axis=0)
+    return _totals(differences, data.weights, index, centres.shape[0], data.points.shape[0])
+
+
+def _totals(x: Array, weights: Array | None, index: Array, count: int, block: int) -> Array:
     """The sum of each cluster's rows: (n, d), (n,) -> (count, d)."""
     total: Array = 0
     for part in blocks(x.shape[0], block):
-        total = total + segment_sum(x[part, :], index[part], count)
+        values = x[part, :] if weights is None else weights[part][:, None] * x[part, :]
+        total = total + segment_sum(values, index[part], count)
     return total
 
 
-def assigned(x: Array, centres: Array, block: int) -> tuple[Array, Array]:
-    """The nearest centre of each row and its squared distance: (n,), (n,)."""
-    xp = namespace(x)
-    index, value = nearest(x, centres, xp.sum(centres * centres, axis=1) / 2, block)
-    square = xp.sum(x * x, axis=1) - 2 * value
-    return index, xp.maximum(square, xp.zeros_like(square))
-
-
-def sizes(index: Array, count: int, like: Array) -> Array:
-    """How many rows each cluster has: (n,) -> (count,)."""
-    xp = namespace(like)
-    ones = xp.ones((index.shape[0], 1), dtype=like.dtype, device=device_of(like))
-    return segment_sum(ones, index, count)[:, 0]
-
-
-def refilled(means: Array, empty: list[int], x: Array, badness: Array, exact: float) -> Array:
-    """The means with those of empty clusters replaced by the worst-served rows, or left out if all are served."""
+def refilled(centres: Array, empty: list[int], data: Cloud, badness: Array) -> Array:
+    """The centres, with those of empty clusters replaced by the worst-served rows, or left out if all are served."""
     if not empty:
-        return means
-    kept = sorted(set(range(means.shape[0])) - set(empty))
-    worst = _worst_served(badness, exact, x, len(empty))
-    return namespace(x).concat([rows(means, kept), rows(x, worst)]) if worst else rows(means, kept)
+        return centres
+    kept = sorted(set(range(centres.shape[0])) - set(empty))
+    worst = _worst_served(data, badness, len(empty))
+    if not worst:
+        return rows(centres, kept)
+    return namespace(centres).concat([rows(centres, kept), rows(data.points, worst)])
 
 
-def _worst_served(badness: Array, exact: float, x: Array, count: int) -> list[int]:
-    """At most `count` rows of greatest badness, all different, none already equal to a centre."""
-    host = to_host(badness)
-    order = [i for i in (-host).argsort(kind="stable").tolist()[: 64 * count] if host[i] > exact]
-    return distinct(x, order, count) if order else []
+def _worst_served(data: Cloud, badness: Array, count: int) -> list[int]:
+    """At most `count` rows of greatest badness, all different, none already equal to a centre.
+
+    A row is equal to its centre where they differ by no more than the rounding errors of its own numbers.
+    """
+    rounding = 4 * float(namespace(data.points).finfo(data.points.dtype).eps)
+    equal = to_host(rounding**2 * _squares(data.points))
+    host = to_host(badness) * (to_host(badness) > equal)
+    host = host if data.weights is None else host * to_host(data.weights)
+    order = [i for i in (-host).argsort(kind="stable").tolist()[: 64 * count] if host[i] > 0]
+    return distinct(data.points, order, count) if order else []
 
 
-def same_row(x: Array) -> float:
-    """Rows that are no further apart, squared, may be equal: distances of equal rows are rounding errors."""
-    xp = namespace(x)
-    return 2 * rounding_of_products(x) * float(xp.max(xp.sum(x * x, axis=1)))
+def completed(centres: Array, data: Cloud, m: int, block: int) -> Array:
+    """The centres that differ; with the worst-served rows, if there are fewer than m and than rows that differ.
 
-
-def rounding_of_products(x: Array) -> float:
-    """The rounding error of an inner product of two rows of norm 1: that of a sum of d products."""
-    return 4 * float(namespace(x).finfo(x.dtype).eps) * sqrt(x.shape[1])
+    So many only where rounding has made means of different rows equal.
+    """
+    centres = rows(centres, distinct(centres, range(centres.shape[0]), m))
+    if centres.shape[0] == m:
+        return centres
+    missing = len(distinct(data.points, range(data.points.shape[0]), m)) - centres.shape[0]
+    if missing <= 0:
+        return centres
+    distances = to_host(assigned(data, centres, block).distances)
+    order = [i for i in (-distances).argsort(kind="stable").tolist() if distances[i] > 0]
+    return namespace(centres).concat([centres, rows(data.points, distinct(data.points, order, missing))])
 
 
 def zeros_of(values: Array) -> list[int]:
     """Where the values are 0."""
     return [i for i, value in enumerate(to_host(values).tolist()) if value == 0]
+
+
+def places(where: Array) -> list[int]:
+    """The numbers of those that hold: (n,) booleans."""
+    found: list[int] = to_host(where).nonzero()[0].tolist()
+    return found
+
+
+def _squares(x: Array) -> Array:
+    return namespace(x).sum(x * x, axis=1)
+
+
+def _beside(x: Array, weights: Host | None) -> Array | None:
+    return None if weights is None else asarray_like(weights, x)

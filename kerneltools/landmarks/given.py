@@ -10,7 +10,7 @@ from kerneltools.random import Rng
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The points themselves, whatever the data.
+    """The points themselves, whatever the data and their weights.
 
     `points` (m, d), floating-point, m >= 1. Raises ValueError for no points, for NaN among them with its place, and
     when the data have other columns.
@@ -25,7 +25,7 @@ class Given:
             raise ValueError(f"points: expected at least one, got shape {tuple(self.points.shape)}")
         require_finite(points=self.points)
 
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d) -> (m, d)"""
         namespace(x, self.points)
         device_of(x, self.points)

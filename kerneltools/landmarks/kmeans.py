@@ -6,8 +6,20 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Landmarks, check_rows, constant, distinct, rows, warn_reduced
-from kerneltools.landmarks.clusters import assigned, in_range, refilled, same_row, sizes, totals, zeros_of
+from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, seen, warn_reduced
+from kerneltools.landmarks.clusters import (
+    Assignment,
+    Cloud,
+    assigned,
+    cloud,
+    completed,
+    exact_where_tight,
+    in_range,
+    members_of,
+    refilled,
+    totals,
+    zeros_of,
+)
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -23,8 +35,9 @@ class KMeans:
     cluster that becomes empty takes the worst-served row. Work is O(n d m) a round, `block` rows at a time: memory
     is that of x once more and O(block m).
 
-    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
-    for m < 1 and for x with NaN.
+    A row counts like as many as its weight. Equal rows are one landmark: fewer than m are returned, with a
+    ReducedWarning, when fewer differ. Raises ValueError for m < 1, for x with NaN, and for weights that are negative,
+    not finite or all 0.
     """
 
     m: int
@@ -33,30 +46,31 @@ class KMeans:
     block: int = 2048
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d)"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
-        x, unit = in_range(constant(x))
-        # Distances by matrix products lose digits to the spread of centred data, not to their place.
-        centre = namespace(x).mean(x, axis=0, keepdims=True)
-        points = centre + self._fit(x - centre, generator(rng))
-        points = unit * rows(points, distinct(points, range(points.shape[0]), self.m))
-        warn_reduced(self.m, points.shape[0], "distinct rows", x.shape[0])
-        return Landmarks(points)
+        part = seen(constant(x), weights)
+        near, unit = in_range(part.x)
+        data = cloud(near, part.weights)
+        points = unit * completed(self._fit(data, generator(rng)), data, self.m, self.block)
+        warn_reduced(self.m, points.shape[0], "distinct rows", near.shape[0])
+        return Landmarks(namespace(x).astype(points, x.dtype))
 
-    def _fit(self, x: Array, draws: Any) -> Array:
-        centres, before = rows(x, seeds(x, self.m, draws)), inf
+    def _fit(self, data: Cloud, draws: Any) -> Array:
+        centres, before = rows(data.points, seeds(data, self.m, draws)), inf
         for _ in range(self.iterations):
-            index, distances = assigned(x, centres, self.block)
-            error = float(namespace(x).mean(distances))
+            assignment = assigned(data, centres, self.block)
+            error = data.mean(assignment.distances)
             if before - error <= self.tolerance * error:
                 break
-            centres, before = self._update(x, index, distances, centres.shape[0]), error
+            centres, before = self._update(data, assignment, centres), error
         return centres
 
-    def _update(self, x: Array, index: Array, distances: Array, count: int) -> Array:
+    def _update(self, data: Cloud, assignment: Assignment, centres: Array) -> Array:
         """New centres: the means, and the worst-served rows for clusters without any."""
-        xp = namespace(x)
-        members = sizes(index, count, x)
-        means = totals(x, index, count, self.block) / xp.maximum(members, xp.ones_like(members))[:, None]
-        return refilled(means, zeros_of(members), x, distances, same_row(x))
+        xp, index, count = namespace(centres), assignment.index, centres.shape[0]
+        members = members_of(data, index, count)
+        some = xp.where(members > 0, members, xp.ones_like(members))[:, None]
+        means = data.origin + totals(data, index, count, self.block) / some
+        means = exact_where_tight(means, data, assignment, centres)
+        return refilled(means, zeros_of(members), data, assignment.distances)

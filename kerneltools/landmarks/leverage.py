@@ -6,7 +6,7 @@ from typing import Any
 from kerneltools.arrays import Array, asarray_like, blocks, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel, as_kernel
-from kerneltools.landmarks.base import INDEFINITE, Host, constant, distinct, positive_diagonal, precise, rounding, rows
+from kerneltools.landmarks.base import INDEFINITE, Host, Seen, constant, positive_diagonal, precise, rounding, rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +19,14 @@ class Dictionary:
 
 @dataclass(frozen=True, eq=False)
 class LeverageScores:
-    """Estimates of [K (K + ridge I)^-1]_ii for rows of x, made by `leverage_scores`. Everything but x on the host."""
+    """Estimates of [K (K + ridge I)^-1]_ii for rows of x, made by `leverage_scores`. Everything but x on the host.
+
+    With weights, K has the entries sqrt(w_i w_j) k(x_i, x_j); `roots` are those of the weights, (n,) or None.
+    """
 
     kernel: Kernel
     x: Array
+    roots: Host | None
     diagonal: Host
     least_ridge: float
     block: int
@@ -36,14 +40,18 @@ class LeverageScores:
         if len(dictionary.picks):
             points = self._rows(dictionary.picks)
             inverse = self._inverse_factor(dictionary, ridge)
+            if self.roots is not None:
+                inverse = inverse * self.roots[dictionary.picks]
             for part in blocks(len(among), self.block):
-                left[part] -= _explained(self.kernel, points, inverse, self._rows(among[part]))
+                explained = _explained(self.kernel, points, inverse, self._rows(among[part]))
+                left[part] -= explained if self.roots is None else explained * self.roots[among[part]] ** 2
         return (left / ridge).clip(0.0, 1.0)
 
     def gram(self, picks: Host) -> Host:
-        """The kernel matrix of these rows."""
+        """The kernel matrix of these rows, with their weights."""
         points = self._rows(picks)
-        return to_host(self.kernel(points, points)).astype(float)
+        values = to_host(self.kernel(points, points)).astype(float)
+        return values if self.roots is None else self.roots[picks][:, None] * values * self.roots[picks]
 
     def _rows(self, picks: Host) -> Array:
         return precise(self.kernel, rows(self.x, picks.tolist()))
@@ -63,28 +71,16 @@ class LeverageScores:
             ) from error
 
 
-def leverage_scores(kernel: Kernel, x: Array, block: int) -> LeverageScores:
+def leverage_scores(kernel: Kernel, data: Seen, block: int) -> LeverageScores:
     """The scores of that kernel on those rows, `block` rows at a time: memory O(block |S|)."""
-    kernel, x = constant(as_kernel(kernel)), constant(x)
-    diagonal = positive_diagonal(kernel, precise(kernel, x))
+    kernel, x = constant(as_kernel(kernel)), constant(data.x)
+    diagonal = data.weighted(positive_diagonal(kernel, precise(kernel, x)))
     greatest = float(diagonal.max())
     if not greatest > 0:
         raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: none counts")
     least_ridge = rounding(kernel, precise(kernel, x[:1, :])) * greatest
-    return LeverageScores(kernel, x, diagonal, least_ridge, block)
-
-
-def drawn_by_weight(x: Array, weights: Host, m: int, draws: Any) -> list[int]:
-    """The numbers of at most m different rows, drawn one after the other with these weights, without replacement.
-
-    Rows of weight 0 come after all others.
-    """
-    # The least of exponential times with these rates comes first (Efraimidis and Spirakis 2006).
-    times = draws.exponential(size=len(weights)) / weights.clip(TINY, None)
-    return distinct(x, times.argsort(kind="stable").tolist(), m)
-
-
-TINY = 1e-300
+    roots = None if data.weights is None else data.weights**0.5
+    return LeverageScores(kernel, x, roots, diagonal, least_ridge, block)
 
 
 def _explained(kernel: Kernel, points: Array, inverse: Host, here: Array) -> Host:

@@ -3,10 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, is_whole, namespace
+from kerneltools.arrays import Array, blocks, device_of, is_whole, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Landmarks, check_rows, constant, distinct, rows, warn_reduced
-from kerneltools.landmarks.clusters import assigned, in_range, refilled, same_row, sizes, totals, zeros_of
+from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, distinct, rows, seen, warn_reduced
+from kerneltools.landmarks.clusters import (
+    Cloud,
+    assigned,
+    central,
+    cloud,
+    completed,
+    in_range,
+    members_of,
+    moves_of,
+    refilled,
+    zeros_of,
+)
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -22,8 +33,9 @@ class MiniBatchKMeans:
     batches (3 m rows at least). The kernel is not consulted, and the points are no rows of x. A cluster that stays
     empty in a round takes the worst-served row of its last batch. Memory beyond x is O(batch m).
 
-    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
-    for m, batch or rounds < 1 and for x with NaN.
+    A row is drawn, or counts, like as many as its weight. Equal rows are one landmark: fewer than m are returned, with
+    a ReducedWarning, when fewer differ. Raises ValueError for m, batch or rounds < 1, for x with NaN, and for weights
+    that are negative, not finite or all 0.
     """
 
     m: int
@@ -36,57 +48,83 @@ class MiniBatchKMeans:
                 raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d)"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
-        (x, unit), draws = in_range(constant(x)), generator(rng)
-        # As in KMeans; the batches are centred one by one.
-        centre = namespace(x).mean(x, axis=0, keepdims=True)
-        centres = self._seeds(x, centre, draws)
+        part, draws = seen(constant(x), weights), generator(rng)
+        near, unit = in_range(part.x)
+        # Batches share an origin, so that they need not look for one of their own.
+        source = _Source(near, part.weights, central(near))
+        centres = self._seeds(source, draws)
         counts = _zeros(centres)
         for number in range(self.rounds):
-            centres, counts = self._round(x, centre, centres, counts / 4, draws, last=number == self.rounds - 1)
-        points = centre + centres
-        points = unit * rows(points, distinct(points, range(points.shape[0]), self.m))
-        warn_reduced(self.m, points.shape[0], "distinct rows", x.shape[0])
-        return Landmarks(points)
+            centres, counts = self._round(source, centres, counts / 4, draws, last=number == self.rounds - 1)
+        if len(distinct(centres, range(centres.shape[0]), self.m)) < self.m:
+            centres = completed(centres, source.everything(), self.m, self.batch)
+        warn_reduced(self.m, centres.shape[0], "distinct rows", near.shape[0])
+        return Landmarks(namespace(x).astype(unit * centres, x.dtype))
 
-    def _seeds(self, x: Array, centre: Array, draws: Any) -> Array:
+    def _seeds(self, source: "_Source", draws: Any) -> Array:
         """Seeds of a sample; of all rows where too few of the sample differ."""
-        sample = draws.permutation(x.shape[0])[: 3 * max(self.batch, self.m)].tolist()
-        part = rows(x, sample) - centre
-        found = seeds(part, self.m, draws)
-        if len(found) < min(self.m, x.shape[0]) and len(sample) < x.shape[0]:
-            part = x - centre
-            found = seeds(part, self.m, draws)
-        return rows(part, found)
+        n = source.x.shape[0]
+        sample = source.drawn(3 * max(self.batch, self.m), draws)
+        found = seeds(sample, self.m, draws)
+        if len(found) < min(self.m, n) and sample.points.shape[0] < n:
+            sample = source.everything()
+            found = seeds(sample, self.m, draws)
+        return rows(sample.points, found)
 
     def _round(
-        self, x: Array, centre: Array, centres: Array, counts: Array, draws: Any, last: bool
+        self, source: "_Source", centres: Array, counts: Array, draws: Any, last: bool
     ) -> tuple[Array, Array]:
-        size = max(10 * self.batch, 20 * self.m)
-        order = draws.permutation(x.shape[0])[:size].tolist()
+        round_of = source.drawn(max(10 * self.batch, 20 * self.m), draws)
         served = _zeros(centres)
-        for start in range(0, len(order), self.batch):
-            part = rows(x, order[start : start + self.batch]) - centre
-            centres, counts, members = _step(part, centres, counts)
+        for part in blocks(round_of.points.shape[0], self.batch):
+            batch = round_of.block(part)
+            centres, counts, members = _step(batch, centres, counts)
             served = served + members
         empty = zeros_of(served)
         if last or not empty:
             return centres, counts
-        _, distances = assigned(part, centres, self.batch)
-        centres = refilled(centres, empty, part, distances, same_row(part))
+        badness = assigned(batch, centres, self.batch).distances
+        centres = refilled(centres, empty, batch, badness)
         return centres, _zeros(centres)
 
 
-def _step(part: Array, centres: Array, counts: Array) -> tuple[Array, Array, Array]:
-    """Centres, the rows they have served, and those of this batch among them."""
-    xp, count = namespace(part), centres.shape[0]
-    index, _ = assigned(part, centres, part.shape[0])
-    members = sizes(index, count, part)
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """The rows that batches are drawn from, their weights (n,) on the host or None, and the origin of all batches."""
+
+    x: Array
+    weights: Host | None
+    origin: Array
+
+    def everything(self) -> Cloud:
+        return cloud(self.x, self.weights, self.origin)
+
+    def drawn(self, size: int, draws: Any) -> Cloud:
+        """So many rows at random; all of them, in random order, if there are no more.
+
+        Of more rows, those of great weight are drawn more often, and count as often as they are drawn.
+        """
+        n = self.x.shape[0]
+        if self.weights is None or n <= size:
+            order = draws.permutation(n)[:size]
+            return self._part(order, None if self.weights is None else self.weights[order])
+        return self._part(draws.choice(n, size=size, p=self.weights / self.weights.sum()), None)
+
+    def _part(self, order: Host, weights: Host | None) -> Cloud:
+        return cloud(rows(self.x, order.tolist()), weights, self.origin)
+
+
+def _step(batch: Cloud, centres: Array, counts: Array) -> tuple[Array, Array, Array]:
+    """Centres, the weight of the rows they have served, and that of those of this batch among them."""
+    xp = namespace(centres)
+    index = assigned(batch, centres, batch.points.shape[0]).index
+    members = members_of(batch, index, centres.shape[0])
     counts = counts + members
-    moves = totals(part, index, count, part.shape[0]) - members[:, None] * centres
-    return centres + moves / xp.maximum(counts, xp.ones_like(counts))[:, None], counts, members
+    moves = moves_of(batch, index, centres) / xp.where(counts > 0, counts, xp.ones_like(counts))[:, None]
+    return centres + moves, counts, members
 
 
 def _zeros(centres: Array) -> Array:

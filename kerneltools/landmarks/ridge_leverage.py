@@ -5,8 +5,8 @@ from math import ceil, log
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, rows, warn_reduced
-from kerneltools.landmarks.leverage import Dictionary, LeverageScores, drawn_by_weight, leverage_scores
+from kerneltools.landmarks.base import Host, Landmarks, check_rows, drawn_by_weight, seen, warn_reduced
+from kerneltools.landmarks.leverage import Dictionary, LeverageScores, leverage_scores
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
@@ -20,21 +20,22 @@ class RidgeLeverage:
     beyond the k-th, k ≈ m / (4 log m). For any positive semi-definite kernel, from O(n m) of its values in O(n m²)
     operations; `block` rows at a time, so that memory is O(block m).
 
-    Equal rows count as one: fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError
-    for m < 1, for x with NaN, and for a kernel that turns out to be indefinite.
+    With weights, scores are those of the matrix of entries sqrt(w_i w_j) k(x_i, x_j). Equal rows are one landmark:
+    fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError for m < 1, for x with NaN,
+    for weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
     """
 
     m: int
     block: int = 8192
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d)"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
-        draws = generator(rng)
-        leverage = leverage_scores(kernel, x, self.block)
-        order = draws.permutation(x.shape[0])
-        sizes = [x.shape[0]]
+        draws, data = generator(rng), seen(x, weights)
+        leverage, n = leverage_scores(kernel, data, self.block), data.x.shape[0]
+        order = draws.permutation(n)
+        sizes = [n]
         while sizes[-1] > self.m:
             sizes.append(-(-sizes[-1] // 2))
         picks = order[: sizes.pop()]
@@ -46,9 +47,9 @@ class RidgeLeverage:
             kept = draws.random(size) < probabilities
             if kept.any():
                 dictionary = Dictionary(order[:size][kept], probabilities[kept])
-        indices = drawn_by_weight(x, scores[order.argsort()], self.m, draws)
-        warn_reduced(self.m, len(indices), "distinct rows", x.shape[0])
-        return Landmarks(rows(x, indices), tuple(indices))
+        indices = drawn_by_weight(data.x, scores[order.argsort()], self.m, draws)
+        warn_reduced(self.m, len(indices), "distinct rows", data.x.shape[0])
+        return data.landmarks(indices)
 
 
 def _ridge(leverage: LeverageScores, dictionary: Dictionary, k: int) -> Host:

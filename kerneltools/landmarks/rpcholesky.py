@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kerneltools.arrays import Array, is_whole
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, rows, warn_reduced
+from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, rows, seen, warn_reduced
 from kerneltools.landmarks.pivoted import Elimination, PartialCholesky, partial_cholesky
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -25,7 +25,11 @@ class RPCholesky:
     the numerical rank is reached, and fewer than m rows are returned with a ReducedWarning. Kernel values and their
     factor are in float64 where the library has it, whatever x is in; `kernels.Function` gets rows in their own type.
 
-    Raises ValueError for m or block < 1, for x with NaN, and for a kernel that turns out to be indefinite.
+    With weights, it is the same rule for the matrix of entries sqrt(w_i w_j) k(x_i, x_j): the probability is that of
+    residual times weight.
+
+    Raises ValueError for m or block < 1, for x with NaN, for weights that are negative, not finite or all 0, and for a
+    kernel that turns out to be indefinite.
     """
 
     m: int
@@ -37,21 +41,20 @@ class RPCholesky:
             raise ValueError(f"block: expected an integer >= 1, or None, got {self.block!r}")
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d)"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
-        draws = generator(rng)
-        factor = partial_cholesky(constant(kernel), constant(x), self.tolerance)
+        draws, part = generator(rng), seen(x, weights)
+        factor = partial_cholesky(constant(kernel), constant(part.x), self.tolerance)
         picked: dict[bytes, int] = {}
         size = self.block or max(SMALLEST, self.m // 8)
-        while len(picked) < self.m and (left := factor.residual.sum()) > 0:
-            proposals = draws.choice(x.shape[0], size=size, p=factor.residual / left).tolist()
+        while len(picked) < self.m and (chances := part.weighted(factor.residual)).sum() > 0:
+            proposals = draws.choice(len(chances), size=size, p=chances / chances.sum()).tolist()
             before = len(picked)
             factor = _with_accepted(factor, proposals, draws.random(size), picked, self.m)
             size = self.block or _next_size(size, len(picked) - before, self.m)
-        indices = tuple(picked.values())
-        warn_reduced(self.m, len(indices), "distinct rows for this kernel", x.shape[0])
-        return Landmarks(rows(x, indices), indices)
+        warn_reduced(self.m, len(picked), "distinct rows for this kernel", part.x.shape[0])
+        return part.landmarks(list(picked.values()))
 
 
 SMALLEST, GREATEST = 10, 200
@@ -70,7 +73,7 @@ def _with_accepted(
     """The factor with the proposals that are accepted, in their order; `picked` gets them by their bytes.
 
     A proposal is accepted with the probability (what is left of it now) / (what was when it was drawn): then it has
-    the law of a draw from what is left now.
+    the law of a draw from what is left now. A weight of the row would be in both.
     """
     start = factor.residual[proposals]
     elimination = Elimination(factor.block(proposals), start)

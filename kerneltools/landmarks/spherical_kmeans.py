@@ -6,8 +6,18 @@ from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
-from kerneltools.landmarks.base import Landmarks, check_rows, distinct, rows, warn_reduced
-from kerneltools.landmarks.clusters import in_range, nearest, refilled, rounding_of_products, totals, zeros_of
+from kerneltools.landmarks.base import Landmarks, check_rows, drawn, rows, seen, warn_reduced
+from kerneltools.landmarks.clusters import (
+    Assignment,
+    Cloud,
+    assigned,
+    exact_where_tight,
+    fits,
+    refilled,
+    totals,
+    unit_cloud,
+    zeros_of,
+)
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
@@ -22,8 +32,8 @@ class SphericalKMeans:
     the worst-served row (Mairal 2016, §2.3, initialises CKNs so).
     Work goes through `block` rows at a time: memory beyond x is O(block m).
 
-    Raises ValueError when all rows are zero, for m < 1 and for x with NaN; warns (ReducedWarning) when
-    fewer than m directions differ.
+    A row counts like as many as its weight. Raises ValueError when all rows are zero, for m < 1, for x with NaN, and
+    for weights that are negative, not finite or all 0; warns (ReducedWarning) when fewer than m directions differ.
     """
 
     m: int
@@ -32,48 +42,44 @@ class SphericalKMeans:
     block: int = 8192
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d), unit rows"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d), unit rows"""
         check_rows(x, self.m)
-        directions = unit_rows(x)
-        order = generator(rng).permutation(directions.shape[0]).tolist()
-        start = distinct(directions, order, self.m)
-        centres = self._fit(directions, rows(directions, start))
-        warn_reduced(self.m, centres.shape[0], "distinct directions", x.shape[0])
+        part, draws = seen(x, weights), generator(rng)
+        directions, kept = unit_rows(part.x)
+        of_kept = None if part.weights is None else part.weights[kept]
+        data = unit_cloud(directions, None if of_kept is None else of_kept / of_kept.mean())
+        centres = self._fit(data, rows(directions, drawn(directions, of_kept, self.m, draws)))
+        warn_reduced(self.m, centres.shape[0], "distinct directions", part.x.shape[0])
         return Landmarks(centres)
 
-    def _fit(self, directions: Array, centres: Array) -> Array:
+    def _fit(self, data: Cloud, centres: Array) -> Array:
         before = -1.0
         for _ in range(self.iterations):
-            index, cosines = self._assign(directions, centres)
-            objective = float(namespace(cosines).mean(cosines))
-            centres = self._update(directions, index, cosines, centres.shape[0])
+            assignment = assigned(data, centres, self.block)
+            objective = 1 - data.mean(assignment.distances) / 2  # the mean cosine
+            centres = self._update(data, assignment, centres)
             if objective - before <= self.tolerance * abs(objective):
                 break
             before = objective
         return centres
 
-    def _assign(self, directions: Array, centres: Array) -> tuple[Array, Array]:
-        """The nearest centre of each row and its cosine: (n,), (n,)."""
-        return nearest(directions, centres, None, self.block)
-
-    def _update(self, directions: Array, index: Array, cosines: Array, count: int) -> Array:
+    def _update(self, data: Cloud, assignment: Assignment, centres: Array) -> Array:
         """New centres: the mean directions, and the worst-served rows for clusters without one."""
-        xp = namespace(directions)
-        total = totals(directions, index, count, self.block)
+        xp = namespace(centres)
+        total = totals(data, assignment.index, centres.shape[0], self.block)
+        total = exact_where_tight(total, data, assignment, centres)
         lengths = row_norms(total)
-        means = total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None]
-        # A row equal to its centre has cosine 1 up to rounding.
-        exact = rounding_of_products(directions) - 1
-        return refilled(means, zeros_of(lengths), directions, -cosines, exact)
+        directions = total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None]
+        return refilled(directions, zeros_of(lengths), data, assignment.distances)
 
 
-def unit_rows(x: Array) -> Array:
-    """The rows of x divided by their norms, without the zero rows.
+def unit_rows(x: Array) -> tuple[Array, list[int]]:
+    """The rows of x divided by their norms, without the zero rows, and the numbers of those that are kept.
 
-    (n, d) -> (n', d). Raises ValueError when all are zero.
+    (n, d) -> (n', d), (n',). Raises ValueError when all are zero.
     """
-    if in_range(x)[1] != 1:  # squares would over- or underflow
+    if not fits(x):  # squares would over- or underflow
         greatest = namespace(x).max(namespace(x).abs(x), axis=1, keepdims=True)
         x = x / namespace(x).where(greatest > 0, greatest, namespace(x).ones_like(greatest))
     norms = row_norms(x)
@@ -82,4 +88,4 @@ def unit_rows(x: Array) -> Array:
         raise ValueError(f"x: all {x.shape[0]} rows are zero, and a zero row has no direction")
     if len(kept) < x.shape[0]:
         x, norms = rows(x, kept), rows(norms[:, None], kept)[:, 0]
-    return x / norms[:, None]
+    return x / norms[:, None], kept

@@ -4,23 +4,24 @@ from dataclasses import dataclass
 
 from kerneltools.arrays import Array
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Landmarks, check_rows, distinct, rows, warn_reduced
+from kerneltools.landmarks.base import Landmarks, check_rows, drawn, seen, warn_reduced
 from kerneltools.random import Rng, generator
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """m distinct rows, drawn uniformly without replacement.
+    """m distinct rows, drawn uniformly without replacement, or in proportion to their weights.
 
-    Equal rows count as one. Raises ValueError for m < 1 and for x without rows or with NaN.
+    Equal rows are one landmark. Raises ValueError for m < 1, for x without rows or with NaN, and for weights that are
+    negative, not finite or all 0.
     """
 
     m: int
 
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> (m, d)"""
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+        """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
-        order = generator(rng).permutation(x.shape[0]).tolist()
-        chosen = distinct(x, order, self.m)
-        warn_reduced(self.m, len(chosen), "distinct rows", x.shape[0])
-        return Landmarks(rows(x, chosen), tuple(chosen))
+        part = seen(x, weights)
+        picked = drawn(part.x, part.weights, self.m, generator(rng))
+        warn_reduced(self.m, len(picked), "distinct rows", part.x.shape[0])
+        return part.landmarks(picked)

@@ -6,7 +6,7 @@ from warnings import catch_warnings, simplefilter, warn
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.kernels import Linear
 from kerneltools.landmarks import KMeans, ReducedWarning
-from kerneltools.landmarks.clusters import assigned
+from kerneltools.landmarks.clusters import assigned, central, cloud
 from kerneltools.learning.features import FeatureMap, feature_blocks, features_of
 from kerneltools.random import Rng, generator
 
@@ -86,8 +86,7 @@ def _run(phi: FeatureMap, rule: KMeans, features: Array, seed: int, block: int) 
 
 
 def _nearest(features: Array, centres: Array, block: int) -> tuple[Array, Array]:
-    """The nearest centre of each row and its squared distance, about the centres' mean: it costs no digits."""
-    xp = namespace(features, centres)
-    wide = xp.astype(features, centres.dtype)
-    middle = xp.mean(centres, axis=0, keepdims=True)
-    return assigned(wide - middle, centres - middle, block)
+    """The nearest centre of each row and its squared distance, whatever other rows there are."""
+    wide = namespace(features, centres).astype(features, centres.dtype)
+    found = assigned(cloud(wide, origin=central(centres)), centres, block)
+    return found.index, found.distances

@@ -26,7 +26,9 @@ from kerneltools.landmarks import (
     SphericalKMeans,
     Uniform,
 )
-from kerneltools.landmarks.leverage import Dictionary, drawn_by_weight, leverage_scores
+from kerneltools.landmarks.base import Seen, drawn_by_weight
+from kerneltools.landmarks.clusters import assigned, cloud
+from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.landmarks.rpcholesky import _next_size
 from kerneltools.random import Rng
 from tests.laws.members import KERNELS, rows
@@ -401,18 +403,18 @@ class TestLeverage:
     @pytest.mark.parametrize("block", [10, 1000])
     def test_scores_from_all_rows_are_exact(self, block: int) -> None:
         everything = Dictionary(np.arange(64), np.ones(64))
-        scores = leverage_scores(self.KERNEL, self.X, block)(everything, 0.1, np.arange(64))
+        scores = leverage_scores(self.KERNEL, Seen(self.X), block)(everything, 0.1, np.arange(64))
         np.testing.assert_allclose(scores, self.exact(0.1), rtol=1e-7)
 
     def test_scores_from_some_rows_are_no_smaller(self) -> None:
         some = Dictionary(np.arange(0, 64, 3), np.ones(22))
-        scores = leverage_scores(self.KERNEL, self.X, 100)(some, 0.1, np.arange(64))
+        scores = leverage_scores(self.KERNEL, Seen(self.X), 100)(some, 0.1, np.arange(64))
         assert np.all(scores >= self.exact(0.1) * (1 - 1e-9))
         assert scores.sum() < 3 * self.exact(0.1).sum()
 
     def test_scores_from_none_are_the_diagonal(self) -> None:
         nobody = Dictionary(np.arange(0), np.ones(0))
-        scores = leverage_scores(self.KERNEL, self.X, 100)(nobody, 4.0, np.arange(64))
+        scores = leverage_scores(self.KERNEL, Seen(self.X), 100)(nobody, 4.0, np.arange(64))
         np.testing.assert_allclose(scores, 0.25)
 
     @pytest.mark.parametrize("rule", [RidgeLeverage, BLESS])
@@ -459,8 +461,10 @@ class TestKMeans:
         x = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [5.0, 5.0]])
         selector = KMeans(2)
         # Two centres that coincide: one of them serves nobody.
-        updated = selector._update(x, np.zeros(4, dtype=np.int64), ((x - x[0]) ** 2).sum(1), 2)
-        assert np.array_equal(updated, [x.mean(0), x[3]])
+        data, centres = cloud(x), x[[0, 0]]
+        updated = selector._update(data, assigned(data, centres, 100), centres)
+        np.testing.assert_allclose(updated[0], x.mean(0), rtol=1e-15)
+        assert np.array_equal(updated[1], x[3])
 
     @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans, KMeansPlusPlus])
     def test_far_from_the_origin_in_float32(self, rule: Any) -> None:

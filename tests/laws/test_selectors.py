@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kerneltools.kernels import Gaussian, Homogeneous, Linear
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.landmarks import Given, ReducedWarning, Selector, SphericalKMeans, Uniform
+from kerneltools.landmarks.clusters import assigned, unit_cloud
 from tests.laws.members import SELECTORS, rows
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
@@ -200,16 +201,16 @@ class TestSphericalKMeans:
         x = np.concatenate([near, far])
         # Two centres that coincide: one of them serves nobody.
         selector = SphericalKMeans(2)
-        nearest, cosines = selector._assign(x, near[[0, 0]])
-        updated = selector._update(x, nearest, cosines, 2)
+        data, centres = unit_cloud(x), near[[0, 0]]
+        updated = selector._update(data, assigned(data, centres, 100), centres)
         assert np.array_equal(updated[1:], far)
 
     def test_several_empty_clusters_take_different_rows(self) -> None:
         # The worst-served rows are equal: the second cluster needs another.
         x = np.concatenate([np.eye(3), -np.eye(3)[[0, 0, 0, 0, 1]]])
         selector = SphericalKMeans(3)
-        nearest, cosines = selector._assign(x, np.ones((3, 3)) / np.sqrt(3))
-        updated = selector._update(x, nearest, cosines, 3)
+        data, centres = unit_cloud(x), np.ones((3, 3)) / np.sqrt(3)
+        updated = selector._update(data, assigned(data, centres, 100), centres)
         assert distinct(updated) == 3
 
 
