@@ -15,6 +15,7 @@ from kerneltools.arrays import (
     require_finite,
     require_floating,
     require_rank,
+    require_weights,
     widest_float,
 )
 from kerneltools.backend import backend_of, move, to_host
@@ -22,7 +23,6 @@ from kerneltools.files import open_rows, save_rows
 from kerneltools.linalg import identity_like
 from kerneltools.maps import Nystrom
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
-from kerneltools.solvers.checks import check_weights
 from kerneltools.solvers.features import rows_of_block
 from kerneltools.solvers.ridge import model_of
 from kerneltools.solvers.sums import value_sums
@@ -141,7 +141,7 @@ class FeatureSums(Tree):
             if y.shape[0] != x.shape[0]:
                 raise ValueError(f"x, y: expected as many rows in both, got {x.shape[0]} and {y.shape[0]}")
         if weights is not None:
-            check_weights(weights, x.shape[0], least=0)
+            require_weights(weights, x.shape[0], least=0)
         require_floating(x=x, y=x if y is None else y)
         require_finite(x=x, y=x[:, :0] if y is None else y)
         if x.shape[0] == 0:

@@ -11,7 +11,7 @@ from kerneltools.estimators.checks import draws, like
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, default
-from kerneltools.landmarks.base import rows, warn_reduced
+from kerneltools.landmarks.base import chosen, rows, warn_reduced
 from kerneltools.trees import map_leaves
 
 LANDMARKS = 300
@@ -64,15 +64,18 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
 def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, weights: Array | None = None) -> Array:
     """Points from a number, a selector or an array: (n, d) -> (m, d)
 
-    Rows of weight 0 are no landmarks. A number beyond that of the rows is reduced, with a ReducedWarning.
+    Rows of weight 0 are no landmarks, and selectors that take weights get them. A number beyond that of the rows is
+    reduced, with a ReducedWarning.
     """
-    seen = None if weights is None else to_host(weights) > 0
-    if seen is not None and not seen.all():
-        X = rows(X, seen.nonzero()[0].tolist())
+    if weights is not None:
+        seen = to_host(weights).nonzero()[0].tolist()
+        X, weights = rows(X, seen), rows(weights[:, None], seen)[:, 0]
+    every = False
     if isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool):
         if landmarks < 1:
             raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
         warn_reduced(int(landmarks), min(int(landmarks), X.shape[0]), "rows", X.shape[0])
+        every = landmarks >= X.shape[0]
         selector: Any = default(kernel, min(int(landmarks), X.shape[0]))
     elif hasattr(landmarks, "dtype"):
         selector = Given(move(landmarks, X))
@@ -83,11 +86,16 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
             f"landmarks: expected a number, a selector such as kerneltools.landmarks.KMeans(100), or an array of "
             f"points (m, d), got {landmarks!r}"
         )
-    found = selector(kernel, X, draws(random_state))
+    found = chosen(selector, kernel, X, draws(random_state), weights)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
-    points = found.points
-    return namespace(points).astype(points, X.dtype)
+    points = namespace(found.points).astype(found.points, X.dtype)
+    return _in_order(points) if every else points
+
+
+def _in_order(points: Array) -> Array:
+    """By their first columns: where all rows are landmarks, nothing is left to chance, nor to the order of the rows."""
+    return rows(points, np.lexsort(to_host(points).T[::-1]).tolist())
 
 
 def require_same_kind(estimator: Any, other: Any) -> None:

@@ -6,10 +6,9 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from kerneltools.arrays import Array, namespace, require_finite, require_floating, widest_float
+from kerneltools.arrays import Array, namespace, require_finite, require_floating, require_weights, widest_float
 from kerneltools.backend import backend_of, move, stop_gradient, to_host
 from kerneltools.random import generator
-from kerneltools.solvers.checks import check_weights
 
 FLOATS = (np.float64, np.float32, np.float16)
 """Types that stay; all others become the first."""
@@ -69,7 +68,7 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
         if sample_weight.ndim == 0:
             sample_weight = np.full(X.shape[0], sample_weight)
     weights = stop_gradient(move(sample_weight, _wide(X)))
-    check_weights(weights, X.shape[0], least=0)
+    require_weights(weights, X.shape[0], least=0)
     positive = int(namespace(weights).count_nonzero(weights))
     if positive < least:
         raise ValueError(f"sample_weight: expected at least {least} above zero, got {positive} of {X.shape[0]}")

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from kerneltools import maps
 from kerneltools.arrays import Array
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
-from kerneltools.estimators.checks import as_rows, draws, like, remember_columns
+from kerneltools.estimators.checks import as_rows, as_weights, draws, like, remember_columns
 from kerneltools.maps import Map, fourier, nystrom
 from kerneltools.trees import map_leaves
 
@@ -20,21 +20,15 @@ class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstim
 
     map_: Map
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Prepare the map from rows X (n, d) -> self; y is not used. A failed call leaves the estimator as it was."""
-        rows = as_rows(self, X)
-        found = self._map_for(rows)
-        remember_columns(self, X)
-        self.kernel_, self.map_, self._type = found.kernel, found, rows[:0, :]
-        return self
-
     def transform(self, X: Any) -> Array:
         """The features, in the library, device and type of the fit: (n, d) -> (n, m)"""
         check_is_fitted(self)
         return self.map_(as_rows(self, X, fitted=self._type))
 
-    def _map_for(self, rows: Array) -> Map:
-        raise NotImplementedError
+    def _set(self, X: Any, rows: Array, found: Map) -> Self:
+        remember_columns(self, X)
+        self.kernel_, self.map_, self._type = found.kernel, found, rows[:0, :]
+        return self
 
     @property
     def _n_features_out(self) -> int:
@@ -57,7 +51,8 @@ class NystromFeatures(_FeatureMap):
     `maps.nystrom`; `random_state`, a seed, a generator or None.
 
     After `fit`: `kernel_`, `map_` (a `maps.Nystrom`, with `residual`, `trace_error` and `rank`), `landmarks_` (m, d).
-    In place of arrays of NumPy, those of any library go in and come out.
+    In place of arrays of NumPy, those of any library go in and come out. `fit` takes weights of the rows, for the
+    choice of landmarks: selectors get them as `weights`, and rows of weight 0 are none.
 
     Raises ValueError for NaN with its row and column, a wrong number of columns and an indefinite kernel.
 
@@ -84,9 +79,15 @@ class NystromFeatures(_FeatureMap):
         check_is_fitted(self)
         return self.map_.points  # type: ignore[attr-defined]  # it is a maps.Nystrom
 
-    def _map_for(self, rows: Array) -> Map:
-        kernel = self._kernel_for(rows)
-        return nystrom(kernel, landmarks_of(self.landmarks, kernel, rows, self.random_state), self.reg)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Prepare the map from rows X (n, d), and weights (n,) >= 0 of the rows -> self; y is not used.
+
+        A failed call leaves the estimator as it was.
+        """
+        rows = as_rows(self, X)
+        kernel, weights = self._kernel_for(rows), as_weights(sample_weight, rows)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        return self._set(X, rows, nystrom(kernel, points, self.reg))
 
 
 class RandomFeatures(_FeatureMap):
@@ -119,9 +120,10 @@ class RandomFeatures(_FeatureMap):
         self.draw = draw
         self.random_state = random_state
 
-    def _map_for(self, rows: Array) -> Map:
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Draw the map for rows X (n, d) -> self; y is not used. A failed call leaves the estimator as it was."""
+        rows = as_rows(self, X)
         kernel = self._kernel_for(rows)
         check_callable("draw", self.draw, "a function such as kerneltools.maps.fourier")
         found: Map = self.draw(kernel, rows.shape[1], self.m, draws(self.random_state))
-        moved: Map = map_leaves(lambda leaf: like(rows, leaf), found)
-        return moved
+        return self._set(X, rows, map_leaves(lambda leaf: like(rows, leaf), found))

@@ -11,9 +11,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import learning
-from kerneltools.arrays import Array, is_whole
+from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of, require_same_kind
-from kerneltools.estimators.checks import as_rows, remember_columns
+from kerneltools.estimators.checks import as_rows, as_weights, remember_columns
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
 from kerneltools.maps import nystrom
@@ -50,7 +50,8 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
     centred kernel matrix, and `explained_variance_ratio_` (c,). Fewer components are made, with a ReducedWarning,
     where the rows vary in no more directions.
 
-    `partial_fit` and `merge` are exact, and choose landmarks, as in `KernelRidge`.
+    `partial_fit` and `merge` are exact, and choose landmarks, as in `KernelRidge`. A row counts like as many as its
+    weight.
 
     >>> import numpy as np
     >>> from kerneltools.estimators import KernelPCA
@@ -69,18 +70,22 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         self.landmarks = landmarks
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from rows X (n, d), n >= 2; y is not used. A failed call leaves the estimator as it was."""
-        self._begin(X, least=2)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from rows X (n, d), n >= 2, and weights (n,) >= 0; y is not used.
+
+        A failed call leaves the estimator as it was.
+        """
+        self._begin(X, sample_weight, least=2)
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from more rows, exactly; the first call chooses the landmarks. What fails leaves all as it was."""
         if not hasattr(self, "n_features_in_"):
-            self._begin(X, least=1)
+            self._begin(X, sample_weight, least=1)
             return self
         rows = as_rows(self, X, fitted=self.landmarks_, learning=True)
-        self._set(self.sums_.partial_fit(rows), self.kernel_, self.landmarks_)
+        weights = as_weights(sample_weight, rows, least=0)
+        self._set(self.sums_.partial_fit(rows, weights=weights), self.kernel_, self.landmarks_)
         return self
 
     def merge(self, other: "KernelPCA") -> "KernelPCA":
@@ -110,22 +115,25 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
 
     @property
     def eigenvalues_(self) -> Array:
-        """Of the centred kernel matrix, the greatest first: (c,)"""
-        return self.model_.variances * self._rows
+        """Of the centred kernel matrix, with each row as often as its weight, the greatest first: (c,)"""
+        variances, seen = self.model_.variances, self.sums_.sums
+        assert seen is not None  # there is a model of it
+        return variances * namespace(variances).astype(seen.weight, variances.dtype)
 
     @property
     def explained_variance_ratio_(self) -> Array:
         """The share of each component in the variance in the landmarks' span: (c,)"""
         return self.model_.shares
 
-    def _begin(self, X: Any, least: int) -> None:
+    def _begin(self, X: Any, sample_weight: Any, least: int) -> None:
         count = self.n_components
         if not is_whole(count):
             raise ValueError(f"n_components: expected an integer >= 1, got {count!r}")
         rows = as_rows(self, X, least=least)
+        weights = as_weights(sample_weight, rows, least=least)
         kernel = self._kernel_for(rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state)
-        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, weights=weights)
         remember_columns(self, X)
         self._set(sums, kernel, points)
 

@@ -84,7 +84,10 @@ def takes_weights(selector: Selector) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """The rows of weight > 0, their weights, of mean 1, and their numbers among all; no weights or numbers: None."""
+    """The rows of weight > 0, their numbers among all (None: all of them), and their weights, of mean 1.
+
+    Equal weights tell nothing: None.
+    """
 
     x: Array
     weights: Host | None = None
@@ -114,7 +117,7 @@ def seen(x: Array, weights: Array | None) -> Seen:
     # By the greatest first: the sum of great weights would overflow.
     host = host[numbers] / host.max()
     part = x if len(numbers) == x.shape[0] else rows(x, numbers.tolist())
-    return Seen(part, host / host.mean(), numbers)
+    return Seen(part, None if host.min() == 1 else host / host.mean(), numbers)
 
 
 def rows(x: Array, indices: Sequence[int]) -> Array:

@@ -38,9 +38,7 @@ class Cloud:
         """Some of the rows."""
         weights = None if self.weights is None else rows(self.weights[:, None], which)[:, 0]
         squares = rows(self.squares[:, None], which)[:, 0]
-        return Cloud(
-            rows(self.points, which), weights, self.origin, rows(self.shifted, which), squares, unit=self.unit
-        )
+        return Cloud(rows(self.points, which), weights, self.origin, rows(self.shifted, which), squares, unit=self.unit)
 
     def block(self, part: slice) -> "Cloud":
         """Some rows one after the other."""

@@ -99,7 +99,11 @@ def _square_distances(data: Cloud, inner: Array | None, picks: list[int]) -> tup
     """
     xp, shifted = namespace(data.points), data.shifted
     numbers = indices_like(picks, shifted)
-    products = xp.take(shifted, numbers, axis=0) @ xp.matrix_transpose(shifted) if inner is None else xp.take(inner, numbers, axis=0)
+    products = (
+        xp.take(shifted, numbers, axis=0) @ xp.matrix_transpose(shifted)
+        if inner is None
+        else xp.take(inner, numbers, axis=0)
+    )
     squares = xp.take(data.squares, numbers)[:, None]
     square = squares + data.squares - 2 * products
     near = square <= 5 * LOOSE * data.rounding * squares

@@ -1,7 +1,6 @@
 """Ridge leverage scores: how much each row counts for ridge regression on the kernel."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from kerneltools.arrays import Array, asarray_like, blocks, namespace, widest_float
 from kerneltools.backend import to_host

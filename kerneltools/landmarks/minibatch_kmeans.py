@@ -74,9 +74,7 @@ class MiniBatchKMeans:
             found = seeds(sample, self.m, draws)
         return rows(sample.points, found)
 
-    def _round(
-        self, source: "_Source", centres: Array, counts: Array, draws: Any, last: bool
-    ) -> tuple[Array, Array]:
+    def _round(self, source: "_Source", centres: Array, counts: Array, draws: Any, last: bool) -> tuple[Array, Array]:
         round_of = source.drawn(max(10 * self.batch, 20 * self.m), draws)
         served = _zeros(centres)
         for part in blocks(round_of.points.shape[0], self.batch):

@@ -8,11 +8,10 @@ from kerneltools.arrays import (
     Array,
     DType,
     device_of,
-    holds,
     namespace,
-    require_everywhere,
     require_floating,
     require_rank,
+    require_weights,
 )
 
 
@@ -44,19 +43,7 @@ def check_rows(
     if y.shape[0] != n or n < least:
         raise ValueError(f"x, {name}: expected as many rows in both, and at least {least}, got {n} and {y.shape[0]}")
     if weights is not None:
-        check_weights(weights, n, least if least_weights is None else least_weights)
-
-
-def check_weights(weights: Array, n: int, least: int) -> None:
-    """Raise unless there is a finite weight >= 0 for each of n rows, and at least `least` of them are > 0."""
-    require_rank(1, f"({n},), a number for each row", weights=weights)
-    require_floating(weights=weights)
-    if weights.shape[0] != n:
-        raise ValueError(f"weights: expected one for each of {n} rows, got {weights.shape[0]}")
-    xp = namespace(weights)
-    require_everywhere(xp.isfinite(weights) & (weights >= 0), "finite numbers >= 0", "weights", weights)
-    if not holds(xp.count_nonzero(weights) >= least):
-        raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
+        require_weights(weights, n, least if least_weights is None else least_weights)
 
 
 def check_reg(

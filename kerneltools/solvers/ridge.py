@@ -75,7 +75,9 @@ class RidgePath:
         """What each row's prediction would be, had the row not been in the data.
 
         r values of λ -> (r, n, t), exactly: the residual over 1 - h_ii, with h the hat matrix of the centred
-        problem plus w_i / Σw for the intercept (Allen 1974). Goes through the rows once, `block` at a time.
+        problem plus w_i / Σw for the intercept (Allen 1974). A row is left out with all of its weight: where it stands
+        for so many equal ones, with all of them, and none is left that would give its value away. Goes through the
+        rows once, `block` at a time.
 
         Raises ValueError for a path made of sums, which has no rows, and for no λ.
         """
@@ -95,21 +97,21 @@ class RidgePath:
         """An estimate of the mean squared error on new rows, without a pass over the rows (Golub, Heath, Wahba 1979).
 
         r values of λ -> (r, t): the mean squared residual over (1 - tr H / n)², H the hat matrix with the intercept.
+        n is the sum of the weights, so that rows that are repeated and whole weights have the same error, or the
+        number of rows where that is more: weights that add up to less are shares (docs/decisions/0019-weights.md).
         Raises ValueError for no λ.
         """
         return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in _several(regs)])
 
     def _gcv(self, reg: float) -> Array:
         xp = namespace(self.spectrum, self.projected)
-        shrink = self._shrink(reg)
+        shrink, n = self._shrink(reg), xp.maximum(self.count, self.weight)
         missed = self.weight * reg * shrink
         residual = (missed * reciprocal(xp.sqrt(self.spectrum)))[:, None] * self.projected
         mean_square = (self.beyond + xp.sum(residual * residual, axis=0)) / self.weight
         # n - tr H as a sum of what is left in each direction: nothing cancels where all rows are interpolated.
-        left = xp.sum(xp.where(self.spectrum > 0, missed, xp.ones_like(missed))) + (
-            self.count - 1 - self.spectrum.shape[0]
-        )
-        return mean_square * (self.count / left) ** 2
+        left = xp.sum(xp.where(self.spectrum > 0, missed, xp.ones_like(missed))) + (n - 1 - self.spectrum.shape[0])
+        return mean_square * (n / left) ** 2
 
     def _leave_out(self, x: Array, y: Array, weights: Array | None, regs: Sequence[float]) -> Array:
         xp, wide = namespace(x, y), self.basis.dtype

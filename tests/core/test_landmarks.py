@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import cluster
 from sklearn.datasets import load_digits
 
 from kerneltools import kernels, landmarks, trees
 from kerneltools.backend import backend
+from kerneltools.estimators import KernelRidge
 from kerneltools.kernels import Gaussian, Kernel, Linear, Polynomial, Precomputed, Sigmoid
 from kerneltools.landmarks import (
     BLESS,
@@ -27,7 +29,7 @@ from kerneltools.landmarks import (
     Uniform,
 )
 from kerneltools.landmarks.base import Seen, drawn_by_weight
-from kerneltools.landmarks.clusters import assigned, cloud
+from kerneltools.landmarks.clusters import LOOSE, assigned, cloud
 from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.landmarks.rpcholesky import _next_size
 from kerneltools.random import Rng
@@ -537,3 +539,114 @@ def test_choosing_keeps_no_graph(make: Make) -> None:
     # The points are rows of x, so that a gradient reaches x through them.
     assert chosen.points.requires_grad
     assert chosen.indices == make(5)(Gaussian(1.0), rows(30, 2, seed=0), 0).indices
+
+
+# Far rows, offsets and mixed units.
+
+
+def _with(value: float, column: int | slice) -> np.ndarray:
+    x = rows(300, 6, seed=0)
+    x[7, column] = value
+    return x
+
+
+def _apart(by: float, spread: float) -> np.ndarray:
+    x = spread * rows(300, 6, seed=0)
+    x[150:] += by
+    return x
+
+
+HARD: dict[str, np.ndarray] = {
+    "a code for missing values": _with(-99999.0, slice(None)),
+    "a cell of -999": _with(-999.0, 3),
+    "a cell of 1e6": _with(1e6, 3),
+    "a row whose square overflows": _with(1e25, slice(None)),
+    "two tight clusters": _apart(1000.0, 1.0),
+    "tight beside the origin": _apart(1000.0, 1e-4),
+    "an offset": 1e4 + rows(300, 6, seed=0),
+    "mixed units": rows(300, 6, seed=0) * np.array([1e6, 1, 1, 1, 1, 1]),
+}
+hard = pytest.mark.parametrize("name", HARD)
+
+
+def _served(points: np.ndarray, x: np.ndarray) -> float:
+    """The mean squared distance from the nearest point."""
+    return float(((x[:, None] - points[None].astype(float)) ** 2).sum(2).min(1).mean())
+
+
+@hard
+@pytest.mark.parametrize("make", [KMeans, MiniBatchKMeans, KMeansPlusPlus], ids=str)
+def test_what_is_far_takes_no_landmarks_away_in_float32(make: Make, name: str) -> None:
+    x = HARD[name].astype(np.float32)
+    wide = x.astype(float)
+    found, wanted = make(60)(Gaussian(1.0), x, 0).points, make(60)(Gaussian(1.0), wide, 0).points
+    assert found.shape == wanted.shape == (60, 6)
+    assert len(np.unique(found, axis=0)) == 60
+    assert _served(found, wide) <= 1.15 * _served(wanted, wide)
+
+
+@hard
+def test_as_good_as_scikit_learn(name: str) -> None:
+    x = HARD[name].astype(np.float32)
+    wide = x.astype(float)
+    if name == "a row whose square overflows":
+        wide = np.delete(wide, 7, axis=0)  # theirs has no number for it
+    peer = cluster.KMeans(60, n_init=1, random_state=0).fit(wide).cluster_centers_
+    assert _served(KMeans(60)(Gaussian(1.0), x, 0).points, wide) <= 1.15 * _served(peer, wide)
+
+
+@pytest.mark.parametrize("far", [1e9, 3e7])
+def test_far_groups_in_float64(far: float) -> None:
+    # Time stamps of two sessions, a year and more apart.
+    x = rows(200, 2, seed=0)
+    x[100:, 0] += far
+    x = np.concatenate([x, np.zeros((200, 6))], axis=1)
+    near = x.copy()
+    near[100:, 0] -= far - 1000
+    for rule in (KMeans, MiniBatchKMeans, KMeansPlusPlus):
+        found, wanted = rule(40)(Linear(), x, 0).points, rule(40)(Linear(), near, 0).points
+        assert found.shape == wanted.shape
+        assert _served(found, x) <= 1.15 * _served(wanted, near)
+
+
+def test_near_rows_find_their_own_centre() -> None:
+    x = HARD["two tight clusters"].astype(np.float32)
+    centres = x[::5]
+    found = assigned(cloud(x), centres, 64)
+    exact = ((x[:, None].astype(float) - centres[None].astype(float)) ** 2).sum(2)
+    np.testing.assert_array_equal(found.index, exact.argmin(1))
+    np.testing.assert_allclose(found.distances, exact.min(1), rtol=1 / LOOSE, atol=0)
+    np.testing.assert_allclose(found.distances[found.near], exact.min(1)[found.near], rtol=1e-6, atol=0)
+    assert len(found.near) >= 150
+
+
+@pytest.mark.parametrize("far", [None, -99999.0, 1e25])
+def test_the_others_do_not_feel_a_far_row(far: float | None) -> None:
+    x = rows(200, 6, seed=0).astype(np.float32)
+    centres = x[:40]
+    more = x if far is None else np.concatenate([x, np.full((1, 6), far, dtype=np.float32)])
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = assigned(cloud(more), centres, 64)
+    exact = ((x[:, None].astype(float) - centres[None].astype(float)) ** 2).sum(2)
+    np.testing.assert_array_equal(found.index[:200], exact.argmin(1))
+
+
+def test_directions_next_to_each_other_in_float32() -> None:
+    # Far from the origin all rows lie in one direction, to four digits.
+    x = (1e4 + rows(300, 6, seed=0)).astype(np.float32)
+    directions = x.astype(float) / np.linalg.norm(x.astype(float), axis=1, keepdims=True)
+    found, wanted = (SphericalKMeans(40)(Linear(), a, 0).points for a in (x, x.astype(float)))
+    assert found.shape == (40, 6)
+    assert _served(found, directions) <= 1.15 * _served(wanted, directions)
+
+
+@pytest.mark.parametrize("name", ["a code for missing values", "a cell of -999", "a cell of 1e6", "two tight clusters"])
+def test_the_default_regression_on_hard_rows(name: str) -> None:
+    x, others = HARD[name].astype(np.float32), np.delete(np.arange(300), 7)
+    y = np.sin(x[:, 0].astype(float))
+    scores = []
+    for given in (x, x.astype(float)):
+        model = KernelRidge(Gaussian(3.0), landmarks=100, reg=1e-6).fit(given, y)
+        assert model.landmarks_.shape == (100, 6)
+        scores.append(model.score(given[others], y[others]))
+    assert scores[0] >= scores[1] - 0.02
