@@ -1,6 +1,6 @@
 """Selectors of landmarks: selector(kernel, x, rng) -> Landmarks."""
 
-from kerneltools.landmarks.base import Landmarks, ReducedWarning, Selector
+from kerneltools.landmarks.base import Landmarks, ReducedWarning, Selector, WeightedSelector
 from kerneltools.landmarks.bless import BLESS
 from kerneltools.landmarks.choosing import default
 from kerneltools.landmarks.given import Given
@@ -27,5 +27,6 @@ __all__ = [
     "Selector",
     "SphericalKMeans",
     "Uniform",
+    "WeightedSelector",
     "default",
 ]

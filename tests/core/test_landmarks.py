@@ -28,7 +28,7 @@ from kerneltools.landmarks import (
     SphericalKMeans,
     Uniform,
 )
-from kerneltools.landmarks.base import Seen, drawn_by_weight
+from kerneltools.landmarks.base import Seen, drawn_by_weight, seen
 from kerneltools.landmarks.clusters import LOOSE, assigned, cloud
 from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.landmarks.rpcholesky import _next_size
@@ -141,14 +141,34 @@ class TestTheLawOfRPCholesky:
     def draw(self, m: int, block: int | None, rng: Rng) -> tuple[int, ...]:
         return indices(RPCholesky(m, block), Table(self.GRAM), np.arange(6.0)[:, None], rng)
 
-    def law(self, m: int) -> dict[tuple[int, ...], float]:
-        return law_of(6, m, lambda before: np.diag(missed(self.GRAM, before)).clip(0) if before else np.diag(self.GRAM))
+    def law(self, m: int, gram: np.ndarray = GRAM) -> dict[tuple[int, ...], float]:
+        return law_of(6, m, lambda before: np.diag(missed(gram, before)).clip(0) if before else np.diag(gram))
 
     @pytest.mark.parametrize(("m", "block"), [(2, None), (3, None), (3, 1), (3, 2), (3, 4)])
     def test_is_that_of_one_row_at_a_time(self, m: int, block: int | None) -> None:
         statistic, degrees = chi_square(frequencies(lambda seed: self.draw(m, block, seed), self.TIMES), self.law(m))
         assert degrees >= 20
         assert statistic < quantile(degrees)
+
+    WEIGHTS = np.array([1.0, 4.0, 0.5, 0.25, 2.0, 3.0])
+
+    @pytest.mark.parametrize(("m", "block"), [(2, None), (3, None), (3, 1), (3, 3)])
+    def test_with_weights_is_that_of_the_weighted_matrix(self, m: int, block: int | None) -> None:
+        roots = np.sqrt(self.WEIGHTS)
+        law = self.law(m, roots[:, None] * self.GRAM * roots)
+        numbers = np.arange(6.0)[:, None]
+        counts = frequencies(
+            lambda seed: RPCholesky(m, block)(Table(self.GRAM), numbers, seed, weights=self.WEIGHTS).indices, self.TIMES
+        )
+        statistic, degrees = chi_square(counts, law)
+        assert degrees >= 10
+        assert statistic < quantile(degrees)
+
+    def test_the_check_sees_weights(self) -> None:
+        counts = frequencies(lambda seed: self.draw(2, None, seed), self.TIMES)
+        weights = np.sqrt(self.WEIGHTS)
+        statistic, degrees = chi_square(counts, self.law(2, weights[:, None] * self.GRAM * weights))
+        assert statistic > 2 * quantile(degrees)
 
     def test_the_check_sees_blocks_without_rejection(self) -> None:
         counts = frequencies(lambda seed: self.draw(3, 4, NoRejection(np.random.PCG64(seed))), self.TIMES)
@@ -177,6 +197,13 @@ class TestTheLawOfKMeansPlusPlus:
         statistic, degrees = chi_square(counts, law_of(6, 3, self.weights))
         assert statistic < quantile(degrees)
 
+    def test_with_weights(self) -> None:
+        weights = np.array([1.0, 4.0, 0.5, 0.0, 2.0, 3.0])
+        rule = KMeansPlusPlus(3, trials=1)
+        counts = frequencies(lambda seed: rule(Linear(), self.X, seed, weights=weights).indices, 3000)
+        statistic, degrees = chi_square(counts, law_of(6, 3, lambda before: weights * self.weights(before)))
+        assert statistic < quantile(degrees)
+
     def test_more_trials_take_the_best(self) -> None:
         def error(trials: int, seed: int) -> float:
             return float(self.weights(indices(KMeansPlusPlus(3, trials), Linear(), self.X, seed)).sum())
@@ -190,6 +217,9 @@ def test_draws_by_weight() -> None:
     law = law_of(5, 2, lambda before: weights * ~np.isin(np.arange(5), before))
     counts = frequencies(lambda seed: tuple(drawn_by_weight(x, weights, 2, np.random.default_rng(seed))), 3000)
     statistic, degrees = chi_square(counts, law)
+    assert statistic < quantile(degrees)
+    weighted = frequencies(lambda seed: Uniform(2)(Linear(), x, seed, weights=weights).indices, 3000)
+    statistic, degrees = chi_square(weighted, law)
     assert statistic < quantile(degrees)
     # Those of weight 0 come last.
     assert all(drawn_by_weight(x, weights, 5, np.random.default_rng(seed))[4] == 1 for seed in range(20))
@@ -408,6 +438,21 @@ class TestLeverage:
         scores = leverage_scores(self.KERNEL, Seen(self.X), block)(everything, 0.1, np.arange(64))
         np.testing.assert_allclose(scores, self.exact(0.1), rtol=1e-7)
 
+    @pytest.mark.parametrize("block", [10, 1000])
+    def test_weighted_scores_are_those_of_repeated_rows(self, block: int) -> None:
+        times = np.random.default_rng(0).integers(1, 4, 64)
+        repeated = np.repeat(self.X, times, axis=0)
+        gram = self.KERNEL(repeated, repeated)
+        of_all = np.diag(gram @ np.linalg.inv(gram + 0.1 * np.eye(len(gram))))
+        wanted = np.bincount(np.repeat(np.arange(64), times), of_all)
+        data = seen(self.X, times.astype(float))
+        assert data.weights is not None
+        unit = times.mean()  # weights have the mean 1, and scores count their ratio to the ridge
+        scores = leverage_scores(self.KERNEL, data, block)(
+            Dictionary(np.arange(64), np.ones(64)), 0.1 / unit, np.arange(64)
+        )
+        np.testing.assert_allclose(scores, wanted, rtol=1e-7)
+
     def test_scores_from_some_rows_are_no_smaller(self) -> None:
         some = Dictionary(np.arange(0, 64, 3), np.ones(22))
         scores = leverage_scores(self.KERNEL, Seen(self.X), 100)(some, 0.1, np.arange(64))
@@ -458,6 +503,23 @@ class TestKMeans:
             assert square_error(rule(12)(Linear(), x, seed).points, x) < 0.9 * square_error(
                 KMeansPlusPlus(12)(Linear(), x, seed).points, x
             )
+
+    def test_a_weighted_fixed_point(self) -> None:
+        x, weights = rows(80, 3, seed=0), np.random.default_rng(0).random(80) + 0.1
+        points = KMeans(5, iterations=1000, tolerance=0.0)(Linear(), x, 0, weights=weights).points
+        nearest = ((x[:, None] - points) ** 2).sum(2).argmin(1)
+        for i in range(5):
+            mean = np.average(x[nearest == i], axis=0, weights=weights[nearest == i])
+            np.testing.assert_allclose(mean, points[i], rtol=1e-12)
+
+    @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans])
+    def test_of_very_many_rows_the_heavy_ones_are_served(self, rule: Any) -> None:
+        # More rows than a round of batches: a hundred of them count for all.
+        x = np.concatenate([rows(100, 2, seed=0), 30 + rows(30_000, 2, seed=1)])
+        weights = np.where(np.arange(len(x)) < 100, 1e4, 1e-3)
+        points = rule(10)(Linear(), x, 0, weights=weights).points
+        alone = rule(10)(Linear(), x[:100], 0).points
+        assert square_error(points, x[:100]) < 1.3 * square_error(alone, x[:100])
 
     def test_an_empty_cluster_takes_the_worst_served_row(self) -> None:
         x = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [5.0, 5.0]])
