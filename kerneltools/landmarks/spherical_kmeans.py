@@ -46,7 +46,7 @@ class SphericalKMeans:
         """(n, d), weights (n,) >= 0 or None -> (m, d), unit rows"""
         check_rows(x, self.m)
         part, draws = seen(x, weights), generator(rng)
-        directions, kept = unit_rows(part.x)
+        directions, kept = _directions(part.x)
         of_kept = None if part.weights is None else part.weights[kept]
         data = unit_cloud(directions, None if of_kept is None else of_kept / of_kept.mean())
         centres = self._fit(data, rows(directions, drawn(directions, of_kept, self.m, draws)))
@@ -74,11 +74,16 @@ class SphericalKMeans:
         return refilled(directions, zeros_of(lengths), data, assignment.distances)
 
 
-def unit_rows(x: Array) -> tuple[Array, list[int]]:
-    """The rows of x divided by their norms, without the zero rows, and the numbers of those that are kept.
+def unit_rows(x: Array) -> Array:
+    """The rows of x divided by their norms, without the zero rows.
 
-    (n, d) -> (n', d), (n',). Raises ValueError when all are zero.
+    (n, d) -> (n', d). Raises ValueError when all are zero.
     """
+    return _directions(x)[0]
+
+
+def _directions(x: Array) -> tuple[Array, list[int]]:
+    """`unit_rows`, and the numbers of the rows that have a direction: (n, d) -> (n', d), (n',)"""
     if not fits(x):  # squares would over- or underflow
         greatest = namespace(x).max(namespace(x).abs(x), axis=1, keepdims=True)
         x = x / namespace(x).where(greatest > 0, greatest, namespace(x).ones_like(greatest))
