@@ -34,7 +34,7 @@ PAIRS = 2**21
 
 
 # Overflows and NaN are looked for, and so are no news.
-quietly = np.errstate(over="ignore", invalid="ignore")
+quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 @quietly
@@ -114,14 +114,15 @@ class _Product:
     def lost(self, square: Any, norms: Any, safe: float, room: "_Room") -> Any:
         """Of which pairs there is too little: (rows, columns) booleans, None for no pair."""
         here = square[:, self.columns]
-        # The least of each row tells most blocks apart from those with a close pair, in one pass.
-        least, greatest = here.min(axis=1), np.fmax.reduce(self.norms)
-        if np.all(least >= safe * (norms + greatest)):
-            return None
         bound, lost = (array[: len(here), self.columns] for array in (room.bound, room.lost))
+        # Most blocks are without a doubt, which a bound tells that is the same for all rows of the block.
+        np.multiply(here, 1 / (norms.max() + self.norms), out=bound)
+        least = bound.min()
+        if least >= safe:
+            return None
         np.add(safe * norms[:, None], safe * self.norms, out=bound)
         np.less(here, bound, out=lost)
-        if not (np.isfinite(least).all() and np.isfinite(norms).all()):
+        if not (np.isfinite(least) and np.isfinite(norms).all()):
             lost |= np.isnan(here)  # what has overflown
         return lost if lost.any() else None
 

@@ -1,5 +1,6 @@
 """What the estimators share: a kernel, landmarks, and parameters inside of them."""
 
+import sys
 from typing import Any, Self
 
 import numpy as np
@@ -112,6 +113,13 @@ def check_callable(name: str, value: Any, wanted: str) -> None:
 
 def check_number(name: str, value: Any) -> float:
     """A finite number > 0. Raises ValueError for anything else, naming it."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
-        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+    known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not known or not 0 < value <= sys.float_info.max:  # Python's integers have no end
+        raise ValueError(f"{name}: expected a finite number > 0, got {shortened(value)}")
     return float(value)
+
+
+def shortened(value: Any) -> str:
+    """Its text, without the middle of one that is long."""
+    text = repr(value) if not isinstance(value, int) or value < 10**30 else f"an integer of {value.bit_length()} bits"
+    return text if len(text) < 80 else f"{text[:40]} ... {text[-20:]}"

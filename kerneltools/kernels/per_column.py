@@ -132,7 +132,8 @@ class Periodic(Kernel):
 
     def _on_circles(self, x: Array) -> Array:
         """Points on a circle of radius 1 / lengthscale for each column: (n, d) -> (n, 2d)."""
-        angle = x * (2 * pi / self.period)
+        # Whole periods are left out first, which is exact: the angle of many turns has few digits left.
+        angle = namespace(x, self.period).remainder(x, self.period) * (2 * pi / self.period)
         xp = namespace(angle)
         cosine, sine = xp.cos(angle) / self.lengthscale, xp.sin(angle) / self.lengthscale
         return namespace(cosine).concat([cosine, sine], axis=1)

@@ -21,7 +21,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import backend_of
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.learning.features import widened
-from kerneltools.learning.objectives import LeaveOneOut, Objective
+from kerneltools.learning.objectives import GeneralisedCrossValidation, HoldOut, LeaveOneOut, Objective
 from kerneltools.maps import Nystrom, nystrom
 from kerneltools.optimisers import Adam, Euclidean, Optimiser
 from kerneltools.random import Rng, generator
@@ -204,14 +204,13 @@ def fit(
     namespace(x, points)
     device_of(x, points)  # errors where there are two
     require_floating(points=points)
-    if points.shape[0] == 0 or points.shape[1] != x.shape[1]:
-        raise ValueError(
-            f"points: expected (m, {x.shape[1]}), m >= 1, with the columns of x, got shape {tuple(points.shape)}"
-        )
+    if points.shape[0] == 0:
+        raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
+    if points.shape[1] != x.shape[1]:
+        raise ValueError(f"points: expected (m, {x.shape[1]}), with the columns of x, got shape {tuple(points.shape)}")
     require_finite(x=x, y=y, points=points)
-    wide_x, (wide_y, height) = widened(x), _in_unit(widened(y))
-    start = _Parameters(kernel, points, reg, wide_x, fixed)
-    judge, unit = objective or LeaveOneOut(), _spread(wide_y)
+    wide_x, (judge, wide_y, height) = widened(x), _in_unit(objective or LeaveOneOut(), widened(y))
+    start, unit = _Parameters(kernel, points, reg, wide_x, fixed), _spread(wide_y)
 
     def loss(free: Free, rows: Array, targets: Array) -> Array:
         tree = start.at(free)
@@ -226,13 +225,21 @@ def fit(
     return Tuned(tree["kernel"], tree["points"], tree["reg"], shift, loss_found, history, found.converged)
 
 
-def _in_unit(y: Array) -> tuple[Array, float]:
-    """y over a power of two about as great as its spread, and that: squares neither overflow nor vanish."""
+def _in_unit(objective: Objective, y: Array) -> tuple[Objective, Array, float]:
+    """The objective and y over a power of two about as great as the spread of y, and that: squares keep in range.
+
+    Objectives that are not known to be squares of what they are given get y as it is.
+    """
+    if not isinstance(objective, LeaveOneOut | GeneralisedCrossValidation | HoldOut):
+        return objective, y, 1.0
     xp = namespace(y)
     unit = unit_of(float(xp.max(xp.abs(y))))
     y = y / unit
     spread = unit_of(float(xp.max(xp.abs(y - xp.mean(y, axis=0)))))
-    return y / spread, unit * spread
+    height = unit * spread
+    if isinstance(objective, HoldOut):
+        objective = HoldOut(objective.x, objective.y / unit / spread)
+    return objective, y / spread, height
 
 
 def _spread(y: Array) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -104,7 +104,10 @@ def suggest(kernel: Kernel, x: Array, error: float, rng: Rng = 0, pilot: int = 1
     drawn = [int(i) for i in choice(rng, x.shape[0], min(pilot, x.shape[0]))]
     seen, unseen = rows(x, drawn[: len(drawn) // 2]), rows(x, drawn[len(drawn) // 2 :])
     exact = kernel(unseen, unseen)
-    if not float(namespace(exact).linalg.matrix_norm(exact)) > 0:
+    size = float(namespace(exact).linalg.matrix_norm(exact))
+    if not size < inf:
+        raise ValueError(f"x: the kernel, or its square, is not finite for some of {unseen.shape[0]} rows; scale them")
+    if size == 0:
         raise ValueError(
             f"x: the kernel is 0 for all pairs of {unseen.shape[0]} rows, as for rows of zeros; there is nothing to "
             "approximate"

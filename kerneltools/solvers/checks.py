@@ -31,7 +31,7 @@ def check_rows(
     require_rank(2, "(n, d)", x=x)
     require_rank(2, "(n, t)", **{name: y})
     if weights is not None:
-        require_rank(1, "(n,), a number for each row", weights=weights)
+        require_rank(1, f"({x.shape[0]},), a number for each row", weights=weights)
     namespace(x, y, weights)
     device_of(x, y, weights)
     require_floating(x=x, **{name: y})

@@ -272,3 +272,11 @@ def test_which_are_euclidean() -> None:
     others = kernels.Laplacian(1.0), kernels.Linear(), kernels.On((0,), Gaussian(1.0)), Gaussian(1.0) + kernels.Linear()
     for k in others:
         assert not k.euclidean
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize(("offset", "dtype", "within"), [(1e5, "float32", 1e-6), (1.7e9, "float64", 1e-14)])
+def test_periods_far_from_the_origin(library: str, offset: float, dtype: str, within: float) -> None:
+    x = on(library, np.asarray([[offset], [offset + 0.25], [offset + 1.0]], dtype))
+    got = np.asarray(kernels.Periodic(1.0, 1.0)(x, x))[0]
+    np.testing.assert_allclose(got, [1.0, np.exp(-1.0), 1.0], atol=within)
