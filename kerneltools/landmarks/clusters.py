@@ -5,6 +5,7 @@ by differences, so that no row is served the worse for what lies far from it.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from math import frexp, inf, sqrt
 
 from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace, widest_float
@@ -183,15 +184,18 @@ def totals(data: Cloud, index: Array, count: int, block: int) -> Array:
 
 
 def exact_where_tight(found: Array, data: Cloud, assignment: Assignment, centres: Array) -> Array:
-    """The means that were found, but of clusters with rows near the old centre, by what rows differ from that.
+    """The means that were found; of clusters half of whose rows are near the old centre, by what rows differ from that.
 
     (m, d) -> (m, d). Sums of rows that are all but equal would have the rounding errors of their place.
     """
     if not assignment.near:
         return found
     xp, numbers = namespace(data.points), to_host(assignment.index)
-    tight = namespace(numbers).zeros(centres.shape[0], dtype=bool)
-    tight[numbers[assignment.near]] = True
+    count = partial(namespace(numbers).bincount, minlength=centres.shape[0])
+    tight = (near := count(numbers[assignment.near])) * 2 >= count(numbers)
+    tight &= near > 0
+    if not tight.any():
+        return found
     part = data.part(tight[numbers].nonzero()[0].tolist())
     index = asarray_like(numbers[tight[numbers]], assignment.index, assignment.index.dtype)
     members = members_of(part, index, centres.shape[0])
