@@ -17,6 +17,9 @@ from kerneltools.primitives import segment_sum
 LOOSE = 100
 """A distance of so many rounding errors is right to one part in a hundred: near enough to tell who is nearest."""
 
+SMALL = 1e-3
+"""Rounding errors that add up to no more than this share of all distances do not matter for the means."""
+
 SAMPLE = 32
 """Rows that an origin is made of, at most twice as many."""
 
@@ -62,7 +65,8 @@ class Cloud:
 class Assignment:
     """Of each row: the number of its nearest centre (n,), their squared distance (n,).
 
-    `near`: the numbers of the rows that lie too near their centre for products to tell; their distances are exact.
+    `near`: the numbers of the rows that lie too near their centre for products to tell; their distances are exact. None
+    where it does not matter.
     """
 
     index: Array
@@ -115,17 +119,23 @@ def _greatest(x: Array) -> float:
     return max(float(namespace(x).max(x)), -float(namespace(x).min(x)))
 
 
-def assigned(data: Cloud, centres: Array, block: int) -> Assignment:
-    """The nearest centre of each row."""
+def assigned(data: Cloud, centres: Array, block: int, share: float = 0.0) -> Assignment:
+    """The nearest centre of each row.
+
+    Rows near their centre are settled by differences, unless the rounding errors of all of them add up to no more than
+    this share of the distances.
+    """
     xp = namespace(data.points)
     about, offsets = _about(data, centres)
     found = [_nearest(data.shifted[part, :], about, offsets) for part in blocks(data.points.shape[0], block)]
     index, value = (xp.concat(pieces) for pieces in zip(*found, strict=True))
     square = data.squares - 2 * (value - 0.5 if data.unit else value)
-    unsure = square < LOOSE * data.rounding * data.squares
+    rounding = data.rounding * data.squares
+    unsure = square < LOOSE * rounding
+    errors = data.mean(xp.where(unsure, rounding, xp.zeros_like(rounding)))
+    if errors <= share * data.mean(square):
+        return Assignment(index, xp.maximum(square, xp.zeros_like(square)), [])
     near = places(unsure)
-    if not near:
-        return Assignment(index, square, near)
     pieces = [_settled(data.part(near[part]), centres, about, offsets) for part in blocks(len(near), block)]
     index_near, square_near = (xp.concat(several) for several in zip(*pieces, strict=True))
     return Assignment(put(index, unsure, index_near), put(square, unsure, square_near), near)
@@ -218,15 +228,18 @@ def _totals(x: Array, weights: Array | None, index: Array, count: int, block: in
     return total
 
 
-def refilled(centres: Array, empty: list[int], data: Cloud, badness: Array) -> Array:
-    """The centres, with those of empty clusters replaced by the worst-served rows, or left out if all are served."""
+def refilled(found: Array, empty: list[int], data: Cloud, centres: Array, block: int) -> Array:
+    """The centres found, those of empty clusters replaced by the rows that the centres before served worst.
+
+    They are left out if all rows are served.
+    """
     if not empty:
-        return centres
-    kept = sorted(set(range(centres.shape[0])) - set(empty))
-    worst = _worst_served(data, badness, len(empty))
+        return found
+    kept = sorted(set(range(found.shape[0])) - set(empty))
+    worst = _worst_served(data, assigned(data, centres, block).distances, len(empty))
     if not worst:
-        return rows(centres, kept)
-    return namespace(centres).concat([rows(centres, kept), rows(data.points, worst)])
+        return rows(found, kept)
+    return namespace(found).concat([rows(found, kept), rows(data.points, worst)])
 
 
 def _worst_served(data: Cloud, badness: Array, count: int) -> list[int]:

@@ -8,6 +8,7 @@ from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
+    SMALL,
     Assignment,
     Cloud,
     assigned,
@@ -59,7 +60,7 @@ class KMeans:
     def _fit(self, data: Cloud, draws: Any) -> Array:
         centres, before = rows(data.points, seeds(data, self.m, draws)), inf
         for _ in range(self.iterations):
-            assignment = assigned(data, centres, self.block)
+            assignment = assigned(data, centres, self.block, SMALL)
             error = data.mean(assignment.distances)
             if before - error <= self.tolerance * error:
                 break
@@ -73,4 +74,4 @@ class KMeans:
         some = xp.where(members > 0, members, xp.ones_like(members))[:, None]
         means = data.origin + totals(data, index, count, self.block) / some
         means = exact_where_tight(means, data, assignment, centres)
-        return refilled(means, zeros_of(members), data, assignment.distances)
+        return refilled(means, zeros_of(members), data, centres, self.block)

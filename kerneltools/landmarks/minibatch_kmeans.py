@@ -7,6 +7,7 @@ from kerneltools.arrays import Array, blocks, device_of, is_whole, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, distinct, rows, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
+    SMALL,
     Cloud,
     assigned,
     central,
@@ -84,8 +85,7 @@ class MiniBatchKMeans:
         empty = zeros_of(served)
         if last or not empty:
             return centres, counts
-        badness = assigned(batch, centres, self.batch).distances
-        centres = refilled(centres, empty, batch, badness)
+        centres = refilled(centres, empty, batch, centres, self.batch)
         return centres, _zeros(centres)
 
 
@@ -118,7 +118,7 @@ class _Source:
 def _step(batch: Cloud, centres: Array, counts: Array) -> tuple[Array, Array, Array]:
     """Centres, the weight of the rows they have served, and that of those of this batch among them."""
     xp = namespace(centres)
-    index = assigned(batch, centres, batch.points.shape[0]).index
+    index = assigned(batch, centres, batch.points.shape[0], SMALL).index
     members = members_of(batch, index, centres.shape[0])
     counts = counts + members
     moves = moves_of(batch, index, centres) / xp.where(counts > 0, counts, xp.ones_like(counts))[:, None]

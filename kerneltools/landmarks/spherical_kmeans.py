@@ -8,6 +8,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.landmarks.base import Landmarks, check_rows, drawn, rows, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
+    SMALL,
     Assignment,
     Cloud,
     assigned,
@@ -56,7 +57,7 @@ class SphericalKMeans:
     def _fit(self, data: Cloud, centres: Array) -> Array:
         before = -1.0
         for _ in range(self.iterations):
-            assignment = assigned(data, centres, self.block)
+            assignment = assigned(data, centres, self.block, SMALL)
             objective = 1 - data.mean(assignment.distances) / 2  # the mean cosine
             centres = self._update(data, assignment, centres)
             if objective - before <= self.tolerance * abs(objective):
@@ -71,7 +72,7 @@ class SphericalKMeans:
         total = exact_where_tight(total, data, assignment, centres)
         lengths = row_norms(total)
         directions = total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None]
-        return refilled(directions, zeros_of(lengths), data, assignment.distances)
+        return refilled(directions, zeros_of(lengths), data, centres, self.block)
 
 
 def unit_rows(x: Array) -> Array:
