@@ -4,11 +4,11 @@ Products decide where their rounding errors are small beside the distances of th
 by differences, so that no row is served the worse for what lies far from it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import frexp, inf, sqrt
 
-from kerneltools.arrays import Array, asarray_like, blocks, device_of, namespace, widest_float
+from kerneltools.arrays import Array, asarray_like, blocks, device_of, indices_like, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels.distances import square_distances
 from kerneltools.landmarks.base import Host, distinct, rows
@@ -28,7 +28,8 @@ SAMPLE = 32
 class Cloud:
     """Rows (n, d), and what products need of them: the rows about an origin (1, d), and their squares (n,).
 
-    `weights` (n,) or None. `unit`: all rows and their centres have the norm 1, and the origin is 0.
+    `weights` (n,) or None. `rounding`: the error of an inner product of two rows of norm 1, a sum of d products.
+    `unit`: all rows and their centres have the norm 1, and the origin is 0.
     """
 
     points: Array
@@ -36,25 +37,29 @@ class Cloud:
     origin: Array
     shifted: Array
     squares: Array
+    rounding: float
     unit: bool = False
 
     def part(self, which: list[int]) -> "Cloud":
         """Some of the rows."""
-        weights = None if self.weights is None else rows(self.weights[:, None], which)[:, 0]
-        squares = rows(self.squares[:, None], which)[:, 0]
-        return Cloud(rows(self.points, which), weights, self.origin, rows(self.shifted, which), squares, unit=self.unit)
+        numbers, xp = indices_like(which, self.points), namespace(self.points)
+        return replace(
+            self,
+            points=xp.take(self.points, numbers, axis=0),
+            weights=None if self.weights is None else xp.take(self.weights, numbers),
+            shifted=xp.take(self.shifted, numbers, axis=0),
+            squares=xp.take(self.squares, numbers),
+        )
 
     def block(self, part: slice) -> "Cloud":
         """Some rows one after the other."""
-        weights = None if self.weights is None else self.weights[part]
-        return Cloud(
-            self.points[part, :], weights, self.origin, self.shifted[part, :], self.squares[part], unit=self.unit
+        return replace(
+            self,
+            points=self.points[part, :],
+            weights=None if self.weights is None else self.weights[part],
+            shifted=self.shifted[part, :],
+            squares=self.squares[part],
         )
-
-    @property
-    def rounding(self) -> float:
-        """The rounding error of an inner product of two rows of norm 1: that of a sum of d products."""
-        return 4 * float(namespace(self.points).finfo(self.points.dtype).eps) * sqrt(self.points.shape[1])
 
     def mean(self, values: Array) -> float:
         """The weighted mean of numbers (n,)."""
@@ -78,13 +83,13 @@ def cloud(x: Array, weights: Host | None = None, origin: Array | None = None) ->
     """The rows about that origin, or one amid them; the weights have the mean 1."""
     origin = central(x) if origin is None else origin
     shifted = x - origin
-    return Cloud(x, _beside(x, weights), origin, shifted, _squares(shifted))
+    return Cloud(x, _beside(x, weights), origin, shifted, _squares(shifted), _rounding(x))
 
 
 def unit_cloud(x: Array, weights: Host | None = None) -> Cloud:
     """Rows of norm 1."""
     origin = namespace(x).zeros_like(x[:1, :])
-    return Cloud(x, _beside(x, weights), origin, x, namespace(x).ones_like(x[:, 0]), unit=True)
+    return Cloud(x, _beside(x, weights), origin, x, namespace(x).ones_like(x[:, 0]), _rounding(x), unit=True)
 
 
 def central(x: Array) -> Array:
@@ -130,15 +135,18 @@ def assigned(data: Cloud, centres: Array, block: int, share: float = 0.0) -> Ass
     found = [_nearest(data.shifted[part, :], about, offsets) for part in blocks(data.points.shape[0], block)]
     index, value = (xp.concat(pieces) for pieces in zip(*found, strict=True))
     square = data.squares - 2 * (value - 0.5 if data.unit else value)
-    rounding = data.rounding * data.squares
-    unsure = square < LOOSE * rounding
-    errors = data.mean(xp.where(unsure, rounding, xp.zeros_like(rounding)))
-    if errors <= share * data.mean(square):
+    unsure = square < (LOOSE * data.rounding) * data.squares
+    if not (near := places(unsure)) or _small(data, square, unsure, share):
         return Assignment(index, xp.maximum(square, xp.zeros_like(square)), [])
-    near = places(unsure)
     pieces = [_settled(data.part(near[part]), centres, about, offsets) for part in blocks(len(near), block)]
     index_near, square_near = (xp.concat(several) for several in zip(*pieces, strict=True))
     return Assignment(put(index, unsure, index_near), put(square, unsure, square_near), near)
+
+
+def _small(data: Cloud, square: Array, unsure: Array, share: float) -> bool:
+    """Whether the rounding errors of the unsure add up to no more than this share."""
+    errors = data.mean(namespace(square).where(unsure, data.squares, namespace(square).zeros_like(square)))
+    return data.rounding * errors <= share * data.mean(square)
 
 
 def _about(data: Cloud, centres: Array) -> tuple[Array, Array | None]:
@@ -280,6 +288,10 @@ def places(where: Array) -> list[int]:
     """The numbers of those that hold: (n,) booleans."""
     found: list[int] = to_host(where).nonzero()[0].tolist()
     return found
+
+
+def _rounding(x: Array) -> float:
+    return 4 * float(namespace(x).finfo(x.dtype).eps) * sqrt(x.shape[1])
 
 
 def _squares(x: Array) -> Array:

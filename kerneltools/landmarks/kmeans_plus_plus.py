@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, indices_like, is_whole, namespace
+from kerneltools.arrays import Array, indices_like, is_whole, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.distances import square_distances
@@ -52,35 +52,26 @@ def seeds(data: Cloud, m: int, draws: Any, trials: int | None = None) -> list[in
     """The numbers of at most m rows, all different."""
     x, n = data.points, data.points.shape[0]
     xp, tries = namespace(x), trials or 2 + int(log(m))
-    inner = data.shifted @ xp.matrix_transpose(data.shifted) if _at_once(x, m * tries) else None
+    inner = (2 * data.shifted) @ xp.matrix_transpose(data.shifted) if _at_once(x, m * tries) else None
     weights = None if data.weights is None else to_host(data.weights).astype(float)
+    errors = 4 * data.rounding * n * to_host(data.squares).astype(float)
     picked = [int(draws.integers(n)) if weights is None else int(draws.choice(n, p=weights / weights.sum()))]
-    distances = _square_distances(data, inner, picked)[0][0, :]
+    distances = _square_distances(data, inner, picked)[0, :]
     while len(picked) < m:
         host = to_host(distances).astype(float)
-        host[picked] = 0.0
         chances = host if weights is None else host * weights
         if not (total := chances.sum()) > 0:
             break
         tried = draws.choice(n, size=tries, p=chances / total).tolist()
-        found, squares = _square_distances(data, inner, tried)
-        left = xp.minimum(found, asarray_like(host, x))
-        best = _best(data, left, squares, len(picked))
+        left = xp.minimum(_square_distances(data, inner, tried), distances)
+        sums = to_host(xp.sum(left if data.weights is None else data.weights * left, axis=1)).astype(float)
+        # Two rows next to each other leave the same sum: rounding must not choose, or libraries would disagree. Its
+        # errors are below a hundredth of what a candidate takes over, about one part in `picked` of all.
+        slack = errors[tried].clip(None, sums / (LOOSE * len(picked)))
+        best = int((sums - slack <= sums.min()).argmax())
         picked.append(tried[best])
         distances = left[best, :]
     return picked
-
-
-def _best(data: Cloud, left: Array, squares: Array, picked: int) -> int:
-    """The first of the candidates that leave the least sum.
-
-    Two rows next to each other leave the same: rounding must not choose, or libraries would disagree. Its errors are
-    those of products with the candidate, and below a hundredth of what it takes over, one part in `picked` of all.
-    """
-    xp = namespace(left)
-    sums = to_host(xp.sum(left if data.weights is None else data.weights * left, axis=1)).astype(float)
-    slack = 4 * data.rounding * left.shape[1] * to_host(squares)[:, 0].astype(float)
-    return int((sums - slack.clip(None, sums / (LOOSE * picked)) <= sums.min()).argmax())
 
 
 def _at_once(x: Array, picks: int) -> bool:
@@ -92,24 +83,20 @@ def _at_once(x: Array, picks: int) -> bool:
     return n <= AT_ONCE and n * (d + 100) <= 4 * picks * d
 
 
-def _square_distances(data: Cloud, inner: Array | None, picks: list[int]) -> tuple[Array, Array]:
-    """From |x|² and, where they are known, all <x, x'>, and by differences from rows next to a pick: (b, n), (b, 1).
-
-    Nobody asks for the distance of a pick from itself, which is nothing but rounding. Also |x|² of the picks.
-    """
+def _square_distances(data: Cloud, inner: Array | None, picks: list[int]) -> Array:
+    """From |x|² and, where they are known, all 2<x, x'>, and by differences from rows next to a pick: (b, n)."""
     xp, shifted = namespace(data.points), data.shifted
     numbers = indices_like(picks, shifted)
-    products = (
-        xp.take(shifted, numbers, axis=0) @ xp.matrix_transpose(shifted)
-        if inner is None
-        else xp.take(inner, numbers, axis=0)
-    )
+    if inner is None:
+        products = (2 * xp.take(shifted, numbers, axis=0)) @ xp.matrix_transpose(shifted)
+    else:
+        products = xp.take(inner, numbers, axis=0)
     squares = xp.take(data.squares, numbers)[:, None]
-    square = squares + data.squares - 2 * products
-    near = square <= 5 * LOOSE * data.rounding * squares
-    square = xp.maximum(square, xp.zeros_like(square))
-    if int(xp.count_nonzero(near)) <= len(picks):
-        return square, squares
+    square = squares + data.squares - products
+    near = square <= (5 * LOOSE * data.rounding) * squares
+    if int(xp.count_nonzero(near)) == len(picks):
+        # Nobody is near a pick but itself.
+        return xp.where(near, xp.zeros_like(square), square)
     near = xp.any(near, axis=0)
     exact = square_distances(rows(data.points, picks), rows(data.points, places(near)))
-    return put(square, near, exact, axis=1), squares
+    return put(square, near, exact, axis=1)
