@@ -7,6 +7,7 @@ from math import isqrt
 from kerneltools.arrays import Array, blocks, namespace, require_finite, widest_float
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks import Landmarks, ReducedWarning, RPCholesky, Selector
+from kerneltools.landmarks.base import chosen
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.checks import check_reg, check_rows
@@ -43,7 +44,8 @@ def nystrom_pcg(
     `block` rows at a time. The preconditioner is the Nyström approximation on `rank` rows and λ (Frangella, Tropp and
     Udell 2023; Diaz et al. 2023), by default those of RPCholesky: O(n rank²) operations and O(n rank) numbers of
     memory. Without a rank it is doubled from 64 on, until the trace of what it misses is at most 10 times the shift
-    λ Σw, or up to 8 sqrt(n). `selector`: other rows, or other landmarks; its own size counts then.
+    λ Σw, or up to 8 sqrt(n). `selector`: other rows, or other landmarks; its own size counts then. It gets the
+    weights, if it takes them.
 
     `residual`: relative, in the norm of the preconditioner; it stops at `tolerance`. Kernel values are computed in the
     type of x, all else in float64 where the library has it. In float32 a λ below 1e-7 k(x, x) is no more than the
@@ -67,7 +69,7 @@ def nystrom_pcg(
     w = row_weights(targets, weights)
     check_reg(reg, targets)
     root, shift = xp.sqrt(w)[:, None], reg * float(xp.sum(w))
-    low_rank = _low_rank(kernel, x, root, shift, rank, selector, rng)
+    low_rank = _low_rank(kernel, x, weights, root, shift, rank, selector, rng)
     found = conjugate_gradient(
         lambda v: root * _product(kernel, x, root * v, rows_of_block(x, block)) + shift * v,
         root * targets,
@@ -97,7 +99,14 @@ class _LowRank:
 
 
 def _low_rank(
-    kernel: Kernel, x: Array, root: Array, shift: float, rank: int | None, selector: Selector | None, rng: Rng
+    kernel: Kernel,
+    x: Array,
+    weights: Array | None,
+    root: Array,
+    shift: float,
+    rank: int | None,
+    selector: Selector | None,
+    rng: Rng,
 ) -> _LowRank:
     if rank is not None and rank < 1:
         raise ValueError(f"rank: expected an integer >= 1, or None, got {rank}")
@@ -105,7 +114,7 @@ def _low_rank(
     draws, greatest = generator(rng), min(n, max(FIRST_RANK, 8 * isqrt(n)))
     size = min(n, FIRST_RANK if rank is None else rank)
     while True:
-        points = _select(selector or RPCholesky(size), kernel, x, draws).points
+        points = _select(selector or RPCholesky(size), kernel, x, draws, weights).points
         features, missed = _features(kernel, x, points, root)
         enough = missed <= ENOUGH * shift or size >= greatest or points.shape[0] < size
         if rank is not None or selector is not None or enough:
@@ -115,11 +124,11 @@ def _low_rank(
     return _LowRank(features, inverse_factors(gram[None, ...], shift)[0, ...], shift)
 
 
-def _select(selector: Selector, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+def _select(selector: Selector, kernel: Kernel, x: Array, rng: Rng, weights: Array | None) -> Landmarks:
     with warnings.catch_warnings():
         # A rank that the data do not have is no news here: the approximation is exact then.
         warnings.simplefilter("ignore", ReducedWarning)
-        return selector(kernel, x, rng)
+        return chosen(selector, kernel, x, rng, weights)
 
 
 def _features(kernel: Kernel, x: Array, points: Array, root: Array) -> tuple[Array, float]:

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerneltools import backend
-from kerneltools.kernels import Linear
-from kerneltools.landmarks import Uniform
+from kerneltools.kernels import Gaussian, Kernel, Linear
+from kerneltools.landmarks import Landmarks, RPCholesky, Uniform
+from kerneltools.random import Rng
 from kerneltools.solvers import NotConvergedWarning, nystrom_pcg
+from tests.laws.members import rows
 from tests.solvers.problems import Regression, regression
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
@@ -117,3 +119,18 @@ def test_wrong_input() -> None:
     for change, message in wrong:
         with pytest.raises(ValueError, match=message):
             nystrom_pcg(**{"kernel": p.kernel, "x": p.x, "y": p.y, "reg": 0.1, **change})
+
+
+def test_the_preconditioner_follows_the_weights() -> None:
+    x = np.concatenate([rows(60, 2, seed=0), 20 + 6 * rows(540, 2, seed=1)])
+    weights = np.where(np.arange(600) < 60, 1e4, 1e-2)
+    y = np.sin(x[:, :1])
+
+    def without_weights(kernel: Kernel, x: Any, rng: Rng) -> Landmarks:
+        return RPCholesky(40)(kernel, x, rng)
+
+    kernel = Gaussian(1.0)
+    with_weights = nystrom_pcg(kernel, x, y, 1e-4, rank=40, weights=weights)
+    without = nystrom_pcg(kernel, x, y, 1e-4, selector=without_weights, weights=weights)
+    assert with_weights.converged
+    assert 2 * with_weights.iterations < without.iterations
