@@ -184,8 +184,8 @@ def _settled(part: Cloud, centres: Array, about: Array, offsets: Array | None) -
 def put(values: Array, where: Array, new: Array, axis: int = 0) -> Array:
     """The values, but the new ones, in their order, where that holds: (n,) booleans along the axis."""
     xp, n = namespace(values), values.shape[axis]
-    numbers = xp.arange(n, dtype=xp.int64, device=device_of(values))
-    ranks = xp.cumulative_sum(xp.astype(where, xp.int64), dtype=xp.int64)
+    numbers = xp.arange(n, dtype=index_dtype(values), device=device_of(values))
+    ranks = xp.cumulative_sum(xp.astype(where, index_dtype(values)), dtype=index_dtype(values))
     return xp.take(xp.concat([values, new], axis=axis), xp.where(where, n - 1 + ranks, numbers), axis=axis)
 
 
