@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import frexp, inf, sqrt
 
-from kerneltools.arrays import Array, asarray_like, blocks, device_of, indices_like, namespace, widest_float
+from kerneltools.arrays import (
+    Array,
+    asarray_like,
+    blocks,
+    device_of,
+    index_dtype,
+    indices_like,
+    namespace,
+    widest_float,
+)
 from kerneltools.backend import to_host
 from kerneltools.kernels.distances import square_distances
 from kerneltools.landmarks.base import Host, distinct, rows
