@@ -21,6 +21,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import to_host
 from kerneltools.kernels.distances import square_distances
 from kerneltools.landmarks.base import Host, distinct, rows
+from kerneltools.pairwise import central
 from kerneltools.primitives import segment_sum
 
 LOOSE = 100
@@ -28,9 +29,6 @@ LOOSE = 100
 
 SMALL = 1e-3
 """Rounding errors that add up to no more than this share of all distances do not matter for the means."""
-
-SAMPLE = 32
-"""Rows that an origin is made of, at most twice as many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +97,6 @@ def unit_cloud(x: Array, weights: Host | None = None) -> Cloud:
     """Rows of norm 1."""
     origin = namespace(x).zeros_like(x[:1, :])
     return Cloud(x, _beside(x, weights), origin, x, namespace(x).ones_like(x[:, 0]), _rounding(x), unit=True)
-
-
-def central(x: Array) -> Array:
-    """The median of some rows, column by column: (n, d) -> (1, d). A mean would follow a single row that is far."""
-    xp = namespace(x)
-    step = max(1, x.shape[0] // SAMPLE)
-    sample = xp.sort(x[0 : x.shape[0] : step, :], axis=0)
-    return sample[sample.shape[0] // 2, :][None, :]
 
 
 def in_range(x: Array) -> tuple[Array, float]:

@@ -10,7 +10,6 @@ from kerneltools.landmarks.clusters import (
     SMALL,
     Cloud,
     assigned,
-    central,
     cloud,
     completed,
     in_range,
@@ -20,6 +19,7 @@ from kerneltools.landmarks.clusters import (
     zeros_of,
 )
 from kerneltools.landmarks.kmeans_plus_plus import seeds
+from kerneltools.pairwise import central
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
 
