@@ -6,8 +6,9 @@ from warnings import catch_warnings, simplefilter, warn
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.kernels import Linear
 from kerneltools.landmarks import KMeans, ReducedWarning
-from kerneltools.landmarks.clusters import assigned, central, cloud
+from kerneltools.landmarks.clusters import assigned, cloud
 from kerneltools.learning.features import FeatureMap, feature_blocks, features_of
+from kerneltools.pairwise import central
 from kerneltools.random import Rng, generator
 
 
