@@ -144,7 +144,8 @@ class PreparedLayer(Tree):
         else:
             whole = self._of_patches(x, layer.kernel.diag)
         psi = response @ self.whitening
-        return whole - namespace(psi).sum(psi * psi, axis=-1), whole
+        xp = namespace(whole, psi)
+        return xp.subtract(whole, xp.sum(psi * psi, axis=-1)), whole
 
     def _respond(self, x: Array) -> Array:
         """Kernel values of all patches with all filters."""

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from ckn import Layer, LayerSpec
-from kerneltools import backend, maps, pooling
+from kerneltools import autodiff, backend, maps, pooling
+from kerneltools.arrays import namespace
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
 from kerneltools.patches import Grid
-from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
+from tests.strict import DEVICES, assert_close, assert_same_on, to_numpy, to_strict
 
 
 def random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -139,6 +140,21 @@ def test_residual(kernel: Kernel) -> None:
     psi = maps.nystrom(kernel, layer.rows, layer.reg)
     assert_close(residual, psi.residual(patches).reshape(2, 6, 7))
     assert residual.min() >= -1e-12
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_gradients_of_the_residual_in_filters_alone(kernel: Kernel) -> None:
+    # The strict library refuses `plain - traced`, and k(p, p) of plain images is plain.
+    x, z = random(1, 4, 3, 2), filters(3, 2, 2, 2)
+
+    def total(filters: Any, x: Any) -> Any:
+        residual, _ = Layer(filters, kernel).prepare().residual(x)
+        return namespace(residual).sum(residual)
+
+    _, wanted = autodiff.value_and_grad(total)(z, x)
+    value, got = autodiff.value_and_grad(total)(to_strict(z), to_strict(x))
+    assert_close(to_numpy(got), wanted)
+    assert_close(to_numpy(value), total(z, x))
 
 
 @dataclass(frozen=True)
