@@ -6,6 +6,7 @@ from typing import ClassVar
 from kerneltools.arrays import Array, namespace, require_floating, require_rank
 from kerneltools.kernels import profiles
 from kerneltools.kernels.base import InnerProductKernel, greatest_entries, step
+from kerneltools.kernels.distances import chords
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import static
@@ -48,6 +49,12 @@ class ArcCosine(InnerProductKernel):
             return step(greatest_entries(x))
         square = namespace(x).sum(x * x, axis=1)
         return square if self.order == 1 else 3 * square * square
+
+    def _of_rows(self, x: Array, y: Array) -> Array:
+        if self.order:
+            return super()._of_rows(x, y)
+        value = profiles.ArcCosine(0).of_chords(*chords(x, y))
+        return value * (step(greatest_entries(x))[:, None] * step(greatest_entries(y))[None, :])
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         profile, scale = profiles.ArcCosine(self.order), x_norm * y_norm

@@ -3,10 +3,11 @@
 from abc import abstractmethod
 
 from kerneltools.arrays import Array, device_of, namespace, require_beside, require_floating, require_rank
-from kerneltools.kernels.base import Kernel, check_positive, check_rows
+from kerneltools.kernels.base import Kernel, check_positive, check_rows, row_norms
 from kerneltools.kernels.spectral import Law
 from kerneltools.pairwise import differentiable_distances
 from kerneltools.precision import in_single
+from kerneltools.primitives import reciprocal
 from kerneltools.trees import child_names
 
 
@@ -68,6 +69,21 @@ def square_distances(x: Array, y: Array) -> Array:
     """
     check_rows(x, y)
     return differentiable_distances(x, y, unit_scale(x))
+
+
+def chords(x: Array, y: Array) -> tuple[Array, Array]:
+    """|u - v|² and |u + v|² of the rows over their norms, each right to some roundings of itself.
+
+    (n, d), (m, d) -> (n, m), (n, m)
+
+    They have the digits of an angle near 0 and near π that its cosine has lost. Zero rows stay zero.
+    """
+    (u, v), scale = map(_unit, (x, y)), unit_scale(x)
+    return differentiable_distances(u, v, scale), differentiable_distances(u, -v, scale)
+
+
+def _unit(x: Array) -> Array:
+    return x * reciprocal(row_norms(x))[:, None]
 
 
 def scaled_rows(kernel: Kernel, lengths: float | Array, x: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from kerneltools.arrays import Array, namespace, require_floating, require_rank
-from kerneltools.kernels.base import InnerProductKernel
+from kerneltools.kernels.base import InnerProductKernel, row_norms
+from kerneltools.kernels.distances import chords
 from kerneltools.kernels.profiles import Profile
 from kerneltools.precision import in_single
 
@@ -41,6 +42,12 @@ class Homogeneous(InnerProductKernel):
         require_floating(x=x)
         # κ(1) = 1, without the rounding of a cosine.
         return namespace(x).sum(x * x, axis=1)
+
+    def _of_rows(self, x: Array, y: Array) -> Array:
+        if not self.profile.steep:
+            return super()._of_rows(x, y)
+        scale = row_norms(x)[:, None] * row_norms(y)[None, :]
+        return scale * self.profile.of_chords(*chords(x, y))
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return self.profile.response(inner, x_norm * y_norm)

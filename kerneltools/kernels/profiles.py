@@ -24,6 +24,15 @@ class Profile(Tree, ABC):
     def __call__(self, cosine: Array) -> Array:
         """κ(u) for each entry: any shape -> the same shape."""
 
+    @property
+    def steep(self) -> bool:
+        """Whether κ' is infinite at ±1: rounding errors of cosines become their roots there, and not of `of_chords`."""
+        return False
+
+    def of_chords(self, near: Array, far: Array) -> Array:
+        """κ from |u - v|² and |u + v|² of unit vectors: any shape -> the same shape."""
+        raise TypeError(f"{type(self).__name__} is computed from cosines")
+
     def response(self, inner: Array, scale: Array | float) -> Array:
         """scale · κ(inner / scale), and 0 where the scale is 0, for inner products and scale = |x| |y|."""
         if isinstance(scale, float):
@@ -36,6 +45,7 @@ class Exponential(Profile):
     """κ(u) = exp((u - 1) / σ²): on the sphere, the Gaussian kernel of bandwidth σ.
 
     `sigma` > 0, in units of the sphere's radius (0.3 to 1 are usual). Mairal 2016, §2.2.
+    Rounding errors of the cosine are multiplied by 1/σ²: a few 1e-7 of them in float32.
 
     >>> import numpy as np
     >>> Exponential(sigma=1.0)(np.asarray([1.0, 0.0])).round(4)
@@ -124,7 +134,8 @@ class ArcCosine(Profile):
     The limit of one layer of step (0), ReLU (1) or squared ReLU (2) units. With θ = acos u:
     κ₀ = 1 - θ/π, κ₁ = (sin θ + (π - θ) u) / π, κ₂ = (3 u sin θ + (π - θ)(1 + 2u²)) / 3π.
     Gradients use κ₁' = κ₀ and κ₂' = 4κ₁/3, finite everywhere; that of order 0 is infinite at u = ±1,
-    and 0 is returned there.
+    and 0 is returned there. From cosines, as in layers, order 0 has half the digits near u = ±1; kernels of rows
+    take it from |u - v| and |u + v|, with all of them.
 
     >>> import numpy as np
     >>> ArcCosine(0)(np.asarray([1.0, 0.0, -1.0]))
@@ -141,6 +152,15 @@ class ArcCosine(Profile):
     def __call__(self, cosine: Array) -> Array:
         return _arc_cosine(self.order)(cosine)
 
+    @property
+    def steep(self) -> bool:
+        return self.order == 0
+
+    def of_chords(self, near: Array, far: Array) -> Array:
+        if self.order:
+            return super().of_chords(near, far)
+        return _half_turns(near, far)
+
 
 def _angle(cosine: Array) -> tuple[Array, Array]:
     """(u clipped to [-1, 1], θ): rounding may leave the interval by an ulp."""
@@ -151,6 +171,22 @@ def _angle(cosine: Array) -> tuple[Array, Array]:
 
 def _order_0(cosine: Array) -> Array:
     return 1 - _angle(cosine)[1] / pi
+
+
+def _half_turns_of(near: Array, far: Array) -> Array:
+    # tan(θ/2) = |u - v| / |u + v|
+    xp = namespace(near, far)
+    return xp.atan2(safe_sqrt(far), safe_sqrt(near)) * (2 / pi)
+
+
+def _pull_half_turns(cotangent: Array, value: Array, near: Array, far: Array) -> tuple[Array, Array]:
+    del value
+    a, b = safe_sqrt(near), safe_sqrt(far)
+    slope = cotangent * reciprocal(near + far) / pi
+    return -slope * b * reciprocal(a), slope * a * reciprocal(b)
+
+
+_half_turns = custom_vjp(_half_turns_of, _pull_half_turns)
 
 
 def _order_1(cosine: Array) -> Array:

@@ -106,10 +106,8 @@ def infinite_slope(kernel: Kernel) -> bool:
     return any(repr(k) in repr(kernel) for k in known)
 
 
-def rounding(kernel: Kernel) -> float:
-    """What rounding may do to values."""
-    return 1e-7 if infinite_slope(kernel) else 1e-12
-
+ROUNDING = 1e-12
+"""What rounding may do to values, relative to the greatest; those of angles and distances too."""
 
 # From a kernel and landmarks (m, d) to a map, and what it may miss at the landmarks, relative to the greatest value.
 MAPS: dict[str, tuple[Callable[[Kernel, Any], Any], float]] = {
