@@ -92,6 +92,19 @@ def require_beside(x: Array, parameter: Array | float) -> None:
         device_of(x, parameter)
 
 
+def require_together(**named: Array) -> None:
+    """Raise for arrays of several libraries (TypeError) or on several devices (ValueError), with the names of all.
+
+    Python numbers and None are passed over.
+    """
+    try:
+        namespace(*named.values())
+        device_of(*named.values())
+    except (TypeError, ValueError) as error:
+        names = ", ".join(name for name, array in named.items() if array is not None)
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{names}: {error}") from error
+
+
 def on_host(array: Array) -> bool:
     """Whether it is in the host's memory, by the name of its device ("cpu", "TFRT_CPU_0"), or of no known device."""
     device = array_api_compat.device(array)

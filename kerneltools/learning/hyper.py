@@ -10,13 +10,13 @@ from kerneltools import autodiff
 from kerneltools.arrays import (
     Array,
     asarray_like,
-    device_of,
     holds,
     indices_like,
     namespace,
     require_finite,
     require_floating,
     require_rank,
+    require_together,
 )
 from kerneltools.backend import backend_of
 from kerneltools.kernels import Kernel, as_kernel
@@ -201,8 +201,7 @@ def fit(
     check_reg(reg)
     check_reg(shift, name="shift")
     require_rank(2, "(m, d)", points=points)
-    namespace(x, points)
-    device_of(x, points)  # errors where there are two
+    require_together(x=x, points=points)
     require_floating(points=points)
     if points.shape[0] == 0:
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_finite
 from kerneltools.learning.features import FeatureMap, widened
 from kerneltools.linalg import inverse_sqrt
 from kerneltools.solvers.checks import check_rows
@@ -55,7 +55,7 @@ class GeneralisedCrossValidation(Tree):
 class HoldOut(Tree):
     """The mean squared error on other rows: `x` (v, d) and `y` (v, t).
 
-    Raises ValueError where their columns are not as many as those of the rows that are fitted.
+    Raises ValueError for NaN and infinities, and where their columns are not as many as those of the rows to fit.
     """
 
     x: Array
@@ -63,6 +63,7 @@ class HoldOut(Tree):
 
     def __post_init__(self) -> None:
         check_rows(self.x, self.y, None)
+        require_finite(x=self.x, y=self.y)
 
     def __call__(self, phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> Array:
         """map of (n, d) -> (n, m), x (n, d), y (n, t), λ -> ()"""
@@ -93,6 +94,7 @@ class _Regression:
 def _regression(phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> _Regression:
     """By the symmetric root of (Φ'Φ / n + λ I)^-1, which has a derivative where eigenvalues coincide."""
     check_rows(x, y, None, least=2)
+    require_finite(x=x, y=y)
     features, targets, reg = together(widened(phi(x)), widened(y), reg)
     n = x.shape[0]
     xp = namespace(features, targets)

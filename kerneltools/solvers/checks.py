@@ -7,10 +7,10 @@ from typing import Any
 from kerneltools.arrays import (
     Array,
     DType,
-    device_of,
     namespace,
     require_floating,
     require_rank,
+    require_together,
     require_weights,
 )
 
@@ -32,8 +32,7 @@ def check_rows(
     require_rank(2, "(n, t)", **{name: y})
     if weights is not None:
         require_rank(1, f"({x.shape[0]},), a number for each row", weights=weights)
-    namespace(x, y, weights)
-    device_of(x, y, weights)
+    require_together(x=x, **{name: y}, weights=weights)
     require_floating(x=x, **{name: y})
     if x.shape[1] == 0:
         raise ValueError(f"x: expected at least one column, got shape {tuple(x.shape)}")
@@ -41,7 +40,8 @@ def check_rows(
         raise ValueError(f"{name}: expected at least one column, got shape {tuple(y.shape)}")
     n = x.shape[0]
     if y.shape[0] != n or n < least:
-        raise ValueError(f"x, {name}: expected as many rows in both, and at least {least}, got {n} and {y.shape[0]}")
+        wanted = "as many rows in both" + (f", and at least {least}" if least else "")
+        raise ValueError(f"x, {name}: expected {wanted}, got {n} and {y.shape[0]}")
     if weights is not None:
         require_weights(weights, n, least if least_weights is None else least_weights)
 

@@ -12,7 +12,8 @@ DOUBLINGS, HALVINGS = 60, 40
 class Lines:
     """The objective on one line for each class, which are independent for a loss that is `by_class`.
 
-    `scores`, `changes` (n, k): at length 0, and what a length 1 adds; `slope`, `curvature` (k,): of the penalty.
+    `scores`, `changes` (n, k): at length 0, and what a length 1 adds; `slope`, `curvature` (k,): of the penalty;
+    `shares` (n,): the weights of the rows, of sum 1.
     """
 
     loss: Loss
@@ -21,17 +22,16 @@ class Lines:
     targets: Array
     slope: Array
     curvature: Array
+    shares: Array
 
     def value(self, lengths: Array) -> float:
         """The mean loss at a length for each class, without the penalty."""
-        xp = namespace(self.scores)
-        return float(xp.mean(self.loss(self.scores + lengths * self.changes, self.targets)))
+        return float(self.shares @ self.loss(self.scores + lengths * self.changes, self.targets))
 
     def slopes(self, lengths: Array) -> Array:
         """The derivative on each line: (k,) -> (k,)"""
-        xp = namespace(self.scores)
         gradient = self.loss.gradient(self.scores + lengths * self.changes, self.targets)
-        return xp.mean(gradient * self.changes, axis=0) + self.slope + lengths * self.curvature
+        return self.shares @ (gradient * self.changes) + self.slope + lengths * self.curvature
 
     def lowest(self) -> Array:
         """The length >= 0 of the least value on each line, which goes down at 0: (k,)

@@ -16,6 +16,7 @@ from kerneltools.arrays import (
     require_finite,
     require_floating,
     require_rank,
+    require_together,
     widest_float,
 )
 from kerneltools.kernels import Kernel, as_kernel
@@ -182,8 +183,7 @@ def problem(
     check_rows(x, targets, weights, name=name)
     check_reg(reg)
     require_rank(2, "(m, d)", points=points)
-    namespace(x, points)
-    device_of(x, points)
+    require_together(x=x, points=points)
     require_floating(points=points)
     if points.shape[0] == 0 or points.shape[1] != x.shape[1]:
         raise ValueError(

@@ -1,23 +1,37 @@
 """Linear models of any convex loss, fitted to features that are visited block by block."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import inf, isfinite, sqrt
 from typing import Any
 
-from kerneltools.arrays import Array, blocks, device_of, namespace, require_floating, require_rank, widest_float
+from kerneltools.arrays import (
+    Array,
+    blocks,
+    device_of,
+    namespace,
+    require_finite,
+    require_together,
+    widest_float,
+)
+from kerneltools.backend import to_host
+from kerneltools.landmarks.base import rows as rows_of
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
-from kerneltools.solvers.checks import check_reg
+from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.class_steps import Lines
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
-from kerneltools.solvers.losses import Loss, Squared
+from kerneltools.solvers.losses import Loss, Squared, check_loss, check_targets
 from kerneltools.solvers.ridge import LinearModel
 from kerneltools.units import column_units, over_units, times_units, unit_of
 
-Blocks = Callable[[], Iterable[tuple[Array, Array]]]
-"""Each call goes through all rows once more: pairs of features (b, d) and targets (b, k)."""
+Blocks = Callable[[], Iterable[tuple[Array, ...]]]
+"""Each call goes through all rows once more: features (b, d), targets (b, k) and, where wanted, weights (b,)."""
+
+Rows = tuple[Array, Array, Array | None]
+"""Features (b, d), targets (b, k) and weights (b,) or None."""
 
 LARGEST = 4096**2
 """The entries of Hessians that are factored at most: 134 MB in float64, some seconds."""
@@ -36,17 +50,19 @@ def fit_linear(
     loss: Loss,
     reg: float,
     *,
+    weights: Array | None = None,
     start: LinearModel | None = None,
     tolerance: float = 1e-6,
     iterations: int = 500,
     block: int = 8192,
 ) -> LinearModel:
-    """The linear model of least (1/n) Σ loss(x_i W + b, t_i) + reg |W|²; the intercept b is not penalised.
+    """The linear model of least (1/Σw) Σ w_i loss(x_i W + b, t_i) + reg |W|²; the intercept b is not penalised.
 
-    (n, d), (n, k) in {+1, -1} -> model of (..., d) -> (..., k)
+    (n, d), (n, k) in {+1, -1}, weights (n,) >= 0 or None -> model of (..., d) -> (..., k)
 
-    `x`: the features, or a function without arguments that gives an iterator over blocks of features and targets
-    (`targets` is None then), so that they need never be in memory together; each call must give the same rows.
+    `x`: the features, or a function without arguments that gives an iterator over blocks (features, targets) or
+    (features, targets, weights) (`targets` and `weights` are None then), so that they need never be in memory together;
+    each call must give the same rows. A weight counts like so many equal rows.
     `start`: a model to begin at, all zeros by default. `block`: how many rows of an array are visited at a time.
 
     Scores are computed in the type of x, sums over rows in float64 where the library has it. L-BFGS works in
@@ -66,8 +82,9 @@ def fit_linear(
     still lose. It also stops where no more than rounding in
     the type of x is gained between two Hessians.
 
-    Raises ValueError for shapes that do not fit, reg <= 0 and no rows, TypeError for arrays that are not
-    floating-point, FloatingPointError for NaN and infinities; warns (NotConvergedWarning) after `iterations` steps.
+    Raises ValueError for shapes that do not fit, reg <= 0, negative weights, no rows of weight > 0, NaN with its place
+    (in a block, with its number from 0), and targets other than +1 and -1 of losses of classes; TypeError for arrays
+    that are not floating-point or of several libraries; warns (NotConvergedWarning) after `iterations` steps.
 
     >>> import numpy as np
     >>> from kerneltools.solvers import SquaredHinge
@@ -77,13 +94,15 @@ def fit_linear(
            [1.]])
     """
     check_reg(reg, wanted="a finite number > 0")
-    span = None
-    if targets is not None and not callable(x):
-        _require_rows(x, targets)
-    if targets is not None and not callable(x) and _is_wide(x):
-        span = _Span.of(x)
-        x, start = span.features, None if start is None else span.narrow(start)
-    problem = _problem(_blocks(x, targets, block), loss, reg)
+    check_loss(loss)
+    span, array = None, _is_array(x, targets, weights)
+    if array:
+        x, targets, weights = _checked(x, targets, weights, loss, least=1)
+        require_finite(x=x)
+        if _is_wide(x):
+            span = _Span.of(x)
+            x, start = span.features, None if start is None else span.narrow(start)
+    problem = _problem(_array_blocks(x, targets, weights, block) if array else _Checked(x, loss), loss, reg)
     if isinstance(loss, Squared):
         problem = problem.in_units(targets)
     theta, found = problem.solve(problem.theta(start), tolerance, iterations)
@@ -116,7 +135,7 @@ class _Span:
 
     def narrow(self, model: LinearModel) -> LinearModel:
         """(d, k) weights -> (n, k)"""
-        _require_start(model, (self.mean.shape[0], model.weights.shape[-1]))
+        _require_start(model, (self.mean.shape[0], model.weights.shape[-1]), self.mean)
         xp = namespace(self.basis)
         weights = xp.astype(model.weights, self.basis.dtype)
         intercept = xp.astype(model.intercept, self.basis.dtype) + self.mean @ weights
@@ -136,16 +155,17 @@ class _Problem:
 
     A far origin would cost digits and couple the intercept to the weights. `dtype` is the type of the features.
     Weights are those of features over `unit`, a power of two, with `reg` to match; targets are taken less their
-    `centre` (k,) and over their `heights`.
+    `centre` (k,) and over their `heights`, the weights of rows over their `share`.
     """
 
-    visit: Blocks
+    visit: Callable[[], Iterator[Rows]]
     loss: Loss
     reg: float
     classes: int
     origin: Array
     dtype: object
     unit: float
+    share: float = 1.0
     centre: Array | None = None
     heights: tuple[float, ...] = ()
 
@@ -173,7 +193,7 @@ class _Problem:
         shape = (like.shape[0], self.classes)
         if model is None:
             return xp.zeros((shape[0] + 1, shape[1]), dtype=like.dtype, device=device_of(like))
-        _require_start(model, shape)
+        _require_start(model, shape, like)
         weights = xp.astype(model.weights, like.dtype)
         intercept = xp.astype(model.intercept, like.dtype) + like @ weights
         if self.centre is None:
@@ -237,21 +257,22 @@ class _Problem:
         """The objective along each class's direction; keeps the scores of all rows."""
         xp, wide = namespace(theta), theta.dtype
         parts = [
-            (xp.astype(scores, wide), xp.astype(self.scores(part, direction), wide), xp.astype(targets, wide))
-            for part, scores, targets in self.rows(theta)
+            tuple(xp.astype(a, wide) for a in (scores, self.scores(part, direction), targets, weights))
+            for part, scores, targets, weights in self.rows(theta)
         ]
-        scores, changes, targets = (xp.concat(list(column)) for column in zip(*parts, strict=True))
-        weights, moved = theta[:-1, :], direction[:-1, :]
-        slope = 2 * self.reg * xp.sum(weights * moved, axis=0)
-        return Lines(self.loss, scores, changes, targets, slope, 2 * self.reg * xp.sum(moved * moved, axis=0))
+        scores, changes, targets, weights = (xp.concat(list(column)) for column in zip(*parts, strict=True))
+        start, moved = theta[:-1, :], direction[:-1, :]
+        slope, curvature = 2 * self.reg * xp.sum(start * moved, axis=0), 2 * self.reg * xp.sum(moved * moved, axis=0)
+        return Lines(self.loss, scores, changes, targets, slope, curvature, weights / xp.sum(weights))
 
-    def rows(self, theta: Array) -> Iterator[tuple[Array, Array, Array]]:
-        """The features less their origin, their scores and the targets, block by block."""
+    def rows(self, theta: Array) -> Iterator[tuple[Array, Array, Array, Array]]:
+        """The features less their origin, their scores, the targets and the weights, block by block."""
         xp = namespace(theta)
         origin = xp.astype(self.origin, self.dtype)
-        for x, targets in self.visit():
+        for x, targets, weights in self.visit():
             part = x - origin
-            yield part, self.scores(part, theta), self.targets(targets)
+            w = xp.ones_like(part[:, 0]) if weights is None else xp.astype(weights / self.share, self.dtype)
+            yield part, self.scores(part, theta), self.targets(targets), w
 
     def scores(self, part: Array, theta: Array) -> Array:
         """The scores of features less their origin, in their type: (b, d), (d + 1, k) -> (b, k)"""
@@ -271,17 +292,17 @@ class _Problem:
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """(d + 1, k) -> the objective, (d + 1, k)"""
         xp, wide = namespace(theta), theta.dtype
-        n, total, gradient = 0, 0.0, xp.zeros_like(theta)
-        for part, scores, targets in self.rows(theta):
-            slopes = self.loss.gradient(scores, targets)
+        n, total, gradient = 0.0, 0.0, xp.zeros_like(theta)
+        for part, scores, targets, weights in self.rows(theta):
+            slopes = weights[:, None] * self.loss.gradient(scores, targets)
             of_weights = xp.astype(xp.matrix_transpose(part) @ slopes, wide) / self.unit
             of_intercept = xp.sum(xp.astype(slopes, wide), axis=0, keepdims=True)
             gradient = gradient + xp.concat([of_weights, of_intercept])
-            total += float(xp.sum(xp.astype(self.loss(scores, targets), wide)))
-            n += part.shape[0]
-        weights = theta[:-1, :]
-        penalty = xp.concat([2 * self.reg * weights, xp.zeros_like(theta[-1:, :])])
-        return total / n + self.reg * float(xp.sum(weights * weights)), gradient / n + penalty
+            total += float(xp.sum(xp.astype(weights * self.loss(scores, targets), wide)))
+            n += float(xp.sum(xp.astype(weights, wide)))
+        model = theta[:-1, :]
+        penalty = xp.concat([2 * self.reg * model, xp.zeros_like(theta[-1:, :])])
+        return total / n + self.reg * float(xp.sum(model * model)), gradient / n + penalty
 
     def preconditioned(self, theta: Array) -> "_Preconditioned":
         """The problem in the variables in which its Hessian at theta, that of the mean class, is I."""
@@ -299,14 +320,17 @@ class _Problem:
     def hessian(self, theta: Array, own: bool) -> Array:
         """Of the loss at theta: one for the mean class, or the `own` ones of the classes; see `_hessian`."""
         xp = namespace(theta)
-        n, hessian = 0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
-        for part, scores, targets in self.rows(theta):
+        n, hessian = 0.0, xp.zeros((), dtype=theta.dtype, device=device_of(theta))
+        for part, scores, targets, weights in self.rows(theta):
             part = xp.astype(part, theta.dtype) / self.unit
             extended = xp.concat([part, xp.ones_like(part[:, :1])], axis=1)
-            curvature = xp.astype(self.loss.curvature(scores, targets), theta.dtype)
+            curvature = xp.astype(weights[:, None] * self.loss.curvature(scores, targets), theta.dtype)
             hessian = hessian + self._hessian(extended, curvature, own)
-            n += part.shape[0]
+            n += float(xp.sum(xp.astype(weights, theta.dtype)))
         if not isfinite(float(xp.sum(hessian))):
+            for number, (x, *_) in enumerate(self.visit()):
+                with _in_block(number):
+                    require_finite(x=x)
             raise FloatingPointError(
                 "x: sums over the rows are not finite; look for NaN and infinities in the features"
             )
@@ -347,18 +371,18 @@ class _Preconditioned:
         return value, _times(self.inverse, gradient)
 
 
-def _problem(visit: Blocks, loss: Loss, reg: float) -> _Problem:
+def _problem(visit: Callable[[], Iterator[Rows]], loss: Loss, reg: float) -> _Problem:
     """The problem, told from its first block; the mean of its rows is origin enough."""
     first = next(iter(visit()), None)
-    if first is None or first[0].shape[0] == 0:
-        raise ValueError("x: expected at least one row, got none")
-    x, targets = first
-    _require_rows(x, targets)
+    if first is None:
+        raise ValueError("x: expected at least one row of weight > 0, got none")
+    x, targets, weights = first
     xp = namespace(x)
     wide = xp.astype(x, widest_float(x))
     origin = times_units(xp.mean(over_units(wide, units := column_units(wide)), axis=0)[None, :], units)[0, :]
     unit = unit_of(float(xp.max(xp.abs(wide - origin)))) if 0 not in x.shape else 1.0
-    return _Problem(visit, loss, _over_square(reg, unit), targets.shape[1], origin, x.dtype, unit)
+    share = 1.0 if weights is None else unit_of(float(xp.max(weights)))
+    return _Problem(visit, loss, _over_square(reg, unit), targets.shape[1], origin, x.dtype, unit, share)
 
 
 def _over_square(reg: float, unit: float) -> float:
@@ -371,38 +395,81 @@ def _over_square(reg: float, unit: float) -> float:
     return found
 
 
-def _blocks(x: Array | Blocks, targets: Array | None, block: int) -> Blocks:
-    given: Any = x
-    if callable(given) != (targets is None):
+def _is_array(x: Any, targets: Array | None, weights: Array | None) -> bool:
+    """Whether x is an array, not a function that gives all three."""
+    if callable(x) != (targets is None):
         raise ValueError(
             "targets: expected an array (n, k) beside an array x, and None beside a function that gives blocks of both"
         )
-    return given if targets is None else _array_blocks(given, targets, block)
+    if callable(x) and weights is not None:
+        raise ValueError("weights: expected None beside a function x, which gives blocks (features, targets, weights)")
+    return not callable(x)
 
 
-def _array_blocks(x: Array, targets: Array, block: int) -> Blocks:
-    _require_rows(x, targets)
-    return lambda: ((x[rows, :], targets[rows, :]) for rows in blocks(x.shape[0], block))
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """What a function of the user's gives: at each call the rows of weight > 0, block by block."""
+
+    given: Blocks
+    loss: Loss
+
+    def __call__(self) -> Iterator[Rows]:
+        columns: tuple[int, int] | None = None
+        for number, block in enumerate(self.given()):
+            if not isinstance(block, tuple | list) or not 2 <= len(block) <= 3:
+                raise TypeError(
+                    f"block {number}: expected (features, targets) or (features, targets, weights), "
+                    f"got {type(block).__name__}"
+                )
+            with _in_block(number):
+                x, targets, weights = _checked(block[0], block[1], block[2] if len(block) > 2 else None, self.loss)
+                found = int(x.shape[1]), int(targets.shape[1])
+                columns = found if columns is None else columns
+                if found != columns:
+                    raise ValueError(
+                        f"x, targets: expected {columns[0]} and {columns[1]} columns as before, "
+                        f"got {found[0]} and {found[1]}"
+                    )
+            if x.shape[0]:
+                yield x, targets, weights
+
+
+@contextmanager
+def _in_block(number: int) -> Iterator[None]:
+    """Errors with the number of the block."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"block {number}: {error}") from error
+
+
+def _checked(x: Array, targets: Array, weights: Array | None, loss: Loss, least: int = 0) -> Rows:
+    """The rows of weight > 0, of which there must be at least `least`; whether x is finite is not asked yet."""
+    check_rows(x, targets, weights, least=least, name="targets")
+    check_targets(targets, loss)
+    if weights is None or bool(namespace(weights).all(weights > 0)):
+        return x, targets, weights
+    seen = to_host(weights).nonzero()[0].tolist()
+    return rows_of(x, seen), rows_of(targets, seen), rows_of(weights[:, None], seen)[:, 0]
+
+
+def _array_blocks(x: Array, targets: Array, weights: Array | None, block: int) -> Callable[[], Iterator[Rows]]:
+    return lambda: (
+        (x[rows, :], targets[rows, :], None if weights is None else weights[rows]) for rows in blocks(x.shape[0], block)
+    )
 
 
 def _is_wide(x: Array) -> bool:
     return bool(x.ndim == 2 and 0 < x.shape[0] < x.shape[1])
 
 
-def _require_start(model: LinearModel, shape: tuple[int, ...]) -> None:
+def _require_start(model: LinearModel, shape: tuple[int, ...], like: Array) -> None:
+    require_together(x=like, start=model.weights)
     if tuple(model.weights.shape) != shape:
         raise ValueError(f"start: expected weights of shape {shape}, got {tuple(model.weights.shape)}")
-
-
-def _require_rows(x: Array, targets: Array) -> None:
-    require_rank(2, "(n, d)", x=x)
-    require_rank(2, "(n, k)", targets=targets)
-    require_floating(x=x, targets=targets)
-    for name, array in (("x", x), ("targets", targets)):
-        if array.shape[1] == 0:
-            raise ValueError(f"{name}: expected at least one column, got shape {tuple(array.shape)}")
-    if x.shape[0] != targets.shape[0]:
-        raise ValueError(f"x, targets: expected as many rows in both, got {x.shape[0]} and {targets.shape[0]}")
+    require_finite(start=model.weights)
+    require_finite(start=model.intercept)
 
 
 def _gram(x: Array, weights: Array) -> Array:

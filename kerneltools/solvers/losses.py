@@ -6,7 +6,7 @@ Targets are +1 in the column of a row's class and -1 elsewhere.
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_everywhere, require_finite
 from kerneltools.backend import stop_gradient
 
 
@@ -42,6 +42,19 @@ class Loss(Protocol):
 
         (n, k), (n, k) in {+1, -1}, (n, k) -> (n, k)
         """
+
+
+def check_loss(loss: object) -> None:
+    """Raise TypeError for what is no loss."""
+    if not isinstance(loss, Loss) or isinstance(loss, type):
+        raise TypeError(f"loss: expected one of kerneltools.solvers, such as Logistic(), got {loss!r}")
+
+
+def check_targets(targets: Array, loss: Loss) -> None:
+    """Raise ValueError, with the place, for targets that are not finite, or not +1 and -1 where they are classes."""
+    if isinstance(loss, Logistic | SquaredHinge | CrossEntropy):
+        require_everywhere((targets == 1) | (targets == -1), "+1 and -1", "targets", targets)
+    require_finite(targets=targets)
 
 
 @dataclass(frozen=True)

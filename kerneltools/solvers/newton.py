@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from kerneltools.arrays import Array, namespace, require_everywhere
+from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
-from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
+from kerneltools.solvers.losses import Loss, Squared, check_loss, check_targets
 from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
 from kerneltools.units import column_units, over_units, times_units
 
@@ -65,11 +65,9 @@ def fit_kernel(
     >>> float(((model(x) > 0) == (targets > 0)).mean())
     1.0
     """
-    if not isinstance(loss, Loss):
-        raise TypeError(f"loss: expected one of kerneltools.solvers, such as Logistic(), got {loss!r}")
+    check_loss(loss)
     p = problem(kernel, points, x, targets, reg, weights, block, "targets")
-    if isinstance(loss, Logistic | SquaredHinge | CrossEntropy):
-        require_everywhere((targets == 1) | (targets == -1), "+1 and -1", "targets", targets)
+    check_targets(targets, loss)
     units = column_units(p.targets) if isinstance(loss, Squared) else (1.0,) * int(p.targets.shape[1])
     p = replace(p, targets=over_units(p.targets, units))
     search = _Newton(p, loss, preconditioner, tolerance)

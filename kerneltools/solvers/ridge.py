@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from kerneltools.arrays import Array, DType, blocks, holds, namespace, require_finite, widest_float
+from kerneltools.arrays import Array, DType, blocks, holds, namespace, widest_float
 from kerneltools.linalg import solve_shifted
 from kerneltools.primitives import reciprocal
 from kerneltools.solvers.checks import check_reg, check_rows
-from kerneltools.solvers.sums import RidgeSums, ridge_sums, row_weights, weighted_mean
+from kerneltools.solvers.sums import RidgeSums, check_means, ridge_sums, row_weights, weighted_mean
 from kerneltools.trees import Tree, together
 
 
@@ -160,7 +160,6 @@ def ridge_path(
     if qr or x.shape[1] > x.shape[0]:
         return _path_of_rows(rows, block, qr)
     sums = ridge_sums(x, y, weights, block)
-    _check_means(sums.x_mean, sums.y_mean, x, y)
     return _path_of_gram(sums, x.dtype, rows)
 
 
@@ -236,7 +235,7 @@ def _path_of_rows(rows: Rows, block: int, qr: bool) -> RidgePath:
     x, y = xp.astype(rows.x, wide), xp.astype(rows.y, wide)
     x, y, w = together(x, y, row_weights(x, rows.weights))
     x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
-    _check_means(x_mean, y_mean, rows.x, rows.y)
+    check_means(x_mean, y_mean, rows.x, rows.y)
     root = xp.sqrt(w)[:, None]
     dx, dy = root * (x - x_mean), root * (y - y_mean)
     if not qr:
@@ -315,10 +314,3 @@ def _check_squares(gram: Array) -> None:
     """Say that finite rows have squares beyond their type."""
     if not holds(namespace(gram).isfinite(_total(gram))):
         raise ValueError(f"x: its squares overflow {gram.dtype}; scale the columns down")
-
-
-def _check_means(x_mean: Array, y_mean: Array, x: Array, y: Array) -> None:
-    """Name the first number of the rows that is not finite: a mean has seen them all."""
-    total = _total(x_mean) + _total(y_mean)
-    if not holds(namespace(total).isfinite(total)):
-        require_finite(x=x, y=y)

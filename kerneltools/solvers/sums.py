@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kerneltools.arrays import Array, blocks, device_of, namespace, widest_float
+from kerneltools.arrays import Array, blocks, device_of, holds, namespace, require_finite, widest_float
 from kerneltools.solvers.checks import check_rows
 from kerneltools.trees import Tree, together
 
@@ -69,7 +69,8 @@ def ridge_sums(x: Array, y: Array, weights: Array | None = None, block: int = 40
 
     (n, d), (n, t), (n,) or None -> sums; `weights` >= 0, all 1 when not given.
 
-    Memory beyond x and y: O(d² + block d). Raises ValueError for shapes that do not fit and negative weights.
+    Memory beyond x and y: O(d² + block d). Raises ValueError for shapes that do not fit, negative weights,
+    and NaN and infinities, with their row and column.
 
     >>> import numpy as np
     >>> x, y = np.array([[0.0], [2.0], [4.0]]), np.array([[1.0], [1.0], [4.0]])
@@ -80,19 +81,28 @@ def ridge_sums(x: Array, y: Array, weights: Array | None = None, block: int = 40
     check_rows(x, y, weights, least_weights=0, least_targets=0)
     total: RidgeSums | None = None
     for rows in blocks(x.shape[0], block):
-        part = _of_block(x[rows, :], y[rows, :], None if weights is None else weights[rows])
+        part = _of_block(x[rows, :], y[rows, :], None if weights is None else weights[rows], (x, y))
         total = part if total is None else total.merge(part)
     assert total is not None  # there is at least one row
     return total
 
 
-def _of_block(x: Array, y: Array, weights: Array | None) -> RidgeSums:
+def check_means(x_mean: Array, y_mean: Array, x: Array, y: Array) -> None:
+    """Name the first number of the rows that is not finite: a mean has seen them all."""
+    xp = namespace(x_mean, y_mean)
+    total = xp.sum(x_mean) + xp.sum(y_mean)
+    if not holds(xp.isfinite(total)):
+        require_finite(x=x, y=y)
+
+
+def _of_block(x: Array, y: Array, weights: Array | None, whole: tuple[Array, Array]) -> RidgeSums:
     xp, wide = namespace(x, y), widest_float(x)
     x, y = xp.astype(x, wide), xp.astype(y, wide)
     x, y, w = together(x, y, row_weights(x, weights))
     xp = namespace(w)
     weight = xp.sum(w)
     x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
+    check_means(x_mean, y_mean, *whole)
     dx, dy = x - x_mean, y - y_mean
     if weights is not None:
         # Roots on both sides: a product of a matrix with its own transpose takes half the time.

@@ -65,6 +65,7 @@ TWO: dict[str, tuple[np.ndarray, Callable[[Library, Any], Any]]] = {
     "network": (IMAGES, lambda library, x: Network((layer(library),)).prepare()(x)),
     "exact kernel": (IMAGES, lambda library, x: ckn.exact.gram(ARCHITECTURE, library.array(IMAGES), x)),
     "ridge": (ROWS, lambda library, x: solvers.ridge(library.array(ROWS), x, 0.1)),
+    "fit_linear": (ROWS, lambda library, x: solvers.fit_linear(library.array(ROWS), x, solvers.Squared(), 0.1)),
     "falkon": (
         ROWS,
         lambda library, x: solvers.falkon(Gaussian(1.0), x, library.array(ROWS), library.array(ROWS), 0.1),

@@ -1,5 +1,6 @@
 """Ridge regression against dense solves and refits."""
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -353,4 +354,6 @@ def test_errors_of_weights_and_numbers() -> None:
     with pytest.raises(ValueError, match="sums: expected those of at least 2 rows of weight > 0, got 1"):
         path_of(ridge_sums(x[:1], y[:1]))
     with pytest.raises(ValueError, match="sums: expected finite numbers"):
-        path_of(ridge_sums(x * np.nan, y))
+        path_of(replace(ridge_sums(x, y), x_mean=x[0] * np.nan))
+    with pytest.raises(ValueError, match="y: expected finite numbers, got inf in row 3, column 0"):
+        ridge_sums(x, np.where(np.arange(10)[:, None] == 3, np.inf, y))

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from kerneltools.kernels.profiles import Exponential
 from kerneltools.landmarks import Landmarks, ReducedWarning, Selector, WeightedSelector
 from kerneltools.landmarks.base import chosen, takes_weights
 from kerneltools.maps import nystrom
+from kerneltools.solvers import linear
 from tests.laws.members import SELECTORS, rows
 from tests.strict import DEVICES, assert_same_on, to_strict
 
@@ -189,6 +191,30 @@ def _kernel_model(fit: Callable[..., Any]) -> Callable[[Any, Any, Any], np.ndarr
     return lambda x, y, w: np.asarray(fit(KERNEL, POINTS, x, y[:, :1], 1e-3, weights=w)(X))
 
 
+def _linear_model(
+    loss: solvers.Loss, reg: float = 1e-3, columns: int = 3, blocks: bool = False, largest: int = linear.LARGEST
+) -> Callable[[Any, Any, Any], np.ndarray]:
+    def fitted(x: Any, y: Any, w: Any) -> np.ndarray:
+        features = x @ np.sin(1 + np.arange(3 * columns, dtype=float)).reshape(3, columns)
+        targets = y if isinstance(loss, solvers.Squared) else np.where(y > np.median(Y, axis=0), 1.0, -1.0)
+        if isinstance(loss, solvers.CrossEntropy):
+            targets = np.concatenate([targets[:, :1], -targets[:, :1]], axis=1)
+        rest = () if w is None else (w,)
+
+        def visit() -> Any:
+            for part in (slice(0, 7), slice(7, 20), slice(20, None)):
+                yield tuple(a[part] for a in (features, targets, *rest))
+
+        with mock.patch.object(linear, "LARGEST", largest):
+            if blocks:
+                model = solvers.fit_linear(visit, None, loss, reg, tolerance=1e-9)
+            else:
+                model = solvers.fit_linear(features, targets, loss, reg, weights=w, tolerance=1e-9)
+        return np.asarray(model.weights)
+
+    return fitted
+
+
 FITS: dict[str, Callable[[Any, Any, Any], np.ndarray]] = {
     "KernelRidge": lambda x, y, w: KernelRidge(KERNEL, landmarks=POINTS, reg=REGS).fit(x, y, w).predict(X),
     "its λ": lambda x, y, w: np.asarray(KernelRidge(KERNEL, landmarks=POINTS, reg=REGS).fit(x, y, w).reg_),
@@ -222,7 +248,15 @@ FITS: dict[str, Callable[[Any, Any, Any], np.ndarray]] = {
     "fit_kernel": lambda x, y, w: np.asarray(
         solvers.fit_kernel(KERNEL, POINTS, x, np.where(y[:, :1] > 0, 1.0, -1.0), solvers.Logistic(), 1e-3, weights=w)(X)
     ),
+    "fit_linear, squared": _linear_model(solvers.Squared()),
+    "fit_linear, logistic": _linear_model(solvers.Logistic()),
+    "fit_linear, softmax": _linear_model(solvers.CrossEntropy()),
+    "fit_linear, steps by class": _linear_model(solvers.SquaredHinge(), 1e-6),
+    "fit_linear, wide": _linear_model(solvers.SquaredHinge(), columns=40),
+    "fit_linear, diagonal": _linear_model(solvers.Logistic(), largest=1),
+    "fit_linear of blocks": _linear_model(solvers.SquaredHinge(), blocks=True),
     "kernel_ridge": _kernel_model(solvers.kernel_ridge),
+    "nystrom_pcg": lambda x, y, w: solvers.nystrom_pcg(KERNEL, x, y, 1e-3, weights=w, tolerance=1e-9)(X),
     "falkon": _kernel_model(solvers.falkon),
 }
 
@@ -236,7 +270,7 @@ def test_whole_weights_are_repeated_rows(name: str) -> None:
 
 def test_weights_matter() -> None:
     # Without them the two sides of the law above would be equal whatever is done with them.
-    for name in ("KernelRidge", "ridge", "fit_kernel", "falkon", "cross-validation"):
+    for name in ("KernelRidge", "ridge", "fit_kernel", "falkon", "cross-validation", "fit_linear, logistic"):
         assert not np.allclose(FITS[name](X, Y, WEIGHTS), FITS[name](X, Y, None), rtol=1e-3)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerneltools.kernels import Gaussian
-from kerneltools.learning import GeneralisedCrossValidation, HoldOut, LeaveOneOut
+from kerneltools.learning import GeneralisedCrossValidation, HoldOut, LeaveOneOut, Objective
 from kerneltools.maps import nystrom
 from kerneltools.solvers import ridge, ridge_path
 
@@ -44,3 +44,16 @@ def test_hold_out_of_other_columns() -> None:
         HoldOut(X, Y[:, :1])(PHI, X, Y, REG)
     with pytest.raises(ValueError, match=r"x, y: expected as many rows in both, .*got 30 and 29"):
         HoldOut(X, Y[1:])
+
+
+@pytest.mark.parametrize(
+    "judge", [LeaveOneOut(), GeneralisedCrossValidation(), HoldOut(X, Y)], ids=lambda o: str(o)[:7]
+)
+def test_nan_is_named(judge: Objective) -> None:
+    wrong = np.where(np.arange(30)[:, None] == 4, np.nan, X)
+    with pytest.raises(ValueError, match="x: expected finite numbers, got nan in row 4, column 0"):
+        judge(PHI, wrong, Y, REG)
+    with pytest.raises(ValueError, match="y: expected finite numbers, got nan in row 4, column 0"):
+        judge(PHI, X, wrong[:, :2], REG)
+    with pytest.raises(ValueError, match="x: expected finite numbers, got nan in row 4, column 0"):
+        HoldOut(wrong, Y)

@@ -182,15 +182,15 @@ def test_errors() -> None:
     for wrong in (0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="reg: expected a finite number > 0, got"):
             fit_linear(x, targets, Squared(), wrong)
-    with pytest.raises(ValueError, match="x, targets: expected as many rows in both, got 120 and 119"):
+    with pytest.raises(ValueError, match="x, targets: expected as many rows in both, and at least 1, got 120 and 119"):
         fit_linear(x, targets[:119], Squared(), 1.0)
     with pytest.raises(ValueError, match="targets: expected an array"):
         fit_linear(x, None, Squared(), 1.0)
     with pytest.raises(ValueError, match="and None beside a function"):
         fit_linear(lambda: [(x, targets)], targets, Squared(), 1.0)
-    with pytest.raises(ValueError, match="x: expected at least one row, got none"):
+    with pytest.raises(ValueError, match="x: expected at least one row of weight > 0, got none"):
         fit_linear(list, None, Squared(), 1.0)
-    with pytest.raises(ValueError, match="x: expected at least one row, got none"):
+    with pytest.raises(ValueError, match="x, targets: expected as many rows in both, and at least 1, got 0 and 0"):
         fit_linear(x[:0], targets[:0], Squared(), 1.0)
     with pytest.raises(TypeError, match="targets: expected a real floating-point array, got int64"):
         fit_linear(x, targets.astype(np.int64), Squared(), 1.0)
@@ -198,8 +198,44 @@ def test_errors() -> None:
         fit_linear(x, targets, Squared(), 1.0, start=LinearModel(np.zeros((9, 3)), np.zeros(3)))
     broken = x.copy()
     broken[3, 4] = np.nan
-    with pytest.raises(FloatingPointError, match="not finite; look for NaN"):
+    with pytest.raises(ValueError, match=r"^x: expected finite numbers, got nan in row 3, column 4$"):
         fit_linear(broken, targets, Squared(), 1.0)
+
+
+def test_errors_of_weights() -> None:
+    x, targets = data(20, 3)
+    for weights, message in (
+        (-np.ones(20), r"weights: expected finite numbers >= 0, got -1\.0 at \(0,\)"),
+        (np.zeros(20), "weights: expected at least 1 > 0, got 0"),
+        (np.ones(19), "weights: expected one for each of 20 rows, got 19"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit_linear(x, targets, Squared(), 1.0, weights=weights)
+    with pytest.raises(ValueError, match="weights: expected None beside a function x"):
+        fit_linear(lambda: [(x, targets)], None, Squared(), 1.0, weights=np.ones(20))
+    with pytest.raises(ValueError, match="x: expected at least one row of weight > 0"):
+        fit_linear(lambda: [(x, targets, np.zeros(20))], None, Squared(), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (lambda x, t: (np.where(x > x[3, 1], np.nan, x), t), r"block 1: x: expected finite numbers, got nan in row"),
+        (
+            lambda x, t: (x, np.where(np.arange(20)[:, None] == 3, 0, t)),
+            r"block 1: targets: expected \+1 and -1",
+        ),
+        (lambda x, t: (x, backend("torch").asarray(t)), "block 1: x, targets: arrays of several libraries"),
+        (lambda x, t: (x[:, :2], t), "block 1: x, targets: expected 3 and 3 columns as before, got 2 and 3"),
+        (lambda x, t: (x, t, -np.ones(20)), "block 1: weights: expected finite numbers >= 0"),
+        (lambda x, t: x, r"block 1: expected \(features, targets\) or \(features, targets, weights\), got ndarray"),
+    ],
+    ids=["x", "targets", "library", "columns", "weights", "no tuple"],
+)
+def test_errors_of_blocks(block: Any, message: str) -> None:
+    x, targets = data(20, 3)
+    with pytest.raises((ValueError, TypeError), match=message):
+        fit_linear(lambda: [(x, targets), block(x, targets)], None, SquaredHinge(), 1.0)
 
 
 def test_warns_when_it_has_not_converged() -> None:
@@ -246,7 +282,7 @@ def test_each_class_goes_to_the_minimum_on_its_line() -> None:
     scores, changes = rng.standard_normal((2, 30, 4))
     targets = np.where(rng.random((30, 4)) < 0.5, 1.0, -1.0)
     curvature = np.asarray([1e-3, 1.0, 1e-6, 10.0])
-    lines = Lines(SquaredHinge(), scores, changes, targets, np.zeros(4), curvature)
+    lines = Lines(SquaredHinge(), scores, changes, targets, np.zeros(4), curvature, np.full(30, 1 / 30))
     changes *= -np.sign(lines.slopes(np.zeros(4)))
     lengths = lines.lowest()
     assert (lengths > 0).all()
