@@ -22,6 +22,7 @@ from kerneltools.backend import backend_of, move, to_host
 from kerneltools.files import open_rows, save_rows
 from kerneltools.linalg import identity_like
 from kerneltools.maps import Nystrom
+from kerneltools.maps.base import require_finite_features
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
 from kerneltools.solvers.features import rows_of_block
 from kerneltools.solvers.ridge import model_of
@@ -246,11 +247,12 @@ def _rounding(phi: Nystrom, values: RidgeSums) -> Array:
 
 
 def _sums_of_features(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
-    parts = (
-        ridge_sums(phi(x[rows, :]), y[rows, :], None if weights is None else weights[rows], block)
-        for rows in blocks(x.shape[0], block)
-    )
-    return reduce(RidgeSums.merge, parts)
+    def part(rows: slice) -> RidgeSums:
+        features = phi(x[rows, :])
+        require_finite_features(features, rows.start)
+        return ridge_sums(features, y[rows, :], None if weights is None else weights[rows], block)
+
+    return reduce(RidgeSums.merge, map(part, blocks(x.shape[0], block)))
 
 
 def _for_map(phi: FeatureMap, part: Array) -> Array:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from kerneltools.arrays import Array, blocks, namespace, require_finite, require_floating, require_rank, widest_float
+from kerneltools.maps.base import require_finite_features
 
 # (n, d) -> (n, m): a map of kerneltools.maps, or any function of rows.
 FeatureMap = Callable[[Array], Array]
@@ -17,7 +18,7 @@ def features_of(phi: FeatureMap, x: Array, block: int, least: int = 1, name: str
 def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: str = "x") -> Iterator[Array]:
     """φ(x), at most `block` rows at a time.
 
-    Raises unless x is a finite floating-point (n, d) with n >= `least`, and φ gives a row for each of its rows.
+    Raises unless x is a finite floating-point (n, d) with n >= `least`, and φ gives a finite row for each of its rows.
     """
     require_rank(2, "(n, d)", **{name: x})
     require_floating(**{name: x})
@@ -31,6 +32,7 @@ def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: 
         features = phi(x[part, :])
         if features.ndim != 2 or features.shape[0] != rows:
             raise ValueError(f"phi: expected ({rows}, m) for {rows} rows, got shape {tuple(features.shape)}")
+        require_finite_features(features, part.start)
         yield features
 
 

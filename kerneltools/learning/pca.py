@@ -8,6 +8,7 @@ from kerneltools.backend import to_host
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.features import FeatureMap, feature_blocks, widened
 from kerneltools.solvers import RidgeSums, ridge_sums
+from kerneltools.solvers.ridge import check_sums
 from kerneltools.trees import Tree
 
 
@@ -65,6 +66,7 @@ def components_of(phi: FeatureMap, sums: RidgeSums, components: int, dtype: DTyp
     xp, m = namespace(sums.gram), sums.gram.shape[0]
     if not is_whole(components) or components > m:
         raise ValueError(f"components: expected an integer from 1 to {m}, the number of features, got {components}")
+    check_sums(sums)
     variances, directions = xp.linalg.eigh(sums.gram / sums.weight)
     variances, directions = xp.flip(variances), xp.flip(directions, axis=1)
     # Rounding of the features adds its square to variances, rounding of the sums adds itself.

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from kerneltools.arrays import Array, asarray_like, is_whole, namespace, points_of, require_floating
+from kerneltools.arrays import Array, asarray_like, holds, is_whole, namespace, points_of, require_floating
 from kerneltools.kernels import Kernel
 from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
@@ -58,6 +58,21 @@ class Map(Tree, ABC):
 def rows_of_block(phi: Map) -> int:
     """How many rows are worked on at a time."""
     return max(64, CACHED // max(1, phi.dimension))
+
+
+def require_finite_features(features: Array, first: int) -> None:
+    """Raise ValueError, with the row, where features of finite rows are not finite; `first`: the number of their first.
+
+    Passes inside a trace, where numbers are not known.
+    """
+    xp = namespace(features)
+    good = xp.all(xp.isfinite(features), axis=1)
+    if not holds(xp.all(good)):
+        row = first + int(xp.argmin(xp.astype(good, xp.int8)))
+        raise ValueError(
+            f"phi: expected finite features, got others for row {row} of x: it is out of the range of the map in "
+            f"{features.dtype}; leave such rows out, scale the data down, or compute in float64"
+        )
 
 
 def inner_products(x: Array, weights: Array) -> Array:

@@ -126,8 +126,8 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     The landmarks' matrix and W are computed in float64 where the library has it; W is kept in the type of `points`,
     in float32 beside half-precision landmarks.
 
-    Raises ValueError for an indefinite kernel, which is no inner product of features, and for NaN among the landmarks,
-    with its row and column.
+    Raises ValueError for an indefinite kernel, which is no inner product of features, for NaN among the landmarks,
+    with its row and column, and for landmarks whose k(z, z) is beyond their type.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -146,7 +146,7 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     if kernel.indefinite:
         raise ValueError(_indefinite(kernel))
     gram, dtype = _gram(kernel, points)
-    _require_finite_gram(kernel, gram, points)
+    _require_in_range(kernel, gram, points, dtype)
     factor = _checked_whitening(kernel, gram, reg, dtype)
     return Nystrom(kernel, points, factor, triangular=reg is None)
 
@@ -178,13 +178,24 @@ def _shift(gram: Array, dtype: DType) -> float:
     return int(gram.shape[0]) * float(namespace(gram).finfo(dtype).eps)
 
 
-def _require_finite_gram(kernel: Kernel, gram: Array, points: Array) -> None:
+def _require_in_range(kernel: Kernel, gram: Array, points: Array, dtype: DType) -> None:
+    """Raise where k(Z, Z) is not finite, or k(z, z) is beyond the type that features are made in.
+
+    There k(x, z) is infinite too, and each row would have features of NaN.
+    """
     xp = namespace(gram)
     if not holds(xp.all(xp.isfinite(gram))):
         require_finite(points=points)
         raise ValueError(
             f"kernel: {kernel!r} has values that are not finite at the landmarks; look at its range and at the scale "
             "of the landmarks"
+        )
+    diagonal = xp.linalg.diagonal(gram)
+    if not holds(xp.max(diagonal) <= float(xp.finfo(dtype).max)):
+        place = int(xp.argmax(diagonal))
+        raise ValueError(
+            f"kernel: k(z, z) = {float(diagonal[place]):.1e} of landmark {place} is beyond {dtype}, the type of the "
+            "features; leave such rows out, scale the data down, or compute in float64"
         )
 
 

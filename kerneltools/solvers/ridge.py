@@ -175,24 +175,27 @@ def path_of(sums: RidgeSums, dtype: DType = None) -> RidgePath:
     >>> path_of(ridge_sums(x, 2 * x + 1)).model(reg=1e-12)(np.array([[5.0]])).round(6)
     array([[11.]])
     """
-    _check_sums(sums)
+    check_sums(sums)
     return _path_of_gram(sums, sums.gram.dtype if dtype is None else dtype, None)
 
 
 def model_of(sums: RidgeSums, reg: float, dtype: DType = None) -> LinearModel:
     """`path_of(sums, dtype).model(reg)`, in a tenth of the time where one λ is all that is asked for."""
-    _check_sums(sums)
+    check_sums(sums)
     check_reg(reg, sums.gram)
     xp, dtype = namespace(sums.gram), sums.gram.dtype if dtype is None else dtype
     weights = solve_shifted(sums.gram, sums.weight * reg, sums.cross)
     return LinearModel(xp.astype(weights, dtype), xp.astype(sums.y_mean - sums.x_mean @ weights, dtype))
 
 
-def _check_sums(sums: RidgeSums) -> None:
+def check_sums(sums: RidgeSums) -> None:
+    """Raise ValueError for sums of fewer than 2 rows of weight > 0, and for those that are not finite."""
     if not holds(sums.rows >= 2):
         raise ValueError(f"sums: expected those of at least 2 rows of weight > 0, got {int(sums.rows)}")
     if not holds(namespace(sums.gram).isfinite(_total(sums.x_mean) + _total(sums.y_mean))):
         raise ValueError("sums: expected finite numbers; look for NaN and infinities among the rows")
+    if not holds(namespace(sums.gram).isfinite(_total(sums.gram) + _total(sums.cross))):
+        raise ValueError(f"sums: products of the rows overflow {sums.gram.dtype}; scale the rows down")
 
 
 def ridge(x: Array, y: Array, reg: float, *, weights: Array | None = None, qr: bool | None = None) -> LinearModel:

@@ -108,5 +108,13 @@ def test_wrong_input() -> None:
 def test_values_that_are_not_finite_are_named() -> None:
     with pytest.raises(ValueError, match=r"points: expected finite numbers, got nan in row 0, column 0"):
         nystrom(Gaussian(1.0), np.asarray([[np.nan, 1.0], [0.0, 1.0]]))
+    far = np.asarray([[1.0, 1.0], [1e25, 1.0], [0.0, 1.0]], dtype=np.float32)
+    for kernel in (kernels.Polynomial(2), kernels.Linear(), kernels.ArcCosine(2), Gaussian(1.0) * kernels.Linear()):
+        for reg in (None, 1e-2):
+            with pytest.raises(ValueError, match=r"kernel: k\(z, z\) = .*e\+.* of landmark 1 is beyond float32"):
+                nystrom(kernel, far, reg=reg)
+            here = nystrom(kernel, far[::2], reg=reg)
+            with np.errstate(all="ignore"):
+                np.testing.assert_array_equal(here(far)[::2], here(far[::2]))
     with pytest.raises(ValueError, match="values that are not finite at the landmarks; look at its range"):
         nystrom(kernels.Function(lambda x, y: x @ y.T * np.inf), np.asarray([[2.0, 1.0], [3.0, 1.0]]))

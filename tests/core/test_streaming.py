@@ -14,6 +14,8 @@ from kerneltools import maps, streaming
 from kerneltools.backend import backend
 from kerneltools.files import FileFormatError
 from kerneltools.kernels import Gaussian, Matern, Polynomial
+from kerneltools.learning import kernel_pca
+from kerneltools.learning.pca import components_of
 from kerneltools.solvers import ridge_path, ridge_sums
 from kerneltools.streaming import FeatureSums
 
@@ -235,6 +237,23 @@ def test_what_fails_leaves_the_sums() -> None:
         rtol=0,
         atol=1e-10,
     )
+
+
+def test_features_out_of_range_are_named() -> None:
+    far = np.where(np.arange(60)[:, None] == 50, 1e10, X)
+
+    def phi(x: np.ndarray) -> np.ndarray:
+        return np.where(x > 1e9, np.inf, x)
+
+    for summed in (lambda: FeatureSums(phi).partial_fit(far, Y, block=7), lambda: kernel_pca(phi, far, 2, block=7)):
+        with pytest.raises(ValueError, match="phi: expected finite features, got others for row 50 of x"):
+            summed()
+    great = np.where(np.arange(60)[:, None] == 50, 1e200, X)
+    with np.errstate(over="ignore"):
+        sums = FeatureSums(lambda x: x).partial_fit(great, Y)
+    for use in (lambda: sums.model(1e-3), sums.path, lambda: components_of(sums.map, sums.sums, 2, sums.dtype)):
+        with pytest.raises(ValueError, match="sums: products of the rows overflow float64; scale the rows down"):
+            use()
 
 
 def test_a_stream_names_the_block() -> None:
