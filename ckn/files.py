@@ -9,6 +9,7 @@ from ckn.layer import Layer
 from ckn.loaded import check_model, checked
 from ckn.model import Model
 from ckn.network import Network
+from ckn.readers import Pictures
 from kerneltools import kernels
 from kerneltools.backend import backend as backend_named
 from kerneltools.files import by_stored_name, load_tree, save_tree
@@ -53,4 +54,4 @@ def model_types() -> list[type]:
     """The types of which a file of `save` may be made."""
     members = [*vars(kernels).values(), *vars(kernels.profiles).values(), *vars(preprocessing).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree)]
-    return [Model, Network, Layer, LinearModel, *trees]
+    return [Model, Network, Layer, LinearModel, Pictures, *trees]

@@ -16,6 +16,7 @@ from ckn.memory import out_of_memory
 from ckn.model import Model
 from ckn.network import Network
 from ckn.preprocessing import Step
+from ckn.readers import Pictures
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.files import FileFormatError, told
 from kerneltools.kernels.base import row_norms
@@ -51,6 +52,7 @@ def check_model(loaded: Any) -> Model | Network:
     _check_steps(loaded.preprocessing)
     check_classes(loaded.classes)
     _check_shape(loaded)
+    _check_pictures(loaded)
     check_head(loaded.head, loaded.network, loaded.network.features(loaded.image_shape[:-1]), len(loaded.classes))
     prepared = loaded.prepare()
     check_arrays(prepared.network)
@@ -182,6 +184,17 @@ def _check_shape(model: Model) -> None:
     largest = max(prod(shape), model.network.numbers_for(shape))
     if largest > LARGEST_MAP:
         raise ValueError(f"image_shape: {shape} asks for {largest} numbers for one image; at most {LARGEST_MAP}")
+
+
+def _check_pictures(model: Model) -> None:
+    """What is said of picture files makes images of the shape that the model takes."""
+    found = model.pictures
+    if found is None:
+        return
+    if not isinstance(found, Pictures):
+        raise TypeError(f"pictures: expected how they become images, or None, got {type(found).__name__}")
+    if found.size is None or (*found.size, found.channels) != model.image_shape:
+        raise ValueError(f"pictures: they become {found.size} in {found.channels} channels, not {model.image_shape}")
 
 
 def check_head(head: Any, network: Network, features: int | None, classes: int | None) -> None:

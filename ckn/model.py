@@ -7,6 +7,7 @@ from typing import Any
 from ckn.checks import CHANNELS_FIRST, check_batch, check_images
 from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Step, normalise_features
+from ckn.readers.images import Pictures, pictures_of
 from kerneltools.arrays import Array, blocks, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.solvers import LinearModel
@@ -20,8 +21,9 @@ class Model(Tree):
     """Images -> classes.
 
     `preprocessing` steps, a `network`, each image's features centred and scaled to norm 1, a linear `head`
-    with one output per class, the `classes` (int or str) that its outputs stand for, and the `image_shape`
-    (h, w, c) of the training.
+    with one output per class, the `classes` (int or str) that its outputs stand for, the `image_shape`
+    (h, w, c) of the training, and, where its images were picture files, how these were made into images:
+    `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way.
 
     Images go in as (n, h, w, c) of any array library, integer or floating-point, scaled as those of the
     training; they are moved, a batch at a time, to the library, type and device of the network.
@@ -33,6 +35,12 @@ class Model(Tree):
     preprocessing: tuple[Step, ...] = ()
     classes: tuple[int | str, ...] = static(())
     image_shape: tuple[int, ...] = static(())
+    pictures: Pictures | None = static(None)
+
+    @property
+    def as_trained(self) -> Pictures | None:
+        """How picture files become images for the model; None where it takes no images of one or three channels."""
+        return self.pictures or pictures_of(self.image_shape)
 
     def prepare(self) -> "Model":
         """The model with the network's inverse square roots computed, to apply many times."""

@@ -154,7 +154,7 @@ def run(
     classifier.fit(images, labels, progress=progress, on_epoch=on_epoch, start=begin, best=best)
     trained = perf_counter()
     names = tuple(parts.train.classes[i] for i in classifier.classes_)
-    model = replace(classifier.model_, classes=names)
+    model = replace(classifier.model_, classes=names, pictures=parts.train.pictures)
     on_model(model)
     counts = confusion(model, parts.test, parts.origin, settings.batch, _named("test images", progress))
     tested = perf_counter()

@@ -103,7 +103,8 @@ def reported(traceback: bool) -> Iterator[None]:
 
 def fail(line: str, code: int) -> NoReturn:
     """Say what is wrong and end the program."""
-    console(stderr=True).print(Text(visible(f"error: {line}" if code == 1 else line), "bold red"))
+    lines = f"error: {line}" if code == 1 else line
+    console(stderr=True).print(Text("\n".join(map(visible, lines.split("\n"))), "bold red"))
     raise typer.Exit(code)
 
 

@@ -8,12 +8,14 @@ import typer
 
 from ckn.architecture import architectures
 from ckn.interrupts import ending_at_once
+from ckn.readers import Pictures
+from ckn.readers.images import optional_module
 from kerneltools.backend import available
 from kerneltools.backend import backend as backend_named
 
 SOURCES = (
-    "digits (handwritten digits of 8x8 pixels, comes with scikit-learn), a folder with a subfolder of PNG or JPEG "
-    "files for each class, a .npz file, CIFAR-10 (binary version) or MNIST (IDX)"
+    "digits (handwritten digits of 8x8 pixels, comes with scikit-learn), a folder with a subfolder of pictures "
+    "for each class, a .npz file, CIFAR-10 (binary version) or MNIST (IDX)"
 )
 
 
@@ -34,6 +36,37 @@ def _backend(name: str | None) -> str | None:
     if name is not None and name not in available():
         raise typer.BadParameter(f"expected one of {', '.join(available())}, got {name!r}")
     return name
+
+
+def _size(words: str | None) -> str | None:
+    if words is not None:
+        as_size(words)
+    return words
+
+
+def as_size(words: str) -> tuple[int, int]:
+    """(height, width) of a side, or of WIDTHxHEIGHT. Raises BadParameter for other words."""
+    try:
+        sides = [int(word) for word in words.lower().split("x")]
+        width, height = sides * 2 if len(sides) == 1 else sides
+        return Pictures(size=(height, width)).size or (height, width)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected pixels a side, or WIDTHxHEIGHT such as 64x48, got {words!r}") from error
+
+
+def _background(words: str | None) -> str | None:
+    if words is not None:
+        as_colour(words)
+    return words
+
+
+def as_colour(words: str) -> tuple[int, int, int]:
+    """Red, green and blue. Raises BadParameter for words that are no colour."""
+    try:
+        red, green, blue = optional_module("PIL.ImageColor", "Pillow").getrgb(words)
+        return red, green, blue
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a colour such as white, gray or #ff8000, got {words!r}") from error
 
 
 def check_device(backend: str | None, device: str | None) -> None:
@@ -83,6 +116,26 @@ BackendName = Annotated[
         help=f"Array library: {', '.join(available())}. [default: numpy]",
     ),
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        callback=_size,
+        metavar="WxH",
+        help="Pixels that pictures are scaled to, and cropped in the middle: 64, or 64x48 (width x height). The model "
+        "remembers it. [default: as they are, if of one size up to 256 pixels a side; otherwise at most 64]",
+    ),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        callback=_background,
+        metavar="COLOUR",
+        help="What is seen through transparent pixels: a name, or #rrggbb. The model remembers it. [default: white]",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read, with a note that lists them.")
+]
 Part = Annotated[
     SplitName | None,
     typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all images]"),
@@ -99,6 +152,6 @@ def npz_name(path: Path) -> Path:
 Unlabelled = Annotated[
     list[str],
     typer.Argument(
-        metavar="DATA|FILES...", help="PNG or JPEG files, a folder of them, or anything that DATA is for `ckn train`."
+        metavar="DATA|FILES...", help="Picture files, a folder of them, or anything that DATA is for `ckn train`."
     ),
 ]

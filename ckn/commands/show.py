@@ -13,6 +13,7 @@ from ckn.commands.options import ModelFile
 from ckn.layer import PreparedLayer
 from ckn.model import Model
 from ckn.network import Network
+from ckn.readers import Pictures
 from ckn.readers.images import listed
 from kerneltools.files import VERSION
 
@@ -51,10 +52,19 @@ def _of_model(loaded: Model | Network) -> dict[str, str]:
     n = len(loaded.classes)
     return {
         "images": f"{_times(loaded.image_shape)} (height x width x channels)",
+        "pictures": _pictures(loaded.as_trained),
         "preprocessing": ", ".join(_described(step) for step in loaded.preprocessing) or "none",
         "classes": f"{n}: {listed(loaded.classes, most=20)}",
         "classifier": f"linear, {_times(loaded.head.weights.shape)} weights, {loaded.head.weights.dtype}",
     }
+
+
+def _pictures(taken: Pictures | None) -> str:
+    if taken is None or taken.size is None:
+        return "none: it takes arrays"
+    height, width = taken.size
+    colour = "" if taken.background is None else f", on #{''.join(f'{v:02x}' for v in taken.background)}"
+    return f"scaled to {width}x{height} (width x height), cropped in the middle{colour}"
 
 
 def _layers(network: Network, shape: tuple[int, ...] | None) -> list[list[str]]:

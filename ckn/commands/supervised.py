@@ -69,7 +69,11 @@ OPTIONS = (
 )
 # What a run that goes on has from the run that stopped, and what of it may be given otherwise.
 # "planned": the epochs of the run when it began, which some schedules depend on.
-KEPT = (*OPTIONS, "planned", "test", "architecture", "whiten", "seed", "patches", "batch", "backend", "device")
+KEPT = (
+    *OPTIONS,
+    *("planned", "test", "size", "background", "skip_unreadable"),
+    *("architecture", "whiten", "seed", "patches", "batch", "backend", "device"),
+)
 FREE = ("epochs", "jit", "at_once", "batch", "backend", "device")
 
 

@@ -11,14 +11,27 @@ from ckn.architecture import architectures
 from ckn.commands import learning
 from ckn.commands.console import Screen, facts, note, progress, room_for
 from ckn.commands.epochs import BEST, NUMBERS, Epochs
-from ckn.commands.options import ArchitectureName, BackendName, Batch, Data, Device, check_device, check_precision
+from ckn.commands.options import (
+    ArchitectureName,
+    BackendName,
+    Background,
+    Batch,
+    Data,
+    Device,
+    Size,
+    SkipUnreadable,
+    as_colour,
+    as_size,
+    check_device,
+    check_precision,
+)
 from ckn.commands.outputs import output_folder
 from ckn.commands.results import Results
 from ckn.commands.supervised import LAST, chosen_options, supervised_settings
 from ckn.interrupts import ending_at_once
 from ckn.memory import keep_freed_memory
-from ckn.readers import read
-from ckn.readers.images import optional_module
+from ckn.readers import Pictures, read
+from ckn.readers.images import optional_module, pictures_of
 from ckn.supervised import EpochReport, best_epoch
 from ckn.training import Outcome, Settings, Split, default_architecture, run, split, with_validation
 from ckn.unsupervised import require_patches
@@ -39,6 +52,9 @@ def train(
         str | None,
         typer.Option(metavar="DATA", help="Images to test on. [default: DATA's own test split, or 20 % of its images]"),
     ] = None,
+    size: Size = None,
+    background: Background = None,
+    skip_unreadable: SkipUnreadable = False,
     architecture: ArchitectureName = None,
     whiten: Annotated[
         bool, typer.Option("--whiten", help="Decorrelate the patches of each image first; good for photographs.")
@@ -126,9 +142,8 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
     """The images and how to train on them; what does not go together is found here, before the work."""
     check_device(chosen["backend"], chosen["device"])
     check_precision(chosen["backend"], chosen["precision"])
-    test = chosen["test"]
-    with room_for(data, FEWER):
-        parts = split(read(data), data, chosen["seed"], None if test is None else read(test), test or "")
+    with room_for(data, FEWER), progress() as screen:
+        parts = _read(data, chosen, screen)
     if chosen["validation"] is not None and chosen["supervised"]:
         parts = with_validation(parts, chosen["validation"], data, chosen["seed"])
     grid = parts.train.images.shape[1:-1]
@@ -137,6 +152,23 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
     supervised = supervised_settings(chosen, parts.train.images) if chosen["supervised"] else None
     plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device", "validation")}
     return parts, Settings(data, name, backend=chosen["backend"] or "numpy", supervised=supervised, **plain)
+
+
+def _read(data: str, chosen: Mapping[str, Any], screen: Screen) -> Split:
+    """The images to train on, and those to test on, whose pictures are treated as the former."""
+    size, background, test = chosen["size"], chosen["background"], chosen["test"]
+    wanted = Pictures(
+        None if size is None else as_size(size), background=None if background is None else as_colour(background)
+    )
+    skip = chosen["skip_unreadable"]
+    images = read(data, pictures=wanted, skip_unreadable=skip, report=screen)
+    if images.pictures is None and wanted != Pictures():
+        name = "background" if size is None else "size"
+        raise typer.BadParameter(f"--{name} {chosen[name]}: only for picture files, and {data} holds none")
+    if test is None:
+        return split(images, data, chosen["seed"])
+    alike = images.pictures or pictures_of(images.images.shape[1:])
+    return split(images, data, chosen["seed"], read(test, pictures=alike, skip_unreadable=skip, report=screen), test)
 
 
 def _trained(

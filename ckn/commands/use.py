@@ -20,6 +20,7 @@ from ckn.commands.options import (
     Device,
     ModelFile,
     Part,
+    SkipUnreadable,
     SplitName,
     Unlabelled,
     check_device,
@@ -48,6 +49,7 @@ def evaluate(
     data: Data,
     out: Annotated[Path | None, typer.Option(metavar="JSON", help="Write the numbers to this file too.")] = None,
     split: Part = None,
+    skip_unreadable: SkipUnreadable = False,
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
@@ -62,7 +64,7 @@ def evaluate(
       ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
     """
     loaded = _model(model, backend, device)
-    images = _part(data, data, split)
+    images = _part(loaded, data, data, split, skip_unreadable)
     names = [str(name) for name in loaded.classes]
     with room_for(data, SMALLER), _optional(out) as temporary:
         with progress() as report:
@@ -79,6 +81,7 @@ def predict(
     data: Unlabelled,
     out: Annotated[Path | None, typer.Option(metavar="CSV", help="File to write. [default: the terminal]")] = None,
     split: Part = None,
+    skip_unreadable: SkipUnreadable = False,
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
@@ -96,7 +99,7 @@ def predict(
     """
     loaded = _model(model, backend, device)
     source = data[0] if len(data) == 1 else f"{len(data)} files"
-    images = _part(data, source, split)
+    images = _part(loaded, data, source, split, skip_unreadable)
     fitting = matched(loaded, images, source)
     names = images.names or range(len(images))
     with room_for(source, SMALLER), _optional(out) as temporary:
@@ -116,6 +119,7 @@ def encode(
     data: Data,
     out: Annotated[Path, typer.Option(metavar="FEATURES.npz", callback=npz_name, help="File to write.")],
     split: Part = None,
+    skip_unreadable: SkipUnreadable = False,
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
@@ -130,7 +134,7 @@ def encode(
       ckn encode demo/model.safetensors digits --out features.npz
     """
     loaded = _model(model, backend, device)
-    images = _part(data, data, split)
+    images = _part(loaded, data, data, split, skip_unreadable)
     fitting = matched(loaded, images, data)
     with room_for(data, SMALLER), output_file(out) as temporary, progress() as report:
         d = write_features(temporary, fitting, images, batch, report)
@@ -151,10 +155,10 @@ def _model(path: Path, backend: str | None, device: str | None) -> Model:
     return loaded
 
 
-def _part(given: str | list[str], source: str, wanted: SplitName | None) -> Images:
-    """The images; of training and test the latter, or those wanted."""
-    with room_for(source, FEWER):
-        data = read(given)
+def _part(model: Model, given: str | list[str], source: str, wanted: SplitName | None, skip: bool) -> Images:
+    """The images, pictures treated as in training; of training and test the latter, or those wanted."""
+    with room_for(source, FEWER), progress() as report:
+        data = read(given, pictures=model.as_trained, skip_unreadable=skip, report=report)
     if data.test is None:
         if wanted is not None:
             raise DataError(f"{source}: it has no training and test split, so --split {wanted} has no meaning")

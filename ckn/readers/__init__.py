@@ -7,19 +7,21 @@
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ckn.readers.checks import checked
 from ckn.readers.cifar import Cifar10
 from ckn.readers.digits import Digits
-from ckn.readers.folders import ImageFile, ImageFolder, read_files
+from ckn.readers.folders import ImageFile, ImageFolder
 from ckn.readers.idx import Idx
-from ckn.readers.images import DataError, Images, Reader, Source, SourceNotFoundError
+from ckn.readers.images import DataError, Images, Pictures, Reader, Report, Source, SourceNotFoundError
 from ckn.readers.npz import Npz
 
-__all__ = ["READERS", "DataError", "Images", "Reader", "Source", "SourceNotFoundError", "read"]
+__all__ = ["READERS", "DataError", "Images", "Pictures", "Reader", "Source", "SourceNotFoundError", "read"]
 
 # From the general to the special: later ones are asked first.
 READERS: tuple[Reader, ...] = (ImageFolder(), ImageFile(), Npz(), Idx(), Cifar10(), Digits())
@@ -27,18 +29,48 @@ READERS: tuple[Reader, ...] = (ImageFolder(), ImageFile(), Npz(), Idx(), Cifar10
 _Path = str | PathLike[str]
 
 
-def read(source: _Path | Iterable[_Path], readers: tuple[Reader, ...] = READERS) -> Images:
+def read(
+    source: _Path | Iterable[_Path],
+    readers: tuple[Reader, ...] = READERS,
+    *,
+    pictures: Pictures | None = None,
+    skip_unreadable: bool = False,
+    report: Report | None = None,
+) -> Images:
     """The images of a file, a folder, an embedded data set ("digits") or a list of image files.
 
     readers: the last one that recognises the source reads it, so `(*READERS, MyReader())` adds a format.
+    pictures: how picture files become images of one shape; `read(more, pictures=data.pictures)` treats them as `data`.
+    skip_unreadable: leave out picture files that cannot be read, with a warning that lists them.
+    report: `report(stage, done, total)` is told how far the reading of picture files is.
+
+    What was chosen, reduced or left out is said in warnings.
 
     Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it or
-    the data are damaged, and ImportError, with the install line, when a reader's package is missing.
+    the data are damaged (it lists all pictures that cannot be read), and ImportError, with the install line, when a
+    reader's package is missing.
     """
     several = [source] if isinstance(source, str | PathLike) else _paths(source)
     if len(several) != 1:
-        return checked(read_files([Path(path) for path in several]), f"{len(several)} files")
+        reader: ImageFile = _as_asked(ImageFile(), pictures, skip_unreadable, report)
+        return checked(reader.read_all([Path(path) for path in several]), f"{len(several)} files")
+    readers = tuple(
+        _as_asked(reader, pictures, skip_unreadable, report) if isinstance(reader, ImageFile | ImageFolder) else reader
+        for reader in readers
+    )
     return _read_one(several[0] if isinstance(several[0], str) else Path(several[0]), readers)
+
+
+def _as_asked(
+    reader: ImageFile | ImageFolder, pictures: Pictures | None, skip_unreadable: bool, report: Report | None
+) -> Any:
+    """The reader of picture files with what was asked for, and its own of what was not."""
+    return replace(
+        reader,
+        pictures=pictures or reader.pictures,
+        skip_unreadable=skip_unreadable or reader.skip_unreadable,
+        report=report or reader.report,
+    )
 
 
 def _paths(source: object) -> list[_Path]:

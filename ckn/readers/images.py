@@ -1,5 +1,6 @@
 """What every reader gives, and what a reader is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,13 @@ HostArray = npt.NDArray[Any]
 # The name of an embedded data set, or a path.
 Source = str | Path
 
+Report = Callable[[str, int, int], None]
+"""Told how far a stage of work is: `report(stage, done, total)`."""
+
+
+def unwatched(stage: str, done: int, total: int) -> None:
+    """The report that nobody reads."""
+
 
 class DataError(ValueError):
     """Data that cannot be used; the message names the file and says what to do."""
@@ -20,6 +28,55 @@ class DataError(ValueError):
 
 class SourceNotFoundError(DataError, FileNotFoundError):
     """Neither a file, nor a folder, nor a data set of that name."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How picture files of any size and kind become images of one shape.
+
+    size: (height, width) in pixels, both >= 1: each picture is scaled to cover it, smoothed where it becomes smaller,
+    and cropped in the middle. None: files of one size stay as they are up to 256 pixels a side; others become 64 x 64,
+    less where most are smaller, or have the size of most where more than half have one.
+    channels: 1 (grey) or 3 (red, green, blue). None: grey if all files are.
+    background: red, green and blue in 0..255, what is seen through transparent pixels. None: white.
+
+    Raises ValueError for other values.
+
+    >>> Pictures(size=(48, 64), background=(0, 0, 0))
+    Pictures(size=(48, 64), channels=None, background=(0, 0, 0))
+    """
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    background: tuple[int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not _numbers(self.size, 2, 1, LARGEST_SIDE):
+            raise ValueError(f"size: expected (height, width) in 1..{LARGEST_SIDE} pixels, or None, got {self.size!r}")
+        if self.channels not in (None, 1, 3) or isinstance(self.channels, bool):
+            raise ValueError(f"channels: expected 1 (grey), 3 (colour) or None, got {self.channels!r}")
+        if self.background is not None and not _numbers(self.background, 3, 0, 255):
+            raise ValueError(f"background: expected red, green and blue in 0..255, or None, got {self.background!r}")
+
+
+def pictures_of(shape: tuple[int, ...]) -> Pictures | None:
+    """How picture files become images of shape (h, w, c); None where no picture has this shape."""
+    return Pictures((shape[0], shape[1]), shape[2]) if len(shape) == 3 and shape[2] in (1, 3) else None
+
+
+AS_THEY_COME = Pictures()
+"""Nothing is asked for."""
+
+LARGEST_SIDE = 2**14
+"""Pixels: no layer could work on larger images."""
+
+
+def _numbers(values: Any, count: int, least: int, most: int) -> bool:
+    return (
+        isinstance(values, tuple)
+        and len(values) == count
+        and all(isinstance(v, int) and not isinstance(v, bool) and least <= v <= most for v in values)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +89,8 @@ class Images:
     maximum: the value of white (255 for uint8, 16 for digits); None where the source does not say.
     test: the source's own test split, with the same classes; None where it has none.
     names: the file of each image, relative to the source; None where images are not files.
+    pictures: how the files became images, with the size, channels and background that were taken, to read others in
+    the same way; None where images are not picture files.
     """
 
     images: HostArray
@@ -40,6 +99,7 @@ class Images:
     maximum: float | None = None
     test: Self | None = None
     names: tuple[str, ...] | None = field(default=None, repr=False)
+    pictures: Pictures | None = None
 
     def __len__(self) -> int:
         return int(self.images.shape[0])

@@ -77,8 +77,10 @@ def test_damaged_files_are_named_before_training(run: Any, tmp_path: Path) -> No
     file = folder / "b" / "3.png"
     file.write_bytes(file.read_bytes()[:40])
     failed(run("train", folder, "--out", tmp_path / "out"), 1, f"{file}: ")
-    Image.fromarray(X[0, :5, :, 0]).save(file)
-    failed(run("train", folder, "--out", tmp_path / "out"), 1, f"{file}: 8x5 pixels, but expected 8x8")
+    (folder / "a" / "9.webp").write_bytes(b"")
+    result = run("train", folder, "--out", tmp_path / "out")
+    failed(result, 1, "2 of 5 pictures cannot be read", "--skip-unreadable", "9.webp: the file is empty", f"{file}: ")
+    assert result.stderr.count("\n  ") == 2
     assert not (tmp_path / "out").exists()
 
 
@@ -89,6 +91,12 @@ def test_unknown_names(run: Any, digits: Path, tmp_path: Path) -> None:
     failed(run("train", digits, "--device", "moon"), 2, "--device", "got 'moon'")
     failed(run("train", digits, "--patches", "0"), 2, "--patches")
     failed(run("train"), 2, "DATA")
+    for size in ("0", "64x", "axb", "1x2x3", "-5", "100000"):
+        failed(run("train", digits, "--size", size), 2, "--size", "WIDTHxHEIGHT", f"got '{size}'")
+    failed(run("train", digits, "--background", "sky"), 2, "expected a colour", "got 'sky'")
+    failed(run("train", digits, "--background", "#12345678"), 2, "expected a colour", "got '#12345678'")
+    failed(run("train", digits, "--size", "8"), 2, "--size 8: only for picture files")
+    failed(run("train", digits, "--background", "red"), 2, "--background red: only for picture files")
     failed(run("encode", digits, digits, "--out", tmp_path / "f.txt"), 2, "ends in .npz")
 
 

@@ -1,6 +1,5 @@
-"""Folders of PNG and JPEG files."""
+"""Folders of picture files."""
 
-import io
 import struct
 import warnings
 import zlib
@@ -111,26 +110,6 @@ def test_opaque_alpha_is_dropped(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "la.png").images[0], pixels[..., 2:3])
 
 
-def test_transparent_pixels_are_refused(tmp_path, picture):
-    picture("clear.png", (4, 5, 4))
-    with pytest.raises(DataError, match=r"clear\.png: it has transparent pixels; put it on a background"):
-        read(tmp_path)
-
-
-def test_transparent_palette_colour_is_refused(tmp_path):
-    picture = Image.new("P", (3, 2), 1)
-    picture.putpalette([0, 0, 0, 255, 0, 0])
-    picture.save(tmp_path / "p.png", transparency=1)
-    with pytest.raises(DataError, match=r"p\.png: it has transparent pixels"):
-        read(tmp_path)
-
-
-def test_sixteen_bit_files_are_refused(tmp_path):
-    Image.fromarray(np.full((2, 2), 40000, dtype=np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(DataError, match=r"deep\.png: Pillow mode I;16 .*save it with 8 bits"):
-        read(tmp_path)
-
-
 def test_photographs_are_turned_upright(tmp_path, picture):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held sideways: turn by 90 degrees
@@ -162,37 +141,11 @@ def test_orientation_behind_the_pixels(tmp_path, picture, others):
     np.testing.assert_array_equal(images[1], np.rot90(pixels, -1))
 
 
-def test_other_size_names_the_file_and_the_size_of_most(tmp_path, picture):
-    picture("a/1.png", (6, 7, 3))  # the odd one is read first
-    picture("a/2.png", (4, 5, 3))
-    picture("b/1.png", (4, 5, 3))
-    with pytest.raises(DataError, match=r"a/1\.png: 7x6 pixels, but expected 5x4 .* as in 2 of the 3 files"):
-        read(tmp_path)
-
-
-def test_sizes_are_compared_upright(tmp_path, picture):
-    exif = Image.Exif()
-    exif[0x0112] = 8
-    picture("1.jpg", (8, 16, 3), exif=exif)
-    picture("2.jpg", (16, 8, 3))
-    picture("3.jpg", (8, 8, 3))
-    with pytest.raises(DataError, match=r"3\.jpg: 8x8 pixels, but expected 8x16 .* as in 2 of the 3"):
-        read(tmp_path)
-
-
-def test_other_size_in_the_test_split_is_found(tmp_path, picture):
-    picture("train/a/1.png")
-    picture("train/a/2.png")
-    picture("test/a/1.png", (4, 6, 3))
-    with pytest.raises(DataError, match=r"test/a/1\.png: 6x4 pixels, but expected 5x4"):
-        read(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"GIF89a, or a page of HTML", "not a PNG or JPEG file, or damaged from its beginning on"),
+        (b"GIF89a, or a page of HTML", "not a picture that Pillow knows, or damaged from its beginning on"),
     ],
 )
 @pytest.mark.parametrize("name", ["bad.png", "bad.jpg"])
@@ -208,15 +161,7 @@ def test_truncated_files_are_named(tmp_path, picture, name):
     picture(name, (32, 32, 3))
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=f"{name}: cannot be read as PNG or JPEG: .*truncated"):
-        read(tmp_path)
-
-
-def test_other_formats_under_a_picture_name_are_refused(tmp_path):
-    content = io.BytesIO()
-    Image.new("RGB", (3, 3)).save(content, "GIF")
-    (tmp_path / "x.png").write_bytes(content.getvalue())
-    with pytest.raises(DataError, match=r"x\.png: not a PNG or JPEG file"):
+    with pytest.raises(DataError, match=f"{name}: cannot be read as a picture: .*truncated"):
         read(tmp_path)
 
 
@@ -251,7 +196,7 @@ def test_other_files_are_counted_in_one_warning(tmp_path, picture):
     for name in ("a/Thumbs.db", "a/notes.txt", "README", "z.csv"):
         (tmp_path / name).write_text("x")
     with pytest.warns(
-        UserWarning, match=r"left out 4 files that are no PNG or JPEG: README, z.csv, a/Thumbs.db and 1 more"
+        UserWarning, match=r"left out 4 files that are no pictures: README, z.csv, a/Thumbs.db and 1 more"
     ):
         assert len(read(tmp_path)) == 1
 
@@ -269,12 +214,12 @@ def test_empty_class_folders_are_named(tmp_path, picture):
     picture("a/1.png")
     (tmp_path / "b").mkdir()
     (tmp_path / "c").mkdir()
-    with pytest.raises(DataError, match="class folders without a PNG or JPEG file: b, c; fill or remove them"):
+    with pytest.raises(DataError, match="class folders without a picture: b, c; fill or remove them"):
         read(tmp_path)
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(DataError, match=r"no PNG or JPEG file and no class folder in it$"):
+    with pytest.raises(DataError, match=r"no picture and no class folder in it$"):
         read(tmp_path)
 
 
