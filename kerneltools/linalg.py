@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from kerneltools.arrays import Array, blocks, device_of, holds, namespace, require_floating, require_rank, widest_float
-from kerneltools.backend import custom_vjp
+from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.precision import in_single
 from kerneltools.primitives import primitive, reciprocal
 from kerneltools.trees import together
@@ -39,9 +39,27 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
         reg = namespace(reg).astype(reg, wide.dtype)
-    definite = wide + reg * identity_like(wide)
-    xp = namespace(definite)
-    return xp.astype(inverse_sqrt_of_definite((definite + xp.matrix_transpose(definite)) / 2), matrix.dtype)
+    # In halves, for sums of the greatest numbers overflow.
+    half = wide / 2 + (reg / 2) * identity_like(wide)
+    xp = namespace(half)
+    definite = half + xp.matrix_transpose(half)
+    unit = _root_unit(definite)
+    return xp.astype(inverse_sqrt_of_definite(definite / unit / unit) / unit, matrix.dtype)
+
+
+SQUARABLE = 20
+"""Matrices between 4^-20 and 4^20 are left as they are: the gradient's products are far from the ends of each type."""
+
+
+def _root_unit(definite: Array) -> Array:
+    """A constant power of two whose square brings matrices beyond that back to it: (..., m, m) -> (..., 1, 1)"""
+    diagonal = namespace(definite).linalg.diagonal(stop_gradient(definite))
+    xp = namespace(diagonal)
+    greatest = xp.max(diagonal, axis=-1) if diagonal.shape[-1] else xp.ones_like(xp.sum(diagonal, axis=-1))
+    known = (greatest > 0) & xp.isfinite(greatest)
+    exponent = xp.round(xp.log2(xp.where(known, greatest, xp.ones_like(greatest))) / 2)
+    beyond = exponent - xp.clip(exponent, -SQUARABLE, SQUARABLE)
+    return (xp.full_like(beyond, 2.0) ** beyond)[..., None, None]
 
 
 @primitive

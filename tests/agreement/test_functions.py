@@ -22,6 +22,8 @@ from tests.agreement.libraries import NUMPY, STRICT, Library
 every_function = pytest.mark.parametrize("name", CASES)
 DTYPES = st.sampled_from(["float64", "float32"])
 Check = Callable[[Case, str], None]
+STEPS = (1e-4, 1e-6)
+"""Of differences, in units of the arguments: truncation errors of the first, and roundings of the second, are small."""
 
 
 def for_cases(name: str, use: str, library: Library, check: Check, times: int = 1) -> None:
@@ -120,7 +122,10 @@ def check_central_differences(case: Case, dtype: str) -> None:
     rng = np.random.default_rng(2)
     direction = trees.map_leaves(lambda a: _direction(rng, a), case.variables)
     slope = sum(float(np.sum(g * d)) for g, d in zip(leaves(gradient), leaves(direction), strict=True))
-    assert abs(slope - difference_quotient(f, case.variables, direction)) <= 1e-6 * _size(gradient, direction)
+    within = 1e-6 * _size(gradient, direction)
+    # Within a step of a kink or jump, such as that of a sign, the slopes on both sides are mixed: then a shorter one.
+    differences = (difference_quotient(f, case.variables, direction, step) for step in STEPS)
+    assert any(abs(slope - difference) <= within for difference in differences)
 
 
 def _direction(rng: np.random.Generator, a: Any) -> np.ndarray:

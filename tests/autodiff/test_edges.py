@@ -95,6 +95,33 @@ def test_norms_at_zeros(library: Any, p: float, point: list[float], wanted: list
     np.testing.assert_allclose(library.numpy(grad(f)(library.array(rows)))[0], wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("p", [0.5, 1.5, 2, 3, -2])
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160, 1e300])
+def test_norms_of_numbers_whose_powers_are_out_of_range(library: Any, p: float, unit: float) -> None:
+    norm = lambda x: namespace(x).linalg.vector_norm(x, ord=p)  # noqa: E731
+    point = np.array([3.0, -4.0, 1.0])
+    wanted = value_and_grad(norm)(point)
+    value, gradient = value_and_grad(norm)(library.array(unit * point))
+    np.testing.assert_allclose(library.numpy(value) / unit, wanted[0], rtol=1e-13)
+    np.testing.assert_allclose(library.numpy(gradient), wanted[1], rtol=1e-13)
+
+
+@pytest.mark.parametrize(("p", "wanted"), [(1.5, [1e-200, 1e-100, 1]), (2, [0, 1e-200, 1]), (3, [0, 0, 1])])
+def test_norms_of_small_and_great_numbers(library: Any, p: float, wanted: list[float]) -> None:
+    norm = lambda x: namespace(x).linalg.vector_norm(x, ord=p)  # noqa: E731
+    value, gradient = value_and_grad(norm)(library.array(np.array([1e-200, 1.0, 1e200])))
+    np.testing.assert_allclose(library.numpy(value), 1e200, rtol=1e-13)
+    np.testing.assert_allclose(library.numpy(gradient), wanted, rtol=1e-13)
+
+
+@pytest.mark.parametrize("p", [1.5, 2, 3])
+def test_norms_of_infinite_numbers(library: Any, p: float) -> None:
+    norm = lambda x: namespace(x).linalg.vector_norm(x, ord=p)  # noqa: E731
+    value, gradient = value_and_grad(norm)(library.array(np.array([1.0, -INF])))
+    assert float(value) == INF
+    np.testing.assert_array_equal(library.numpy(gradient), [0.0, -1.0])
+
+
 def cofactors(a: np.ndarray) -> np.ndarray:
     """By minors."""
     n = len(a)
@@ -133,6 +160,47 @@ def test_det_has_second_derivatives_at_singular_matrices(library: Any, a: np.nda
     at = [cofactors(a + t * direction) for t in (-2.0, -1.0, 1.0, 2.0)]
     wanted = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / 12
     np.testing.assert_allclose(library.numpy(found), wanted, rtol=0, atol=1e-11 * max(1.0, np.abs(wanted).max()))
+
+
+# Their determinants, or products of some entries, are no numbers; these are the cofactors.
+FAR = [
+    (np.diag([1e200, 1e200, 1e-200]), np.diag([1.0, 1.0, INF])),
+    (np.diag([1e200, 1e200, 0.0]), np.diag([0.0, 0.0, INF])),
+    (np.diag([1e200, 1e-200, 0.0]), np.diag([0.0, 0.0, 1.0])),
+    (np.diag([1e120, 1e120, 1e120]), np.diag([1e240, 1e240, 1e240])),
+    (np.diag([1e-300, 1e-300]), np.diag([1e-300, 1e-300])),
+    (np.array([[1e200, 2e200], [3e-200, 4e-200]]), np.array([[4e-200, -3e-200], [-2e200, 1e200]])),
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of values that are infinite
+@pytest.mark.parametrize(("a", "wanted"), FAR)
+def test_cofactors_beside_products_that_are_out_of_range(library: Any, a: np.ndarray, wanted: np.ndarray) -> None:
+    det = total("linalg.det")
+    found = library.numpy(grad(det)(library.array(a)))
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    second = grad(lambda a: grad(det)(a)[0, 0])(library.array(a))
+    assert not np.isnan(library.numpy(second)).any()
+    if len(a) == 2:
+        np.testing.assert_allclose(library.numpy(second), [[0.0, 0.0], [0.0, 1.0]], rtol=1e-12, atol=1e-12)
+
+
+def test_third_derivatives_of_det(library: Any) -> None:
+    third = grad(lambda a: grad(lambda a: grad(total("linalg.det"))(a)[0, 0])(a)[1, 1])
+    a = np.array([[1.0, 2.0, 0.5], [0.0, 3.0, 1.0], [2.0, 0.0, 1.0]])
+    # The cofactor of (0, 0) is a_11 a_22 - a_12 a_21.
+    np.testing.assert_allclose(library.numpy(third(library.array(a))), np.diag([0.0, 0.0, 1.0]), rtol=0, atol=1e-12)
+    with pytest.raises(NotImplementedError, match=r"gradient of linalg\.det: .* singular or nearly so"):
+        third(library.array(np.diag([1.0, 2.0, 0.0])))
+
+
+@pytest.mark.parametrize("a", [np.zeros((2, 2)), np.ones((2, 2)), np.stack([np.eye(2), np.ones((2, 2))])])
+def test_slogdet_of_singular_matrices_says_so(library: Any, a: np.ndarray) -> None:
+    def log_det(a: Any) -> Any:
+        return namespace(a).sum(namespace(a).linalg.slogdet(a)[1])
+
+    with pytest.raises(ValueError, match=r"gradient of linalg\.slogdet: infinite at a singular matrix"):
+        grad(log_det)(library.array(a))
 
 
 def test_det_of_a_stack_with_a_singular_matrix(library: Any) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerneltools import linalg
+from kerneltools import backend, linalg
+from kerneltools.arrays import namespace
 from kerneltools.kernels import Homogeneous
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.linalg import cholesky_factor, inverse_sqrt, lyapunov, solve_shifted
@@ -69,6 +70,26 @@ class TestInverseSqrt:
     @pytest.mark.parametrize("device", DEVICES, ids=str)
     def test_by_the_standard_alone(self, matrix: np.ndarray, device: Any) -> None:
         assert_same_on(device, inverse_sqrt(to_strict(matrix, device), 1e-2), inverse_sqrt(matrix, 1e-2))
+
+    @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of a gradient that is infinite
+    @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+    def test_matrices_near_the_ends_of_the_type(self, library: str) -> None:
+        matrix = np.array([[1.0, 0.5], [0.5, 1.0]])
+
+        def total(matrix: Any, reg: float) -> Any:
+            return namespace(matrix).sum(inverse_sqrt(matrix, reg) * weights)
+
+        chosen = backend(library)
+        weights = chosen.asarray(np.array([[1.0, 0.5], [2.0, 3.0]]))
+        derive = chosen.value_and_grad(total)
+        wanted = [chosen.to_numpy(a) for a in derive(chosen.asarray(matrix), 0.1)]
+        for unit in (1e308, 1e200, 1e-200, 1e-300):
+            value, gradient = (chosen.to_numpy(a) for a in derive(chosen.asarray(unit * matrix), 0.1 * unit))
+            assert_close(value * unit**0.5, wanted[0], 1e-12)
+            # As far as it is a number: the gradient goes with the power -3/2 of the unit.
+            if abs(np.log10(unit)) == 200:
+                assert_close(gradient * unit**0.5 * unit, wanted[1], 1e-12)
+            assert not np.isnan(gradient).any()
 
     def test_only_the_symmetric_part_counts(self) -> None:
         skew = np.triu(np.ones((5, 5)), 1)

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import log2
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, namespace, safe_sqrt
+from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.autodiff.array import constant
 from kerneltools.autodiff.operation import Operation, Pull, Pulls, each, together
-from kerneltools.autodiff.rules.sums import normalized, sum_to
+from kerneltools.autodiff.rules.sums import normalized, restored, sum_to
 from kerneltools.primitives import pad
 
 
@@ -23,11 +24,59 @@ def _inv(xp: Any, y: Array, a: Array) -> Pull:
 def _det(xp: Any, d: Array, a: Array) -> Pull:
     """The cofactors, which exist for singular matrices too.
 
-    Regular matrices have them from the inverse, whose derivatives of all orders exist; others from singular vectors.
+    Where products of entries would leave the range of numbers, each row and column is in a unit of its own.
     """
+    units = _units(constant(a))
+    if units is None:
+        return _of_cofactors(xp, d, a)
+    down, up = units
+    inside = _times_each(a, down)
+    pull = _of_cofactors(xp, xp.linalg.det(inside), inside)
+    return lambda g: _times_each(pull(g), up)
+
+
+def _of_cofactors(xp: Any, d: Array, a: Array) -> Pull:
+    """Of regular matrices from the inverse, which has derivatives of all orders; of others from singular vectors."""
     if _is_regular(constant(a)):
         return lambda g: _entry(xp, g * d) * xp.matrix_transpose(xp.linalg.inv(a))
     return lambda g: _entry(xp, g) * _COFACTORS(a)
+
+
+Factors = tuple[Array, Array]
+
+
+def _units(a: Array) -> tuple[Factors, Factors] | None:
+    """Powers of two that bring rows, then columns, near 1, and those that bring cofactors back; None in safe ranges."""
+    xp, n = namespace(a), a.shape[-1]
+    reach = log2(xp.finfo(a.dtype).max)
+    rows = _exponents(xp, a, axis=-1)
+    columns = _exponents(xp, _times_each(a, _powers(xp, -rows, reach)), axis=-2)
+    whole = rows + columns
+    if not n or not bool(xp.all(xp.isfinite(a))) or float(xp.max(xp.abs(whole))) * n < reach / 2:
+        return None
+    product = xp.sum(rows, axis=-2, keepdims=True) + xp.sum(columns, axis=-1, keepdims=True)
+    return _powers(xp, -whole, reach), _powers(xp, product - whole, reach)
+
+
+def _exponents(xp: Any, a: Array, axis: int) -> Array:
+    """Those of two in the greatest numbers along an axis, 0 for zeros."""
+    greatest = _greatest(xp, xp.abs(a), axis=axis, keepdims=True)
+    known = (greatest > 0) & xp.isfinite(greatest)
+    return xp.round(xp.log2(xp.where(known, greatest, xp.ones_like(greatest))))
+
+
+def _powers(xp: Any, exponents: Array, reach: float) -> Factors:
+    """2^exponents as two factors, of which none is 0 or infinite."""
+    most = float(int(reach) - 4)
+    half = xp.floor(exponents / 2)
+    two = xp.full_like(half, 2.0)
+    first, second = (xp.clip(part, -most, most) for part in (half, exponents - half))
+    return two**first, two**second
+
+
+def _times_each(a: Array, factors: Factors) -> Array:
+    first, second = factors
+    return a * first * second
 
 
 def _is_regular(a: Array) -> bool:
@@ -47,20 +96,26 @@ def _cofactors(a: Array) -> Array:
 
 
 def _second_cofactors(xp: Any, c: Array, a: Array) -> Pull:
-    """The products of all s but two take the place of C: the second derivative of det, which is symmetric."""
+    """The second derivative of det, which is symmetric."""
+    return lambda g: _SECOND_COFACTORS(g, a)
+
+
+def _changes_of_cofactors(g: Array, a: Array) -> Array:
+    """The products of all s but two take the place of C."""
+    xp = namespace(g, a)
     u, s, vt = xp.linalg.svd(a)
     ut, v = xp.matrix_transpose(u), xp.matrix_transpose(vt)
     eye = _eye(xp, s)
     # Row i: s with 1 in place of s_i, then the products of all others but one.
     products = _others(xp, xp.expand_dims(s, axis=-2) * (1 - eye) + eye) * (1 - eye)
     sign = _entry(xp, xp.linalg.det(u) * xp.linalg.det(vt))
+    h = ut @ g @ v
+    diagonal = xp.sum(products * xp.expand_dims(xp.linalg.diagonal(h), axis=-2), axis=-1)
+    return u @ (_diagonal_matrix(xp, diagonal) - products * xp.matrix_transpose(h)) @ vt * sign
 
-    def pull(g: Array) -> Array:
-        h = ut @ g @ v
-        diagonal = xp.sum(products * xp.expand_dims(xp.linalg.diagonal(h), axis=-2), axis=-1)
-        return u @ (_diagonal_matrix(xp, diagonal) - products * xp.matrix_transpose(h)) @ vt * sign
 
-    return pull
+def _third_of_det(xp: Any, y: Array, g: Array, a: Array) -> Pull:
+    raise NotImplementedError("third derivatives at regular matrices only, and this one is singular or nearly so")
 
 
 def _others(xp: Any, s: Array) -> Array:
@@ -71,12 +126,22 @@ def _others(xp: Any, s: Array) -> Array:
 
 
 _COFACTORS = Operation("cofactors", _cofactors, each(_second_cofactors))
+_SECOND_COFACTORS = Operation(
+    "linalg.det", _changes_of_cofactors, each(lambda xp, y, g, a: lambda h: _SECOND_COFACTORS(h, a), _third_of_det)
+)
 
 
 def _slogdet(xp: Any, out: Any, a: Array) -> Pull:
     """The sign is constant, the logarithm has the gradient of the inverse."""
+    plain = constant(out[1])
+    singular = bool(xp.any(plain == -float("inf")))
 
     def pull(_: Array | None, g: Array | None) -> Any:
+        if g is not None and singular:
+            raise ValueError(
+                "gradient of linalg.slogdet: infinite at a singular matrix, where log|det| is -inf; take linalg.det, "
+                "or add a multiple of the identity"
+            )
         return (None if g is None else _entry(xp, g) * xp.matrix_transpose(xp.linalg.inv(a)),)
 
     return pull
@@ -238,25 +303,58 @@ def _vector_norm(
 ) -> Array:
     """Derivative 0 where the norm is 0, and in entries that are."""
     along: dict[str, Any] = {"axis": normalized(axis, x.ndim), "keepdims": keepdims}
-    if ord == 2:
-        return safe_sqrt(xp.sum(x * x, **along))
+    if ord in (0, 1, float("inf"), -float("inf")):
+        size = xp.abs(x)
+        if ord == 0:
+            return xp.sum(xp.astype(size != 0, x.dtype), **along)
+        if ord == 1:
+            return xp.sum(size, **along)
+        return _greatest(xp, size, **along) if ord > 0 else xp.min(size, **along)
+    return _POWER_NORM(x, ord=ord, **along)
+
+
+def _power_norm(x: Array, *, axis: tuple[int, ...], keepdims: bool, ord: float) -> Array:
+    """(Σ |x|^p)^(1/p) in units of the greatest number, of the least for p < 0: no power of it over- or underflows."""
+    xp = namespace(x)
     size = xp.abs(x)
-    if ord == 0:
-        return xp.sum(xp.astype(size != 0, x.dtype), **along)
-    if ord == float("inf"):
-        return _greatest(xp, size, **along)
-    if ord == -float("inf"):
-        return xp.min(size, **along)
-    return xp.sum(size, **along) if ord == 1 else _power_norm(xp, size, along, ord)
-
-
-def _power_norm(xp: Any, size: Array, along: dict[str, Any], ord: float) -> Array:
-    # Both branches of `where` are differentiated, so that no power ever sees a zero.
     zero = size == 0
-    powers = xp.where(zero, 1.0, size) ** ord
-    total = xp.sum(xp.where(zero, 0.0, powers), **along)
-    vanishes = xp.all(zero, **along) if ord > 0 else xp.any(zero, **along)
-    return xp.where(vanishes, 0.0, xp.where(vanishes, 1.0, total) ** (1 / ord))
+    if ord > 0:
+        unit = _greatest(xp, size, axis=axis, keepdims=True)
+    else:
+        unit = xp.min(size, axis=axis, keepdims=True) if 0 not in x.shape else xp.sum(size, axis=axis, keepdims=True)
+    unit = xp.where((unit > 0) & xp.isfinite(unit), unit, xp.ones_like(unit))
+    ratio = size / unit if ord > 0 else unit / xp.where(zero, xp.ones_like(size), size)
+    total = xp.sum(ratio ** abs(ord), axis=axis, keepdims=True)
+    # A root loses less than a power, and of nothing there is no inverse.
+    none = total == 0
+    root = xp.sqrt(total) if ord == 2 else xp.where(none, xp.ones_like(total), total) ** (1 / ord)
+    vanishes = none if ord > 0 else xp.any(zero, axis=axis, keepdims=True)
+    norm = xp.where(vanishes, xp.zeros_like(root), root * unit)
+    return norm if keepdims else xp.squeeze(norm, axis=axis)
+
+
+def _pull_power_norm(xp: Any, y: Array, x: Array, *, axis: tuple[int, ...], keepdims: bool, ord: float) -> Pull:
+    """g sign(x) (|x| / y)^(p - 1): quotients, for powers of x may be out of range; at infinity the limit."""
+    norm = restored(xp, y, tuple(x.shape), axis, keepdims)
+    far, zero = xp.isinf(norm), norm == 0
+    near = xp.where(far | zero, 1.0, norm)
+    if ord == 2:
+        slope = xp.where(far, 0.0, x) / near
+    else:
+        size = xp.where(far | (x == 0), 1.0, xp.abs(x))
+        slope = _power_of_ratio(size, near, ord - 1) * xp.sign(x)
+    slope = xp.where(zero, 0.0, xp.where(far, xp.sign(x) * xp.astype(xp.isinf(x), x.dtype), slope))
+    return lambda g: restored(xp, g, tuple(x.shape), axis, keepdims) * slope
+
+
+def _power_of_ratio(size: Array, norm: Array, power: float) -> Array:
+    """(size / norm)^power, by quotients that are at most 1, or by powers that stay in range."""
+    if abs(power) < 1:
+        return size**power * norm**-power
+    return (size / norm) ** power if power > 0 else (norm / size) ** -power
+
+
+_POWER_NORM = Operation("linalg.vector_norm", _power_norm, each(_pull_power_norm))
 
 
 def _greatest(xp: Any, size: Array, axis: Any, keepdims: bool = False) -> Array:
