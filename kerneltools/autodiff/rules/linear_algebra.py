@@ -96,7 +96,7 @@ def _cofactors(a: Array) -> Array:
 
 
 def _second_cofactors(xp: Any, c: Array, a: Array) -> Pull:
-    """The second derivative of det, which is symmetric."""
+    """The second derivative of det, which is symmetric: so it is its own derivative in g."""
     return lambda g: _SECOND_COFACTORS(g, a)
 
 
@@ -125,8 +125,8 @@ def _others(xp: Any, s: Array) -> Array:
     return before * xp.flip(after, axis=-1)
 
 
-_COFACTORS = Operation("cofactors", _cofactors, each(_second_cofactors))
-_SECOND_COFACTORS = Operation(
+_COFACTORS: Operation = Operation("cofactors", _cofactors, each(_second_cofactors))
+_SECOND_COFACTORS: Operation = Operation(
     "linalg.det", _changes_of_cofactors, each(lambda xp, y, g, a: lambda h: _SECOND_COFACTORS(h, a), _third_of_det)
 )
 
