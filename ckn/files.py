@@ -12,7 +12,8 @@ from ckn.network import Network
 from ckn.readers import Pictures
 from kerneltools import kernels
 from kerneltools.backend import backend as backend_named
-from kerneltools.files import by_stored_name, load_tree, save_tree
+from kerneltools.encoding import by_stored_name, placing
+from kerneltools.files import load_tree, save_tree
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree
 
@@ -42,10 +43,8 @@ def load(
     arrays that are not finite floating-point numbers, classes that are not two or more different ones, parts whose
     sizes do not go together, and what is beyond the bounds of `ckn.bounds` (docs/decisions/0015).
     """
-    library = backend_named(backend or "numpy")
-    loaded = load_tree(
-        path, KIND, by_stored_name((*model_types(), *types)), lambda array: library.asarray(array, device=device)
-    )
+    convert = placing(backend_named(backend or "numpy"), device)
+    loaded = load_tree(path, KIND, by_stored_name((*model_types(), *types)), convert)
     found: Model | Network = checked(path, check_model, loaded)
     return found
 

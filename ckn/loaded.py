@@ -18,7 +18,8 @@ from ckn.network import Network
 from ckn.preprocessing import Step
 from ckn.readers import Pictures
 from kerneltools.arrays import Array, is_whole, namespace
-from kerneltools.files import FileFormatError, told
+from kerneltools.encoding import told
+from kerneltools.files import FileFormatError
 from kerneltools.kernels.base import row_norms
 from kerneltools.precision import widened
 from kerneltools.solvers import LinearModel

@@ -16,6 +16,7 @@ from kerneltools import (
     trees,
 )
 from kerneltools.backend import Backend, available, backend, backend_of
+from kerneltools.storing import load, save
 
 __all__ = [
     "Backend",
@@ -26,12 +27,14 @@ __all__ = [
     "kernels",
     "landmarks",
     "linalg",
+    "load",
     "maps",
     "optimisers",
     "patches",
     "pooling",
     "primitives",
     "random",
+    "save",
     "solvers",
     "streaming",
     "trees",

@@ -9,17 +9,17 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from kerneltools.arrays import Array, blocks
-from kerneltools.backend import to_host
+from kerneltools.arrays import Array, DType, blocks
+from kerneltools.encoding import WRONG, Unplaced, decode, encode, told
 from kerneltools.locks import holding, try_lock
 
 VERSION = "1"
@@ -110,17 +110,22 @@ def _permissions(path: Path) -> int:
 
 
 def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] | None = None) -> None:
-    """Write a tree of frozen dataclasses, tuples, dicts, arrays, numbers and strings.
+    """Write a tree of frozen dataclasses, tuples, dicts, arrays, numbers, types of numbers and strings.
 
     `kind` says what it is, for whoever reads; `notes` are further strings for the header.
 
     Raises TypeError, naming the leaf, for anything else, and OSError when the file cannot be written.
     """
+    write_encoded(*encode(tree), path, kind, notes)
+
+
+def write_encoded(
+    structure: Any, arrays: dict[str, Any], path: str | Path, kind: str, notes: Mapping[str, str] | None = None
+) -> None:
+    """Write what `encode` made of a tree; see `save_tree`."""
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    arrays: dict[str, Any] = {}
-    structure = _encode(tree, "", arrays)
     header = {"kind": kind, "version": VERSION, "structure": json.dumps(structure), **(notes or {})}
     header["digest"] = digest(header, arrays)
     with replacing(path) as temporary:
@@ -131,14 +136,20 @@ def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] |
 
 
 def load_tree(
-    path: str | Path, kind: str, types: Mapping[str, type], convert: Callable[[Any], Array] = lambda array: array
+    path: str | Path,
+    kind: str,
+    types: Mapping[str, Callable[..., Any]],
+    convert: Callable[[Any], Array] = lambda array: array,
+    dtype_of: Callable[[str], DType] = np.dtype,
 ) -> Any:
     """Read a tree that `save_tree` wrote; `types` are the dataclasses that may occur, by name.
 
-    `convert` takes each NumPy array to the library and device wanted.
+    `convert` takes each NumPy array to the library and device wanted, `dtype_of` the name of a type of numbers to
+    that of the library.
 
-    Raises FileNotFoundError, and FileFormatError for a file that is truncated, corrupt, of another version or
-    kind, whose bits are not those that were written, or that holds types not in `types`.
+    Raises FileNotFoundError, what `convert` raises as the cause of an Unplaced, and FileFormatError for a file that is
+    truncated, corrupt, of another version or kind, whose bits are not those that were written, or that holds types not
+    in `types`.
     """
     path = Path(path)
     header, arrays = _read(path)
@@ -156,21 +167,19 @@ def load_tree(
     if header.pop("digest") != digest(header, arrays):
         raise FileFormatError(f"{path}: corrupt: it is not what was written, for its digest (SHA-256) is another")
     try:
-        tree = _decode(parsed(header["structure"]), arrays, types, convert)
-        if arrays:
-            raise ValueError(f"arrays that have no place in it: {', '.join(sorted(arrays))}")
-        return tree
+        return decode(parsed(header["structure"]), arrays, types, convert, dtype_of)
+    except Unplaced as error:
+        raise (error.__cause__ or error) from None
     except WRONG as error:
         raise FileFormatError(f"{path}: corrupt or made with unknown types: {told(error)}") from error
 
 
-WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What comes of values of the wrong type, size or kind."""
+def kind_of(path: str | Path) -> str | None:
+    """The kind of a file of `save_tree`; None for safetensors files of others.
 
-
-def told(error: Exception) -> str:
-    """What an error says, with its name where the words alone say little."""
-    return f"{type(error).__name__}: {error}" if isinstance(error, ArithmeticError | LookupError) else str(error)
+    Raises FileNotFoundError, and FileFormatError for what is no safetensors file, truncated or corrupt.
+    """
+    return _read(Path(path), of_header=True)[0].get("kind")
 
 
 def parsed(text: str) -> Any:
@@ -192,21 +201,6 @@ def digest(header: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
         found.update(f"{name}\n{array.dtype}\n{array.shape}\n".encode())
         found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return found.hexdigest()
-
-
-def stored_name(cls: type) -> str:
-    """What a dataclass is called in files: its name, or its `stored_as` where another has that name."""
-    name: str = getattr(cls, "stored_as", cls.__name__)
-    return name
-
-
-def by_stored_name(types: Iterable[type]) -> dict[str, type]:
-    """The types that a file may hold, as `load_tree` takes them. Raises ValueError when two have one name."""
-    found: dict[str, type] = {}
-    for cls in types:
-        if found.setdefault(stored_name(cls), cls) is not cls:
-            raise ValueError(f"types: {found[stored_name(cls)]} and {cls} are both called {stored_name(cls)!r}")
-    return found
 
 
 @dataclass(frozen=True)
@@ -276,7 +270,7 @@ def save_rows(path: str | Path, n: int, pieces: Iterator[Any]) -> tuple[int, int
     return n, int(first.shape[1])
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+def _read(path: Path, of_header: bool = False) -> tuple[dict[str, str], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -285,60 +279,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
         try:
             with safe_open(path, framework="numpy") as file:
                 header = dict(file.metadata() or {})
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                names = () if of_header else file.keys()
+                arrays = {name: file.get_tensor(name) for name in names}
             parsed(raw.read(int.from_bytes(raw.read(8), "little")).decode())
         except (SafetensorError, RecursionError, TypeError, ValueError, OSError) as error:
             raise FileFormatError(f"{path}: not a safetensors file, truncated or corrupt ({error})") from error
     return header, arrays
-
-
-def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, tuple | list):
-        kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: [_encode(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError(f"tree{name}: expected strings as keys of a dict, got {list(value)}")
-        return {"dict": {k: _encode(v, f"{name}.{k}", arrays) for k, v in value.items()}}
-    if is_dataclass(value) and not isinstance(value, type):
-        children = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
-        return {"type": stored_name(type(value)), "fields": children}
-    array = np.asarray(to_host(value), order="C")
-    if array.dtype.kind in "OSU":
-        raise TypeError(f"tree{name}: cannot write a {type(value).__name__}; arrays, numbers and strings only")
-    key = name.lstrip(".")
-    # The keys of dicts are the user's: two paths may read alike, and one name is the format's own.
-    while key in arrays or key == "__metadata__":
-        key += "_"
-    arrays[key] = array
-    return {"array": key}
-
-
-def _decode(spec: Any, arrays: dict[str, Any], types: Mapping[str, type], convert: Callable[[Any], Array]) -> Any:
-    """The tree of a structure; the arrays that have found their place are taken out of `arrays`."""
-    if isinstance(spec, list):
-        raise ValueError("a list that does not say whether it is a tuple")
-    if not isinstance(spec, dict):
-        return spec
-    if spec.keys() == {"array"}:
-        return convert(arrays.pop(spec["array"]))
-    if spec.keys() == {"tuple"}:
-        return tuple(_decode(v, arrays, types, convert) for v in _of_kind(list, spec["tuple"]))
-    if spec.keys() == {"list"}:
-        return [_decode(v, arrays, types, convert) for v in _of_kind(list, spec["list"])]
-    if spec.keys() == {"dict"}:
-        return {k: _decode(v, arrays, types, convert) for k, v in _of_kind(dict, spec["dict"]).items()}
-    if spec.keys() != {"type", "fields"}:
-        raise ValueError(f"expected a type and its fields, got {', '.join(sorted(spec))}")
-    if spec["type"] not in types:
-        raise ValueError(f"type {spec['type']!r} is not among {', '.join(sorted(types))}; pass it in `types`")
-    children = {k: _decode(v, arrays, types, convert) for k, v in _of_kind(dict, spec["fields"]).items()}
-    return types[spec["type"]](**children)
-
-
-def _of_kind(kind: type, value: Any) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"expected a {kind.__name__}, got {value!r:.60}")
-    return value

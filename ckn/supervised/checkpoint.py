@@ -16,7 +16,8 @@ from kerneltools import optimisers
 from kerneltools.arrays import Array, blocks, is_whole
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
-from kerneltools.files import by_stored_name, load_tree, save_tree
+from kerneltools.encoding import by_stored_name, placing
+from kerneltools.files import load_tree, save_tree
 from kerneltools.optimisers import Geometry, Sphere
 from kerneltools.trees import Tree, static
 
@@ -84,8 +85,7 @@ def load_state(
     Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged, no such state or one whose
     values cannot be (as `ckn.load` does), and ResumeError, naming what differs.
     """
-    library = backend_named(backend or "numpy")
-    found = _load(path, lambda array: library.asarray(array, device=device), types)
+    found = _load(path, placing(backend_named(backend or "numpy"), device), types)
     differing = [name for name, value in (notes or {}).items() if found.notes.get(name) != value]
     if differing:
         told = "; ".join(_told(name, found.notes.get(name, "not known"), (notes or {})[name]) for name in differing)

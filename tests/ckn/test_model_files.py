@@ -13,6 +13,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+import kerneltools
 from ckn import Architecture, ImageClassifier, LayerSpec, Model, Network, fit_unsupervised, load, save
 from ckn.layer import PreparedLayer
 from ckn.preprocessing import ContrastNormalise, Scale, Step, Whiten
@@ -355,6 +356,23 @@ class TestErrors:
         save(fitted, path)
         with pytest.raises(ValueError, match=r"backend: expected one of .*, got 'nympu'"):
             load(path, backend="nympu")
+
+    def test_a_device_that_is_not_there_is_no_fault_of_the_file(self, fitted: ImageClassifier, path: Path) -> None:
+        save(fitted, path)
+        with pytest.raises(ValueError, match="device: NumPy has only 'cpu'") as raised:
+            load(path, device="cuda:7")
+        assert not isinstance(raised.value, FileFormatError)
+
+
+def test_by_the_functions_of_kerneltools(fitted: ImageClassifier, digits: Digits, path: Path) -> None:
+    for model in (fitted, fitted.model_, fitted.model_.network):
+        kerneltools.save(model, path)
+        assert type(kerneltools.load(path)) is type(load(path))
+    kerneltools.save(fitted, path)
+    assert np.array_equal(kerneltools.load(path).transform(digits[0]), fitted.transform(digits[0]))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FileFormatError, match=r"model\.safetensors: "):
+        kerneltools.load(path)
 
 
 @pytest.mark.parametrize(
