@@ -131,6 +131,7 @@ def write_encoded(
     with replacing(path) as temporary:
         try:
             save_file(arrays, temporary, metadata=header)
+            _order_header(temporary)
         except SafetensorError as error:
             raise OSError(f"{path}: cannot be written: {error}") from error
 
@@ -268,6 +269,20 @@ def save_rows(path: str | Path, n: int, pieces: Iterator[Any]) -> tuple[int, int
         if first is None or written != n:
             raise ValueError(f"pieces: expected {n} rows, got {written}")
     return n, int(first.shape[1])
+
+
+def _order_header(path: Path) -> None:
+    """Sort the notes in the header of a file that was just written: the library's order is another each time."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        found = json.loads(file.read(size))
+        ordered = {**found, "__metadata__": dict(sorted(found["__metadata__"].items()))}
+        # Written as the library does, so that it takes the same place.
+        content = json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode().ljust(size)
+        if len(content) != size:
+            raise ValueError(f"{path}: a header of {len(content)} bytes in the place of one of {size}")
+        file.seek(8)
+        file.write(content)
 
 
 def _read(path: Path, of_header: bool = False) -> tuple[dict[str, str], dict[str, Any]]:

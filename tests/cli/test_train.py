@@ -75,6 +75,8 @@ def test_same_seed_gives_the_same_model(run: Any, digits: Path, trained: Any, tm
     assert isinstance(a, ckn.Model)
     assert isinstance(b, ckn.Model)
     np.testing.assert_array_equal(a.head.weights, b.head.weights)
+    first, second = ((f / "model.safetensors").read_bytes() for f in (trained[0], tmp_path))
+    assert first == second
 
 
 def test_own_test_split_whitening_and_names_of_classes(run: Any, tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ def test_what_was_written_is_read(tree: Any) -> None:
         save_tree(tree, path, KIND)
         assert same(load_tree(path, KIND, TYPES), tree)
         assert os.listdir(folder) == ["tree.safetensors"]
+        first = path.read_bytes()
+        save_tree(tree, path, KIND)
+        assert path.read_bytes() == first
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)
