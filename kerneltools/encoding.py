@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import DTYPES, Array, Device, DType
+from kerneltools.arrays import DTYPES, Array, Device, DType, is_whole
 from kerneltools.backend import Backend, to_host
 
 WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -205,9 +205,12 @@ class _Reader:
 
     def words(self, spec: dict[str, Any], name: str) -> Any:
         words = _of_kind(list, spec["words"], name)
-        if not all(isinstance(word, str) for word in words):
+        if not all(isinstance(word, str) for word in words) or not isinstance(spec["object"], bool):
             raise TypeError(f"{_at(name)}expected strings, got {words!r:.60}")
-        return np.asarray(words, dtype=object if spec["object"] is True else str).reshape(spec["shape"])
+        shape = _of_kind(list, spec["shape"], name)
+        if not all(is_whole(side) for side in shape):
+            raise ValueError(f"{_at(name)}expected a shape, got {shape!r:.60}")
+        return np.asarray(words, dtype=object if spec["object"] else str).reshape(shape)
 
     def host(self, spec: dict[str, Any], name: str) -> Any:
         return _Reader(self.arrays, self.known, lambda array: array, np.dtype).node(spec["host"], name)

@@ -123,6 +123,8 @@ def _check_feature_model(model: FeatureModel) -> None:
 
 def _check_feature_sums(sums: FeatureSums) -> None:
     if sums.sums is not None:
+        if not _names_real(sums.dtype, sums.sums.gram):
+            raise TypeError(f"dtype: expected a floating-point type, got {sums.dtype!r:.60}")
         _check_values(sums.map, sums.map, sums.sums.gram.shape[0])
 
 
@@ -198,6 +200,13 @@ def _row_for(part: Any) -> Array | None:
     zeros = [[0.0] * part.columns]
     like = next((leaf for leaf in flatten(part)[0] if _is_real(leaf)), None)
     return backend("numpy").asarray(zeros, dtype="float64") if like is None else asarray_like(zeros, like)
+
+
+def _names_real(dtype: Any, like: Array) -> bool:
+    try:
+        return bool(namespace(like).isdtype(dtype, "real floating"))
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _is_real(leaf: Any) -> bool:

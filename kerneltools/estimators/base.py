@@ -1,15 +1,16 @@
 """What the estimators share: a kernel, landmarks, and parameters inside of them."""
 
 import sys
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_floating, require_rank
 from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like
 from kerneltools.estimators.parameters import is_open, nested, replaced
+from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, default
 from kerneltools.landmarks.base import chosen, rows, warn_reduced
@@ -21,6 +22,9 @@ LANDMARKS = 300
 
 class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
     """An estimator with the parameters `kernel` and `random_state`, and with names for what is inside of them."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ()
+    """What was learnt under names without an underscore at the end."""
 
     kernel: Any
     random_state: Any
@@ -48,6 +52,21 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
                 raise ValueError(f"Invalid parameter {key!r} for {self!r}: {name} is {holder!r}; set {name}= first")
             setattr(self, name, replaced(holder, rest, value))
         return self
+
+    def _stored(self) -> dict[str, Any]:
+        """What a file has of it."""
+        return parts_of(self, self._hidden)
+
+    @classmethod
+    def _restored(cls, params: Any, learnt: Any) -> Self:
+        """The estimator of a file. Raises TypeError or ValueError where its parts do not go together."""
+        found: Self = made_of(cls, cls._hidden, params, learnt)
+        if learnt.keys() - SETTINGS:
+            found._check_learnt()
+        return found
+
+    def _check_learnt(self) -> None:
+        """Raise TypeError, AttributeError or ValueError unless what was learnt goes together."""
 
     def _kernel_for(self, X: Array) -> Kernel:
         """The kernel, its NumPy parameters with X's library, device and type; see `kernel` for None."""
@@ -97,6 +116,15 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
 def _in_order(points: Array) -> Array:
     """By their first columns: where all rows are landmarks, nothing is left to chance, nor to the order of the rows."""
     return rows(points, np.lexsort(to_host(points).T[::-1]).tolist())
+
+
+def check_landmarks(estimator: Any) -> None:
+    """What a file has of kernel and landmarks goes together. Raises TypeError or ValueError where it does not."""
+    if not isinstance(estimator.kernel_, Kernel):
+        raise TypeError(f"kernel_: expected a kernel, got {estimator.kernel_!r:.60}")
+    require_rank(2, "(m, d)", landmarks_=estimator.landmarks_)
+    require_floating(landmarks_=estimator.landmarks_)
+    check_columns(estimator, estimator.landmarks_.shape[1])
 
 
 def require_same_kind(estimator: Any, other: Any) -> None:

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
 from kerneltools.backend import backend_of, move
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_number, landmarks_of
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, landmarks_of
 from kerneltools.estimators.checks import as_rows, as_weights, host, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
-from kerneltools.solvers import CrossEntropy, Logistic, Loss, fit_kernel
+from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, fit_kernel
 
 
 def _has_probabilities(estimator: "KernelClassifier") -> bool:
@@ -80,6 +80,16 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         remember_columns(self, X)
         self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, model
         return self
+
+    def _check_learnt(self) -> None:
+        check_landmarks(self)
+        if not isinstance(self.model_, KernelModel):
+            raise TypeError(f"model_: expected a KernelModel, got {self.model_!r:.60}")
+        if self.classes_.ndim != 1 or len(set(self.classes_.tolist())) < self.classes_.size:
+            raise ValueError(f"classes_: expected different ones (k,), got {self.classes_!r:.60}")
+        found, k = self.model_.coefficients.shape[1], len(self.classes_)
+        if k < 2 or ((found, k) != (1, 2) and found != k):
+            raise ValueError(f"classes_: expected two or more, for {found} columns of scores, got {k}")
 
     def decision_function(self, X: Any) -> Array:
         """Scores, of the second class where there are two: (n, d) -> (n,) or (n, k)"""

@@ -8,15 +8,19 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import maps
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, require_floating, require_rank
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
 from kerneltools.estimators.checks import as_rows, as_weights, draws, like, remember_columns
+from kerneltools.estimators.parts import check_columns
+from kerneltools.kernels import Kernel
 from kerneltools.maps import Map, fourier, nystrom
 from kerneltools.trees import map_leaves
 
 
 class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimator):  # type: ignore[misc]
     """A transformer by a map that is prepared by `fit` from the rows, and perhaps from random numbers."""
+
+    _hidden = ("_type",)
 
     map_: Map
 
@@ -29,6 +33,13 @@ class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstim
         remember_columns(self, X)
         self.kernel_, self.map_, self._type = found.kernel, found, rows[:0, :]
         return self
+
+    def _check_learnt(self) -> None:
+        if not isinstance(self.map_, Map) or not isinstance(self.kernel_, Kernel):
+            raise TypeError(f"map_, kernel_: expected a map and a kernel, got {self.map_!r:.60}, {self.kernel_!r:.60}")
+        check_columns(self, self.map_.columns)
+        require_rank(2, "(0, d)", _type=self._type)
+        require_floating(_type=self._type)
 
     @property
     def _n_features_out(self) -> int:

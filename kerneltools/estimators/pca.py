@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import learning
 from kerneltools.arrays import Array, is_whole, namespace
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, landmarks_of, require_same_kind
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, landmarks_of, require_same_kind
 from kerneltools.estimators.checks import as_rows, as_weights, remember_columns
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
-from kerneltools.maps import nystrom
+from kerneltools.maps import Nystrom, nystrom
 from kerneltools.streaming import FeatureSums
 
 
@@ -62,6 +62,8 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
     ((50, 2), True)
     """
 
+    _hidden = ("_found",)
+
     def __init__(
         self, n_components: int = 2, *, kernel: Any = None, landmarks: Any = LANDMARKS, random_state: Any = 0
     ) -> None:
@@ -106,6 +108,12 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         return self.model_(as_rows(self, X, fitted=self.landmarks_))
 
     @property
+    def sums_(self) -> FeatureSums:
+        """What is known of the rows seen."""
+        check_is_fitted(self)
+        return self._found.sums
+
+    @property
     def model_(self) -> learning.KernelPCA:
         """The map to the components. Raises ValueError before two rows have been seen."""
         check_is_fitted(self)
@@ -125,6 +133,13 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         """The share of each component in the variance in the landmarks' span: (c,)"""
         return self.model_.shares
 
+    def _check_learnt(self) -> None:
+        check_landmarks(self)
+        if not isinstance(self._found, _Components) or not isinstance(self._found.sums.map, Nystrom):
+            raise TypeError(f"expected what a fit finds, got {self._found!r:.60}")
+        if self._found.sums.sums is None:
+            raise ValueError("sums_: expected the sums of at least one row")
+
     def _begin(self, X: Any, sample_weight: Any, least: int) -> None:
         count = self.n_components
         if not is_whole(count):
@@ -138,7 +153,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         self._set(sums, kernel, points)
 
     def _set(self, sums: FeatureSums, kernel: Any, points: Array) -> None:
-        self.sums_, self.kernel_, self.landmarks_ = sums, kernel, points
+        self.kernel_, self.landmarks_ = kernel, points
         self._found = _Components(sums, self.n_components)
 
     @property

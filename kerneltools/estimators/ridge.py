@@ -13,12 +13,13 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_rank
 from kerneltools.backend import to_host
 from kerneltools.estimators.base import (
     LANDMARKS,
     KernelEstimator,
     check_callable,
+    check_landmarks,
     check_number,
     landmarks_of,
     require_same_kind,
@@ -125,6 +126,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     (1e-08, True)
     """
 
+    _hidden = ("_found", "_flat")
+
     def __init__(
         self,
         kernel: Any = None,
@@ -211,6 +214,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return found
 
     @property
+    def sums_(self) -> FeatureSums | None:
+        """What is known of the rows seen; None with a solver."""
+        check_is_fitted(self)
+        return self._found.sums if isinstance(self._found, _Regression) else None
+
+    @property
     def reg_(self) -> float:
         """The λ that was taken."""
         check_is_fitted(self)
@@ -231,6 +240,25 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         points = precise(self.kernel_, self.landmarks_)
         return int(points.shape[0]) * float(namespace(points).finfo(points.dtype).eps)
 
+    def _check_learnt(self) -> None:
+        check_landmarks(self)
+        if isinstance(self._found, _Regression):
+            if not isinstance(self._found.sums.map, _Wide):
+                raise TypeError(f"sums: expected those of Nyström features, got {self._found.sums.map!r:.60}")
+            if not self._found.regs:
+                raise ValueError("regs: expected at least one number > 0, got none")
+            for reg in self._found.regs:
+                check_number("reg", reg)
+            sums = self._found.sums.sums
+            targets = 0 if sums is None else sums.cross.shape[1]
+        elif isinstance(self._found, _About):
+            targets = self._found.kernel_model.coefficients.shape[1]
+            require_rank(1, f"({targets},)", mean=self._found.mean)
+        else:
+            raise TypeError(f"expected what a fit finds, got {self._found!r:.60}")
+        if not isinstance(self._flat, bool) or targets < 1 or (self._flat and targets > 1):
+            raise ValueError(f"expected one target or more as in y, got {targets}")
+
     def _begin(self, X: Any, y: Any, sample_weight: Any) -> Self:
         regs = self._regs()
         _require_y(self, X, y)
@@ -245,7 +273,6 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     def _set(self, found: Any, kernel: Any, points: Array, flat: bool) -> None:
         self._found, self.kernel_, self.landmarks_, self._flat = found, kernel, points, flat
-        self.sums_ = found.sums if isinstance(found, _Regression) else None
 
     def _fitted(self) -> FeatureSums:
         check_is_fitted(self)

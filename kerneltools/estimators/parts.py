@@ -1,0 +1,59 @@
+"""What an estimator is made of, for files: its parameters, and what it has learnt (see `kerneltools.save`)."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from kerneltools.arrays import is_whole
+from kerneltools.encoding import Host
+
+ON_HOST = ("classes_", "feature_names_in_")
+"""What stays in NumPy, whatever library computes."""
+
+SETTINGS = ("_sklearn_output_config",)
+"""What scikit-learn keeps beside the parameters: that of `set_output`."""
+
+
+def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any]:
+    """Parameters and what was learnt, by name; `hidden`: names of the latter that have no underscore at the end.
+
+    Raises TypeError for random generators, and for attributes that the estimator does not have of itself.
+    """
+    params = estimator.get_params(deep=False)
+    for name, value in params.items():
+        if isinstance(value, np.random.Generator | np.random.RandomState):
+            raise TypeError(f"{name}: cannot write a random generator; set_params({name}=<an integer>) first")
+    learnt = {name: value for name, value in vars(estimator).items() if name not in params}
+    for name in learnt:
+        _check_name(type(estimator), name, hidden)
+    learnt = {name: Host(value) if name in ON_HOST else value for name, value in learnt.items()}
+    return {"params": Host(params), "learnt": learnt}
+
+
+def made_of(cls: Any, hidden: tuple[str, ...], params: Any, learnt: Any) -> Any:
+    """The estimator of such parts. Raises TypeError or ValueError for other ones."""
+    wanted, got = sorted(cls._get_param_names()), sorted(params)
+    if got != wanted:
+        raise ValueError(f"{cls.__name__}: expected the parameters {', '.join(wanted)}, got {', '.join(got)}")
+    estimator = cls(**params)
+    for name, value in learnt.items():
+        _check_name(cls, name, hidden)
+        setattr(estimator, name, value)
+    return estimator
+
+
+def check_columns(estimator: Any, columns: int) -> None:
+    """The numbers and names of columns that were learnt from are those of a map or of landmarks."""
+    n = estimator.n_features_in_
+    if not is_whole(n) or n != columns:
+        raise ValueError(f"n_features_in_: expected {columns}, as for the map or the landmarks, got {n!r:.60}")
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and np.shape(names) != (n,):
+        raise ValueError(f"feature_names_in_: expected {n}, got shape {np.shape(names)}")
+
+
+def _check_name(cls: type, name: str, hidden: tuple[str, ...]) -> None:
+    public = name.endswith("_") and not name.startswith("_") and not hasattr(cls, name)
+    if not public and name not in (*hidden, *SETTINGS):
+        raise TypeError(f"{name}: a {cls.__name__} has no such attribute, and no file of one; delete it first")
