@@ -1,8 +1,8 @@
 """The one door to the array libraries: which library, device and type do these arrays have?"""
 
 from collections.abc import Callable, Iterator
-from math import prod
-from numbers import Integral, Number
+from math import isfinite, prod
+from numbers import Integral, Number, Real
 from typing import Any
 
 import array_api_compat
@@ -201,6 +201,68 @@ def _require_array(name: str, array: Any, form: str = "") -> None:
 def is_whole(value: Any, least: int = 1) -> bool:
     """Whether it is an integer, Python's or NumPy's, of at least `least`."""
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
+
+
+def require_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise ValueError unless it is an integer of at least `least`."""
+    if not is_whole(value, least):
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
+
+
+def require_real(name: str, value: Any, wanted: str) -> None:
+    """Raise TypeError unless it is a real number or an array of real numbers, of at most 64 bits; True is no number."""
+    known = isinstance(value, Real) and not isinstance(value, bool)
+    if hasattr(value, "dtype"):
+        if str(value.dtype) in EXTENDED:
+            raise TypeError(
+                f"{name}: expected {wanted}, got {value.dtype}, which has no factorisations; take float({name})"
+            )
+        known = namespace(value).isdtype(value.dtype, ("real floating", "integral"))
+    if not known:
+        raise TypeError(f"{name}: expected {wanted}, got {value!r}")
+
+
+def require_number(
+    name: str, value: Any, like: Array = None, *, least: float | None = None, wanted: str | None = None
+) -> None:
+    """Raise unless it is a finite number > 0, or >= `least` where that is given, with its name.
+
+    An array () of one number will do, of the library and device of `like`; in a trace its number is not known.
+    """
+    wanted = wanted or ("a number > 0" if least is None else f"a number >= {least:g}")
+    require_real(name, value, wanted)
+    if getattr(value, "ndim", 0) > 0:
+        raise ValueError(f"{name}: expected {wanted}, got an array of shape {tuple(value.shape)}")
+    if isinstance(value, Real):
+        number = finite(name, value, wanted)
+        if not (number > 0 if least is None else number >= least):
+            raise ValueError(f"{name}: expected {wanted}, got {value}")
+        return
+    if like is not None and not compiling():
+        try:
+            require_beside(like, value)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{name}: expected {wanted}, of Python or beside the data, got another; {error}") from error
+    good = value > 0 if least is None else value >= least
+    require_everywhere(namespace(value).isfinite(value) & good, wanted, name, value)
+
+
+def finite(name: str, value: Any, wanted: str) -> float:
+    """A real number as Python's. Raises ValueError where it is not finite, or an integer beyond floating point."""
+    try:
+        number = float(value)
+    except OverflowError:  # of Python's integers, which have no end
+        raise ValueError(f"{name}: expected {wanted}, got an integer beyond every floating-point type") from None
+    if not isfinite(number):
+        raise ValueError(f"{name}: expected {wanted}, got {number}")
+    return number
+
+
+def require_stopping(tolerance: Any, iterations: Any, like: Array = None) -> None:
+    """Raise unless these are a number >= 0, see `require_number`, and an integer >= 0."""
+    require_number("tolerance", tolerance, like, least=0.0)
+    require_count("iterations", iterations, 0)
 
 
 _compilers: list[Callable[[], bool]] = []

@@ -2,11 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import isfinite, sqrt
 from numbers import Real
-from typing import Any
 
-from kerneltools.arrays import Array, blocks, device_of, holds, namespace, require_floating, require_rank, widest_float
+from kerneltools.arrays import (
+    Array,
+    blocks,
+    device_of,
+    holds,
+    namespace,
+    require_count,
+    require_floating,
+    require_number,
+    require_rank,
+    require_stopping,
+    widest_float,
+)
 from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.precision import in_single
 from kerneltools.primitives import primitive, reciprocal
@@ -34,7 +45,7 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     require_floating(matrix=matrix)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(f"matrix: expected a square matrix (m, m), got shape {tuple(matrix.shape)}")
-    _require_positive_number("reg", reg)
+    require_number("reg", reg, matrix)
     matrix, reg = together(matrix, reg)
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
@@ -174,7 +185,7 @@ def solve_shifted(matrix: Array, shift: float | Array, rhs: Array) -> Array:
     """
     require_square(matrix, "matrix")
     require_rank(2, "(m, t)", rhs=rhs)
-    _require_positive_number("shift", shift)
+    require_number("shift", shift, matrix)
     if rhs.shape[0] != matrix.shape[0]:
         raise ValueError(f"rhs: expected ({matrix.shape[0]}, t) beside a matrix of that order, got {tuple(rhs.shape)}")
     xp, rounding = namespace(matrix, rhs), matrix.shape[0] * namespace(matrix).finfo(matrix.dtype).eps
@@ -231,6 +242,8 @@ def conjugate_gradient(
     require_floating(rhs=rhs)
     if 0 in rhs.shape:
         raise ValueError(f"rhs: expected at least one row and one column, got shape {tuple(rhs.shape)}")
+    require_stopping(tolerance, iterations, rhs)
+    require_count("refresh", refresh)
     units = column_units(rhs)
     rhs = over_units(rhs, units)
     x, residual, steered = namespace(rhs).zeros_like(rhs), rhs, precondition(rhs)
@@ -289,22 +302,6 @@ def _require_positive(curvature: Array, active: Array, count: int) -> Array:
 def identity_like(matrix: Array) -> Array:
     """The identity of the size, type and device of a square matrix, or of those of a stack."""
     return namespace(matrix).eye(matrix.shape[-1], dtype=matrix.dtype, device=device_of(matrix))
-
-
-def _require_positive_number(name: str, value: Any) -> None:
-    """Raise unless it is a number > 0, or an array of one; those of arrays are not looked at, they may be traced."""
-    if hasattr(value, "dtype"):
-        if value.ndim > 0:
-            raise ValueError(f"{name}: expected a number > 0, got an array of shape {tuple(value.shape)}")
-        return
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}: expected a number > 0, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:  # of Python's integers, which have no end
-        number = inf
-    if not 0 < number < inf:
-        raise ValueError(f"{name}: expected a number > 0, got {number}")
 
 
 def require_square(matrix: Array, name: str) -> None:

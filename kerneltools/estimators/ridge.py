@@ -290,7 +290,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return _About(self.solver(kernel, points, rows, targets - mean, regs[0], weights=weights), mean)
 
     def _regs(self) -> tuple[float, ...]:
-        values = tuple(self.reg) if isinstance(self.reg, Sequence | np.ndarray) else (self.reg,)
+        given: Any = self.reg
+        several = isinstance(given, Sequence) or (isinstance(given, np.ndarray) and given.ndim > 0)
+        values = tuple(given) if several else (given,)
         if not values:
             raise ValueError("reg: expected a number > 0 or several, got none")
         return tuple(check_number("reg", value) for value in values)

@@ -17,7 +17,9 @@ from kerneltools.arrays import (
     require_beside,
     require_everywhere,
     require_floating,
+    require_number,
     require_rank,
+    require_real,
     safe_sqrt,
 )
 from kerneltools.backend import stop_gradient
@@ -176,11 +178,10 @@ def check_positive(name: str, value: float | Array) -> None:
 
     (The numbers of a trace are not known: it passes.)
     """
-    if not isinstance(value, Real) and not hasattr(value, "dtype"):
-        raise TypeError(f"{name}: expected a number > 0 or an array, got {value!r}")
-    if isinstance(value, Real) and not 0 < float(value) < float("inf"):
-        raise ValueError(f"{name}: expected a finite number > 0, got {value}")
-    if not isinstance(value, Real):
+    require_real(name, value, "a number > 0 or an array")
+    if isinstance(value, Real):
+        require_number(name, value, wanted="a finite number > 0")
+    else:
         require_everywhere(namespace(value).isfinite(value) & (value > 0), "finite numbers > 0", name, value)
 
 

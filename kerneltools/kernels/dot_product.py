@@ -1,18 +1,20 @@
 """Kernels that are functions of <x, y>, |x| and |y|."""
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 from numbers import Real
 from typing import Any
 
 from kerneltools.arrays import (
     Array,
+    finite,
     is_whole,
     namespace,
     require_beside,
     require_everywhere,
     require_floating,
     require_rank,
+    require_real,
 )
 from kerneltools.kernels.base import InnerProductKernel, check_positive, greatest_entries, step
 from kerneltools.precision import in_single
@@ -127,11 +129,10 @@ class Cosine(InnerProductKernel):
 
 def _check_offset(offset: Any, least: float, wanted: str) -> None:
     """Raise TypeError for what is no number or array, ValueError for numbers that are not finite or below `least`."""
+    require_real("offset", offset, f"a {wanted} or an array")
     if isinstance(offset, Real):
-        if not (isfinite(offset) and float(offset) >= least):
+        if not finite("offset", offset, f"a {wanted}") >= least:
             raise ValueError(f"offset: expected a {wanted}, got {offset}")
-    elif not hasattr(offset, "dtype"):
-        raise TypeError(f"offset: expected a {wanted} or an array, got {offset!r}")
     else:
         xp = namespace(offset)
         require_everywhere(xp.isfinite(offset) & (offset >= least), f"a {wanted}", "offset", offset)

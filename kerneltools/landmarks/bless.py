@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_number
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, Seen, check_rows, drawn_by_weight, seen, warn_reduced
 from kerneltools.landmarks.leverage import Dictionary, leverage_scores
@@ -32,8 +32,7 @@ class BLESS:
     block: int = 8192
 
     def __post_init__(self) -> None:
-        if not isinstance(self.oversampling, int | float) or not self.oversampling >= 1:
-            raise ValueError(f"oversampling: expected a number >= 1, got {self.oversampling!r}")
+        require_number("oversampling", self.oversampling, least=1.0)
 
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
@@ -50,6 +50,7 @@ class KMeans:
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_rows(x, self.m)
+        require_stopping(self.tolerance, self.iterations)
         part = seen(constant(x), weights)
         near, unit = in_range(part.x)
         data = cloud(near, part.weights)

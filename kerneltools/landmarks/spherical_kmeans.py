@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
@@ -46,6 +46,7 @@ class SphericalKMeans:
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d), unit rows"""
         check_rows(x, self.m)
+        require_stopping(self.tolerance, self.iterations)
         part, draws = seen(x, weights), generator(rng)
         directions, kept = _directions(part.x)
         of_kept = None if part.weights is None else part.weights[kept]

@@ -13,8 +13,10 @@ from kerneltools.arrays import (
     holds,
     indices_like,
     namespace,
+    require_count,
     require_finite,
     require_floating,
+    require_number,
     require_rank,
     require_together,
 )
@@ -26,7 +28,7 @@ from kerneltools.maps import Nystrom, nystrom
 from kerneltools.optimisers import Adam, Euclidean, Optimiser
 from kerneltools.random import Rng, generator
 from kerneltools.solvers import Minimum, minimise
-from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.checks import check_rows
 from kerneltools.trees import map_leaves, named_leaves
 from kerneltools.units import unit_of
 
@@ -135,10 +137,9 @@ class Descent:
 
     def __post_init__(self) -> None:
         for name, value in (("steps", self.steps), ("batch", self.batch)):
-            if value is not None and value < 2:
-                raise ValueError(f"{name}: expected an integer >= 2, got {value}")
-        if not self.rate > 0:
-            raise ValueError(f"rate: expected a number > 0, got {self.rate}")
+            if value is not None:
+                require_count(name, value, 2)
+        require_number("rate", self.rate)
 
     def __call__(self, loss_and_grad: LossAndGrad, start: Free, x: Array, y: Array) -> Found:
         """As the protocol says; never `converged`, for it has no rule to stop by."""
@@ -198,8 +199,8 @@ def fit(
     """
     kernel, fixed = as_kernel(kernel), (fixed,) if isinstance(fixed, str) else fixed
     check_rows(x, y, None, least=2)
-    check_reg(reg)
-    check_reg(shift, name="shift")
+    require_number("reg", reg, x)
+    require_number("shift", shift, x)
     require_rank(2, "(m, d)", points=points)
     require_together(x=x, points=points)
     require_floating(points=points)

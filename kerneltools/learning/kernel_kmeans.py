@@ -3,13 +3,22 @@
 from dataclasses import dataclass
 from warnings import catch_warnings, simplefilter, warn
 
-from kerneltools.arrays import Array, is_whole, namespace
+from kerneltools.arrays import (
+    Array,
+    namespace,
+    require_count,
+    require_rank,
+    require_stopping,
+    require_together,
+    require_weights,
+)
 from kerneltools.kernels import Linear
 from kerneltools.landmarks import KMeans, ReducedWarning
 from kerneltools.landmarks.clusters import assigned, cloud
 from kerneltools.learning.features import FeatureMap, feature_blocks, features_of
 from kerneltools.pairwise import central
 from kerneltools.random import Rng, generator
+from kerneltools.solvers.sums import row_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +26,7 @@ class KernelKMeans:
     """x -> the number of the nearest centre, made by `kernel_kmeans`.
 
     `centres` (k, m) in feature space; `labels` (n,): the clusters of the rows it was made of; `inertia`: the sum of
-    their squared distances, in feature space, from their centres.
+    their squared distances, in feature space, from their centres, times their weights.
     """
 
     map: FeatureMap
@@ -37,6 +46,7 @@ def kernel_kmeans(
     clusters: int,
     rng: Rng,
     *,
+    weights: Array | None = None,
     restarts: int = 4,
     iterations: int = 100,
     tolerance: float = 1e-4,
@@ -44,15 +54,15 @@ def kernel_kmeans(
 ) -> KernelKMeans:
     """Clusters of rows that are near each other in feature space: k-means of φ(x).
 
-    map of (n, d) -> (n, m), x (n, d) -> k = `clusters` centres (k, m), labels (n,)
+    map of (n, d) -> (n, m), x (n, d), weights (n,) >= 0 or None -> k = `clusters` centres (k, m), labels (n,)
 
     Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need
     not be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's rounds from the
     seeds of k-means++) is run on the features `restarts` times, and the clusters of least inertia are kept. Memory is
-    O(n m), time O(n m k) a round; float64 where the library has it.
+    O(n m), time O(n m k) a round; float64 where the library has it. A weight counts like so many equal rows.
 
     Fewer clusters are returned, with a ReducedWarning, where fewer rows differ. Raises ValueError for clusters,
-    restarts < 1 and for NaN with its place.
+    restarts < 1, for NaN with its place, and for weights that are negative, not finite or all 0.
 
     >>> import numpy as np
     >>> x = np.asarray([[0.0], [0.1], [5.0], [5.1]])
@@ -60,17 +70,21 @@ def kernel_kmeans(
     >>> bool(found.labels[0] == found.labels[1] != found.labels[2]), round(found.inertia, 3)
     (True, 0.01)
     """
-    for name, value in (("clusters", clusters), ("restarts", restarts)):
-        if not is_whole(value):
-            raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
+    require_count("clusters", clusters)
+    require_count("restarts", restarts)
+    require_stopping(tolerance, iterations)
+    if weights is not None:
+        require_rank(2, "(n, d)", x=x)
+        require_together(x=x, weights=weights)
+        require_weights(weights, x.shape[0])
     features, draws = features_of(phi, x, block), generator(rng)
     rule = KMeans(clusters, iterations, tolerance, block)
     with catch_warnings():
         # Each run would say so again, of landmarks.
         simplefilter("ignore", ReducedWarning)
-        best = _run(phi, rule, features, int(draws.integers(2**63)), block)
+        best = _run(phi, rule, features, weights, int(draws.integers(2**63)), block)
         for _ in range(restarts - 1):
-            found = _run(phi, rule, features, int(draws.integers(2**63)), block)
+            found = _run(phi, rule, features, weights, int(draws.integers(2**63)), block)
             # The same clusters in another order are no better: rounding must not choose among them.
             best = found if found.inertia < (1 - 1e-9) * best.inertia else best
     if (made := best.centres.shape[0]) < clusters:
@@ -79,11 +93,11 @@ def kernel_kmeans(
     return best
 
 
-def _run(phi: FeatureMap, rule: KMeans, features: Array, seed: int, block: int) -> KernelKMeans:
+def _run(phi: FeatureMap, rule: KMeans, features: Array, weights: Array | None, seed: int, block: int) -> KernelKMeans:
     # No rule of k-means asks the kernel: in feature space it is the inner product.
-    centres = rule(Linear(), features, seed).points
+    centres = rule(Linear(), features, seed, weights=weights).points
     labels, distances = _nearest(features, centres, block)
-    return KernelKMeans(phi, centres, labels, float(namespace(distances).sum(distances)))
+    return KernelKMeans(phi, centres, labels, float(row_weights(distances, weights) @ distances))
 
 
 def _nearest(features: Array, centres: Array, block: int) -> tuple[Array, Array]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_count
 from kerneltools.kernels import ArcCosine
 from kerneltools.kernels.base import step
 from kerneltools.kernels.spectral import Normal
 from kerneltools.maps import frequencies
-from kerneltools.maps.base import Map, check_size, inner_products, placed
+from kerneltools.maps.base import Map, inner_products, placed
 from kerneltools.random import Rng
 
 
@@ -59,6 +59,6 @@ def arccos(
     """
     if not isinstance(kernel, ArcCosine):
         raise TypeError(f"kernel: expected kernels.ArcCosine, got {kernel!r}")
-    check_size("d", d)
-    check_size("m", m)
+    require_count("d", d)
+    require_count("m", m)
     return ArcCosineFeatures(kernel, placed(frequencies.draw(Normal(), rng, m, d, orthogonal), like))

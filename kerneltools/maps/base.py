@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from kerneltools.arrays import Array, asarray_like, holds, is_whole, namespace, points_of, require_floating
+from kerneltools.arrays import Array, asarray_like, holds, namespace, points_of, require_count, require_floating
 from kerneltools.kernels import Kernel
 from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
@@ -99,14 +99,8 @@ def placed(values: Array, like: Array | None) -> Array:
     return asarray_like(values, like, namespace(like).float32 if is_half(like) else like.dtype)
 
 
-def check_size(name: str, value: int, least: int = 1) -> None:
-    """Raise ValueError unless it is an integer of at least `least`."""
-    if not is_whole(value, least):
-        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
-
-
 def check_even(m: int) -> None:
     """Raise ValueError unless m is an even number >= 2."""
-    check_size("m", m)
+    require_count("m", m)
     if m % 2:
         raise ValueError(f"m: expected an even number, for features come in pairs, got {m}; take {m + 1}")

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, pi
 
-from kerneltools.arrays import Array, namespace, require_everywhere, safe_sqrt
+from kerneltools.arrays import Array, namespace, require_count, require_everywhere, safe_sqrt
 from kerneltools.kernels import AdditiveChi2, Intersection, Kernel
 from kerneltools.kernels.base import check_positive
-from kerneltools.maps.base import Map, check_size
+from kerneltools.maps.base import Map
 from kerneltools.trees import static
 
 
@@ -74,8 +74,8 @@ def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None
     """
     if type(kernel) not in SPECTRA:
         raise TypeError(f"kernel: expected kernels.AdditiveChi2 or kernels.Intersection, got {kernel!r}")
-    check_size("d", d)
-    check_size("samples", samples)
+    require_count("d", d)
+    require_count("samples", samples)
     if interval is not None:
         check_positive("interval", interval)
     return HomogeneousMap(kernel, d, samples, float(interval or INTERVALS.get(samples, 0.7 / samples**0.5)))

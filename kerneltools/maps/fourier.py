@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_count
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.distances import check_columns
 from kerneltools.kernels.spectral import Spectral
 from kerneltools.maps import frequencies
-from kerneltools.maps.base import Map, check_even, check_size, inner_products, placed
+from kerneltools.maps.base import Map, check_even, inner_products, placed
 from kerneltools.random import Rng
 from kerneltools.trees import child_names
 
@@ -72,7 +72,7 @@ def fourier(
     >>> bool(np.abs(phi(x) @ phi(x).T - Gaussian(1.0)(x, x)).max() < 0.05)
     True
     """
-    check_size("d", d)
+    require_count("d", d)
     check_even(m)
     law = kernel.spectral if isinstance(kernel, Spectral) else None
     if law is None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import comb, factorial
 
-from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.arrays import Array, device_of, namespace, require_count
 from kerneltools.kernels import ExponentialDotProduct, Kernel, Linear, Polynomial
-from kerneltools.maps.base import Map, check_size, inner_products, placed
+from kerneltools.maps.base import Map, inner_products, placed
 from kerneltools.random import Rng, generator
 from kerneltools.trees import static
 
@@ -75,8 +75,8 @@ def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, radius: float = 1.0, lik
     >>> bool(abs((phi(x) @ phi(x).T).item() - 2.25) < 0.2)
     True
     """
-    check_size("d", d)
-    check_size("m", m)
+    require_count("d", d)
+    require_count("m", m)
     if not 0 < radius < float("inf"):
         raise ValueError(f"radius: expected a finite number > 0, got {radius}")
     shares = _shares(kernel, float(radius))

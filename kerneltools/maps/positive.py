@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_count
 from kerneltools.kernels import ExponentialDotProduct, Gaussian, Kernel
 from kerneltools.kernels.distances import check_columns
 from kerneltools.kernels.spectral import Normal
 from kerneltools.maps import frequencies
-from kerneltools.maps.base import Map, check_even, check_size, inner_products, placed
+from kerneltools.maps.base import Map, check_even, inner_products, placed
 from kerneltools.random import Rng
 from kerneltools.trees import child_names
 
@@ -68,6 +68,6 @@ def positive(kernel: Kernel, d: int, m: int, rng: Rng, orthogonal: bool = True, 
     """
     if not isinstance(kernel, Gaussian | ExponentialDotProduct):
         raise TypeError(f"kernel: expected kernels.ExponentialDotProduct or kernels.Gaussian, got {kernel!r}")
-    check_size("d", d)
+    require_count("d", d)
     check_even(m)
     return Positive(kernel, placed(frequencies.draw(Normal(), rng, m // 2, d, orthogonal), like))

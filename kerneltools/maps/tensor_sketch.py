@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from kerneltools.arrays import Array, asarray_like, indices_like, namespace, safe_sqrt
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace, require_count, safe_sqrt
 from kerneltools.backend import custom_vjp
 from kerneltools.kernels import Linear, Polynomial
-from kerneltools.maps.base import Map, check_size
+from kerneltools.maps.base import Map
 from kerneltools.primitives import segment_sum
 from kerneltools.random import Rng, generator
 
@@ -92,8 +92,8 @@ def tensor_sketch(kernel: Polynomial | Linear, d: int, m: int, rng: Rng) -> Tens
     """
     if not isinstance(kernel, Polynomial | Linear):
         raise TypeError(f"kernel: expected kernels.Polynomial or kernels.Linear, got {kernel!r}")
-    check_size("d", d)
-    check_size("m", m)
+    require_count("d", d)
+    require_count("m", m)
     rng = generator(rng)
     degree = kernel.degree if isinstance(kernel, Polynomial) else 1
     places = rng.integers(0, m, (degree, d + 1)).tolist()

@@ -1,14 +1,14 @@
 """What a solver asks of its arguments."""
 
-from math import isfinite
-from numbers import Real
 from typing import Any
 
 from kerneltools.arrays import (
     Array,
     DType,
+    holds,
     namespace,
     require_floating,
+    require_number,
     require_rank,
     require_together,
     require_weights,
@@ -49,18 +49,9 @@ def check_rows(
 def check_reg(
     reg: Any, like: Array | None = None, dtype: DType = None, name: str = "reg", wanted: str = "a number > 0"
 ) -> None:
-    """Raise unless λ is a finite number > 0 that the type of the sums can hold."""
-    if not isinstance(reg, Real) and not hasattr(reg, "dtype"):
-        raise TypeError(f"{name}: expected {wanted}, got {reg!r}")
-    if getattr(reg, "ndim", 0) > 0:
-        raise ValueError(f"{name}: expected {wanted}, got an array of shape {tuple(reg.shape)}")
-    try:
-        good = reg > 0 and isfinite(reg)
-    except OverflowError:  # of Python's integers, which have no end
-        raise ValueError(f"{name}: expected {wanted}, got an integer beyond every floating-point type") from None
-    if not good:
-        raise ValueError(f"{name}: expected {wanted}, got {reg}")
+    """Raise unless λ is a finite number > 0, beside `like` if it is an array, that the type of the sums can hold."""
+    require_number(name, reg, like, wanted=wanted)
     if like is not None:
         least = float(namespace(like).finfo(dtype or like.dtype).smallest_normal)
-        if reg < least:
+        if not holds(reg >= least):
             raise ValueError(f"{name}: expected a number > 0 that does not underflow, at least {least:.1e}, got {reg}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kerneltools.arrays import require_count
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
 
@@ -37,8 +38,7 @@ def choose(n: int, m: int, d: int, t: int = 1, *, iterations: int = STEPS, memor
     'falkon'
     """
     for name, size in {"n": n, "m": m, "d": d, "t": t, "iterations": iterations}.items():
-        if size < 1:
-            raise ValueError(f"{name}: expected an integer >= 1, got {size}")
+        require_count(name, size)
     direct = 3.0 * n * m**2 + 10.0 * m**3
     iterative = float(iterations) * n * m * (2 * d + 4 * t) + 17.0 * m**3
     direct_bytes, falkon_bytes = 8 * 4 * m**2, 8 * 10 * m**2

@@ -181,7 +181,6 @@ def problem(
     """
     kernel = as_kernel(kernel)
     check_rows(x, targets, weights, name=name)
-    check_reg(reg)
     require_rank(2, "(m, d)", points=points)
     require_together(x=x, points=points)
     require_floating(points=points)

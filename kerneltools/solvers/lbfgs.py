@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite, prod, sqrt
 from typing import Any
 
-from kerneltools.arrays import Array, namespace, widest_float
+from kerneltools.arrays import Array, namespace, require_count, require_stopping, widest_float
 from kerneltools.solvers.line_search import Trial, search
 from kerneltools.trees import flatten
 from kerneltools.units import unit_of
@@ -57,6 +57,8 @@ def minimise(
     >>> found.point.round(6), found.converged
     (array([3., 3.]), True)
     """
+    require_stopping(tolerance, iterations)
+    require_count("memory", memory)
     function, vector, unpack = _over_vectors(value_and_grad, start)
     here = function(vector)
     unit = 1.0 if least else unit_of(here.steepest)

@@ -12,6 +12,8 @@ from kerneltools.arrays import (
     device_of,
     namespace,
     require_finite,
+    require_number,
+    require_stopping,
     require_together,
     widest_float,
 )
@@ -19,7 +21,7 @@ from kerneltools.backend import to_host
 from kerneltools.landmarks.base import rows as rows_of
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
-from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.checks import check_rows
 from kerneltools.solvers.class_steps import Lines
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
@@ -93,8 +95,8 @@ def fit_linear(
     array([[1.],
            [1.]])
     """
-    check_reg(reg, wanted="a finite number > 0")
     check_loss(loss)
+    require_stopping(tolerance, iterations)
     span, array = None, _is_array(x, targets, weights)
     if array:
         x, targets, weights = _checked(x, targets, weights, loss, least=1)
@@ -377,6 +379,7 @@ def _problem(visit: Callable[[], Iterator[Rows]], loss: Loss, reg: float) -> _Pr
     if first is None:
         raise ValueError("x: expected at least one row of weight > 0, got none")
     x, targets, weights = first
+    require_number("reg", reg, x, wanted="a finite number > 0")
     xp = namespace(x)
     wide = xp.astype(x, widest_float(x))
     origin = times_units(xp.mean(over_units(wide, units := column_units(wide)), axis=0)[None, :], units)[0, :]

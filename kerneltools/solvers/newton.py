@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
@@ -66,6 +66,7 @@ def fit_kernel(
     1.0
     """
     check_loss(loss)
+    require_stopping(tolerance, iterations)
     p = problem(kernel, points, x, targets, reg, weights, block, "targets")
     check_targets(targets, loss)
     units = column_units(p.targets) if isinstance(loss, Squared) else (1.0,) * int(p.targets.shape[1])

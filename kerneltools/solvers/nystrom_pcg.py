@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass
 from math import isqrt
 
-from kerneltools.arrays import Array, blocks, namespace, require_finite, widest_float
+from kerneltools.arrays import Array, blocks, is_whole, namespace, require_finite, widest_float
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks import Landmarks, ReducedWarning, RPCholesky, Selector
 from kerneltools.landmarks.base import chosen
@@ -108,8 +108,8 @@ def _low_rank(
     selector: Selector | None,
     rng: Rng,
 ) -> _LowRank:
-    if rank is not None and rank < 1:
-        raise ValueError(f"rank: expected an integer >= 1, or None, got {rank}")
+    if rank is not None and not is_whole(rank):
+        raise ValueError(f"rank: expected an integer >= 1, or None, got {rank!r}")
     n = x.shape[0]
     draws, greatest = generator(rng), min(n, max(FIRST_RANK, 8 * isqrt(n)))
     size = min(n, FIRST_RANK if rank is None else rank)

@@ -1,6 +1,6 @@
 """Ridge regression on features: the whole λ path and the exact leave-one-out error from one factorisation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -214,6 +214,8 @@ def ridge(x: Array, y: Array, reg: float, *, weights: Array | None = None, qr: b
 def _several(regs: Any) -> tuple[float, ...]:
     """The values of λ; one of them alone too. Raises ValueError for none."""
     alone = isinstance(regs, Real) or (hasattr(regs, "ndim") and regs.ndim == 0)
+    if not alone and not (hasattr(regs, "ndim") or isinstance(regs, Iterable)):
+        raise TypeError(f"regs: expected numbers > 0, got {regs!r}")
     found = (regs,) if alone else tuple(regs)
     if not found:
         raise ValueError("regs: expected at least one number > 0, got none")

@@ -13,7 +13,8 @@ from ckn import Architecture, Layer, LayerSpec, Network
 from kerneltools import autodiff, landmarks, learning, linalg, pooling, solvers
 from kerneltools.arrays import namespace
 from kerneltools.backend import backend
-from kerneltools.kernels import Gaussian, Homogeneous, Linear
+from kerneltools.estimators import NystromFeatures
+from kerneltools.kernels import Gaussian, Homogeneous, Linear, Polynomial
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.maps import nystrom
 from kerneltools.patches import Grid
@@ -226,21 +227,78 @@ def test_what_is_no_matrix_is_named(call: str, argument: str, wrong: str) -> Non
         function(**{**good, argument: NO_MATRICES[wrong]})
 
 
+NO_NUMBERS: dict[str, Any] = {
+    "10^400": 10**400,
+    "0": 0,
+    "-1": -1.0,
+    "-1 ()": np.asarray(-1.0),
+    "nan": float("nan"),
+    "nan ()": np.asarray(np.nan),
+    "text": "a",
+    "a list": [0.1],
+    "complex": 1j,
+    "an array": np.ones(2),
+    "True": True,
+    "True of NumPy": np.True_,
+    "longdouble": np.longdouble(0.5),
+    "torch": TORCH.array(np.asarray(0.5)),
+}
 NUMBERS: dict[str, Callable[[Any], Any]] = {
     "nystrom": lambda reg: nystrom(Gaussian(1.0), ROWS, reg),
     "inverse_sqrt": lambda reg: linalg.inverse_sqrt(np.eye(3), reg),
     "ridge": lambda reg: solvers.ridge(ROWS, ROWS, reg),
     "falkon": lambda reg: solvers.falkon(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
     "nystrom_pcg": lambda reg: solvers.nystrom_pcg(Gaussian(1.0), ROWS, ROWS, reg),
+    "solve_shifted": lambda reg: linalg.solve_shifted(np.eye(3), reg, np.eye(3)),
+    "kernel_ridge": lambda reg: solvers.kernel_ridge(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
+    "leave_one_out": lambda reg: solvers.ridge_path(ROWS, ROWS).leave_one_out([reg]),
+    "LeaveOneOut": lambda reg: learning.LeaveOneOut()(lambda x: x, ROWS, ROWS, reg),
+    "fit_kernel": lambda reg: solvers.fit_kernel(Gaussian(1.0), ROWS, ROWS, ROWS, solvers.Squared(), reg),
+    "NystromFeatures": lambda reg: NystromFeatures(Gaussian(1.0), landmarks=3, reg=reg).fit(ROWS),
     "fit_linear": lambda reg: solvers.fit_linear(ROWS, ROWS, solvers.Squared(), reg),
     "hyper.fit": lambda reg: learning.hyper.fit(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
 }
 
 
 @pytest.mark.parametrize("call", NUMBERS)
-@pytest.mark.parametrize(
-    "wrong", [10**400, 0, -1.0, float("nan"), "a", [0.1], 1j, np.ones(2)], ids=lambda v: str(v)[:9]
-)
-def test_what_is_no_positive_number_is_named(call: str, wrong: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"reg: expected a (finite )?number > 0"):
-        NUMBERS[call](wrong)
+@pytest.mark.parametrize("wrong", NO_NUMBERS)
+def test_what_is_no_positive_number_is_named(call: str, wrong: str) -> None:
+    name = "shift" if call == "solve_shifted" else "reg"
+    with pytest.raises((TypeError, ValueError), match=rf"\b{name}: expected a (finite )?number > 0"):
+        NUMBERS[call](NO_NUMBERS[wrong])
+
+
+OTHER_NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "bandwidth": Gaussian,
+    "scale": lambda scale: scale * Gaussian(1.0),
+    "offset": lambda offset: Polynomial(2, offset),
+    "tolerance": lambda tolerance: linalg.conjugate_gradient(lambda v: v, ROWS, tolerance=tolerance),
+    "rate": lambda rate: learning.hyper.Descent(2, rate),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_NUMBERS)
+@pytest.mark.parametrize("wrong", sorted({*NO_NUMBERS} - {"0", "torch", "an array"}))
+def test_other_numbers_are_named(name: str, wrong: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=rf"{name}: expected "):
+        OTHER_NUMBERS[name](NO_NUMBERS[wrong])
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "minimise": lambda **how: solvers.minimise(lambda x: ((x * x).sum(), 2 * x), ROWS, **how),
+    "falkon": lambda **how: solvers.falkon(Gaussian(1.0), ROWS, ROWS, ROWS, 0.1, **how),
+    "fit_kernel": lambda **how: solvers.fit_kernel(Gaussian(1.0), ROWS, ROWS, ROWS, solvers.Squared(), 0.1, **how),
+    "fit_linear": lambda **how: solvers.fit_linear(ROWS, ROWS, solvers.Squared(), 0.1, **how),
+    "kernel_kmeans": lambda **how: learning.kernel_kmeans(lambda x: x, ROWS, 2, 0, **how),
+    "KMeans": lambda **how: landmarks.KMeans(2, **how)(Gaussian(1.0), ROWS, 0),
+}
+
+
+@pytest.mark.parametrize("call", STEPS)
+def test_rules_to_stop_are_named(call: str) -> None:
+    for wrong in ("a", None, float("nan"), -1.0, True):
+        with pytest.raises((TypeError, ValueError), match="tolerance: expected a number >= 0, got"):
+            STEPS[call](tolerance=wrong)
+    for wrong in ("a", None, 2.5, -1, True):
+        with pytest.raises(ValueError, match="iterations: expected an integer >= 0, got"):
+            STEPS[call](iterations=wrong)

@@ -14,6 +14,7 @@ from kerneltools.kernels import Gaussian, Homogeneous
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.landmarks import Landmarks, ReducedWarning, Selector, WeightedSelector
 from kerneltools.landmarks.base import chosen, takes_weights
+from kerneltools.learning import KernelKMeans, kernel_kmeans
 from kerneltools.maps import nystrom
 from kerneltools.solvers import linear
 from tests.laws.members import SELECTORS, rows
@@ -191,14 +192,24 @@ def _kernel_model(fit: Callable[..., Any]) -> Callable[[Any, Any, Any], np.ndarr
     return lambda x, y, w: np.asarray(fit(KERNEL, POINTS, x, y[:, :1], 1e-3, weights=w)(X))
 
 
+def _clusters(x: Any, w: Any) -> KernelKMeans:
+    def apart(rows: Any) -> Any:
+        return np.concatenate([rows / 10, 3.0 * (rows[:, :2] > 0)], axis=1)  # four clusters, whatever is drawn
+
+    return kernel_kmeans(apart, x, 4, 0, weights=w, tolerance=0.0)
+
+
+def _signs(second: Any) -> np.ndarray:
+    """Targets of two classes."""
+    return np.where(np.stack([~second, second], axis=1), 1.0, -1.0)
+
+
 def _linear_model(
     loss: solvers.Loss, reg: float = 1e-3, columns: int = 3, blocks: bool = False, largest: int = linear.LARGEST
 ) -> Callable[[Any, Any, Any], np.ndarray]:
     def fitted(x: Any, y: Any, w: Any) -> np.ndarray:
         features = x @ np.sin(1 + np.arange(3 * columns, dtype=float)).reshape(3, columns)
-        targets = y if isinstance(loss, solvers.Squared) else np.where(y > np.median(Y, axis=0), 1.0, -1.0)
-        if isinstance(loss, solvers.CrossEntropy):
-            targets = np.concatenate([targets[:, :1], -targets[:, :1]], axis=1)
+        targets = y if isinstance(loss, solvers.Squared) else _signs(y[:, 0] > 0.1)
         rest = () if w is None else (w,)
 
         def visit() -> Any:
@@ -223,8 +234,16 @@ FITS: dict[str, Callable[[Any, Any, Any], np.ndarray]] = {
         KernelRidge(KERNEL, landmarks=POINTS, reg=1e-3, solver=solvers.falkon).fit(x, y, w).predict(X)
     ),
     "KernelRidge, all landmarks": lambda x, y, w: KernelRidge(KERNEL, landmarks=60, reg=REGS).fit(x, y, w).predict(X),
-    "KernelClassifier": lambda x, y, w: (
-        KernelClassifier(KERNEL, landmarks=POINTS, reg=1e-3).fit(x, y[:, 0] > 0, w).decision_function(X)
+    **{
+        f"KernelClassifier, {loss!r}": lambda x, y, w, loss=loss: (
+            KernelClassifier(KERNEL, landmarks=POINTS, loss=loss, reg=1e-3).fit(x, y[:, 0] > 0, w).decision_function(X)
+        )
+        for loss in (solvers.Logistic(), solvers.SquaredHinge())
+    },
+    "fit_kernel, softmax": lambda x, y, w: np.asarray(
+        solvers.fit_kernel(
+            KERNEL, POINTS, x, _signs(y[:, 0] > 0), solvers.CrossEntropy(), 1e-3, weights=w, tolerance=1e-13
+        )(X)
     ),
     "KernelPCA": lambda x, y, w: KernelPCA(3, kernel=KERNEL, landmarks=POINTS).fit(x, sample_weight=w).transform(X),
     "its eigenvalues": lambda x, y, w: KernelPCA(3, kernel=KERNEL, landmarks=POINTS).fit(x, None, w).eigenvalues_,
@@ -248,6 +267,8 @@ FITS: dict[str, Callable[[Any, Any, Any], np.ndarray]] = {
     "fit_kernel": lambda x, y, w: np.asarray(
         solvers.fit_kernel(KERNEL, POINTS, x, np.where(y[:, :1] > 0, 1.0, -1.0), solvers.Logistic(), 1e-3, weights=w)(X)
     ),
+    "kernel_kmeans": lambda x, y, w: np.sort(_clusters(x, w).centres @ np.arange(1.0, 6.0)),
+    "inertia": lambda x, y, w: np.asarray(_clusters(x, w).inertia),
     "fit_linear, squared": _linear_model(solvers.Squared()),
     "fit_linear, logistic": _linear_model(solvers.Logistic()),
     "fit_linear, softmax": _linear_model(solvers.CrossEntropy()),
@@ -270,7 +291,15 @@ def test_whole_weights_are_repeated_rows(name: str) -> None:
 
 def test_weights_matter() -> None:
     # Without them the two sides of the law above would be equal whatever is done with them.
-    for name in ("KernelRidge", "ridge", "fit_kernel", "falkon", "cross-validation", "fit_linear, logistic"):
+    for name in (
+        "KernelRidge",
+        "ridge",
+        "fit_kernel",
+        "falkon",
+        "cross-validation",
+        "fit_linear, logistic",
+        "inertia",
+    ):
         assert not np.allclose(FITS[name](X, Y, WEIGHTS), FITS[name](X, Y, None), rtol=1e-3)
 
 

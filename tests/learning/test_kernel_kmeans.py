@@ -75,7 +75,18 @@ def test_fewer_clusters_than_asked_for() -> None:
     assert found.inertia == pytest.approx(0, abs=1e-12)
 
 
+def test_rows_of_weight_0_have_labels_but_no_say() -> None:
+    weights = np.where(np.arange(200) < 150, 2.0, 0.0)
+    found, wanted = kernel_kmeans(PHI, X, 4, rng=0, weights=weights), kernel_kmeans(PHI, X[:150], 4, rng=0)
+    np.testing.assert_allclose(found.centres, wanted.centres, atol=1e-12)
+    assert np.array_equal(found.labels, wanted(X))
+    assert found.inertia == pytest.approx(2 * wanted.inertia)
+
+
 def test_wrong_input() -> None:
+    for weights in (-np.ones(200), np.ones(3), np.zeros(200)):
+        with pytest.raises(ValueError, match="weights: expected"):
+            kernel_kmeans(PHI, X, 2, rng=0, weights=weights)
     with pytest.raises(ValueError, match="restarts: expected an integer >= 1, got 0"):
         kernel_kmeans(PHI, X, 2, rng=0, restarts=0)
     with pytest.raises(ValueError, match="clusters: expected an integer >= 1, got 0"):
