@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import eq
 from typing import Any
 
 from ckn.checks import CHANNELS_FIRST, check_batch, check_images
@@ -71,6 +72,22 @@ class Model(Tree):
         scores = self.decision_function(images, batch, progress)
         best = namespace(scores).argmax(scores, axis=1)
         return [self.classes[i] for i in to_host(best).tolist()]
+
+    def score(self, images: Any, labels: Any, batch: int | None = None, progress: Progress = silent) -> float:
+        """The share of images whose class is predicted: (n, h, w, c), n labels -> number in [0, 1].
+
+        Labels are classes of the model, or others, which are never right. Raises ValueError for another number of
+        them and for none, TypeError for words in place of numbers or numbers in place of words.
+        """
+        check_images(images)
+        wanted = to_host(labels).tolist() if hasattr(labels, "dtype") else list(labels)
+        if len(wanted) != images.shape[0] or not wanted:
+            raise ValueError(f"labels: expected one for each of {images.shape[0]} images, got {len(wanted)}")
+        for label in wanted:
+            if isinstance(label, str) != isinstance(self.classes[0], str) or not isinstance(label, str | int | float):
+                raise TypeError(f"labels: expected classes such as {self.classes[0]!r}, got {label!r:.60}")
+        found = self.predict(images, batch, progress)
+        return float(sum(map(eq, found, wanted)) / len(wanted))
 
 
 def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:

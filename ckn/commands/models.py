@@ -1,5 +1,6 @@
 """Files of models, and files that are none."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ckn.commands.supervised import LAST
@@ -9,13 +10,20 @@ from ckn.network import Network
 from ckn.supervised import load_state
 from kerneltools.files import FileFormatError
 
+UNKNOWN, NAMED = "pass it in `types`", "name the Python module that has it, and whose code is run then: --import MODULE"
 
-def load_model(path: Path, backend: str | None = None, device: str | None = None) -> Model | Network:
+
+def load_model(
+    path: Path, backend: str | None = None, device: str | None = None, types: Sequence[type] = ()
+) -> Model | Network:
     """What `ckn.load` gives. Of the state of a training the error says how a model is made of it."""
     try:
-        return load(path, backend, device)
+        return load(path, backend, device, types)
     except FileFormatError as error:
         if _epoch_of(path) is None:
+            said = str(error)
+            if said.endswith(UNKNOWN):
+                raise FileFormatError(f"{said.removesuffix(UNKNOWN)}{NAMED}") from error
             raise
         epoch = _epoch_of(path.parent / LAST)
         at_once = "" if epoch is None else f" --epochs {epoch}"

@@ -136,6 +136,15 @@ Background = Annotated[
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read, with a note that lists them.")
 ]
+Import = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        help="Take the kernels, profiles and preprocessing steps of a Python module, for a model that has them: this "
+        "runs the module's code. Several: --import A --import B.",
+    ),
+]
 Part = Annotated[
     SplitName | None,
     typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all images]"),

@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import JustifyMethod
 
 from ckn.commands.console import facts, room_for, say, table
+from ckn.commands.imported import types_of
 from ckn.commands.models import load_model
-from ckn.commands.options import ModelFile
+from ckn.commands.options import Import, ModelFile
 from ckn.layer import PreparedLayer
 from ckn.model import Model
 from ckn.network import Network
@@ -29,7 +30,7 @@ _COLUMNS: Mapping[str, JustifyMethod] = {
 }
 
 
-def show(model: ModelFile) -> None:
+def show(model: ModelFile, imports: Import = None) -> None:
     """Show the layers, preprocessing and classes of a model.
 
     \b
@@ -37,7 +38,7 @@ def show(model: ModelFile) -> None:
       ckn show demo/model.safetensors
     """
     with room_for(model, "a machine with more"):
-        loaded = load_model(model)
+        loaded = load_model(model, types=types_of(imports))
     network = loaded.network if isinstance(loaded, Model) else loaded
     shape = loaded.image_shape if isinstance(loaded, Model) else None
     size = model.stat().st_size

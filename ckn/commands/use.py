@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +12,14 @@ from rich.console import JustifyMethod
 
 from ckn.applying import matched, scores, write_features, write_predictions
 from ckn.commands.console import note, progress, room_for, say, table
+from ckn.commands.imported import types_of
 from ckn.commands.models import load_model
 from ckn.commands.options import (
     BackendName,
     Batch,
     Data,
     Device,
+    Import,
     ModelFile,
     Part,
     SkipUnreadable,
@@ -53,6 +55,7 @@ def evaluate(
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
+    imports: Import = None,
 ) -> None:
     """Measure the accuracy of a model, over all and class by class.
 
@@ -63,7 +66,7 @@ def evaluate(
       ckn evaluate demo/model.safetensors digits
       ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
     """
-    loaded = _model(model, backend, device)
+    loaded = _model(model, backend, device, imports)
     images = _part(loaded, data, data, split, skip_unreadable)
     names = [str(name) for name in loaded.classes]
     with room_for(data, SMALLER), _optional(out) as temporary:
@@ -85,6 +88,7 @@ def predict(
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
+    imports: Import = None,
 ) -> None:
     """Write the class of each image as CSV.
 
@@ -97,7 +101,7 @@ def predict(
       ckn predict photos-model/model.safetensors new/*.jpg --out new.csv
       ckn predict demo/model.safetensors digits | head
     """
-    loaded = _model(model, backend, device)
+    loaded = _model(model, backend, device, imports)
     source = data[0] if len(data) == 1 else f"{len(data)} files"
     images = _part(loaded, data, source, split, skip_unreadable)
     fitting = matched(loaded, images, source)
@@ -123,6 +127,7 @@ def encode(
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
+    imports: Import = None,
 ) -> None:
     """Write the features of each image as a NumPy file.
 
@@ -133,7 +138,7 @@ def encode(
     Example:
       ckn encode demo/model.safetensors digits --out features.npz
     """
-    loaded = _model(model, backend, device)
+    loaded = _model(model, backend, device, imports)
     images = _part(loaded, data, data, split, skip_unreadable)
     fitting = matched(loaded, images, data)
     with room_for(data, SMALLER), output_file(out) as temporary, progress() as report:
@@ -146,10 +151,10 @@ def _optional(out: Path | None) -> AbstractContextManager[Path | None]:
     return nullcontext() if out is None else output_file(out)
 
 
-def _model(path: Path, backend: str | None, device: str | None) -> Model:
+def _model(path: Path, backend: str | None, device: str | None, imports: Sequence[str] | None) -> Model:
     check_device(backend, device)
     with room_for(path, "a machine with more, or another --device"):
-        loaded = load_model(path, backend, device)
+        loaded = load_model(path, backend, device, types_of(imports))
     if not isinstance(loaded, Model):
         raise FileFormatError(f"{path}: a network without a classifier; expected a model that `ckn train` wrote")
     return loaded

@@ -74,6 +74,22 @@ def test_every_setting(tiny: ImageClassifier, digits: Digits, path: Path) -> Non
         assert (layer.padding, layer.dilation, layer.reg) == (1, (1, 2), 0.1)
 
 
+def test_the_score_of_a_model(fitted: ImageClassifier, digits: Digits, path: Path) -> None:
+    images, labels = digits[0][160:], digits[1][160:]
+    save(fitted, path)
+    model = load(path)
+    assert isinstance(model, Model)
+    assert model.score(images, labels) == fitted.score(images, labels) > 0.5
+    assert model.score(images, labels.tolist()) == model.score(images, kerneltools.backend("torch").asarray(labels))
+    assert model.score(images, [99] * len(images)) == 0.0
+    with pytest.raises(ValueError, match=r"labels: expected one for each of \d+ images, got 3"):
+        model.score(images, labels[:3])
+    with pytest.raises(TypeError, match=r"labels: expected classes such as \d, got '\d'"):
+        model.score(images, labels.astype(str))
+    with pytest.raises(TypeError, match=r"labels: expected classes such as"):
+        model.score(images, labels[:, None])
+
+
 def test_a_network(digits: Digits, path: Path) -> None:
     network = fit_unsupervised(Architecture((LayerSpec(4),)), digits[0][:20], 0)
     save(network.prepare(), path)
