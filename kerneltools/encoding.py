@@ -118,7 +118,7 @@ class _Writer:
             return {"function": self.name(value, name)}
         if (parts := _parts_of(value)) is not None:
             return {"type": self.name(type(value), name), "fields": self.named(parts, name)}
-        if (dtype := str(value).rpartition(".")[2]) in DTYPES and not hasattr(value, "dtype"):
+        if not hasattr(value, "dtype") and (dtype := str(value).rpartition(".")[2]) in DTYPES:
             return {"dtype": dtype}
         return self.array(value, name)
 

@@ -12,7 +12,6 @@ from kerneltools.arrays import DType, require_finite
 from kerneltools.backend import backend as backend_named
 from kerneltools.encoding import decode, encode, placing, stored_name
 from kerneltools.files import kind_of, load_tree, write_encoded
-from kerneltools.loaded import check_fields, check_part
 
 KIND = "kerneltools"
 
@@ -85,6 +84,8 @@ def load(path: str | Path, backend: str | None = None, device: Any = None, types
     other types, fields that these types do not have, numbers that are not finite, parts whose sizes do not go together
     and models that have no values. Files of other packages, such as `ckn`, are read by them.
     """
+    from kerneltools.loaded import check_part  # which takes what few programs import, as is done below
+
     kind = kind_of(path)
     if kind in _announced():
         return _format(kind).load(path, backend, device, types)
@@ -141,6 +142,8 @@ class _Known(Mapping[str, Callable[..., Any]]):
         return name
 
     def _made(self, cls: type, **values: Any) -> Any:
+        from kerneltools.loaded import check_fields
+
         if hasattr(cls, "_restored"):
             found = cls._restored(**values)
         else:
