@@ -7,6 +7,7 @@ distances, relative to each, on tables as people have them, in float32 and float
 Usage: OMP_NUM_THREADS=1 python benchmarks/primitives.py [backend[@device] ...], such as torch@cuda:0
 """
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -238,6 +239,7 @@ def print_errors(names: list[str]) -> None:
 
 def main(names: list[str]) -> None:
     """Print the table of the backends that are asked for, or of all that can compute here."""
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # JAX, loaded when it is needed, has no float64 otherwise
     print(HEADER)
     for place in names or [n for n in kerneltools.available() if kerneltools.backend(n).devices()]:
         name, _, device = place.partition("@")
@@ -247,7 +249,8 @@ def main(names: list[str]) -> None:
             if case.primitive in backend.overrides:
                 for label, compile in compilers.items():
                     print(run(label, backend, device or None, compile, case), flush=True)
-    print_errors([n for n in kerneltools.available() if kerneltools.backend(n).devices()])
+    available = [n for n in kerneltools.available() if kerneltools.backend(n).devices()]
+    print_errors([n for n in available if not names or any(place.partition("@")[0] == n for place in names)])
 
 
 if __name__ == "__main__":

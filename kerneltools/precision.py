@@ -75,7 +75,8 @@ def _is_scalar(leaf: Any) -> bool:
 
 
 def _names_half(dtype: DType) -> bool:
-    return str(dtype).endswith("float16")
+    # NumPy takes microseconds to name a type.
+    return getattr(dtype, "itemsize", 2) == 2 and str(dtype).endswith("float16")
 
 
 def _single(array: Array) -> Array:

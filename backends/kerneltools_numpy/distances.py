@@ -12,13 +12,19 @@ FEW = 2
 """Of so few columns, differences are faster than products."""
 
 WIDENED = 24
-"""Of so few columns, many pairs lie close in units of their norms: products of float32 are made in float64."""
+"""Of so few columns, many pairs lie close in units of their norms: products of float32 are made in float64.
+
+Where units are mixed, those count that the distances are made of.
+"""
 
 SMALL = 2**15
 """So many differences are made at once faster than a product is prepared."""
 
-BLOCK = 2**17
-"""Pairs in a block: what a cache holds, and rows enough for a product to be worth its preparation."""
+BLOCK = 2**22
+"""Bytes of a block: rows enough for a product to be worth its preparation."""
+
+COPIED = 2**20
+"""Bytes of a block that is made elsewhere and then copied: what a near cache holds."""
 
 SAFE_IN_DOUBLE = 2.0**-30
 """As `SAFE`, for results in float32 of products in float64."""
@@ -51,17 +57,17 @@ def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
         return difference_sums(x, y, scale)
     square = np.empty((len(x), len(y)), dtype=dtype)
     products = _Products.of(y, scale)
-    if x.shape[1] <= WIDENED:
+    if not products.columns > WIDENED:
         products = products.in_double()
-    height = max(1, BLOCK // len(y))
-    room, done = _Room.of(height, products), 0
+    # Memory for one block after the other: fresh memory costs as much as a product.
+    room, done = products.room(), 0
     while done < len(x):
-        rows = slice(done, done + height)
+        rows = slice(done, done + products.height)
         better = products.fill(square[rows], x[rows], room)
         if better is None:
             done = rows.stop
         else:
-            products, room = better, _Room.of(height, better)
+            products, room = better, better.room()
     return square
 
 
@@ -111,35 +117,23 @@ class _Product:
         np.matmul(left, self.right, out=square[:, self.columns])
         return norms
 
-    def lost(self, square: Any, norms: Any, safe: float, room: "_Room") -> Any:
+    def lost(self, square: Any, norms: Any, safe: float) -> Any:
         """Of which pairs there is too little: (rows, columns) booleans, None for no pair."""
         here = square[:, self.columns]
-        bound, lost = (array[: len(here), self.columns] for array in (room.bound, room.lost))
-        # Most blocks are without a doubt, which a bound tells that is the same for all rows of the block.
-        np.multiply(here, 1 / (norms.max() + self.norms), out=bound)
-        least = bound.min()
-        if least >= safe:
+        # The least of each row tells most rows to be without a doubt, in one pass that writes nothing.
+        least = here.min(axis=1)
+        sure = least >= safe * (norms + self.norms.max())
+        if sure.all():
             return None
-        np.add(safe * norms[:, None], safe * self.norms, out=bound)
-        np.less(here, bound, out=lost)
-        if not (np.isfinite(least) and np.isfinite(norms).all()):
-            lost |= np.isnan(here)  # what has overflown
-        return lost if lost.any() else None
-
-
-@dataclass(frozen=True)
-class _Room:
-    """Memory for one block after the other: fresh memory costs as much as a product."""
-
-    found: Any
-    bound: Any
-    lost: Any
-
-    @classmethod
-    def of(cls, height: int, products: "_Products") -> "_Room":
-        shape = height, len(products.y)
-        found, bound = np.empty((2, *shape), dtype=products.y.dtype)
-        return cls(found, bound, np.empty(shape, dtype=bool))
+        rows = slice(None) if 2 * np.count_nonzero(sure) < len(sure) else np.flatnonzero(~sure)
+        among = here[rows] < safe * norms[rows, None] + safe * self.norms
+        if not np.isfinite(least).all():
+            among |= np.isnan(here[rows])  # what has overflown
+        if not among.any():
+            return None
+        lost = np.zeros(here.shape, dtype=bool)
+        lost[rows] = among
+        return lost
 
 
 @dataclass(frozen=True)
@@ -154,24 +148,41 @@ class _Products:
     safe: float
     groups: tuple[_Product, ...]
     order: Any = None
+    block: int = BLOCK
 
     @classmethod
-    def of(cls, y: Any, scale: Any, safe: float | None = None) -> "_Products":
+    def of(cls, y: Any, scale: Any) -> "_Products":
         whole = _Product.of(slice(0, len(y)), central(y), y, scale)
-        return cls(y, scale, safe or SAFE[np.finfo(y.dtype).bits], (whole,))
+        return cls(y, scale, SAFE[np.finfo(y.dtype).bits], (whole,))
 
     def in_double(self) -> "_Products":
         if self.y.dtype == np.float64:
             return self
-        return _Products.of(self.y.astype(np.float64), self.scale.astype(np.float64), SAFE_IN_DOUBLE)
+        double = _Products.of(self.y.astype(np.float64), self.scale.astype(np.float64))
+        return replace(double, safe=SAFE_IN_DOUBLE, block=COPIED)
 
-    def fill(self, square: Any, x: Any, room: _Room) -> "_Products | None":
+    @property
+    def columns(self) -> float:
+        """How many columns the distances are made of: (Σ p)² / Σ p² of their squares; NaN where these are no numbers."""
+        power = np.square(self.groups[0].right[:-2]).mean(axis=1)
+        power /= power.max()
+        return float(power.sum() ** 2 / np.square(power).sum())
+
+    @property
+    def height(self) -> int:
+        """Rows x in a block."""
+        return max(1, self.block // (len(self.y) * self.y.itemsize))
+
+    def room(self) -> Any:
+        return np.empty((self.height, len(self.y)), dtype=self.y.dtype)
+
+    def fill(self, square: Any, x: Any, room: Any) -> "_Products | None":
         """Write the distances; where many are lost, other products to try."""
         x = x.astype(self.y.dtype, copy=False)
-        found = square if self.order is None and square.dtype == x.dtype else room.found[: len(x)]
+        found = square if self.order is None and square.dtype == x.dtype else room[: len(x)]
         doubts = []
         for group in self.groups:
-            lost = group.lost(found, group.fill(found, x, self.scale), self.safe, room)
+            lost = group.lost(found, group.fill(found, x, self.scale), self.safe)
             if lost is not None:
                 doubts.append((group, self._of_numbers(group, x, lost)))
         if sum(np.count_nonzero(lost) for _, lost in doubts) > REPAIRED * square.size + 1000:
