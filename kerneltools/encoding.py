@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
 from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -100,6 +101,8 @@ class _Writer:
     seen: dict[int, tuple[Any, str]] = field(default_factory=dict)
 
     def node(self, value: Any, name: str) -> Any:
+        if isinstance(value, Enum) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+            raise TypeError(f"tree{name}: cannot write a {type(value).__name__}: it would be read as another type")
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, np.integer | np.bool_):
@@ -162,7 +165,7 @@ def _parts_of(value: Any) -> dict[str, Any] | None:
         return parts
     if not is_dataclass(value):
         return None
-    found = {f.name: (f.type, getattr(value, f.name)) for f in fields(value)}
+    found = {f.name: (f.type, getattr(value, f.name)) for f in fields(value) if f.init}
     # NumPy's sums are numbers: what is said to be an array is one, for libraries whose numbers are none.
     return {k: np.asarray(v) if kind is Array and isinstance(v, np.generic) else v for k, (kind, v) in found.items()}
 

@@ -48,7 +48,10 @@ def check_part(part: Any) -> None:
 
 @cache
 def _kinds(cls: type) -> dict[str, Any]:
-    hints = get_type_hints(cls)
+    try:
+        hints = get_type_hints(cls)
+    except (NameError, TypeError):  # names that only a type checker sees
+        return {}
     return {field.name: hints[field.name] for field in fields(cls)}
 
 

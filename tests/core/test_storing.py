@@ -4,11 +4,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -42,6 +42,24 @@ class Inverse(Kernel):
 
     def diag(self, x: Any) -> Any:
         return namespace(x).ones_like(x[:, 0])
+
+
+class Point(NamedTuple):
+    """No type that a file knows."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """Annotated by what only a type checker sees, and with a field of its own making."""
+
+    scale: "Absent"  # type: ignore[name-defined]  # noqa: F821
+    square: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "square", self.scale**2)
 
 
 @pytest.fixture
@@ -158,6 +176,26 @@ def test_arrays_that_cannot_be(name: str, change: Callable[[Any], Any], message:
 
 
 @pytest.mark.parametrize(
+    ("model", "name", "value", "message"),
+    [
+        (maps.chi2(kernels.AdditiveChi2(), 3), "samples", 10**9, "samples: expected at most 1000, got 1000000000"),
+        (maps.chi2(kernels.AdditiveChi2(), 3), "d", 10**9, "expected 1 to 16777216 columns, got 1000000000"),
+        (kernels.Matern(1.5, 1.0), "nu", 10**9 + 0.5, "nu: expected at most 1000, got 1000000000.5"),
+        (Gaussian(1.0), "bandwidth", 10**400, "bandwidth: expected a finite number"),
+        (Gaussian(1.0) ** 2, "exponent", 10**400, "exponent: expected at most 1000"),
+    ],
+    ids=["samples", "d", "nu", "bandwidth", "exponent"],
+)
+def test_numbers_that_ask_for_too_much(model: Any, name: str, value: Any, message: str, path: Path) -> None:
+    kerneltools.save(model, path)
+    structure = json.loads(parts_of(path)[0]["structure"])
+    structure["fields"][name] = value
+    sealed(path, structure, {})
+    with pytest.raises(FileFormatError, match=message):
+        kerneltools.load(path)
+
+
+@pytest.mark.parametrize(
     ("model", "message"),
     [
         (kernels.Function(lambda x, y: x @ y.T), r"tree\.f: cannot write the function '<lambda>'; make it a class"),
@@ -165,6 +203,7 @@ def test_arrays_that_cannot_be(name: str, change: Callable[[Any], Any], message:
         ({"draws": np.random.default_rng(0)}, r"tree\.draws: cannot write a Generator"),
         ((1, landmarks), "cannot write a module"),
         (Gaussian, "cannot write a"),
+        ([Point(1, 2)], r"tree\.0: cannot write a Point: it would be read as another type"),
         ({"z": np.zeros(2, np.complex128)}, r"tree\.z: cannot write a ndarray"),
     ],
 )
@@ -190,6 +229,11 @@ def test_types_of_ones_own(path: Path) -> None:
         kerneltools.load(path)
     with pytest.raises(ValueError, match="two are called 'Inverse'"):
         kerneltools.load(path, types=[Inverse, dataclass(frozen=True)(type("Inverse", (), {}))])
+
+
+def test_classes_that_are_not_plain(path: Path) -> None:
+    kerneltools.save(Lazy(3.0), path)
+    assert kerneltools.load(path, types=[Lazy]).square == 9.0
 
 
 def test_a_name_of_ours(path: Path) -> None:
