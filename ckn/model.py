@@ -12,7 +12,7 @@ from ckn.readers.images import Pictures, pictures_of
 from kerneltools.arrays import Array, blocks, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.solvers import LinearModel
-from kerneltools.trees import Tree, static
+from kerneltools.trees import Tree, shown, static
 
 PREPROCESSING_BATCH = 256
 
@@ -42,6 +42,11 @@ class Model(Tree):
     def as_trained(self) -> Pictures | None:
         """How picture files become images for the model; None where it takes no images of one or three channels."""
         return self.pictures or pictures_of(self.image_shape)
+
+    def __repr__(self) -> str:
+        most, n = 5, len(self.classes)
+        names = ", ".join(map(repr, self.classes[:most]))
+        return shown(self, classes=f"({names}, ... {n - most} more)") if n > most else shown(self)
 
     def prepare(self) -> "Model":
         """The model with the network's inverse square roots computed, to apply many times."""

@@ -21,7 +21,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.precision import in_single
 from kerneltools.primitives import primitive, reciprocal
-from kerneltools.trees import together
+from kerneltools.trees import Shown, together
 from kerneltools.units import column_units, over_units, times_units
 
 
@@ -198,7 +198,7 @@ def solve_shifted(matrix: Array, shift: float | Array, rhs: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(Shown):
     """Where `conjugate_gradient` stopped: `x` (m, t), after how many `iterations`, and with which `residual`.
 
     `residual`: the greatest of the columns, relative to the right-hand side, in the norm of the preconditioner;

@@ -6,12 +6,60 @@ except those declared with `static()`: sizes, degrees and other facts that no gr
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any
 
 Leaf = Any
 
+FEW = 8
+"""Numbers of an array of one axis that are shown."""
 
-class Tree:
+
+class Shown:
+    """A dataclass whose `repr` gives the values of lists of at most 8 numbers, and type and shape of other arrays.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> @dataclass(frozen=True)
+    ... class Line(Shown):
+    ...     points: object
+    ...     width: float = 1.0
+    >>> Line(np.zeros((50, 2)))
+    Line(points=<float64 (50, 2)>, width=1.0)
+    >>> Line(np.zeros(2))
+    Line(points=array([0., 0.]), width=1.0)
+    """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__repr__" not in vars(cls):
+            # Before `dataclass` looks, which leaves a method that is there.
+            cls.__repr__ = shown  # type: ignore[method-assign]
+
+
+def shown(value: Any, **instead: str) -> str:
+    """The text of a dataclass for `Shown`; `instead`: what stands for the values of some of its fields."""
+    texts = [
+        f"{f.name}={instead[f.name] if f.name in instead else _text(getattr(value, f.name))}"
+        for f in dataclasses.fields(value)
+        if f.repr
+    ]
+    return f"{type(value).__qualname__}({', '.join(texts)})"
+
+
+def _text(value: Any) -> str:
+    if type(value) in (tuple, list):
+        inner = ", ".join(map(_text, value)) + ("," if isinstance(value, tuple) and len(value) == 1 else "")
+        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{key!r}: {_text(child)}' for key, child in value.items())}}}"
+    shape = getattr(value, "shape", None)
+    if shape is None or not hasattr(value, "dtype") or (len(shape) < 2 and prod(shape) <= FEW):
+        return repr(value)
+    return f"<{str(value.dtype).rpartition('.')[2]} {tuple(shape)}>"
+
+
+class Tree(Shown):
     """A frozen dataclass that takes part in trees of arrays.
 
     >>> from dataclasses import dataclass

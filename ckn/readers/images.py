@@ -9,6 +9,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from kerneltools.trees import Shown
+
 HostArray = npt.NDArray[Any]
 
 # The name of an embedded data set, or a path.
@@ -80,7 +82,7 @@ def _numbers(values: Any, count: int, least: int, most: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Shown):
     """Images of one size with their labels, as NumPy arrays, scaled nowhere.
 
     images: (n, h, w, c), uint8 or floating-point; channels are grey or red, green, blue.

@@ -19,7 +19,7 @@ from kerneltools.backend import to_host
 from kerneltools.encoding import by_stored_name, placing
 from kerneltools.files import load_tree, save_tree
 from kerneltools.optimisers import Geometry, Sphere
-from kerneltools.trees import Tree, static
+from kerneltools.trees import Tree, named_leaves, static
 
 KIND = "ckn-training"
 HASHED_AT_ONCE = 1000
@@ -50,10 +50,10 @@ def training_notes(
 
     (n, *grid, c), (n,) -> architecture, preprocessing, data, validation, rng, and each of the settings but the epochs
     """
-    chosen = {f.name: repr(getattr(settings, f.name)) for f in fields(settings) if f.name not in FREE}
+    chosen = {f.name: _words(getattr(settings, f.name)) for f in fields(settings) if f.name not in FREE}
     return {
-        "architecture": repr(architecture),
-        "preprocessing": repr(preprocessing),
+        "architecture": _words(architecture),
+        "preprocessing": _words(preprocessing),
         "data": _digest(images, labels),
         "validation": "none" if validation is None else _digest(*validation),
         "rng": str(rng),
@@ -162,6 +162,15 @@ def _check_history(state: TrainingState) -> None:
         for name in ("train_accuracy", "validation_accuracy"):
             if getattr(report, name) is not None:
                 check_number(name, getattr(report, name), 0.0, 1.0)
+
+
+def _words(value: Any) -> str:
+    """What a value is; of arrays, whose values are not all shown, a SHA-256 too."""
+    arrays = [to_host(leaf) for _, leaf in named_leaves(value) if getattr(leaf, "shape", ())]
+    if not arrays:
+        return repr(value)
+    found = sha256(b"".join(f"{array.dtype}{array.shape}".encode() + array.tobytes() for array in arrays))
+    return f"{value!r}, SHA-256 {found.hexdigest()}"
 
 
 def _digest(images: Array, labels: Array | Sequence[int]) -> str:

@@ -21,7 +21,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import stop_gradient, to_host
 from kerneltools.kernels import Function, Kernel
 from kerneltools.random import Rng
-from kerneltools.trees import child_names, map_leaves
+from kerneltools.trees import Shown, child_names, map_leaves
 
 Tree = TypeVar("Tree")
 # An array of NumPy: what is chosen on the host.
@@ -33,7 +33,7 @@ class ReducedWarning(UserWarning):
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks:
+class Landmarks(Shown):
     """`points` (m, d), and their row numbers where they are rows of the data."""
 
     points: Array

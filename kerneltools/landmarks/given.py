@@ -6,10 +6,11 @@ from kerneltools.arrays import Array, device_of, namespace, require_finite, requ
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks
 from kerneltools.random import Rng
+from kerneltools.trees import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class Given(Shown):
     """The points themselves, whatever the data and their weights.
 
     `points` (m, d), floating-point, m >= 1. Raises ValueError for no points, for NaN among them with its place, and

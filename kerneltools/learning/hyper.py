@@ -29,7 +29,7 @@ from kerneltools.optimisers import Adam, Euclidean, Optimiser
 from kerneltools.random import Rng, generator
 from kerneltools.solvers import Minimum, minimise
 from kerneltools.solvers.checks import check_rows
-from kerneltools.trees import map_leaves, named_leaves
+from kerneltools.trees import Shown, map_leaves, named_leaves
 from kerneltools.units import unit_of
 
 Free = dict[str, Array]
@@ -41,7 +41,7 @@ RANGE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
+class Tuned(Shown):
     """What `fit` found: `kernel`, landmarks `points` (m, d), `reg` λ; `shift` is the ε of the map.
 
     `loss`: the objective there (with `Descent`, before its last step, on its last batch). `history`: the losses of

@@ -19,10 +19,11 @@ from kerneltools.learning.features import FeatureMap, feature_blocks, features_o
 from kerneltools.pairwise import central
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.sums import row_weights
+from kerneltools.trees import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class KernelKMeans:
+class KernelKMeans(Shown):
     """x -> the number of the nearest centre, made by `kernel_kmeans`.
 
     `centres` (k, m) in feature space; `labels` (n,): the clusters of the rows it was made of; `inertia`: the sum of

@@ -7,10 +7,11 @@ from typing import Any
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.backend import to_host
 from kerneltools.random import Rng, generator
+from kerneltools.trees import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class PermutationTest:
+class PermutationTest(Shown):
     """The `statistic`, its `p_value`, and `null` (P,): the statistics of P random permutations.
 
     The p-value is (1 + how many of them are as great) / (1 + P): where the hypothesis is true, at most α with a

@@ -8,14 +8,14 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace, require_count, require_stopping, widest_float
 from kerneltools.solvers.line_search import Trial, search
-from kerneltools.trees import flatten
+from kerneltools.trees import Shown, flatten
 from kerneltools.units import unit_of
 
 ValueAndGrad = Callable[[Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Minimum:
+class Minimum(Shown):
     """Where `minimise` stopped: a `point` like the start, the function's `value` there and its `gradient_norm`.
 
     `iterations`: how many steps were taken; `converged`: whether the stopping rule was met.

@@ -10,7 +10,7 @@ from kerneltools.linalg import solve_shifted
 from kerneltools.primitives import reciprocal
 from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.sums import RidgeSums, check_means, ridge_sums, row_weights, weighted_mean
-from kerneltools.trees import Tree, together
+from kerneltools.trees import Shown, Tree, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class LinearModel(Tree):
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(Shown):
     """The rows that a path was made of: x (n, d), y (n, t), and their weights (n,) or None."""
 
     x: Array
@@ -41,7 +41,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class RidgePath:
+class RidgePath(Shown):
     """The ridge solutions for all λ, prepared by `ridge_path` or `path_of`; each costs O(d² t), no factorisation.
 
     The problem: minimise (1/Σw) Σ w_i |y_i - W' x_i - b|² + λ |W|²; the intercept b is not penalised.

@@ -32,6 +32,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
+def test_models_and_networks_are_shown_in_a_few_lines(fitted: ImageClassifier) -> None:
+    model = fitted.model_
+    assert "classes=(0, 1, 2, 3, 4, ... 5 more)" in repr(model)
+    for shown in (repr(model), repr(model.network), repr(replace(model, classes=tuple(map(str, range(1000)))))):
+        assert "filters=<float64 (" in shown
+        assert len(shown) < 1500
+
+
 def test_a_classifier_is_read_back_as_its_model(fitted: ImageClassifier, digits: Digits, path: Path) -> None:
     save(fitted, path)
     model = load(path)

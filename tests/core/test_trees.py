@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kerneltools import landmarks, maps, solvers
 from kerneltools.kernels import Gaussian, Homogeneous, Linear
 from kerneltools.kernels.profiles import Exponential, Power
 from kerneltools.trees import Tree, child_names, flatten, for_each_type, map_leaves, named_leaves
@@ -84,3 +85,29 @@ def test_every_type_is_announced_now_and_later() -> None:
         value: Any = np.nan
 
     assert seen[-1] is Late
+
+
+X = np.random.default_rng(0).standard_normal((60, 4))
+RESULTS = {
+    "landmarks": landmarks.Uniform(20)(Gaussian(1.0), X, 0),
+    "selector": landmarks.Given(X),
+    "map": maps.nystrom(Gaussian(1.0), X),
+    "path": solvers.ridge_path(X, X[:, :1]),
+    "model": solvers.kernel_ridge(Gaussian(1.0), X[:20], X, X[:, :1], 1e-2),
+    "tree": Node({"a": [X, (X,)]}, X),
+}
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_results_are_shown_by_the_shapes_of_their_arrays(result: Any) -> None:
+    shown = repr(result)
+    assert "array([[" not in shown
+    assert "<float64 (" in shown
+    assert len(shown) < 1000
+
+
+def test_few_numbers_and_all_else_are_shown_as_dataclasses_do() -> None:
+    assert repr(Gaussian(np.asarray([1.0, 2.0]))) == "Gaussian(bandwidth=array([1., 2.]))"
+    together = "Sum(terms=(Homogeneous(profile=Exponential(sigma=0.5)), Linear()))"
+    assert repr(Homogeneous(Exponential(0.5)) + Linear()) == together
+    assert repr(Node((1,), label=("a", {"b": None}))) == "Node(left=(1,), right=None, label=('a', {'b': None}))"

@@ -24,7 +24,7 @@ from ckn.supervised import (
 )
 from kerneltools import backend
 from kerneltools.files import FileFormatError, save_tree
-from kerneltools.kernels import Homogeneous, profiles
+from kerneltools.kernels import Gaussian, Homogeneous, profiles
 from kerneltools.optimisers import SGD, Sphere
 from kerneltools.solvers import LinearModel, Squared
 from kerneltools.trees import flatten, map_leaves
@@ -260,3 +260,13 @@ def test_best_epoch() -> None:
     assert best_epoch(tuple(measured)) == 1
     with pytest.raises(ValueError, match="history: expected at least one epoch"):
         best_epoch(())
+
+
+def test_kernels_that_differ_in_arrays_alone_are_other_trainings() -> None:
+    images, labels = data()
+    scales = np.linspace(1.0, 2.0, 9)
+    notes = [
+        training_notes(Architecture((LayerSpec(4, kernel=Gaussian(s)),)), SETTINGS, images, labels, 0)["architecture"]
+        for s in (scales, scales + 0.0, scales[::-1])
+    ]
+    assert notes[0] == notes[1] != notes[2]
