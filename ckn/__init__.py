@@ -54,12 +54,15 @@ _PLACES = {
     "load": "files",
     "save": "files",
 }
+_MODULES = tuple(name for name in __all__ if name not in _PLACES)
 
 
 def __getattr__(name: str) -> Any:
     if name in _PLACES:
         found = getattr(import_module(f"ckn.{_PLACES[name]}"), name)
-    elif name in __all__:
+    elif name == "__version__":
+        found = import_module("kerneltools").__version__
+    elif name in _MODULES:
         found = import_module(f"ckn.{name}")
     else:
         raise AttributeError(f"module 'ckn' has no attribute {name!r}")
@@ -68,4 +71,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    special = {name for name in globals() if name.startswith("__")}
+    return sorted({"__version__", *special, *__all__})

@@ -77,12 +77,18 @@ def predictions(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     return best, ordered[:, -1], ordered[:, -1] - ordered[:, -2]
 
 
-def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterable[object]) -> None:
-    """CSV: image, class, score, margin; names are made fit for terminals and spreadsheets (`ckn.text.cell`)."""
+def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterable[object], top: int = 1) -> None:
+    """CSV: image, class, score, margin, and class and score of the next ones up to the `top`-th, best first.
+
+    Names are made fit for terminals and spreadsheets (`ckn.text.cell`).
+    """
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(("image", "class", "score", "margin"))
-    for name, i, score, margin in zip(names, *predictions(values), strict=True):
-        rows.writerow((cell(name), cell(model.classes[i]), f"{score:.6g}", f"{margin:.6g}"))
+    more = [f"{what}_{rank}" for rank in range(2, top + 1) for what in ("class", "score")]
+    rows.writerow(("image", "class", "score", "margin", *more))
+    ranked = np.argsort(-values, axis=1, kind="stable")[:, 1:top]
+    for name, i, score, margin, others, row in zip(names, *predictions(values), ranked, values, strict=True):
+        next_ones = [text for j in others for text in (cell(model.classes[j]), f"{row[j]:.6g}")]
+        rows.writerow((cell(name), cell(model.classes[i]), f"{score:.6g}", f"{margin:.6g}", *next_ones))
 
 
 def write_features(path: Path, model: Model, data: Images, batch: int | None, progress: Progress) -> int:

@@ -18,6 +18,8 @@ from kerneltools import (
 from kerneltools.backend import Backend, available, backend, backend_of
 from kerneltools.storing import load, save
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Backend",
     "arrays",

@@ -145,8 +145,11 @@ def _line(error: Exception) -> str:
 
 
 @contextmanager
-def progress() -> Iterator[Screen]:
-    """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere."""
+def progress(quiet: bool = False) -> Iterator[Screen]:
+    """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere; nothing if `quiet`."""
+    if quiet:
+        yield _Quiet()
+        return
     screen = console(stderr=True)
     if not screen.is_terminal:
         lines = _Lines(screen)
@@ -156,6 +159,16 @@ def progress() -> Iterator[Screen]:
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description:<20}", markup=False), BarColumn(30))
     with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=screen) as bars:
         yield _Bars(bars)
+
+
+class _Quiet:
+    """Says nothing."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def line(self, text: str) -> None:
+        """Nothing."""
 
 
 class _Bars:

@@ -145,6 +145,9 @@ Import = Annotated[
         "runs the module's code. Several: --import A --import B.",
     ),
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no summary; results, notes and errors are still written.")
+]
 Part = Annotated[
     SplitName | None,
     typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all images]"),

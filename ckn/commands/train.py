@@ -18,6 +18,7 @@ from ckn.commands.options import (
     Batch,
     Data,
     Device,
+    Quiet,
     Size,
     SkipUnreadable,
     as_colour,
@@ -60,7 +61,8 @@ def train(
         bool, typer.Option("--whiten", help="Decorrelate the patches of each image first; good for photographs.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the model and its pictures. [default: ckn-<data>]")
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder for the model and its pictures. [default: ckn-<data>]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same model.")] = 0,
     batch: Batch = None,
@@ -90,6 +92,7 @@ def train(
     at_once: learning.AtOnce = None,
     jit: learning.Jit = False,
     resume: learning.Resume = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train a classifier of images and test it.
 
@@ -126,23 +129,27 @@ def train(
     names = (*WRITTEN, *WRITTEN_WITH_LABELS) if chosen["supervised"] else WRITTEN
     with output_folder(folder, names), room_for(data, SMALLER):
         grid = parts.train.images.shape[1:-1]
-        _announce(
-            parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
-        )
+        if not quiet:
+            _announce(
+                parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
+            )
         results = Results(folder)
-        with progress() as screen, ExitStack() as told:
+        with progress(chosen["quiet"]) as screen, ExitStack() as told:
             outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)
             screen("pictures", 0, 1)
             results.write(parts, settings, outcome)
             screen("pictures", 1, 1)
-    _summarise(outcome, folder, results)
+    if not quiet:
+        _summarise(outcome, folder, results)
+    if outcome.reg_at_end:
+        note(f"λ = {outcome.reg:.1e} is at an end of the values tried; a better one may lie beyond")
 
 
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
     """The images and how to train on them; what does not go together is found here, before the work."""
     check_device(chosen["backend"], chosen["device"])
     check_precision(chosen["backend"], chosen["precision"])
-    with room_for(data, FEWER), progress() as screen:
+    with room_for(data, FEWER), progress(chosen["quiet"]) as screen:
         parts = _read(data, chosen, screen)
     if chosen["validation"] is not None and chosen["supervised"]:
         parts = with_validation(parts, chosen["validation"], data, chosen["seed"])
@@ -218,8 +225,6 @@ def _summarise(outcome: Outcome, folder: Path, results: Results) -> None:
             "written": f"{folder}/: {', '.join(files)}",
         }
     )
-    if outcome.reg_at_end:
-        note(f"λ = {outcome.reg:.1e} is at an end of the values tried; a better one may lie beyond")
 
 
 def _of_ridge(outcome: Outcome) -> dict[str, str]:

@@ -22,6 +22,7 @@ from ckn.commands.options import (
     Import,
     ModelFile,
     Part,
+    Quiet,
     SkipUnreadable,
     SplitName,
     Unlabelled,
@@ -49,9 +50,12 @@ _COLUMNS: Mapping[str, JustifyMethod] = {
 def evaluate(
     model: ModelFile,
     data: Data,
-    out: Annotated[Path | None, typer.Option(metavar="JSON", help="Write the numbers to this file too.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="JSON", help="Write the numbers to this file too.")
+    ] = None,
     split: Part = None,
     skip_unreadable: SkipUnreadable = False,
+    quiet: Quiet = False,
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
@@ -67,10 +71,10 @@ def evaluate(
       ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
     """
     loaded = _model(model, backend, device, imports)
-    images = _part(loaded, data, data, split, skip_unreadable)
+    images = _part(loaded, data, data, split, skip_unreadable, quiet)
     names = [str(name) for name in loaded.classes]
     with room_for(data, SMALLER), _optional(out) as temporary:
-        with progress() as report:
+        with progress(quiet) as report:
             counts = confusion(loaded, images, data, batch, report)
         if temporary is not None:
             numbers = json.dumps(_numbers(model, data, names, counts), indent=2, ensure_ascii=False)
@@ -82,9 +86,15 @@ def evaluate(
 def predict(
     model: ModelFile,
     data: Unlabelled,
-    out: Annotated[Path | None, typer.Option(metavar="CSV", help="File to write. [default: the terminal]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="CSV", help="File to write. [default: the terminal]")
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, metavar="K", help="Also the next classes, up to the K-th, with their scores.")
+    ] = 1,
     split: Part = None,
     skip_unreadable: SkipUnreadable = False,
+    quiet: Quiet = False,
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
@@ -93,8 +103,9 @@ def predict(
     """Write the class of each image as CSV.
 
     The columns are image (the file, or the number counted from 0 where images are not files), class, score (about
-    1 for a clear case) and margin (how far the score is above that of the next class). A name that a spreadsheet
-    would take for a formula (=, +, -, @) has an apostrophe in front, and control characters are written as \\x1b.
+    1 for a clear case) and margin (how far the score is above that of the next class); with --top 3 also class_2,
+    score_2, class_3 and score_3. A name that a spreadsheet would take for a formula (=, +, -, @) has an apostrophe in
+    front, and control characters are written as \\x1b.
 
     \b
     Examples:
@@ -102,28 +113,32 @@ def predict(
       ckn predict demo/model.safetensors digits | head
     """
     loaded = _model(model, backend, device, imports)
-    source = data[0] if len(data) == 1 else f"{len(data)} files"
-    images = _part(loaded, data, source, split, skip_unreadable)
+    source = _named(data)
+    if top > len(loaded.classes):
+        raise typer.BadParameter(f"--top {top}: the model has {len(loaded.classes)} classes; choose at most as many")
+    images = _part(loaded, data, source, split, skip_unreadable, quiet)
     fitting = matched(loaded, images, source)
     names = images.names or range(len(images))
     with room_for(source, SMALLER), _optional(out) as temporary:
-        with progress() as report:
+        with progress(quiet) as report:
             values = scores(fitting, images.images, batch, report)
         if temporary is None:
-            write_predictions(sys.stdout, fitting, values, names)
+            write_predictions(sys.stdout, fitting, values, names, top)
             sys.stdout.flush()
             return
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            write_predictions(file, fitting, values, names)
-    say(f"{len(images)} predictions in {out}")
+            write_predictions(file, fitting, values, names, top)
+    if not quiet:
+        say(f"{len(images)} predictions in {out}")
 
 
 def encode(
     model: ModelFile,
-    data: Data,
-    out: Annotated[Path, typer.Option(metavar="FEATURES.npz", callback=npz_name, help="File to write.")],
+    data: Unlabelled,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FEATURES.npz", callback=npz_name, help="File to write.")],
     split: Part = None,
     skip_unreadable: SkipUnreadable = False,
+    quiet: Quiet = False,
     batch: Batch = None,
     backend: BackendName = None,
     device: Device = None,
@@ -135,15 +150,23 @@ def encode(
     labels (positions in classes), classes and the file names. Memory for features is that of one batch.
 
     \b
-    Example:
+    Examples:
       ckn encode demo/model.safetensors digits --out features.npz
+      ckn encode photos-model/model.safetensors new/*.jpg --out new.npz
     """
     loaded = _model(model, backend, device, imports)
-    images = _part(loaded, data, data, split, skip_unreadable)
-    fitting = matched(loaded, images, data)
-    with room_for(data, SMALLER), output_file(out) as temporary, progress() as report:
+    source = _named(data)
+    images = _part(loaded, data, source, split, skip_unreadable, quiet)
+    fitting = matched(loaded, images, source)
+    with room_for(source, SMALLER), output_file(out) as temporary, progress(quiet) as report:
         d = write_features(temporary, fitting, images, batch, report)
-    say(f"{len(images)} x {d} features in {out}")
+    if not quiet:
+        say(f"{len(images)} x {d} features in {out}")
+
+
+def _named(data: list[str]) -> str:
+    """What was given, for messages."""
+    return data[0] if len(data) == 1 else f"{len(data)} files"
 
 
 def _optional(out: Path | None) -> AbstractContextManager[Path | None]:
@@ -160,9 +183,11 @@ def _model(path: Path, backend: str | None, device: str | None, imports: Sequenc
     return loaded
 
 
-def _part(model: Model, given: str | list[str], source: str, wanted: SplitName | None, skip: bool) -> Images:
+def _part(
+    model: Model, given: str | list[str], source: str, wanted: SplitName | None, skip: bool, quiet: bool
+) -> Images:
     """The images, pictures treated as in training; of training and test the latter, or those wanted."""
-    with room_for(source, FEWER), progress() as report:
+    with room_for(source, FEWER), progress(quiet) as report:
         data = read(given, pictures=model.as_trained, skip_unreadable=skip, report=report)
     if data.test is None:
         if wanted is not None:

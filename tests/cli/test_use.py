@@ -126,6 +126,46 @@ def test_show_network_without_classifier(run: Any, tmp_path: Path) -> None:
     assert "a network without a classifier" in result.stderr
 
 
+def test_several_classes_and_several_files(run: Any, model: Path, pictures: list[Path], tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("predict", model, *pictures, "--top", 3).stdout)))
+    loaded = ckn.load(model)
+    assert isinstance(loaded, ckn.Model)
+    values = np.asarray(loaded.decision_function(read(pictures).images))
+    for row, scores, path in zip(rows, values, pictures, strict=True):
+        best = np.argsort(-scores)[:3]
+        assert [row["class"], row["class_2"], row["class_3"]] == [str(loaded.classes[i]) for i in best]
+        assert row["class"] == path.parent.name
+        assert float(row["margin"]) == pytest.approx(float(row["score"]) - float(row["score_2"]), abs=1e-5)
+    result = run("predict", model, *pictures, "--top", 11)
+    assert (result.exit_code, "the model has 10 classes" in result.stderr) == (2, True)
+    assert run("encode", model, *pictures, "-o", tmp_path / "f.npz").exit_code == 0
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as file:
+        assert file["names"].tolist() == [str(path) for path in pictures]
+
+
+def test_quiet_leaves_results_and_files(run: Any, model: Path, digits: Path, tmp_path: Path) -> None:
+    loud, result = run("predict", model, digits), run("predict", model, digits, "--quiet")
+    assert (result.stdout, result.stderr) == (loud.stdout, "")
+    for words in (("predict", "-o", "a.csv"), ("encode", "-o", "a.npz")):
+        result = run(words[0], model, digits, "-q", words[1], tmp_path / words[2])
+        assert (result.exit_code, result.output) == (0, "")
+    result = run("train", digits, "-q", "-o", tmp_path / "out", "--patches", 100)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert all(line.startswith("note: ") for line in result.stderr.splitlines())
+
+
+def test_versions_names_and_the_module_as_a_command() -> None:
+    import kerneltools
+
+    assert ckn.__version__ == kerneltools.__version__ == version("kerneltools")
+    assert set(ckn.__all__) <= set(dir(ckn))
+    assert all(name in ckn.__all__ for name in dir(ckn) if not name.startswith("_"))
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-m", "ckn", "-h"], capture_output=True, text=True, check=True, env=paths)
+    assert done.stdout.startswith("Usage: ckn ")
+    assert "--install-completion" in done.stdout
+
+
 def test_version_and_help(run: Any) -> None:
     assert run("--version").stdout == f"kerneltools {version('kerneltools')}\n"
     for command in ((), ("train",), ("evaluate",), ("predict",), ("encode",), ("show",)):

@@ -1,0 +1,6 @@
+"""`python -m ckn` is the command `ckn`."""
+
+from ckn.cli import main
+
+if __name__ == "__main__":
+    main()
