@@ -1,7 +1,7 @@
 """The scikit-learn face of convolutional kernel networks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -162,7 +162,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
     ) -> tuple[Network, LinearModel, dict[str, Any]]:
         """Network and head trained end to end."""
         network = self._filters(images, job.progress) if job.start is None else job.start.network
-        settings = self.supervised if isinstance(self.supervised, Supervised) else _for(images.shape[0])
+        settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
         state = fit_supervised(
             network,
             images,
@@ -239,12 +239,6 @@ def in_one_column(y: Any) -> Any:
     """Labels (n, 1) as (n,), with scikit-learn's DataConversionWarning; others as they are."""
     y = to_host(y) if hasattr(y, "dtype") else np.asarray(y)
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def _for(n: int) -> Supervised:
-    """The settings where none are given: steps of fewer images where there are fewer."""
-    settings = Supervised()
-    return replace(settings, batch=min(settings.batch, n))
 
 
 @dataclass(eq=False)

@@ -124,7 +124,7 @@ def _check(network: Network, images: Array, labels: Sequence[int], classes: int,
     numbers, n = _numbers("labels", labels, images, classes), images.shape[0]
     if missing := sorted(set(range(classes)) - set(numbers)):
         raise ValueError(f"labels: no image of class {', '.join(map(str, missing))} among the {n} training images")
-    if settings.batch > n:
+    if settings.batch is not None and settings.batch > n:
         raise ValueError(f"batch: {settings.batch} images asked for at a time, and there are {n}; choose at most {n}")
     return numbers
 

@@ -11,6 +11,9 @@ from ckn.supervised.strategies import Alternating, Strategy
 from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule
 from kerneltools.solvers import Loss, Squared
 
+USUAL_BATCH = 128
+"""Images a step, where no number is given and there are as many."""
+
 
 @dataclass(frozen=True)
 class Supervised:
@@ -20,7 +23,8 @@ class Supervised:
     `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
     ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`), or for
     another loss that many times it, up to 10^4, of which the head has the least loss on images left out.
-    `epochs`; `batch` images a step. `rate`: the learning rate, None to try a few for some steps and keep the one
+    `epochs`; `batch` images a step, None: 128, or all where there are fewer. `rate`: the learning rate, None to try a
+    few for some steps and keep the one
     that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it;
     `halve`: it is halved after an epoch that did not lower the loss.
     `optimiser`: Adam or SGD of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
@@ -42,7 +46,7 @@ class Supervised:
     loss: Loss = field(default_factory=Squared)
     reg: float | None = None
     epochs: int = 20
-    batch: int = 128
+    batch: int | None = None
     rate: float | None = None
     schedule: Schedule = field(default_factory=Constant)
     halve: bool = True
@@ -60,7 +64,7 @@ class Supervised:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch", 1), ("memory", 0), ("at_once", 1)):
             number = getattr(self, name)
-            if name == "at_once" and number is None:
+            if name in ("batch", "at_once") and number is None:
                 continue
             if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
                 raise ValueError(f"{name}: expected an integer >= {least}, got {number!r}")
@@ -70,6 +74,10 @@ class Supervised:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 < float(value) < inf):
                 raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+
+    def batch_of(self, n: int) -> int:
+        """How many of n images to take a step."""
+        return min(USUAL_BATCH, n) if self.batch is None else self.batch
 
     def _check_parts(self) -> None:
         kinds = (("loss", Loss), ("schedule", Schedule), ("optimiser", Optimiser), ("strategy", Strategy))

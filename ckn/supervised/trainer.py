@@ -103,19 +103,24 @@ class Trainer:
         losses: list[float] = []
         progress(stage, 0, n)
         for x, t, numbers in self.batches(stream(self.data.seed, stage)):
-            rate = self._rate(state, len(losses), -(-n // self.settings.batch))
+            rate = self._rate(state, len(losses), -(-n // self.batch))
             params, optimiser, value = self.step(params, optimiser, x, t, rate)
             self._require_sane(value, losses, state, rate, numbers)
             losses.append(value)
-            progress(stage, min(len(losses) * self.settings.batch, n), n)
+            progress(stage, min(len(losses) * self.batch, n), n)
         return params, optimiser, losses
+
+    @property
+    def batch(self) -> int:
+        """Images a step."""
+        return self.settings.batch_of(self.data.images.shape[0])
 
     def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Array, Array, Any]]:
         """Images, targets and the images' numbers, in random order, augmented; of the numbers `among`, or all."""
         xp, images = namespace(self.data.images), self.data.images
         targets = self.data.targets
         order = generator(rng).permutation(images.shape[0] if among is None else among)
-        for rows in blocks(len(order), self.settings.batch):
+        for rows in blocks(len(order), self.batch):
             numbers = indices_like(order[rows], images)
             x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
             yield x, xp.take(targets, numbers, axis=0), order[rows]
@@ -135,7 +140,7 @@ class Trainer:
                 raise
             raise MemoryError(
                 f"batch: no memory for {x.shape[0]} images a step on {device_of(x)}; "
-                f"try batch={max(1, self.settings.batch // 2)}, or at_once={max(1, self.settings.batch // 2)} for the "
+                f"try batch={max(1, self.batch // 2)}, or at_once={max(1, self.batch // 2)} for the "
                 "same steps"
             ) from error
 

@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_before_any_step_is_no_fault_of_the_rate() -> 
 
 def test_four_images_are_enough() -> None:
     images, labels = toy(4, classes=2)
-    state = fit_supervised(start(images), images, labels, 2, rng=0, settings=Supervised(epochs=1, batch=4))
+    state = fit_supervised(start(images), images, labels, 2, rng=0, settings=Supervised(epochs=1))
     assert state.rate == RATES[-1]
 
 
