@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace
+from kerneltools.arrays import Array, device_of, indices_like, namespace
 from kerneltools.backend import to_host
 from kerneltools.solvers import LinearModel, ridge_path
 
@@ -36,7 +36,7 @@ def fit_head(features: Array, indices: Any, classes: int, regs: Sequence[float] 
     if not regs or min(regs) <= 0:
         raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
     xp = namespace(features)
-    numbers = asarray_like(indices, features, xp.int64)
+    numbers = indices_like(indices, features)
     targets = one_vs_rest(numbers, classes, features)
     path = ridge_path(features, targets)
     left_out = path.leave_one_out(regs)

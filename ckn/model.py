@@ -6,10 +6,10 @@ from operator import eq
 from typing import Any
 
 from ckn.checks import CHANNELS_FIRST, check_batch, check_images
-from ckn.network import Network, Progress, silent
+from ckn.network import Network, Progress, of_one_size, silent
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
-from kerneltools.arrays import Array, blocks, flattened, namespace
+from kerneltools.arrays import Array, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree, shown, static
@@ -100,7 +100,8 @@ def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
 
     (n, h, w, c) -> (n, h, w, c)
     """
-    parts = [_through(steps, images[rows, ...], like) for rows in blocks(images.shape[0], PREPROCESSING_BATCH)]
+    pieces = of_one_size(images.shape[0], PREPROCESSING_BATCH)
+    parts = [_through(steps, images[whole, ...], like)[new, ...] for whole, new in pieces]
     return namespace(like).concat(parts)
 
 
@@ -121,12 +122,12 @@ def encode_blocks(
     check_batch(batch)
     prepared = network.prepare()
     size = batch or prepared.batch_for(images)
-    for rows in blocks(images.shape[0], size):
-        maps = prepared(_through(steps, images[rows, ...], network.like))
+    for whole, new in of_one_size(images.shape[0], size):
+        maps = prepared(_through(steps, images[whole, ...], network.like))
         features = flattened(maps)
-        _require_norms(features, rows.start)
-        yield normalise_features(features)
-        progress("encoding", rows.stop, images.shape[0])
+        _require_norms(features, whole.start)
+        yield normalise_features(features)[new, :]
+        progress("encoding", whole.stop, images.shape[0])
 
 
 def _require_norms(features: Array, start: int) -> None:

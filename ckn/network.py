@@ -1,5 +1,6 @@
 """Layers one after the other."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Protocol
@@ -79,8 +80,8 @@ class Network(Tree):
         xp = namespace(x)
         prepared = self.prepare()
         size = batch or self.batch_for(x)
-        maps = [prepared(x[rows, ...]) for rows in blocks(x.shape[0], size)]
-        return xp.concat([flattened(y) for y in maps])
+        parts = of_one_size(x.shape[0], size)
+        return xp.concat([flattened(prepared(x[whole, ...]))[new, :] for whole, new in parts])
 
     def batch_for(self, x: Array) -> int:
         """How many images to take at a time so that a layer's intermediate arrays stay in the host's cache.
@@ -105,6 +106,19 @@ class Network(Tree):
             widest = max(widest, points * max(m, d))
             grid = layer.output_shape(grid)
         return widest
+
+
+def of_one_size(n: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of `size` rows, and which rows of a block are new: the last block reaches back to have that size too.
+
+    Libraries that compile do so for each shape.
+
+    >>> [(whole, new) for whole, new in of_one_size(5, 3)]
+    [(slice(0, 3, None), slice(0, None, None)), (slice(2, 5, None), slice(1, None, None))]
+    """
+    for rows in blocks(n, size):
+        start = max(0, min(rows.start, n - size))
+        yield slice(start, rows.stop), slice(rows.start - start, None)
 
 
 CACHED_NUMBERS = 2**19

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ckn.checks import check_images, check_labels, with_channels
-from kerneltools.arrays import asarray_like, namespace
+from kerneltools.arrays import indices_like, namespace
 from kerneltools.backend import to_host
 from kerneltools.random import Rng, generator, stream
 
@@ -99,4 +99,4 @@ def numbers_of(measured: tuple[Any, Any], classes: Any, shape: tuple[int, ...]) 
 def _taken(X: Any, chosen: Any) -> Any:
     """The images of the rows that are True."""
     xp = namespace(X)
-    return xp.take(X, asarray_like(np.flatnonzero(chosen), X, xp.int64), axis=0)
+    return xp.take(X, indices_like(np.flatnonzero(chosen), X), axis=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ckn.head import DEFAULT_REGS, fit_head
+from kerneltools.backend import backend
 from kerneltools.solvers import ridge
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
 
@@ -57,3 +58,8 @@ def test_separable_data_are_learnt() -> None:
 def test_regs_out_of_range(regs: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="regs: expected at least one number, all > 0, got"):
         fit_head(X, Y, 3, regs)
+
+
+def test_jax_is_asked_for_no_type_that_it_lacks() -> None:
+    features = backend("jax").asarray(np.random.default_rng(0).random((6, 3)), dtype="float32")
+    assert fit_head(features, [0, 1, 0, 1, 0, 1], 2, (0.1,)).reg == 0.1  # warnings are errors here

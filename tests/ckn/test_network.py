@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ckn import Layer, Network
+from ckn.model import encode
 from kerneltools import trees
 from kerneltools.kernels import Homogeneous
 from kerneltools.kernels.profiles import Exponential, Power
@@ -61,3 +62,15 @@ def test_batches_shrink_as_images_grow() -> None:
     small, large = (NETWORK.batch_for(np.broadcast_to(np.zeros(1), (1, side, side, 2))) for side in (8, 64))
     assert small > large >= 1
     assert NETWORK.batch_for(np.broadcast_to(np.zeros(1), (1, 4096, 4096, 2))) == 1
+
+
+def test_batches_have_one_shape() -> None:
+    seen = []
+
+    def step(images: Any) -> Any:
+        seen.append(images.shape[0])
+        return images
+
+    features = encode(NETWORK, (step,), X, batch=3)  # type: ignore[arg-type]
+    assert seen == [3, 3, 3]
+    assert_close(features, encode(NETWORK, (), X, batch=7), 1e-13)
