@@ -163,7 +163,7 @@ class _Products:
 
     @property
     def columns(self) -> float:
-        """How many columns the distances are made of: (Σ p)² / Σ p² of their squares; NaN where these are no numbers."""
+        """How many columns the distances are made of: (Σ p)² / Σ p² of their squares p; NaN where p are no numbers."""
         power = np.square(self.groups[0].right[:-2]).mean(axis=1)
         power /= power.max()
         return float(power.sum() ** 2 / np.square(power).sum())
