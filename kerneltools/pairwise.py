@@ -4,7 +4,7 @@ The error of each is relative to that distance itself, whatever the other rows a
 docs/decisions/0012-distances.md. The derivative is that of the distances, not that of the way they are computed.
 """
 
-from kerneltools.arrays import Array, blocks, device_of, holds, namespace
+from kerneltools.arrays import Array, blocks, device_of, holds, namespace, widest_float
 from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.columns import square_sums
 from kerneltools.primitives import primitive
@@ -88,6 +88,37 @@ def pull_scaled_distances(cotangent: Array, square: Array, x: Array, y: Array, s
     xp = namespace(cotangent, x, y, scale)
     if not x.shape[0] * y.shape[0]:
         return xp.zeros_like(x), xp.zeros_like(y), xp.zeros_like(scale)
+    gradients: tuple[Array, ...] = weighted_differences(cotangent, x, y, scale)
+    return gradients
+
+
+@primitive
+def weighted_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
+    """2 s² Σ_j g_ij (x_i - y_j), -2 s² Σ_i g_ij (x_i - y_j) and 2 s Σ_ij g_ij (x_i - y_j)².
+
+    (n, m), (n, d), (m, d), (d,) -> (n, d), (m, d), (d,)
+
+    By products of rows about a centre, whose rounding errors are those of the farthest row. Beyond `REACH`, and inside
+    of a trace, where numbers are not known, in a type in which these do not count, or else from differences.
+    """
+    return (exact_differences if holds(beyond_reach(x, y, scale)) else centred_differences)(cotangent, x, y, scale)
+
+
+def beyond_reach(x: Array, y: Array, scale: Array) -> Array:
+    """Whether a row is so far away from the centre that products about it leave too little of small differences: ()"""
+    x, y, scale = map(stop_gradient, (x, y, scale))
+    xp, centre = namespace(x, y, scale), central(y)
+    farthest = xp.maximum(*(xp.max(xp.abs(about(centre, rows, scale))) for rows in (x, y)))
+    return farthest > REACH[xp.finfo(farthest.dtype).bits]
+
+
+REACH = {16: 32.0, 32: 32.0, 64: 2.0**16}
+"""For numbers of so many bits: how far rows may be from the centre, in each column, in units of its scale."""
+
+
+def centred_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
+    """`weighted_differences` by products of the rows about a centre."""
+    xp = namespace(cotangent, x, y, scale)
     # Distances do not depend on the centre, so that no gradient flows through it.
     centre = stop_gradient(central(stop_gradient(y)))
     u, v = about(centre, x, scale), about(centre, y, scale)
@@ -96,6 +127,20 @@ def pull_scaled_distances(cotangent: Array, square: Array, x: Array, y: Array, s
     of_v = xp.sum(across, axis=1)[:, None] * v - across @ u
     of_scale = xp.sum((x - centre) * of_u, axis=0) + xp.sum((y - centre) * of_v, axis=0)
     return 2 * scale * of_u, 2 * scale * of_v, 2 * of_scale
+
+
+def exact_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
+    """`weighted_differences` with errors of the size of differences, wherever the rows lie.
+
+    In float64 the products' errors are below those of rows that are given in float32.
+    """
+    given = cotangent, x, y, scale
+    xp, wide = namespace(*given), widest_float(x)
+    if any(xp.finfo(a.dtype).bits == xp.finfo(wide).bits for a in (x, y)):
+        found: tuple[Array, ...] = square_sums.pull(*given)
+        return found
+    gradients = centred_differences(*(xp.astype(a, wide) for a in given))
+    return tuple(xp.astype(gradient, a.dtype) for gradient, a in zip(gradients, given[1:], strict=True))
 
 
 differentiable_distances = custom_vjp(scaled_distances, pull_scaled_distances)

@@ -65,6 +65,14 @@ def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
     return found if whole == n else jnp.concatenate([found, of_block(x[whole:])])
 
 
+def weighted_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
+    """A condition inside of the compiled program takes one of the two ways."""
+    far = pairwise.beyond_reach(x, y, scale)
+    given = cotangent, x, y, scale
+    found: tuple[Array, ...] = jax.lax.cond(far, pairwise.exact_differences, pairwise.centred_differences, *given)
+    return found
+
+
 FEW = 40
 """Of so few columns, differences are as fast as a product and its doubts, which are many there."""
 
@@ -132,6 +140,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
     pairwise.scaled_distances: scaled_distances,
+    pairwise.weighted_differences: weighted_differences,
     **{s.values: column_sums(s.term) for s in columns.SUMS},
     **{s.pull: column_pulls(s.term) for s in columns.SUMS},
     **{s.values: difference_sums(s.of_difference) for s in columns.DIFFERENCE_SUMS},

@@ -170,6 +170,31 @@ scaled_distances = custom_vjp(_scaled_distances, pairwise.pull_scaled_distances)
 """On the host by the body for NumPy, whose arrays share their memory with torch's."""
 
 
+def weighted_differences(
+    cotangent: torch.Tensor, x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor
+) -> tuple[Array, ...]:
+    """As `scaled_distances`: a compiled program makes a call, for which way is right depends on the numbers."""
+    body = _compiled_differences if torch.compiler.is_compiling() else pairwise.weighted_differences.generic
+    found: tuple[Array, ...] = body(cotangent, x, y, scale)
+    return found
+
+
+@torch.library.custom_op("kerneltools::weighted_differences", mutates_args=())
+def _compiled_differences(
+    cotangent: torch.Tensor, x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    of_x, of_y, of_scale = pairwise.weighted_differences.generic(cotangent, x, y, scale)
+    return of_x, of_y, of_scale
+
+
+@_compiled_differences.register_fake
+def _shapes_of_differences(
+    cotangent: torch.Tensor, x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    del cotangent
+    return torch.empty_like(x), torch.empty_like(y), torch.empty_like(scale)
+
+
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.patch_gram: patch_gram,
@@ -180,6 +205,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.sign: sign,
     primitives.segment_sum: segment_sum,
     pairwise.scaled_distances: scaled_distances,
+    pairwise.weighted_differences: weighted_differences,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
     linalg.inverse_root: inverse_root,

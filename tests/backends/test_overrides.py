@@ -104,6 +104,16 @@ def distances() -> Any:
         yield (rng.standard_normal((n, d)), rng.standard_normal((m, d)), (rng.random(d) + 0.5) / d**0.5), (), (0, 1, 2)
 
 
+def weighted() -> Any:
+    for apart, wanted in ((0.0, (0, 1, 2, 3)), (1e5, ())):
+        x, y, scale = rng.standard_normal((5, 3)), rng.standard_normal((4, 3)), rng.random(3) + 0.5
+        x[2:, 0] += apart
+        y[2:, 0] += apart
+        # Weights of pairs in one group, as kernels that decay have them.
+        near = np.abs(x[:, None, 0] - y[None, :, 0]) < 100
+        yield (near * rng.standard_normal((5, 4)) / 5, x, y, scale), (), wanted
+
+
 def difference_sums(pulled: bool) -> Any:
     for n, m, d in ((1, 1, 1), (5, 4, 3), (90, 80, 9)):
         weights = [rng.standard_normal((n, m)) / max(n, m)] if pulled else []
@@ -152,6 +162,7 @@ CASES = {
     primitives.solve_triangular: list(triangles()),
     primitives.exponential_response: list(responses()),
     pairwise.scaled_distances: list(distances()),
+    pairwise.weighted_differences: list(weighted()),
     linalg.inverse_root: list(definites()),
     linalg.inverse_sqrt_of_definite: [(arrays, (), (0,)) for arrays, *_ in definites()],
     linalg.lyapunov_solution: list(equations()),

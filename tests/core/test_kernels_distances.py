@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kerneltools import autodiff, backend, kernels, pairwise
 from kerneltools.arrays import namespace
 from kerneltools.kernels import Exponential, Gaussian, Matern, square_distances
-from tests.strict import assert_close, to_strict
+from tests.strict import assert_close, to_numpy, to_strict
 
 LIBRARIES = ("numpy", "torch", "jax", "array_api_strict")
 
@@ -280,3 +280,37 @@ def test_periods_far_from_the_origin(library: str, offset: float, dtype: str, wi
     x = on(library, np.asarray([[offset], [offset + 0.25], [offset + 1.0]], dtype))
     got = np.asarray(kernels.Periodic(1.0, 1.0)(x, x))[0]
     np.testing.assert_allclose(got, [1.0, np.exp(-1.0), 1.0], atol=within)
+
+
+def in_groups(n: int, apart: float, seed: int) -> np.ndarray:
+    """Three groups of n rows and unit spread."""
+    x = np.random.default_rng(seed).standard_normal((3, n, 20))
+    x[1] += apart
+    x[2, :, 0] -= apart
+    return x
+
+
+DECAYING = Gaussian(4.0) + Matern(1.5, 4.0) + kernels.Laplacian(20.0)
+
+
+def total(x: Any, y: Any, weights: Any) -> Any:
+    return namespace(x, y).sum(DECAYING(x, y) * weights)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e4), ("float32", 1e6), ("float64", 1e8)])
+def test_gradients_in_far_groups_are_those_of_each_group_alone(library: str, dtype: str, apart: float) -> None:
+    x, y = in_groups(10, apart, 0).astype(dtype), in_groups(8, apart, 1).astype(dtype)
+    weights = np.random.default_rng(2).standard_normal((30, 24)).astype(dtype)
+    derive = autodiff.value_and_grad if library == "array_api_strict" else backend(library).value_and_grad
+    arrays = [on(library, a.reshape(-1, a.shape[-1])) for a in (x, y, weights)]
+    _, got = derive(total, argnums=(0, 1))(*arrays)
+    for group in range(3):
+        # Moved to the origin in float64, which is exact; the other groups are too far for any part in it.
+        near = [a[group].astype(float) - x[group, 0].astype(float) for a in (x, y)]
+        part = weights[10 * group : 10 * group + 10, 8 * group : 8 * group + 8].astype(float)
+        _, wanted = autodiff.value_and_grad(total, argnums=(0, 1))(*near, part)
+        for gradient, of_group, n in zip(got, wanted, (10, 8), strict=True):
+            found = to_numpy(gradient)[n * group : n * group + n]
+            # Sums of ten terms, in each of which a few roundings of differences and of slopes are left.
+            assert np.abs(found - of_group).max() <= 30 * np.finfo(dtype).eps * np.abs(of_group).max()
