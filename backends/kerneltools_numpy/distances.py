@@ -171,7 +171,8 @@ class _Products:
     @property
     def height(self) -> int:
         """Rows x in a block."""
-        return max(1, self.block // (len(self.y) * self.y.itemsize))
+        bytes_of_row: int = len(self.y) * self.y.itemsize
+        return max(1, self.block // bytes_of_row)
 
     def room(self) -> Any:
         return np.empty((self.height, len(self.y)), dtype=self.y.dtype)

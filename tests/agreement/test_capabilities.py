@@ -61,6 +61,8 @@ NO_NUMBERS = {
         "random.stream",
         "random.choice",
     ),
+    *("arrays.require_number", "arrays.require_real", "arrays.require_count", "arrays.require_stopping"),
+    *("arrays.require_together", "arrays.finite"),
     *("arrays.require_weights", "kernels.base.greatest_entries", "linalg.why_no_factor"),
     *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
     *("streaming.rows", "streaming.transform_file"),
