@@ -33,22 +33,54 @@ def check_images(images: Array) -> None:
 
 
 def with_channels(images: Array, axes: int | None) -> Array:
-    """Grey images (n, h, w) as (n, h, w, 1); others as they are, and series (n, t, c) where the grid has one axis.
+    """Images (n, h, w), series (n, t) and volumes (n, d, h, w) of one channel with an axis for it; others as they are.
 
-    `axes`: of the grid, None where nothing says. Raises ValueError for images (n, c, h, w) with the channels first.
+    `axes`: of the grid; where nothing says (None), it has those of images. Raises what `require_channels_last` raises,
+    and ValueError where nothing says and the shape looks like that of series, or of volumes without channels.
     """
     shape = tuple(images.shape)
-    if axes in (None, 2) and channels_first(shape):
-        raise ValueError(f"images: expected (n, h, w, c), got shape {shape}, {CHANNELS_FIRST}")
-    return namespace(images).expand_dims(images, axis=-1) if axes in (None, 2) and len(shape) == 3 else images
+    require_channels_last(shape, axes)
+    if axes is None:
+        _require_of_images(shape)
+    return namespace(images).expand_dims(images, axis=-1) if len(shape) == (axes or 2) + 1 else images
 
 
-CHANNELS_FIRST = "which looks like (n, c, h, w): move the channels to the end, with xp.moveaxis(images, 1, -1)"
+def require_channels_last(shape: tuple[int, ...], axes: int | None) -> None:
+    """Raise ValueError for images (n, c, h, w), series (n, c, t) and volumes (n, c, d, h, w).
+
+    They are known by 1, 3 or 4 beside larger numbers, as no image is high; series, where `axes` is 1, by 4 or less.
+    """
+    rank = len(shape) - 2
+    few = (1, 2, 3, 4) if rank == 1 else (1, 3, 4)
+    expected = rank in (2, 3) if axes is None else rank == axes
+    if expected and shape[1] in few and min(shape[2:]) > 4:
+        raise ValueError(f"images: expected {LAYOUTS[rank]}, got shape {shape}, {channels_first(rank)}")
 
 
-def channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether it is the shape of images (n, c, h, w): 1, 3 or 4 beside two larger numbers, as no image is high."""
-    return len(shape) == 4 and shape[1] in (1, 3, 4) and min(shape[2:]) > 4
+LAYOUTS = {1: "(n, t, c)", 2: "(n, h, w, c)", 3: "(n, d, h, w, c)"}
+"""Of series, images and volumes, by the axes of their grids."""
+
+
+def channels_first(axes: int, name: str = "images") -> str:
+    """What to do with a shape that has the channels first."""
+    layout = f"(n, c, {LAYOUTS[axes].removeprefix('(n, ').removesuffix(', c)')})"
+    return f"which looks like {layout}: move the channels to the end, with xp.moveaxis({name}, 1, -1)"
+
+
+def _require_of_images(shape: tuple[int, ...]) -> None:
+    if len(shape) == 3 and 0 < min(shape[1:]) <= 4 < max(shape[1:]):
+        moved = ", moved there by xp.moveaxis(images, 1, -1)" if shape[1] < shape[2] else ""
+        raise ValueError(
+            f"images: expected (n, h, w, c), or (n, h, w) for grey ones, got shape {shape}, which looks like series: "
+            f"these are (n, t, c){moved}, and their architecture says so by a patch of one axis, such as LayerSpec(64, "
+            "patch=(3,)); give images so thin their axis of channels, images[..., None]"
+        )
+    if len(shape) == 4 and shape[1] == shape[2] == shape[3] > 4:
+        raise ValueError(
+            f"images: expected (n, h, w, c), got shape {shape}, which looks like volumes (n, d, h, w) without an axis "
+            f"for the channels: add it, images[..., None]; the architecture of images of {shape[3]} channels says so "
+            "by a patch of two axes, such as LayerSpec(64, patch=(3, 3))"
+        )
 
 
 def check_labels(labels: Any, n: int, least: int = 2) -> None:

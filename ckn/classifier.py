@@ -31,8 +31,9 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
     the settings `ckn.Supervised(...)`: from there the filters are trained end to end.
 
     Images are (n, h, w, c), or (n, h, w) for grey ones, integers or floating-point numbers of any array library;
-    labels are (n,) integers or strings. Series (n, t, c) need an architecture that says so, by a patch of one axis in
-    one of its layers: `ckn.LayerSpec(filters=64, patch=(3,))`.
+    labels are (n,) integers or strings. Series (n, t, c), or (n, t), need an architecture that says so, by a patch of
+    one axis in one of its layers: `ckn.LayerSpec(filters=64, patch=(3,))`. Volumes (n, d, h, w, c) need none, and
+    (n, d, h, w) one with a patch of three.
 
     Parameters: `architecture` (an `Architecture`); `validation`, for a supervised training: a pair of images and
     labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is

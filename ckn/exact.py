@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ckn.architecture import Architecture, LayerSpec
-from ckn.checks import check_images
+from ckn.checks import check_images, require_channels_last
 from kerneltools.arrays import Array, device_of, namespace, require_floating, safe_sqrt
 from kerneltools.precision import in_single
 from kerneltools.primitives import pad
@@ -20,11 +20,12 @@ def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
     sides. In the first layer patches are at hand, and the kernel gets them themselves.
     Time O(positions² · points) for each pair of images and layer: meant for tests and small data.
 
-    Raises ValueError for images of different shapes, and TypeError for kernels after the first layer that are not
-    functions of inner products and norms.
+    Raises ValueError for images of different shapes and with the channels first, and TypeError for kernels after the
+    first layer that are not functions of inner products and norms.
     """
     check_images(x)
     check_images(x if y is None else y)
+    require_channels_last(tuple(x.shape), architecture.axes)
     require_floating(x=x, y=x if y is None else y)
     if y is not None and x.shape[1:] != y.shape[1:]:
         raise ValueError(f"x, y: expected images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from ckn.bounds import check_kernel, check_products, reached_shape
+from ckn.checks import channels_first
 from kerneltools.arrays import Array, device_of, flattened, namespace, points_of, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive, row_norms
@@ -154,9 +155,11 @@ class PreparedLayer(Tree):
         device_of(x, filters)
         require_grid(x, "x")
         if x.ndim != filters.ndim or x.shape[-1] != filters.shape[-1]:
+            moved = x.ndim == filters.ndim and x.shape[1] == filters.shape[-1]
             raise ValueError(
                 f"x: expected {filters.ndim} axes and {filters.shape[-1]} channels, as the filters of shape "
                 f"{tuple(filters.shape)}, got shape {tuple(x.shape)}"
+                f"{', ' + channels_first(x.ndim - 2, 'x') if moved else ''}"
             )
         if not layer.by_products:
             return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows))

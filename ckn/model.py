@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import eq
 from typing import Any
 
-from ckn.checks import CHANNELS_FIRST, check_batch, check_images
+from ckn.checks import channels_first, check_batch, check_images
 from ckn.network import Network, Progress, of_one_size, silent
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
@@ -58,15 +58,20 @@ class Model(Tree):
 
     def transform(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
         """The features, `batch` images at a time: (n, h, w, c), or (n, h, w) for one channel -> (n, features)."""
-        check_images(images)
-        if self.image_shape[-1:] == (1,) and images.ndim == len(self.image_shape):
-            images = namespace(images).expand_dims(images, axis=-1)
+        images = self._with_channels(images)
         if tuple(images.shape[1:]) != self.image_shape:
             wanted = ", ".join(map(str, self.image_shape))
             first = (*self.image_shape[-1:], *self.image_shape[:-1])
-            hint = f", {CHANNELS_FIRST}" if tuple(images.shape[1:]) == first else ""
+            hint = f", {channels_first(len(first) - 1)}" if tuple(images.shape[1:]) == first else ""
             raise ValueError(f"images: expected (n, {wanted}), as in training, got shape {tuple(images.shape)}{hint}")
         return encode(self.network, self.preprocessing, images, batch, progress)
+
+    def _with_channels(self, images: Any) -> Any:
+        xp = namespace(images)
+        if self.image_shape[-1:] == (1,) and images.ndim == len(self.image_shape):
+            images = xp.expand_dims(images, axis=-1)
+        check_images(images)
+        return images
 
     def decision_function(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
         """A score for each class: (n, h, w, c) -> (n, classes)."""
@@ -84,7 +89,7 @@ class Model(Tree):
         Labels are classes of the model, or others, which are never right. Raises ValueError for another number of
         them and for none, TypeError for words in place of numbers or numbers in place of words.
         """
-        check_images(images)
+        images = self._with_channels(images)
         wanted = to_host(labels).tolist() if hasattr(labels, "dtype") else list(labels)
         if len(wanted) != images.shape[0] or not wanted:
             raise ValueError(f"labels: expected one for each of {images.shape[0]} images, got {len(wanted)}")

@@ -36,24 +36,37 @@ def validation_rows(labels: Any, share: float, seed: int) -> npt.NDArray[np.bool
 
 
 def as_images(X: Any) -> Any:
-    """Arrays as they are; nested lists as an array. Raises ValueError for lists that make no array."""
+    """Arrays as they are; nested lists as an array. Raises ValueError for images or series of several sizes."""
+    if isinstance(X, np.ndarray) and X.dtype == np.object_ and X.ndim == 1:
+        X = X.tolist()
     if hasattr(X, "shape"):
         return X
     try:
         return np.asarray(X)
     except ValueError as error:
-        raise ValueError("images: expected (n, h, w, c), got nested lists of unequal lengths") from error
+        raise ValueError(f"images: expected all of one size, got {_sizes(X)}") from error
+
+
+def _sizes(X: Any) -> str:
+    """What is unequal in a list of arrays or lists."""
+    shapes = [tuple(x.shape) if hasattr(x, "shape") else (len(x),) if isinstance(x, list | tuple) else () for x in X]
+    if len(set(shapes)) == 1:
+        return "nested lists of unequal lengths"
+    if len(lengths := {shape[0] for shape in shapes if shape}) > 1:
+        return f"lengths from {min(lengths)} to {max(lengths)}: cut, pad or resample them first"
+    first, other = list(dict.fromkeys(shapes))[:2]
+    return f"shapes {first} and {other}: cut, pad or resize them first"
 
 
 def labelled(X: Any, y: Any, axes: int | None, name: str = "") -> tuple[Any, Any]:
-    """Images and their labels on the host; grey images (n, h, w) get their axis, unless the grid has one axis alone.
+    """Images and their labels on the host; those without an axis for the channels get it, see `with_channels`.
 
-    Raises what `check_images`, `with_channels` and `check_labels` raise, after the name.
+    Raises what `as_images`, `with_channels`, `check_images` and `check_labels` raise, after the name.
     """
     try:
         X, y = as_images(X), to_host(y) if hasattr(y, "shape") else np.asarray(y)
-        check_images(X)
         X = with_channels(X, axes)
+        check_images(X)
         check_labels(y, X.shape[0], least=1 if name else 2)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError

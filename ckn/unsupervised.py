@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ckn.architecture import Architecture, LayerSpec
-from ckn.checks import check_batch, check_count, check_images
+from ckn.checks import check_batch, check_count, check_images, require_channels_last
 from ckn.layer import Layer
 from ckn.network import Network, Progress, silent
 from ckn.sampling import sample_patches
@@ -38,12 +38,14 @@ def fit_unsupervised(
     blank, without padding. `batch`: how many images are encoded at a time (what fits the cache when None);
     the draw does not depend on it. `selector(spec)` chooses the filters among the patches.
 
-    Raises ValueError for wrong shapes, NaN or infinity, a patch that does not fit, and when all patches are
-    blank. Warns (ReducedWarning) when a layer gets fewer filters than asked, for want of distinct patches.
+    Raises ValueError for wrong shapes, channels that come first, NaN or infinity, a patch that does not fit, and when
+    all patches are blank. Warns (ReducedWarning) when a layer gets fewer filters than asked, for want of distinct
+    patches.
     """
     check_images(images)
     require_floating(images=images)
     check_batch(batch)
+    require_channels_last(tuple(images.shape), architecture.axes)
     require_patches(architecture, tuple(images.shape[1:-1]))
     check_count("patches", patches)
     network = Network(())

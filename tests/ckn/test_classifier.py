@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-from ckn import Architecture, ImageClassifier, LayerSpec, Supervised, architectures
+from ckn import Architecture, ImageClassifier, LayerSpec, Supervised, architectures, fit_unsupervised
+from ckn.exact import gram
 from ckn.preprocessing import ContrastNormalise, Scale, Whiten
 from kerneltools.kernels import Gaussian
 from kerneltools.landmarks import ReducedWarning
@@ -210,7 +211,7 @@ def test_training_images_that_overflow_are_refused(tiny: ImageClassifier, digits
 def test_nested_lists(fitted: ImageClassifier, digits: Digits) -> None:
     images = digits[0][:5]
     assert np.array_equal(fitted.decision_function(images.tolist()), fitted.decision_function(images))
-    with pytest.raises(ValueError, match=r"images: .* got nested lists of unequal lengths"):
+    with pytest.raises(ValueError, match=r"images: .* got lengths from 1 to 2: cut, pad or resample"):
         fitted.predict([[1.0, 2.0], [3.0]])
 
 
@@ -404,6 +405,88 @@ class TestAxes:
         tiny.set_params(architecture=Architecture((LayerSpec(8, patch=(3,)),))).fit(series, labels)
         assert tiny.model_.image_shape == (8, 8)
         assert tiny.transform(series).shape == (40, 8 * 4)
+
+    def test_one_channel_without_its_axis(self, tiny: ImageClassifier) -> None:
+        drawn, labels = np.random.default_rng(0), np.arange(8) % 2
+        for axes in (1, 3):
+            data = drawn.random((8, *(6,) * axes))
+            tiny.set_params(architecture=Architecture((LayerSpec(4, patch=(3,) * axes),)))
+            expected = tiny.fit(data[..., None], labels).decision_function(data[..., None])
+            assert np.array_equal(tiny.fit(data, labels).decision_function(data), expected)
+            assert tiny.model_.score(data, labels) == tiny.score(data[..., None], labels)
+
+    @pytest.mark.parametrize(
+        ("axes", "shape", "message"),
+        [
+            (
+                None,
+                (8, 3, 20),
+                r"series: these are \(n, t, c\), moved there .* LayerSpec\(64, patch=\(3,\)\)",
+            ),
+            (
+                None,
+                (8, 20, 3),
+                r"series: these are \(n, t, c\), and their architecture .* images\[..., None\]",
+            ),
+            (None, (8, 6, 6, 6), r"looks like volumes \(n, d, h, w\) .* add it, images\[..., None\]; .* of 6 channels"),
+            (
+                None,
+                (8, 1, 6, 6, 6),
+                r"expected \(n, d, h, w, c\), .* like \(n, c, d, h, w\): .*moveaxis\(images, 1, -1",
+            ),
+            (3, (8, 3, 6, 6, 6), r"looks like \(n, c, d, h, w\): move .*moveaxis\(images, 1, -1\)"),
+            (
+                1,
+                (8, 2, 20),
+                r"expected \(n, t, c\), got .* which looks like \(n, c, t\): move .*moveaxis",
+            ),
+        ],
+        ids=str,
+    )
+    def test_other_layouts(self, tiny: ImageClassifier, axes: int | None, shape: tuple[int, ...], message: str) -> None:
+        architecture = Architecture((LayerSpec(4, patch=(3,) * axes if axes else 3),))
+        tiny.set_params(architecture=architecture)
+        with pytest.raises(ValueError, match=message):
+            tiny.fit(np.random.default_rng(0).random(shape), np.arange(8) % 2)
+
+    def test_what_looks_like_something_else_can_be_said(self, tiny: ImageClassifier) -> None:
+        images, labels = np.random.default_rng(0).random((8, 6, 6, 6)), np.arange(8) % 2
+        tiny.set_params(architecture=Architecture((LayerSpec(4, patch=(3, 3)),))).fit(images, labels)
+        assert tiny.model_.image_shape == (6, 6, 6)
+        tiny.set_params(architecture=Architecture((LayerSpec(4),))).fit(images[..., :3, None], labels)
+        assert tiny.model_.image_shape == (6, 6, 3, 1)
+
+    @pytest.mark.parametrize(
+        ("sizes", "message"),
+        [
+            ([(5, 2), (9, 2)], "expected all of one size, got lengths from 5 to 9: cut, pad or resample them first"),
+            ([(9, 5, 1), (9, 6, 1)], r"got shapes \(9, 5, 1\) and \(9, 6, 1\): cut, pad or resize them first"),
+        ],
+        ids=str,
+    )
+    def test_several_sizes(self, tiny: ImageClassifier, sizes: list[tuple[int, ...]], message: str) -> None:
+        data = [np.zeros(size) for size in sizes]
+        with pytest.raises(ValueError, match=message):
+            tiny.fit(data, [0, 1])
+
+    def test_several_lengths_in_an_array_of_objects(self, tiny: ImageClassifier) -> None:
+        data = np.empty(2, dtype=object)
+        data[:] = [np.zeros((5, 2)), np.zeros((9, 2))]
+        with pytest.raises(ValueError, match="got lengths from 5 to 9"):
+            tiny.fit(data, [0, 1])
+
+    @pytest.mark.parametrize("use", ["fit_unsupervised", "gram", "network"])
+    def test_channels_first_below_the_classifier(self, tiny: ImageClassifier, use: str) -> None:
+        images = np.random.default_rng(0).random((3, 3, 6, 6))
+        architecture = Architecture((LayerSpec(4),))
+        network = fit_unsupervised(architecture, np.moveaxis(images, 1, -1), 0, patches=50)
+        calls = {
+            "fit_unsupervised": lambda: fit_unsupervised(architecture, images, 0),
+            "gram": lambda: gram(architecture, images),
+            "network": lambda: network(images),
+        }
+        with pytest.raises(ValueError, match=r"looks like \(n, c, h, w\): move the channels .* xp.moveaxis\("):
+            calls[use]()
 
     def test_channels_first_after_training(self, tiny: ImageClassifier, digits: Digits) -> None:
         images = np.repeat(digits[0][:20], 3, axis=-1)
