@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from math import inf
 from numbers import Real
 from operator import add, mul
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kerneltools.arrays import (
     Array,
@@ -80,8 +81,15 @@ class Kernel(Tree, ABC):
     def __rmul__(self, scale: float | Array) -> "Scaled":
         return Scaled(scale, self)
 
-    def __pow__(self, exponent: int) -> "Power":
-        return Power(self, exponent)
+    def raised(self, exponent: float) -> "Kernel | None":
+        """The kernel k^exponent where it is one for any exponent > 0; None as a rule, where only products are."""
+        del exponent
+        return None
+
+    def __pow__(self, exponent: float) -> "Kernel":
+        if is_whole(exponent):
+            return Power(self, int(exponent))
+        return _raised(self, exponent) or Power(self, exponent)  # type: ignore[arg-type]  # which refuses it
 
     # NumPy then leaves `array * kernel` to the kernel.
     __array_ufunc__ = None
@@ -185,6 +193,12 @@ def check_positive(name: str, value: float | Array) -> None:
         require_everywhere(namespace(value).isfinite(value) & (value > 0), "finite numbers > 0", name, value)
 
 
+def _raised(kernel: Kernel, exponent: Any) -> Kernel | None:
+    """The kernel k^exponent, or None where there is none or the exponent is no finite number > 0."""
+    known = isinstance(exponent, Real) and not isinstance(exponent, bool) and 0 < float(exponent) < inf
+    return kernel.raised(float(exponent)) if known else None
+
+
 def check_parts(name: str, parts: object) -> tuple[Kernel, ...]:
     """The kernels of a sum or product as a tuple. Raises TypeError for what is no kernel, ValueError for none."""
     found = tuple(parts) if isinstance(parts, Sequence) else (parts,)
@@ -282,6 +296,11 @@ class Product(_OfSeveral):
     def parts(self) -> tuple[Kernel, ...]:
         return self.factors
 
+    def raised(self, exponent: float) -> Kernel | None:
+        found = [k.raised(exponent) for k in self.factors]
+        known = tuple(k for k in found if k is not None)
+        return Product(known) if len(known) == len(found) else None
+
     def join(self, values: list[Array]) -> Array:
         return reduce(mul, together(*values))
 
@@ -344,6 +363,10 @@ class Scaled(_OfOne):
     def homogeneous(self) -> bool:
         return self.kernel.homogeneous
 
+    def raised(self, exponent: float) -> Kernel | None:
+        inner = self.kernel.raised(exponent)
+        return None if inner is None else Scaled(self.scale**exponent, inner)
+
     def changed(self, value: Array) -> Array:
         require_beside(value, self.scale)
         return self.scale * value
@@ -353,7 +376,8 @@ class Scaled(_OfOne):
 class Power(_OfOne):
     """k(x, y) = k₁(x, y)^exponent, with an integer exponent >= 1: a product of equal factors.
 
-    Raises ValueError for another exponent: such powers are not positive semi-definite in general.
+    Raises ValueError for another exponent: such powers are not positive semi-definite in general. Those of kernels
+    that are infinitely divisible, such as the Gaussian, are kernels of their family: `kernel ** 0.5`, `kernel.raised`.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
@@ -369,11 +393,18 @@ class Power(_OfOne):
     def __post_init__(self) -> None:
         check_parts("kernel", self.kernel)
         if not is_whole(self.exponent):
-            raise ValueError(f"exponent: expected an integer >= 1, got {self.exponent!r}")
+            raise ValueError(
+                f"exponent: expected an integer >= 1, got {self.exponent!r}, for {self.kernel!r}: other powers > 0, as "
+                "kernel ** 0.5, are kernels for Gaussian, Exponential, Matern(0.5) and Matern(inf), RationalQuadratic, "
+                "Laplacian, Periodic, ExponentialDotProduct and Chi2, their multiples and products, and On(...) of them"
+            )
 
     @property
     def homogeneous(self) -> bool:
         return self.exponent == 1 and self.kernel.homogeneous
+
+    def raised(self, exponent: float) -> Kernel | None:
+        return self.kernel.raised(self.exponent * exponent)
 
     def changed(self, value: Array) -> Array:
         return value**self.exponent

@@ -52,6 +52,10 @@ class On(Kernel):
     def indefinite(self) -> bool:
         return self.kernel.indefinite
 
+    def raised(self, exponent: float) -> "On | None":
+        inner = self.kernel.raised(exponent)
+        return None if inner is None else On(self.columns, inner)
+
     def __call__(self, x: Array, y: Array) -> Array:
         check_rows(x, y)
         return self.kernel(self._part(x), self._part(y))

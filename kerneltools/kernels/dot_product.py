@@ -97,6 +97,9 @@ class ExponentialDotProduct(InnerProductKernel):
     def __post_init__(self) -> None:
         check_positive("scale", self.scale)
 
+    def raised(self, exponent: float) -> "ExponentialDotProduct":
+        return ExponentialDotProduct(self.scale / exponent**0.5)
+
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return namespace(inner, self.scale).exp(inner / self.scale**2)
 

@@ -59,6 +59,9 @@ class Chi2(HistogramKernel):
         distances = chi_square_distances(x, y)
         return namespace(distances, self.gamma).exp(-self.gamma * distances)
 
+    def raised(self, exponent: float) -> "Chi2":
+        return Chi2(self.gamma * exponent)
+
     def of_diagonal(self, x: Array) -> Array:
         return namespace(x).ones_like(x[:, 0])
 

@@ -65,6 +65,9 @@ class Laplacian(_SumOverColumns):
         """The law of the frequencies for lengthscale 1."""
         return ProductCauchy()
 
+    def raised(self, exponent: float) -> "Laplacian":
+        return Laplacian(self.lengthscale / exponent)
+
     def exponent(self, x: Array, y: Array, scale: Array) -> Array:
         return l1_distances(x, y, scale)
 
@@ -120,6 +123,9 @@ class Periodic(Kernel):
         a, b = self._on_circles(x), self._on_circles(y)
         square = differentiable_distances(a, b, unit_scale(a))
         return namespace(square).exp(-0.5 * square)
+
+    def raised(self, exponent: float) -> "Periodic":
+        return Periodic(self.period, self.lengthscale / exponent**0.5)
 
     def diag(self, x: Array) -> Array:
         self._check(x)

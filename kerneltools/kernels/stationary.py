@@ -41,6 +41,9 @@ class Gaussian(Radial):
     def spectral(self) -> Normal:
         return Normal()
 
+    def raised(self, exponent: float) -> "Gaussian":
+        return Gaussian(self.bandwidth / exponent**0.5)
+
     def of_square(self, square: Array) -> Array:
         return namespace(square).exp(-0.5 * square)
 
@@ -81,6 +84,11 @@ class Matern(Radial):
     def spectral(self) -> Normal | StudentT:
         return Normal() if self.nu == inf else StudentT(2 * self.nu)
 
+    def raised(self, exponent: float) -> "Matern | None":
+        if self.nu not in (0.5, inf):
+            return None  # infinitely divisible too (Grosswald 1976), but no member of the family
+        return Matern(self.nu, self.lengthscale / (exponent if self.nu == 0.5 else exponent**0.5))
+
     def of_square(self, square: Array) -> Array:
         if self.nu == inf:
             return namespace(square).exp(-0.5 * square)
@@ -117,6 +125,9 @@ class Exponential(Radial):
     def spectral(self) -> StudentT:
         return StudentT(1.0)
 
+    def raised(self, exponent: float) -> "Exponential":
+        return Exponential(self.lengthscale / exponent)
+
     def of_square(self, square: Array) -> Array:
         return _matern(0)(square)
 
@@ -149,6 +160,9 @@ class RationalQuadratic(Radial):
     @property
     def spectral(self) -> GammaMixture:
         return GammaMixture(float(self.alpha))
+
+    def raised(self, exponent: float) -> "RationalQuadratic":
+        return RationalQuadratic(self.lengthscale / exponent**0.5, self.alpha * exponent)
 
     def of_square(self, square: Array) -> Array:
         xp = namespace(square, self.alpha)
