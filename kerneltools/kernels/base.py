@@ -195,7 +195,7 @@ def check_positive(name: str, value: float | Array) -> None:
 
 def _raised(kernel: Kernel, exponent: Any) -> Kernel | None:
     """The kernel k^exponent, or None where there is none or the exponent is no finite number > 0."""
-    known = isinstance(exponent, Real) and not isinstance(exponent, bool) and 0 < float(exponent) < inf
+    known = not isinstance(exponent, bool) and isinstance(exponent, Real) and 0 < float(exponent) < inf
     return kernel.raised(float(exponent)) if known else None
 
 
