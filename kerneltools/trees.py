@@ -39,6 +39,8 @@ class Shown:
 
 def shown(value: Any, **instead: str) -> str:
     """The text of a dataclass for `Shown`; `instead`: what stands for the values of some of its fields."""
+    if not dataclasses.is_dataclass(value):
+        return object.__repr__(value)
     texts = [
         f"{f.name}={instead[f.name] if f.name in instead else _text(getattr(value, f.name))}"
         for f in dataclasses.fields(value)

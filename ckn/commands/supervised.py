@@ -25,7 +25,6 @@ from kerneltools.optimisers import SGD, Adam, Constant, Cosine, Optimiser, Sched
 from kerneltools.solvers import CrossEntropy, Loss, Squared, SquaredHinge
 
 LAST = "last.safetensors"
-MINIBATCH = 128
 MOST_EPOCHS = 1_000_000
 
 
@@ -172,8 +171,8 @@ def _is_explicit(given: typer.Context, name: str) -> bool:
 def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
     """The settings that the options ask for, for training images (n, h, w, c)."""
     n, *grid, _ = images.shape
-    minibatch = options["minibatch"] or min(MINIBATCH, n)
-    if minibatch > n:
+    minibatch = options["minibatch"]
+    if minibatch is not None and minibatch > n:
         raise typer.BadParameter(f"--minibatch {minibatch}: there are {n} training images; choose at most {n}")
     words = options["augment"].split(",") if options["augment"] else []
     return Supervised(

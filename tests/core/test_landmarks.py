@@ -583,13 +583,14 @@ def test_settings() -> None:
         (lambda: KMeansPlusPlus(3, trials=0), "trials: expected an integer >= 1, or None, got 0"),
         (lambda: RPCholesky(3, block=2.5), "block: expected an integer >= 1, or None, got 2.5"),  # type: ignore[arg-type]
         (lambda: KMeansPlusPlus(3, trials=2.5), "trials: expected an integer >= 1, or None, got 2.5"),  # type: ignore[arg-type]
-        (lambda: BLESS(3, oversampling="a"), "oversampling: expected a number >= 1, got 'a'"),  # type: ignore[arg-type]
         (lambda: MiniBatchKMeans(3, batch=0), "batch: expected an integer >= 1, got 0"),
         (lambda: MiniBatchKMeans(3, rounds=0), "rounds: expected an integer >= 1, got 0"),
         (lambda: BLESS(3, oversampling=0.5), "oversampling: expected a number >= 1, got 0.5"),
     ):
         with pytest.raises(ValueError, match=message):
             make()
+    with pytest.raises(TypeError, match="oversampling: expected a number >= 1, got 'a'"):
+        BLESS(3, oversampling="a")  # type: ignore[arg-type]
 
 
 @from_values
