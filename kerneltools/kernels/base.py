@@ -1,9 +1,9 @@
 """What a kernel is, and how kernels add, multiply and scale."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import reduce, wraps
 from math import inf
 from numbers import Real
 from operator import add, mul
@@ -32,8 +32,16 @@ class Kernel(Tree, ABC):
     """A positive semi-definite function of two vectors.
 
     A frozen dataclass: its fields are its parameters, numbers or arrays to differentiate. A new kernel
-    defines `__call__` and `diag`, and may say that it needs inner products only (`InnerProductKernel`).
+    defines `__call__` and `diag`, and may say that it needs inner products only (`InnerProductKernel`). These two then
+    raise TypeError for a class that is no dataclass, and ValueError for values of another shape than is written here.
     """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if not cls.__module__.startswith("kerneltools."):
+            for name in ("__call__", "diag"):
+                if not hasattr(getattr(cls, name), "checks_values"):
+                    setattr(cls, name, _checked(getattr(cls, name)))
 
     @abstractmethod
     def __call__(self, x: Array, y: Array) -> Array:
@@ -193,6 +201,41 @@ def check_positive(name: str, value: float | Array) -> None:
         require_everywhere(namespace(value).isfinite(value) & (value > 0), "finite numbers > 0", name, value)
 
 
+def _checked(method: Callable[..., Array]) -> Callable[..., Array]:
+    """The method of somebody's kernel, with a word on values that are none, or not of the shape that is wanted."""
+
+    @wraps(method)
+    def checking(self: Kernel, *rows: Array) -> Array:
+        require_dataclass(self)
+        value = method(self, *rows)
+        if all(len(getattr(x, "shape", ())) == 2 for x in rows):
+            _require_values(self, method.__name__, value, rows)
+        return value
+
+    vars(checking)["checks_values"] = True
+    return checking
+
+
+def require_dataclass(kernel: Kernel) -> None:
+    """Raise TypeError unless the kernel's class is a dataclass."""
+    if not is_dataclass(kernel):
+        raise TypeError(
+            f"kernel: {type(kernel).__name__} is no dataclass: write @dataclass(frozen=True) above the class, and its "
+            "parameters as fields; docs/guides/new-kernel.md has an example"
+        )
+
+
+def _require_values(kernel: Kernel, method: str, value: Any, rows: tuple[Array, ...]) -> None:
+    wanted = tuple(x.shape[0] for x in rows)
+    got = tuple(value.shape) if hasattr(value, "shape") else None
+    if got != wanted:
+        shapes = " and ".join(str(tuple(x.shape)) for x in rows)
+        raise ValueError(
+            f"kernel: {method} of {kernel!r}, given rows of shape {shapes}: expected values of shape {wanted}, got "
+            f"{type(value).__name__ if got is None else f'shape {got}'}"
+        )
+
+
 def _raised(kernel: Kernel, exponent: Any) -> Kernel | None:
     """The kernel k^exponent, or None where there is none or the exponent is no finite number > 0."""
     known = not isinstance(exponent, bool) and isinstance(exponent, Real) and 0 < float(exponent) < inf
@@ -205,6 +248,7 @@ def check_parts(name: str, parts: object) -> tuple[Kernel, ...]:
     for part in found:
         if not isinstance(part, Kernel):
             raise TypeError(f"{name}: expected kernels, got {part!r}")
+        require_dataclass(part)
     if not found:
         raise ValueError(f"{name}: expected at least one kernel, got none")
     return found

@@ -16,7 +16,7 @@ from kerneltools.arrays import (
     require_rank,
 )
 from kerneltools.backend import stop_gradient
-from kerneltools.kernels.base import Kernel, check_rows
+from kerneltools.kernels.base import Kernel, check_rows, require_dataclass
 from kerneltools.linalg import require_square
 from kerneltools.precision import in_single
 from kerneltools.trees import static
@@ -163,9 +163,10 @@ _ROWS = 16
 def as_kernel(kernel: Kernel | Callable[[Any, Any], Any]) -> Kernel:
     """The kernel itself, or that of a function of two sets of rows; see `Function`.
 
-    Raises TypeError for anything else.
+    Raises TypeError for anything else, and for a kernel whose class is no dataclass.
     """
     if isinstance(kernel, Kernel):
+        require_dataclass(kernel)
         return kernel
     if isinstance(kernel, type):
         raise TypeError(f"kernel: expected a kernel, got the class {kernel.__name__}; write {kernel.__name__}(...)")

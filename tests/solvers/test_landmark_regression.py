@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,7 @@ def test_says_when_rounding_decides_more_than_the_penalty() -> None:
     assert_close(falkon(q.kernel, q.points, q.x, q.y, 1e-11, tolerance=1e-11)(q.x), dense(q, 1e-11, None, q.x), 1e-6)
 
 
+@dataclass(frozen=True)
 class Negative(Kernel):
     """-<x, y>"""
 
