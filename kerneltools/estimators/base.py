@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from kerneltools.arrays import Array, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, is_whole, namespace, require_floating, require_rank
 from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like
+from kerneltools.estimators.foreign import hint, kernel_hint
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
@@ -29,6 +30,12 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
     kernel: Any
     random_state: Any
 
+    def __new__(cls, *args: Any, **params: Any) -> Self:
+        # Before `__init__`, whose signature is what scikit-learn reads the parameters from.
+        if known := hint(cls, params, cls._get_param_names()):
+            raise TypeError(known)
+        return super().__new__(cls)  # type: ignore[no-any-return]  # an untyped base
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep`, also those of kernels and selectors: `kernel__bandwidth`."""
         found: dict[str, Any] = super().get_params(deep=deep)
@@ -40,14 +47,24 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
     def set_params(self, **params: Any) -> Self:
         """Set parameters; `kernel__bandwidth=2.0` puts another kernel in the place of the one that is there.
 
+        Where no kernel is given, `kernel__bandwidth` is that of a Gaussian; `landmarks__m` is `landmarks`, a number.
+
         Raises ValueError for names that are not there, and what a kernel raises for values out of its range.
         """
+        if known := hint(type(self), params, self._get_param_names()):
+            raise ValueError(known)
         super().set_params(**{name: value for name, value in params.items() if "__" not in name})
         for key, value in params.items():
             name, _, rest = key.partition("__")
             if not rest:
                 continue
             holder = self.get_params(deep=False).get(name)
+            if key == "kernel__bandwidth" and holder is None:
+                self.kernel = Gaussian(value)
+                continue
+            if key == "landmarks__m" and is_whole(holder):
+                setattr(self, name, value)
+                continue
             if not is_open(holder):
                 raise ValueError(f"Invalid parameter {key!r} for {self!r}: {name} is {holder!r}; set {name}= first")
             setattr(self, name, replaced(holder, rest, value))
@@ -75,7 +92,7 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
         if not callable(self.kernel):
             raise TypeError(
                 f"kernel: expected an object such as kerneltools.kernels.Gaussian(bandwidth=1.0), or a function, "
-                f"got {self.kernel!r}"
+                f"got {self.kernel!r}{kernel_hint(self.kernel)}"
             )
         found: Kernel = map_leaves(lambda leaf: like(X, leaf), as_kernel(self.kernel))
         return found

@@ -147,7 +147,7 @@ def test_names_of_inner_parameters() -> None:
     with pytest.raises(ValueError, match="bandwidth: expected a finite number > 0"):
         model.set_params(kernel__terms__0__kernel__bandwidth=-3.0)
     with pytest.raises(ValueError, match="kernel is None; set kernel= first"):
-        KernelRidge().set_params(kernel__bandwidth=1.0)
+        KernelRidge().set_params(kernel__lengthscale=1.0)
 
 
 def test_grid_search_over_kernels_and_their_parameters() -> None:
