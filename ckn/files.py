@@ -6,7 +6,7 @@ from typing import Any
 
 from ckn import preprocessing
 from ckn.layer import Layer
-from ckn.loaded import check_model, checked
+from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
 from ckn.network import Network
 from ckn.readers import Pictures
@@ -23,12 +23,15 @@ KIND = "ckn"
 def save(model: Model | Network | Any, path: str | Path) -> None:
     """Write a `Model`, a `Network` or a fitted `ImageClassifier` to a file; the last is read back as its `Model`.
 
-    The file appears whole or not at all. Raises OSError when the folder cannot be written.
+    The file appears whole or not at all. Raises OSError when the folder cannot be written, and ValueError, which says
+    what is wrong, for a model that `load` would refuse: NaN, repeated classes, sizes that do not go together.
     """
     model = getattr(model, "model_", model)
     if not isinstance(model, Model | Network):
         raise TypeError(f"model: expected a Model, a Network or a fitted ImageClassifier, got {type(model).__name__}")
-    save_tree(model.unprepared(), path, KIND)
+    model = model.unprepared()
+    require_readable(path, check_model, model)
+    save_tree(model, path, KIND)
 
 
 def load(

@@ -10,7 +10,7 @@ from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
-from ckn.bounds import LARGEST_MAP
+from ckn.bounds import LARGEST_MAP, check_kernel
 from ckn.layer import Layer
 from ckn.memory import out_of_memory
 from ckn.model import Model
@@ -30,15 +30,24 @@ UNIT_ERROR = 1e-2
 
 def checked(path: Any, check: Callable[[Any], Any], loaded: Any) -> Any:
     """What `check` makes of what was read. Raises FileFormatError, naming the file, for all that goes wrong in it."""
+    return _passed(check, loaded, lambda words: FileFormatError(f"{path}: corrupt: {words}"))
+
+
+def require_readable(path: Any, check: Callable[[Any], Any], value: Any) -> None:
+    """Raise ValueError, naming the file, where what is to be written could not be read again: with the same checks."""
+    _passed(check, value, lambda words: ValueError(f"{path}: not written, for it could not be read again: {words}"))
+
+
+def _passed(check: Callable[[Any], Any], value: Any, failure: Callable[[str], Exception]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # what overflows here becomes an error
-            return check(loaded)
+            return check(value)
     except Exception as error:
         # A kernel that cannot be evaluated raises whatever its library does.
         if out_of_memory(error) or isinstance(error, OSError | ImportError):
             raise
-        raise FileFormatError(f"{path}: corrupt: {told(error)}") from error
+        raise failure(told(error)) from error
 
 
 def check_model(loaded: Any) -> Model | Network:
@@ -126,6 +135,7 @@ def _check_axes(name: str, value: Any, axes: int) -> None:
 
 def _check_kernel(layer: Layer) -> None:
     """The kernel can be evaluated on the filters, which have length 1 where it takes that for granted."""
+    check_kernel(layer.kernel)
     kernel, rows = widened(layer.kernel), widened(layer.rows)
     if kernel.indefinite:
         raise ValueError(f"kernel: {kernel!r} is indefinite, and has no features")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ckn.architecture import Architecture
 from ckn.files import model_types
-from ckn.loaded import check_arrays, check_head, check_network, check_number, checked
+from ckn.loaded import check_arrays, check_head, check_network, check_number, checked, require_readable
 from ckn.preprocessing import Step
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import EpochReport, TrainingState
@@ -64,9 +64,11 @@ def training_notes(
 def save_state(state: TrainingState, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
     """Write a state, with notes such as those of `training_notes`; the file appears whole or not at all.
 
-    Raises OSError when the folder cannot be written.
+    Raises OSError when the folder cannot be written, and ValueError for a state that `load_state` would refuse.
     """
-    save_tree(_Checkpoint(state, dict(notes or {})), path, KIND)
+    checkpoint = _Checkpoint(state, dict(notes or {}))
+    require_readable(path, _check, checkpoint)
+    save_tree(checkpoint, path, KIND)
 
 
 def load_state(

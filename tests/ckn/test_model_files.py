@@ -131,6 +131,17 @@ def refusal(path: Path) -> str | None:
     return None
 
 
+def refused_both_ways(model: Model, path: Path, message: str) -> None:
+    """What `load` refuses in a file, `save` does not write."""
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(ValueError, match=rf"model\.safetensors: not written, for it could not be read .*: {message}"):
+        save(model, path)
+    assert (path.read_bytes() if path.exists() else None) == before
+    save_tree(model.unprepared(), path, "ckn")
+    with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt.*: {message}"):
+        load(path)
+
+
 def structure_of(path: Path) -> str:
     with safe_open(path, "numpy") as file:
         return file.metadata()["structure"]
@@ -296,16 +307,12 @@ class TestErrors:
             (replace(fitted.model_, classes=(None,) * 10), "expected numbers or strings as classes"),
             (replace(fitted.model_, head=replace(head, intercept=np.zeros(3))), r"an intercept of shape \(3,\) for 10"),
         ):
-            save(changed, path)
-            with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt: {message}"):
-                load(path)
+            refused_both_ways(changed, path, message)
 
     @pytest.mark.parametrize("case", WRONG)
     def test_values_that_cannot_be(self, case: str, fitted: ImageClassifier, path: Path) -> None:
         change, message = WRONG[case]
-        save(change(fitted.model_.unprepared()), path)
-        with pytest.raises(FileFormatError, match=rf"model\.safetensors: corrupt.*: {message}"):
-            load(path)
+        refused_both_ways(change(fitted.model_.unprepared()), path, message)
 
     def test_texts_that_cannot_be(self, fitted: ImageClassifier, path: Path) -> None:
         """What a dataclass would refuse is refused in a file too."""
@@ -353,7 +360,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("library", ["torch", "jax"])
     def test_in_other_libraries(self, library: str, fitted: ImageClassifier, path: Path) -> None:
-        save(WRONG["NaN"][0](fitted.model_.unprepared()), path)
+        save_tree(WRONG["NaN"][0](fitted.model_.unprepared()), path, "ckn")
         with pytest.raises(
             FileFormatError, match=r"model\.safetensors: corrupt: head.weights: expected finite numbers"
         ):

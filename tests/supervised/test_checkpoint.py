@@ -22,6 +22,7 @@ from ckn.supervised import (
     state_notes,
     training_notes,
 )
+from ckn.supervised.checkpoint import _Checkpoint
 from kerneltools import backend
 from kerneltools.files import FileFormatError, save_tree
 from kerneltools.kernels import Gaussian, Homogeneous, profiles
@@ -213,14 +214,19 @@ def report(**change) -> dict:
     ],
 )
 def test_values_that_cannot_be(change: dict, message: str, state: TrainingState, tmp_path: Path) -> None:
-    save_state(replace(state, **change), tmp_path / "state")
+    with pytest.raises(ValueError, match=rf"state: not written, for it could not be read again.*: {message}"):
+        save_state(replace(state, **change), tmp_path / "state")
+    assert not any(tmp_path.iterdir())
+    save_tree(_Checkpoint(replace(state, **change), {}), tmp_path / "state", "ckn-training")
     for read_it in (load_state, state_notes):
         with pytest.raises(FileFormatError, match=rf"state: corrupt.*: {message}"):
             read_it(tmp_path / "state")
 
 
 def test_notes_that_are_no_words(state: TrainingState, tmp_path: Path) -> None:
-    save_state(state, tmp_path / "state", {"options": 3})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=r"state: not written, .*: notes: expected words by name"):
+        save_state(state, tmp_path / "state", {"options": 3})  # type: ignore[dict-item]
+    save_tree(_Checkpoint(state, {"options": 3}), tmp_path / "state", "ckn-training")
     with pytest.raises(FileFormatError, match="state: corrupt: notes: expected words by name"):
         state_notes(tmp_path / "state")
 
