@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 from kerneltools.kernels import Kernel
+from kerneltools.kernels.base import require_dataclass
 from kerneltools.patches import Grid
 from kerneltools.pooling import Gaussian
 from kerneltools.primitives import SHORT_TYPES
@@ -45,9 +46,10 @@ def reached_shape(patches: Grid, pool: Gaussian, grid: tuple[int, ...]) -> tuple
 
 
 def check_kernel(kernel: Any) -> None:
-    """Raise TypeError for what is no kernel, ValueError for a degree out of bounds."""
+    """Raise TypeError for what is no kernel and for one that is no dataclass, ValueError for a degree out of bounds."""
     if not isinstance(kernel, Kernel):
         raise TypeError(f"kernel: expected a kerneltools kernel, got {kernel!r}")
+    require_dataclass(kernel)
     for name, degree in _degrees(kernel):
         if LARGEST_DEGREE < degree < inf:
             raise ValueError(f"kernel: expected a {name} of at most {LARGEST_DEGREE}, got {degree:.6g}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ckn import LayerSpec
 from kerneltools import kernels, maps, solvers
 from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge, NystromFeatures
 from kerneltools.kernels import Gaussian, InnerProductKernel, Kernel
@@ -83,6 +84,11 @@ def test_a_good_one_passes(door: Callable[[Any], Any]) -> None:
 def test_no_dataclass(door: Callable[[Any], Any]) -> None:
     with pytest.raises(TypeError, match=r"kernel: NoDataclass is no dataclass: write @dataclass\(frozen=True\)"):
         door(NoDataclass(1.0))
+
+
+def test_no_dataclass_in_a_layer() -> None:
+    with pytest.raises(TypeError, match="kernel: NoDataclass is no dataclass"):
+        LayerSpec(4, kernel=NoDataclass(1.0))
 
 
 @every_door
