@@ -1,8 +1,21 @@
 """Distances between rows, and kernels that are functions of them."""
 
 from abc import abstractmethod
+from math import sqrt
 
-from kerneltools.arrays import Array, device_of, namespace, require_beside, require_floating, require_rank
+from kerneltools.arrays import (
+    Array,
+    device_of,
+    indices_like,
+    namespace,
+    require_beside,
+    require_count,
+    require_finite,
+    require_floating,
+    require_rank,
+    widest_float,
+)
+from kerneltools.backend import stop_gradient
 from kerneltools.kernels.base import Kernel, check_positive, check_rows, row_norms
 from kerneltools.kernels.spectral import Law
 from kerneltools.pairwise import differentiable_distances
@@ -69,6 +82,31 @@ def square_distances(x: Array, y: Array) -> Array:
     """
     check_rows(x, y)
     return differentiable_distances(x, y, unit_scale(x))
+
+
+def median_distance(x: Array, rows: int = 512) -> float:
+    """The median of |x_i - x_j| over the pairs of rows that differ: (n, d) -> number > 0
+
+    Of at most `rows` of them, evenly spaced, so that the time does not grow with n. A row that is far from all others
+    and rows that occur many times hardly change it; a constant column does not at all.
+
+    Raises ValueError for NaN and infinities with their place, and where the rows do not differ.
+    """
+    require_floating(x=x)
+    require_rank(2, "(n, d)", x=x)
+    require_count("rows", rows)
+    n = int(x.shape[0])
+    if n:
+        xp = namespace(x)
+        # Evenly over all rows: the last ones count too.
+        chosen = sorted({number * n // min(n, rows) for number in range(min(n, rows))})
+        x = xp.take(xp.astype(stop_gradient(x), widest_float(x)), indices_like(chosen, x), axis=0)
+        require_finite(x=x)
+        found = xp.sort(xp.reshape(square_distances(x, x), (-1,)))
+        zeros = int(xp.count_nonzero(found == 0))
+        if zeros < found.shape[0]:
+            return sqrt(float(found[zeros + (found.shape[0] - zeros) // 2]))
+    raise ValueError(f"x: expected rows that differ, got {n} without a distance between any two")
 
 
 def chords(x: Array, y: Array) -> tuple[Array, Array]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from math import inf
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.backend import Forward, custom_vjp
 from kerneltools.kernels.base import check_positive
-from kerneltools.kernels.distances import Radial, check_lengths
+from kerneltools.kernels.distances import Radial, check_lengths, median_distance
 from kerneltools.kernels.spectral import GammaMixture, Normal, StudentT
 from kerneltools.primitives import reciprocal
 
@@ -32,6 +32,22 @@ class Gaussian(Radial):
 
     def __post_init__(self) -> None:
         check_lengths("bandwidth", self.bandwidth)
+
+    @classmethod
+    def of_median(cls, x: Array, multiple: float = 1.0) -> Self:
+        """With `multiple` times the median distance between rows of x (n, d), of 512 of them at most, as bandwidth.
+
+        A scale for data of any unit. Smooth functions often want a multiple of 2 to 8. One row that is far off and
+        constant columns do not change it. All columns count as they are: scale them if their units differ.
+
+        Raises ValueError for a multiple that is not finite and > 0, for NaN, and where the rows do not differ.
+
+        >>> import numpy as np
+        >>> Gaussian.of_median(np.asarray([[0.0], [1.0], [3.0]]), multiple=4.0)
+        Gaussian(bandwidth=8.0)
+        """
+        check_positive("multiple", multiple)
+        return cls(multiple * median_distance(x))
 
     @property
     def lengths(self) -> float | Array:
