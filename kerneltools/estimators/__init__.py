@@ -4,5 +4,6 @@ from kerneltools.estimators.classifier import KernelClassifier
 from kerneltools.estimators.features import NystromFeatures, RandomFeatures
 from kerneltools.estimators.pca import KernelPCA
 from kerneltools.estimators.ridge import KernelRidge
+from kerneltools.estimators.search import KernelSearch
 
-__all__ = ["KernelClassifier", "KernelPCA", "KernelRidge", "NystromFeatures", "RandomFeatures"]
+__all__ = ["KernelClassifier", "KernelPCA", "KernelRidge", "KernelSearch", "NystromFeatures", "RandomFeatures"]

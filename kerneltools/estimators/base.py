@@ -2,6 +2,7 @@
 
 import sys
 from typing import Any, ClassVar, Self
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,7 +14,7 @@ from kerneltools.estimators.foreign import hint, kernel_hint
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
-from kerneltools.landmarks import Given, Landmarks, default
+from kerneltools.landmarks import Given, Landmarks, ReducedWarning, default
 from kerneltools.landmarks.base import chosen, rows, warn_reduced
 from kerneltools.trees import map_leaves
 
@@ -62,7 +63,7 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
             if key == "kernel__bandwidth" and holder is None:
                 self.kernel = Gaussian(value)
                 continue
-            if key == "landmarks__m" and is_whole(holder):
+            if key == "landmarks__m" and (holder is None or is_whole(holder)):
                 setattr(self, name, value)
                 continue
             if not is_open(holder):
@@ -96,6 +97,17 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
             )
         found: Kernel = map_leaves(lambda leaf: like(X, leaf), as_kernel(self.kernel))
         return found
+
+
+def usual_landmarks(
+    landmarks: Any, usual: int, kernel: Kernel, X: Array, random_state: Any, weights: Array | None
+) -> Array:
+    """As `landmarks_of`, but where None are given the usual number, or all rows that differ: (n, d) -> (m, d)"""
+    if landmarks is not None:
+        return landmarks_of(landmarks, kernel, X, random_state, weights)
+    with catch_warnings():
+        simplefilter("ignore", ReducedWarning)  # of a number that nobody asked for
+        return landmarks_of(usual, kernel, X, random_state, weights)
 
 
 def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, weights: Array | None = None) -> Array:

@@ -12,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
 from kerneltools.backend import backend_of, move
-from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, landmarks_of
+from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, usual_landmarks
 from kerneltools.estimators.checks import as_rows, as_weights, host, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
-from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, fit_kernel
+from kerneltools.estimators.search import REGS_OF_CLASSES, search
+from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge, fit_kernel
 
 
 def _has_probabilities(estimator: "KernelClassifier") -> bool:
@@ -27,11 +28,14 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
 
     (n, d), (n,) labels -> (n,) labels
 
-    Parameters: `kernel`, `landmarks` and `random_state` as in `NystromFeatures`; `loss`, of kerneltools.solvers:
-    `Logistic` (None: that), `SquaredHinge` (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0.
+    Parameters: `kernel` as in `KernelRidge`, `landmarks` and `random_state` as in `NystromFeatures`, None for 300 or
+    all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge` (a support vector machine) or
+    `CrossEntropy` (softmax); `reg`, λ > 0, None for what generalised cross-validation of ridge regression on ±1 takes,
+    times the curvature of the loss at 0.
 
-    After `fit`: `classes_`, `kernel_`, `landmarks_` (m, d), `model_` (a `solvers.KernelModel`, with `iterations`,
-    `residual` and `converged`). Labels that are numbers come in the library and on the device of X, others in NumPy.
+    After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (what was tried, or None), `landmarks_` (m, d), `model_` (a
+    `solvers.KernelModel`, with `iterations`, `residual` and `converged`). Labels that are numbers come in the library
+    and on the device of X, others in NumPy.
 
     Found by Newton's method, see `solvers.fit_kernel`; it warns (NotConvergedWarning) when it stops early.
 
@@ -48,9 +52,9 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         self,
         kernel: Any = None,
         *,
-        landmarks: Any = LANDMARKS,
+        landmarks: Any = None,
         loss: Loss | None = None,
-        reg: float = 1e-4,
+        reg: float | None = None,
         random_state: Any = 0,
     ) -> None:
         self.kernel = kernel
@@ -65,20 +69,25 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         Raises ValueError for shapes that do not fit, NaN with its row and column, λ <= 0 and a single class. A failed
         call leaves the estimator as it was.
         """
-        reg = check_number("reg", self.reg)
+        reg = None if self.reg is None else check_number("reg", self.reg)
         if y is None:
             validate_data(self, X, y)  # raises scikit-learn's own message
         rows = as_rows(self, X)
         classes, indices = _classes(y, rows.shape[0])
         weights = as_weights(sample_weight, rows)
-        kernel = self._kernel_for(rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
         loss = Logistic() if self.loss is None else self.loss
         targets = move(_targets(indices, len(classes), loss), rows)
+        kernel, tried = None if self.kernel is None else self._kernel_for(rows), None
+        if kernel is None or reg is None:
+            tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES)
+            kernel = tried.kernel
+            reg = reg or tried.reg * tried.share * _curvature(loss)
+        points = usual_landmarks(self.landmarks, LANDMARKS, kernel, rows, self.random_state, weights)
         draws = generator_of(self.random_state)
         model = fit_kernel(kernel, points, rows, targets, loss, reg, weights=weights, rng=draws)
         remember_columns(self, X)
         self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, model
+        self.search_, self.reg_ = tried, reg
         return self
 
     def _check_learnt(self) -> None:
@@ -154,6 +163,11 @@ def _classes(y: Any, n: int) -> tuple[Any, Any]:
     if len(classes) < 2:
         raise ValueError(f"y: expected at least two classes, got one class only: {classes[0]!r}")
     return classes, indices
+
+
+def _curvature(loss: Loss) -> float:
+    """Of a loss where nothing is known, f = 0, in units of that of squares: how much λ weighs beside it."""
+    return 1.0 if isinstance(loss, SquaredHinge) else 1 / 8
 
 
 def _targets(indices: Any, count: int, loss: Loss) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from math import isqrt
 from typing import Any, Self
 
 import numpy as np
@@ -21,12 +22,12 @@ from kerneltools.estimators.base import (
     check_callable,
     check_landmarks,
     check_number,
-    landmarks_of,
     require_same_kind,
+    usual_landmarks,
 )
 from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
+from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
 from kerneltools.landmarks.base import precise
-from kerneltools.maps import Nystrom, nystrom
 from kerneltools.solvers import KernelModel
 from kerneltools.solvers.sums import row_weights, weighted_mean
 from kerneltools.streaming import FeatureModel, FeatureSums
@@ -55,19 +56,6 @@ class _Regression:
 
 
 @dataclass(frozen=True, eq=False)
-class _Wide(Tree):
-    """Features in float64, where there is one, of rows in any type: k(Z, Z) needs no greater shift than that.
-
-    Features in float32 need one that a model feels, and lose digits that no greater λ brings back.
-    """
-
-    map: Nystrom
-
-    def __call__(self, x: Array) -> Array:
-        return self.map(namespace(x).astype(x, self.map.points.dtype))
-
-
-@dataclass(frozen=True, eq=False)
 class _Narrow(Tree):
     """A model whose values are in the type of the rows."""
 
@@ -78,16 +66,13 @@ class _Narrow(Tree):
         return namespace(values).astype(values, x.dtype)
 
 
-def _features(kernel: Any, points: Array) -> _Wide:
-    return _Wide(nystrom(kernel, precise(kernel, points)))
-
-
 @dataclass(frozen=True, eq=False)
 class _About:
     """A model without intercept, of targets less their `mean` (t,)."""
 
     kernel_model: KernelModel
     mean: Array
+    reg: float
 
     def __call__(self, x: Array) -> Array:
         values = self.kernel_model(x)
@@ -103,15 +88,18 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     (n, d), (n,) or (n, t) -> (n,) or (n, t)
 
-    Parameters: `kernel`, `landmarks` and `random_state` as in `NystromFeatures`; `reg`, λ > 0, or several of which
-    generalised cross-validation takes one; `solver`, None or a function like `solvers.falkon`, which then finds f for
-    the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are too many, see
-    `solvers.choose`. λ is scikit-learn's alpha / n.
+    Parameters: `kernel`, None for a Gaussian whose bandwidth is that of a few multiples of the median distance which
+    generalised cross-validation on a sample takes (see `KernelSearch`); `landmarks` and `random_state` as in
+    `NystromFeatures`, but 5 √n landmarks for None, at least 300 and at most 1,000; `reg`, λ > 0, or several of which
+    generalised cross-validation takes one, None for 1e-9 to 1; `solver`, None or a function like `solvers.falkon`,
+    which then finds f for the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are
+    too many, see `solvers.choose`. λ is scikit-learn's alpha / n.
 
-    After `fit`: `kernel_`, `landmarks_` (m, d), `reg_`, `errors_` (generalised cross-validation, for each `reg`),
-    `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a `streaming.FeatureSums`), and all
-    numbers in between are in float64 where the library has it: rows in float32 have the model of the same rows in
-    float64. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its greatest entry.
+    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (generalised
+    cross-validation, for each `reg`), `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a
+    `streaming.FeatureSums`), and all numbers in between are in float64 where the library has it: rows in float32 have
+    the model of the same rows in float64. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its
+    greatest entry.
 
     `partial_fit` adds rows, and `merge` puts two together; both give what a fit of all rows on the same landmarks
     gives, to rounding. The landmarks are chosen by the first call, from its rows: give points for a choice that does
@@ -132,8 +120,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         self,
         kernel: Any = None,
         *,
-        landmarks: Any = LANDMARKS,
-        reg: float | Sequence[float] = 1e-3,
+        landmarks: Any = None,
+        reg: float | Sequence[float] | None = None,
         solver: Callable[..., KernelModel] | None = None,
         random_state: Any = 0,
     ) -> None:
@@ -155,16 +143,19 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         _require_y(self, X, y)
         rows = as_rows(self, X, least=2)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=2)
-        kernel = self._kernel_for(rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        kernel, tried = self._searched(rows, _columns(targets), weights)
+        points = self._points(kernel, rows, weights)
         found: Any
         if self.solver is None:
-            sums = FeatureSums(_features(kernel, points))
+            sums = FeatureSums(wide_features(kernel, points))
             found = _Regression(sums.partial_fit(rows, _columns(targets), weights), regs)
         else:
-            found = self._solved(kernel, points, rows, _columns(targets), weights, regs)
+            # λ |f|² counts for as much beside a mean over so many rows.
+            given = regs if self.reg is not None or tried is None else (tried.reg * tried.share,)
+            found = self._solved(kernel, points, rows, _columns(targets), weights, given)
         remember_columns(self, X)
         self._set(found, kernel, points, targets.ndim == 1)
+        self.search_ = tried
         return self
 
     @available_if(_is_direct)  # type: ignore[untyped-decorator]
@@ -223,7 +214,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def reg_(self) -> float:
         """The λ that was taken."""
         check_is_fitted(self)
-        return self._found.reg if isinstance(self._found, _Regression) else self._regs()[0]
+        reg: float = self._found.reg
+        return reg
 
     @property
     def errors_(self) -> Array:
@@ -243,7 +235,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def _check_learnt(self) -> None:
         check_landmarks(self)
         if isinstance(self._found, _Regression):
-            if not isinstance(self._found.sums.map, _Wide):
+            if not isinstance(self._found.sums.map, Wide):
                 raise TypeError(f"sums: expected those of Nyström features, got {self._found.sums.map!r:.60}")
             if not self._found.regs:
                 raise ValueError("regs: expected at least one number > 0, got none")
@@ -264,12 +256,25 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         _require_y(self, X, y)
         rows = as_rows(self, X)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows)
-        kernel = self._kernel_for(rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
-        sums = FeatureSums(_features(kernel, points)).partial_fit(rows, _columns(targets), weights)
+        kernel, tried = self._searched(rows, _columns(targets), weights)
+        points = self._points(kernel, rows, weights)
+        sums = FeatureSums(wide_features(kernel, points)).partial_fit(rows, _columns(targets), weights)
         remember_columns(self, X)
         self._set(_Regression(sums, regs), kernel, points, targets.ndim == 1)
+        self.search_ = tried
         return self
+
+    def _searched(self, x: Array, y: Array, weights: Array | None) -> tuple[Any, KernelSearch | None]:
+        """The kernel, and how it was found where it was not given; with a solver, λ too."""
+        kernel = None if self.kernel is None else self._kernel_for(x)
+        if kernel is not None and (self.reg is not None or self.solver is None):
+            return kernel, None
+        tried = search(kernel, x, y, weights, None if self.reg is None else self._regs())
+        return tried.kernel, tried
+
+    def _points(self, kernel: Any, x: Array, weights: Array | None) -> Array:
+        usual = max(LANDMARKS, min(1000, 5 * isqrt(int(x.shape[0]))))
+        return usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights)
 
     def _set(self, found: Any, kernel: Any, points: Array, flat: bool) -> None:
         self._found, self.kernel_, self.landmarks_, self._flat = found, kernel, points, flat
@@ -287,10 +292,10 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             raise ValueError(f"reg: expected one number together with a solver, got {len(regs)}")
         assert self.solver is not None  # the caller has asked
         mean = weighted_mean(targets, row_weights(targets, weights))
-        return _About(self.solver(kernel, points, rows, targets - mean, regs[0], weights=weights), mean)
+        return _About(self.solver(kernel, points, rows, targets - mean, regs[0], weights=weights), mean, regs[0])
 
     def _regs(self) -> tuple[float, ...]:
-        given: Any = self.reg
+        given: Any = REGS if self.reg is None else self.reg
         several = isinstance(given, Sequence) or (isinstance(given, np.ndarray) and given.ndim > 0)
         values = tuple(given) if several else (given,)
         if not values:

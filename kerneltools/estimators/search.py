@@ -1,0 +1,127 @@
+"""Which bandwidth and which λ, where none is given: see docs/decisions/0022-defaults.md."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import numpy as np
+
+from kerneltools.arrays import Array, namespace, widest_float
+from kerneltools.backend import to_host
+from kerneltools.kernels import Gaussian, Kernel
+from kerneltools.kernels.distances import median_distance
+from kerneltools.landmarks.base import precise, rows
+from kerneltools.maps import Nystrom, nystrom
+from kerneltools.solvers import ridge_path
+from kerneltools.trees import Shown, Tree
+
+MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Of the median distance. That alone is too narrow for smooth functions."""
+
+REGS = tuple(10.0 ** (power / 2) for power in range(-18, 1))
+"""The λ that are tried."""
+
+REGS_OF_CLASSES = tuple(reg for reg in REGS if reg >= 1e-6)
+"""As `REGS`, of classifiers: least squares take less to be right than labels of few rows are."""
+
+UNKNOWN = 1e-3
+"""The λ of a single row."""
+
+ROWS = 2000
+"""The search looks at no more."""
+
+POINTS = 300
+"""Of landmarks of the search."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelSearch(Shown):
+    """What was tried on a sample of the rows: each of the `kernels` with each λ of `regs`.
+
+    `errors`: the mean squared error that generalised cross-validation expects on new rows, one tuple for each kernel;
+    of a classifier that of ridge regression on ±1. `share`: of the rows of weight > 0, that were looked at.
+    """
+
+    kernels: tuple[Kernel, ...]
+    regs: tuple[float, ...]
+    errors: tuple[tuple[float, ...], ...]
+    share: float
+
+    @property
+    def kernel(self) -> Kernel:
+        """That of the least error."""
+        return self.kernels[self._least()[0]]
+
+    @property
+    def reg(self) -> float:
+        """That of the least error."""
+        return self.regs[self._least()[1]]
+
+    def _least(self) -> tuple[int, int]:
+        pairs = [(k, r) for k in range(len(self.kernels)) for r in range(len(self.regs))]
+        return min(pairs, key=lambda pair: self.errors[pair[0]][pair[1]])
+
+
+@dataclass(frozen=True, eq=False)
+class Wide(Tree):
+    """Features in float64, where there is one, of rows in any type: k(Z, Z) needs no greater shift than that.
+
+    Features in float32 need one that a model feels, and lose digits that no greater λ brings back.
+    """
+
+    map: Nystrom
+
+    def __call__(self, x: Array) -> Array:
+        return self.map(namespace(x).astype(x, self.map.points.dtype))
+
+
+def wide_features(kernel: Kernel, points: Array) -> Wide:
+    """Nyström features of some landmarks: (m, d) -> map"""
+    return Wide(nystrom(kernel, precise(kernel, points)))
+
+
+def search(
+    kernel: Kernel | None, x: Array, y: Array, weights: Array | None, regs: Sequence[float] | None = None
+) -> KernelSearch:
+    """Try kernels and λ by ridge regression on a sample of the rows.
+
+    (n, d), (n, t), (n,) or None -> KernelSearch
+
+    `kernel` None: Gaussians, of a few multiples of the median distance between rows that differ; `regs` None: 1e-9 to
+    1. Neither the order of the rows nor whole weights in the place of repeated rows make a difference, but where the
+    sample is not all of the rows.
+    """
+    seen = range(x.shape[0]) if weights is None else to_host(weights).nonzero()[0].tolist()
+    known, seen = len(seen), _some(seen, ROWS)
+    x, y = rows(x, seen), rows(y, seen)
+    weights = None if weights is None else rows(weights[:, None], seen)[:, 0]
+    points = rows(x, _some(np.unique(to_host(x), axis=0, return_index=True)[1].tolist(), POINTS))
+    kernels = _gaussians(points) if kernel is None else (kernel,)
+    resolved = 10 * float(namespace(x).finfo(widest_float(x)).eps)
+    tried = tuple(REGS if regs is None else regs)
+    tried = tuple(reg for reg in tried if reg >= resolved) or tried
+    if len(seen) < 2:  # of which nothing is learnt
+        return KernelSearch(kernels[:1], (UNKNOWN,), ((inf,),), 1.0)
+    errors = tuple(_errors(k, points, x, y, weights, tried) for k in kernels)
+    return KernelSearch(kernels, tried, errors, len(seen) / known)
+
+
+def _gaussians(points: Array) -> tuple[Kernel, ...]:
+    if points.shape[0] < 2:
+        return (Gaussian(max(1.0, points.shape[1] / 2) ** 0.5),)
+    median = median_distance(points)
+    return tuple(Gaussian(multiple * median) for multiple in MULTIPLES)
+
+
+def _errors(
+    kernel: Kernel, points: Array, x: Array, y: Array, weights: Array | None, regs: Sequence[float]
+) -> tuple[float, ...]:
+    path = ridge_path(wide_features(kernel, points)(x), y, weights=weights)
+    errors = to_host(path.generalised_cross_validation(regs)).mean(axis=1).tolist()
+    return tuple(error if isfinite(error) else inf for error in errors)
+
+
+def _some(numbers: Sequence[int], most: int) -> list[int]:
+    """At most so many of them, evenly spaced."""
+    n = len(numbers)
+    return [numbers[k * n // most] for k in range(most)] if n > most else list(numbers)
