@@ -13,7 +13,7 @@ from kerneltools.kernels.distances import median_distance
 from kerneltools.landmarks.base import precise, rows
 from kerneltools.maps import Nystrom, nystrom
 from kerneltools.solvers import ridge_path
-from kerneltools.trees import Shown, Tree
+from kerneltools.trees import Shown, Tree, shown
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the median distance. That alone is too narrow for smooth functions."""
@@ -56,6 +56,10 @@ class KernelSearch(Shown):
     def reg(self) -> float:
         """That of the least error."""
         return self.regs[self._least()[1]]
+
+    def __repr__(self) -> str:
+        regs = f"({len(self.regs)} from {min(self.regs):.1g} to {max(self.regs):.1g})"
+        return shown(self, regs=regs, errors=f"({len(self.errors)} of {len(self.regs)})")
 
     def _least(self) -> tuple[int, int]:
         pairs = [(k, r) for k in range(len(self.kernels)) for r in range(len(self.regs))]

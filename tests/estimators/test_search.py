@@ -44,7 +44,8 @@ def test_what_was_tried_is_told() -> None:
     assert found.kernel is model.kernel_
     assert (len(found.kernels), found.regs, found.share) == (len(MULTIPLES), REGS, 1.0)
     assert min(map(min, found.errors)) == found.errors[found.kernels.index(found.kernel)][found.regs.index(found.reg)]
-    assert "KernelSearch(kernels=(Gaussian(bandwidth=" in repr(found)
+    assert repr(found).startswith("KernelSearch(kernels=(Gaussian(bandwidth=")
+    assert repr(found).endswith("regs=(19 from 1e-09 to 1), errors=(5 of 19), share=1.0)")
     assert KernelRidge(Gaussian(1.0)).fit(X, Y).search_ is None
 
 
