@@ -1,7 +1,7 @@
 """Models in the span of landmarks, and their features: made again, block by block, never stored."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from kerneltools.arrays import (
@@ -21,7 +21,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
-from kerneltools.linalg import cholesky_factor, identity_like, why_no_factor
+from kerneltools.linalg import cholesky_factor, identity_like, upper_product, why_no_factor
 from kerneltools.precision import parameters_in, widened
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_reg, check_rows
@@ -32,6 +32,9 @@ from kerneltools.units import square_unit_of
 
 BLOCK_ENTRIES = 2**22
 """The entries of a block of a kernel matrix: 32 MB in float64."""
+
+KEPT_ENTRIES = 2**25
+"""Of the features of all rows, where they are made once and kept: 268 MB in float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +81,8 @@ class Features:
     """φ(x) = W' k(Z, x) for the rows of x, with W W' = (k(Z, Z) + ε I)^-1; weights on φ are `whitening` @ weights on k.
 
     Kernel values are computed in the type of x or of Z, the wider one, products with them in that of W (m, m): float64
-    where there is one. They are those of the kernel over `unit`, a power of two.
+    where there is one. They are those of the kernel over `unit`, a power of two. `kept`: φ of all rows (n, m), or None
+    where they are made again in each pass.
     """
 
     kernel: Kernel
@@ -88,6 +92,7 @@ class Features:
     block: int
     unit: float = 1.0
     shift: float = 0.0
+    kept: Array | None = None
 
     @property
     def n(self) -> int:
@@ -103,6 +108,15 @@ class Features:
         """The blocks of rows."""
         return blocks(self.n, self.block)
 
+    def keeping(self) -> "Features":
+        """The same, with φ of all rows made once."""
+        made = [self.of(self.x[rows, :]) for rows in self.parts()]
+        return replace(self, kept=made[0] if len(made) == 1 else namespace(self.x).concat(made))
+
+    def of(self, x: Array) -> Array:
+        """φ(x): (b, d) -> (b, m)"""
+        return upper_product(self.gram(x), self.whitening)
+
     def gram(self, x: Array) -> Array:
         """k(x, Z), in the type of W: (b, d) -> (b, m)"""
         values = wide_gram(self.kernel, x, self.points, self.whitening.dtype)
@@ -115,6 +129,8 @@ class Features:
 
     def scores(self, weights: Array) -> Array:
         """(m, t) -> (n, t)"""
+        if self.kept is not None:
+            return self.kept @ weights
         coefficients = self.whitening @ weights
         pieces = [self.gram(self.x[rows, :]) @ coefficients for rows in self.parts()]
         return namespace(self.x).concat(pieces)
@@ -122,6 +138,8 @@ class Features:
     def sums(self, of_scores: Callable[[slice, Array], Array], weights: Array) -> Array:
         """Σ φ(x) f(x)' in one pass, for a function f of the rows' numbers and scores: (m, t) -> (m, t)"""
         xp = namespace(self.x)
+        if self.kept is not None:
+            return xp.matrix_transpose(self.kept) @ of_scores(slice(0, self.n), self.kept @ weights)
         coefficients, total = self.whitening @ weights, xp.zeros_like(weights)
         for rows in self.parts():
             gram = self.gram(self.x[rows, :])
@@ -131,6 +149,8 @@ class Features:
     def sums_of(self, values: Array) -> Array:
         """Σ φ(x_i) v_i': (n, t) -> (m, t)"""
         xp = namespace(self.x)
+        if self.kept is not None:
+            return xp.matrix_transpose(self.kept) @ values
         total = xp.zeros((self.m, values.shape[1]), dtype=values.dtype, device=device_of(values))
         for rows in self.parts():
             total = total + xp.matrix_transpose(self.gram(self.x[rows, :])) @ values[rows, :]

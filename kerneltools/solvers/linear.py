@@ -22,7 +22,7 @@ from kerneltools.landmarks.base import rows as rows_of
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_rows
-from kerneltools.solvers.class_steps import Lines
+from kerneltools.solvers.class_steps import Lines, curved
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.losses import Loss, Squared, check_loss, check_targets
@@ -342,7 +342,7 @@ class _Problem:
         """X' diag(c) X for each class, (k, d + 1, d + 1), for the mean over the classes, or its diagonal, (d + 1,)."""
         xp = namespace(x, curvature)
         if own:
-            return xp.stack([_gram(*_curved(x, curvature[:, c])) for c in range(self.classes)])
+            return xp.stack([_gram(*curved(x, curvature[:, c])) for c in range(self.classes)])
         mean = xp.mean(curvature, axis=1)
         return _gram(x, mean)[None, ...] if self.whole else xp.sum(mean[:, None] * x * x, axis=0)
 
@@ -477,15 +477,6 @@ def _require_start(model: LinearModel, shape: tuple[int, ...], like: Array) -> N
 
 def _gram(x: Array, weights: Array) -> Array:
     return namespace(x, weights).matrix_transpose(weights[:, None] * x) @ x
-
-
-def _curved(x: Array, curvature: Array) -> tuple[Array, Array]:
-    """The rows that have a curvature: few, once most meet their margin."""
-    xp = namespace(x, curvature)
-    # Powers of 2: a library that compiles for each shape meets few, and rows of curvature 0 add nothing.
-    count = min(1 << int(xp.count_nonzero(curvature)).bit_length(), x.shape[0])
-    rows = xp.argsort(curvature, descending=True)[:count]
-    return xp.take(x, rows, axis=0), xp.take(curvature, rows, axis=0)
 
 
 def _factored(hessian: Array, shift: Array) -> tuple[Array, Array]:

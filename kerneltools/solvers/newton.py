@@ -6,10 +6,10 @@ from math import isfinite
 
 from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
-from kerneltools.linalg import conjugate_gradient
+from kerneltools.linalg import Solution, conjugate_gradient
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.convergence import warn_not_converged
-from kerneltools.solvers.features import KernelModel, Problem, problem
+from kerneltools.solvers.features import KEPT_ENTRIES, KernelModel, Problem, problem
 from kerneltools.solvers.losses import Loss, Squared, check_loss, check_targets
 from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
 from kerneltools.units import column_units, over_units, times_units
@@ -50,8 +50,9 @@ def fit_kernel(
     Newton steps, each a linear system solved like `falkon`'s, with a preconditioner for each class (one for all above
     k m² = 4096²). λ falls by 4 from step to step, from where the penalty is as great as the curvature (Marteau-Ferey,
     Bach and Rudi 2019), then steps are taken at `reg` until what they still promise is at most `tolerance` times the
-    objective: `residual`. `iterations` counts Newton steps; each is some ten passes over the rows. Memory beyond the
-    data: O(k m² + block m + n k).
+    objective: `residual`. `iterations` counts Newton steps; each is some ten passes over the rows. Where `block` is not
+    given and n m is at most 2^25, the features of all rows are made once and kept (268 MB in float64, twice that for a
+    moment), which takes a quarter of the time. Memory beyond the data else: O(k m² + block m + n k).
 
     Raises what `falkon` raises, and ValueError for targets other than +1 and -1 of these losses; warns
     (NotConvergedWarning) after `iterations` steps, and (PrecisionWarning) as `falkon` does.
@@ -71,21 +72,26 @@ def fit_kernel(
     check_targets(targets, loss)
     units = column_units(p.targets) if isinstance(loss, Squared) else (1.0,) * int(p.targets.shape[1])
     p = replace(p, targets=over_units(p.targets, units))
+    if block is None and p.features.n * p.features.m <= KEPT_ENTRIES:
+        p = replace(p, features=p.features.keeping())
     search = _Newton(p, loss, preconditioner, tolerance)
     if p.targets.shape[1] == 1 and search.ignores_shifts():
         raise ValueError(f"targets: expected a column for each class for {loss!r}, got 1; take Logistic for one column")
     point = _Point(p.features.zeros(p.targets.shape[1]), namespace(p.targets).zeros_like(p.targets))
-    draws, count, promised, settled = generator(rng), 0, float("inf"), False
+    draws, count, promised, settled, inverses = generator(rng), 0, float("inf"), False, None
     path = search.path(point)
     while count < iterations and not settled:
         count += 1
         at = next(path, p.reg)
-        point, promised, settled = search.step(point, at, at == p.reg, draws)
+        point, promised, settled, inverses = search.step(point, at, at == p.reg, draws, inverses)
     if not settled:
         advice = "allow more iterations, or raise reg or tolerance"
         warn_not_converged("fit_kernel", "promised decrease", promised, count, advice)
     return p.model(times_units(point.weights, units), count, promised, settled)
 
+
+STALE = 8
+"""A preconditioner is taken anew after a linear system of more steps, where a step costs less than it does."""
 
 HALVINGS = 20
 """Of the interval in which the length of a step is sought."""
@@ -116,8 +122,13 @@ class _Newton:
             yield at
             at = at / PATH
 
-    def step(self, here: _Point, reg: float, last: bool, rng: Rng) -> tuple[_Point, float, bool]:
-        """One Newton step at λ: where it leads, its promise relative to the objective, and whether it is the last."""
+    def step(
+        self, here: _Point, reg: float, last: bool, rng: Rng, inverses: Array | None
+    ) -> tuple[_Point, float, bool, Array | None]:
+        """One Newton step at λ: where it leads, its promise relative to the objective, and whether it is the last.
+
+        With the preconditioner that was taken, or None where the next step should take its own.
+        """
         p, features = self.problem, self.problem.features
         xp = namespace(here.scores)
         shares = p.weights[:, None]
@@ -130,15 +141,19 @@ class _Newton:
 
             return features.sums(bent, v) + 2 * reg * v
 
-        inverses = self._inverses(shares * self.loss.curvature(here.scores, p.targets), reg, rng)
-        direction = self._solve(product, -gradient, inverses, FINE if last else ROUGH)
+        if inverses is None:
+            inverses = self._inverses(shares * self.loss.curvature(here.scores, p.targets), reg, rng)
+        found = self._solve(product, -gradient, inverses, FINE if last else ROUGH)
+        direction = namespace(gradient).reshape(found.x, gradient.shape)
         step = _Point(direction, features.scores(direction))
         promised = -float(xp.sum(gradient * direction)) / 2 / (self._value(here, reg) or 1.0)
         length = self._length(here, step, reg)
         there = _Point(here.weights + length * step.weights, here.scores + length * step.scores)
-        return there, promised, last and (promised <= self.tolerance or not float(xp.max(length)) > 0)
+        settled = last and (promised <= self.tolerance or not float(xp.max(length)) > 0)
+        stale = features.kept is None or found.iterations > STALE
+        return there, promised, settled, None if stale else inverses
 
-    def _solve(self, product: Callable[[Array], Array], rhs: Array, inverses: Array, tolerance: float) -> Array:
+    def _solve(self, product: Callable[[Array], Array], rhs: Array, inverses: Array, tolerance: float) -> Solution:
         """The direction; losses that couple the classes have one linear system for all of them."""
         xp, shape = namespace(rhs), tuple(rhs.shape)
         packed = shape if self.loss.by_class else (-1, 1)
@@ -149,13 +164,12 @@ class _Newton:
             # What the loss does not see, its curvature in one class does: the preconditioner must not go there.
             return xp.reshape(steered - xp.mean(steered, axis=1, keepdims=True) if free else steered, packed)
 
-        found = conjugate_gradient(
+        return conjugate_gradient(
             lambda v: xp.reshape(product(xp.reshape(v, shape)), packed),
             xp.reshape(rhs, packed),
             precondition=precondition,
             tolerance=tolerance,
         )
-        return xp.reshape(found.x, shape)
 
     def ignores_shifts(self) -> bool:
         """Whether the loss depends on differences of scores only, like the softmax."""

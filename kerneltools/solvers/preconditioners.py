@@ -8,6 +8,7 @@ from kerneltools.arrays import Array, asarray_like, indices_like, namespace
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
 from kerneltools.random import Rng, generator
+from kerneltools.solvers.class_steps import curved
 from kerneltools.solvers.features import Features
 
 
@@ -26,7 +27,8 @@ class SignedSums:
     A sparse sign embedding (Diaz, Epperly, Frangella, Tropp and Webber 2023: KRILL), in a form without scattered
     writes: rows m data rows at a time are permuted, given signs and added up, `repeats` times. One pass over the
     rows, and 3 `rows` m³ operations. With `rows` = 4 the error of conjugate gradient falls by half in each step; a
-    greater number makes it fall faster. Where n is at most rows m, nothing is approximated.
+    greater number makes it fall faster. Where n is at most rows m, or the features of all rows are kept, nothing is
+    approximated.
 
     Memory: O(rows m² k).
     """
@@ -42,9 +44,9 @@ class SignedSums:
         """(n, k) -> (k, m, m)"""
         xp = namespace(features.whitening)
         size, root = self.rows * features.m, xp.sqrt(curvature)
-        if features.n <= size:
-            whole = features.gram(features.x) @ features.whitening
-            return xp.stack([_gram(root[:, c][:, None] * whole) for c in range(root.shape[1])])
+        if features.kept is not None or features.n <= size:
+            whole = features.of(features.x) if features.kept is None else features.kept
+            return xp.stack([_curved_gram(whole, root[:, c]) for c in range(root.shape[1])])
         sketches = self._sketches(features, root, size, rng)
         return xp.stack([_gram(sketch @ features.whitening) for sketch in sketches])
 
@@ -109,6 +111,12 @@ def _inverse_factor(matrix: Array, shift: float) -> Array:
 
 def _gram(x: Array) -> Array:
     return namespace(x).matrix_transpose(x) @ x
+
+
+def _curved_gram(x: Array, root: Array) -> Array:
+    """X' diag(r²) X, without the rows of root 0: (n, m), (n,) -> (m, m)"""
+    part, root = curved(x, root)
+    return _gram(root[:, None] * part)
 
 
 def _gram_rows(features: Features, first: int, count: int) -> Array:

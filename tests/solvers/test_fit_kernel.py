@@ -146,3 +146,14 @@ def test_wrong_input() -> None:
     with pytest.raises(TypeError, match="targets: expected a real floating-point array, got int64"):
         fit_kernel(KERNEL, points, x, targets.astype(np.int64), Logistic(), 0.1)
     assert_close(x, classes()[1])
+
+
+@every_loss
+def test_kept_features_and_their_preconditioner(loss: Loss) -> None:
+    """Rows enough that signed sums would approximate them; the least λ outdates the first preconditioner."""
+    points, x, targets = classes(n=400, m=12)
+    kept = fit_kernel(KERNEL, points, x, targets, loss, 1e-6, tolerance=1e-13)
+    made_again = fit_kernel(KERNEL, points, x, targets, loss, 1e-6, tolerance=1e-13, block=400)
+    assert kept.converged
+    np.testing.assert_allclose(kept(x), made_again(x), atol=1e-5)
+    np.testing.assert_allclose(kept(x), optimum((points, x, targets), loss, 1e-6), atol=1e-4)
