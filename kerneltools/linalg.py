@@ -20,7 +20,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.precision import in_single
-from kerneltools.primitives import primitive, reciprocal
+from kerneltools.primitives import primitive, reciprocal, solve_triangular
 from kerneltools.trees import Shown, together
 from kerneltools.units import column_units, over_units, times_units
 
@@ -195,6 +195,19 @@ def solve_shifted(matrix: Array, shift: float | Array, rhs: Array) -> Array:
     kept = spectrum > rounding * xp.max(spectrum)
     shrink = reciprocal(xp.where(kept, spectrum + shift, xp.zeros_like(spectrum)))
     return xp.matmul(basis, xp.matmul(xp.matrix_transpose(basis), rhs) * shrink[:, None])
+
+
+def cholesky_solve(factor: Array, rhs: Array) -> Array:
+    """A^-1 b for A = L L', from its lower factor L: (m, m), (m, t) -> (m, t)
+
+    >>> import numpy as np
+    >>> cholesky_solve(np.diag([2.0, 3.0]), np.asarray([[4.0], [9.0]])).T
+    array([[1., 1.]])
+    """
+    xp = namespace(factor, rhs)
+    # An upper triangle is a lower one from behind.
+    turned = xp.flip(xp.matrix_transpose(factor))
+    return xp.flip(solve_triangular(turned, xp.flip(solve_triangular(factor, rhs), axis=0)), axis=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from kerneltools.backend import backend
 from kerneltools.encoding import told
 from kerneltools.learning import KernelKMeans, KernelPCA
 from kerneltools.maps import Map, Nystrom
-from kerneltools.solvers import KernelModel, LinearModel, RidgeSums
+from kerneltools.solvers import InterceptModel, KernelModel, LinearModel, RidgeSums
 from kerneltools.streaming import FeatureModel, FeatureSums
 from kerneltools.trees import flatten
 
@@ -104,6 +104,10 @@ def _check_kernel_model(model: KernelModel) -> None:
     _check_values(model, model, model.coefficients.shape[1])
 
 
+def _check_intercept_model(model: InterceptModel) -> None:
+    _check_sizes(coefficients=(model.model.coefficients, "mt"), intercept=(model.intercept, "t"))
+
+
 def _check_linear(model: LinearModel) -> None:
     _check_sizes(weights=(model.weights, "dt"), intercept=(model.intercept, "t"))
 
@@ -151,6 +155,7 @@ _CHECKS: dict[type, Callable[[Any], None]] = {
     Nystrom: _check_nystrom,
     Map: _check_map,
     KernelModel: _check_kernel_model,
+    InterceptModel: _check_intercept_model,
     LinearModel: _check_linear,
     RidgeSums: _check_sums,
     FeatureModel: _check_feature_model,

@@ -1,6 +1,7 @@
 """What the estimators share: a kernel, landmarks, and parameters inside of them."""
 
 import sys
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from warnings import catch_warnings, simplefilter
 
@@ -14,8 +15,9 @@ from kerneltools.estimators.foreign import hint, kernel_hint
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
-from kerneltools.landmarks import Given, Landmarks, ReducedWarning, default
-from kerneltools.landmarks.base import chosen, rows, warn_reduced
+from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
+from kerneltools.landmarks.base import chosen, distinct, rows, warn_reduced
+from kerneltools.random import Rng
 from kerneltools.trees import map_leaves
 
 LANDMARKS = 300
@@ -114,7 +116,7 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
     """Points from a number, a selector or an array: (n, d) -> (m, d)
 
     Rows of weight 0 are no landmarks, and selectors that take weights get them. A number beyond that of the rows is
-    reduced, with a ReducedWarning.
+    reduced, with a ReducedWarning; where k-means would have a cluster for each row, the rows themselves are taken.
     """
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
@@ -135,11 +137,26 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
             f"landmarks: expected a number, a selector such as kerneltools.landmarks.KMeans(100), or an array of "
             f"points (m, d), got {landmarks!r}"
         )
+    if every and isinstance(selector, MiniBatchKMeans):
+        selector = _Every(selector.m)
     found = chosen(selector, kernel, X, draws(random_state), weights)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
     points = namespace(found.points).astype(found.points, X.dtype)
     return _in_order(points) if every else points
+
+
+@dataclass(frozen=True)
+class _Every:
+    """All rows that differ, of which there are m or fewer."""
+
+    m: int
+
+    def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
+        """(n, d) -> (m, d)"""
+        picked = distinct(x, range(x.shape[0]), self.m)
+        warn_reduced(self.m, len(picked), "distinct rows", x.shape[0])
+        return Landmarks(rows(x, picked), tuple(picked))
 
 
 def _in_order(points: Array) -> Array:

@@ -26,6 +26,7 @@ from kerneltools.estimators.base import (
     usual_landmarks,
 )
 from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
+from kerneltools.estimators.exact import Exact, merged
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
 from kerneltools.landmarks.base import precise
 from kerneltools.solvers import KernelModel
@@ -95,11 +96,14 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     which then finds f for the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are
     too many, see `solvers.choose`. λ is scikit-learn's alpha / n.
 
+    Where all rows are among the landmarks, it is solved without features, by `solvers.exact_ridge`: the same function,
+    some seven times sooner. Several values of `reg` take the eigenvectors of the kernel matrix, thirty times as long.
+
     After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (generalised
     cross-validation, for each `reg`), `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a
     `streaming.FeatureSums`), and all numbers in between are in float64 where the library has it: rows in float32 have
     the model of the same rows in float64. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its
-    greatest entry.
+    greatest entry; 0 where all rows are landmarks.
 
     `partial_fit` adds rows, and `merge` puts two together; both give what a fit of all rows on the same landmarks
     gives, to rounding. The landmarks are chosen by the first call, from its rows: give points for a choice that does
@@ -146,7 +150,10 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         kernel, tried = self._searched(rows, _columns(targets), weights)
         points = self._points(kernel, rows, weights)
         found: Any
-        if self.solver is None:
+        alike = None if self.solver is not None else merged(points, rows, _columns(targets), weights)
+        if alike is not None:
+            found = Exact.of(kernel, *alike, regs)
+        elif self.solver is None:
             sums = FeatureSums(wide_features(kernel, points))
             found = _Regression(sums.partial_fit(rows, _columns(targets), weights), regs)
         else:
@@ -201,13 +208,15 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def model_(self) -> Callable[[Array], Array]:
         """The function that was learnt: (n, d) -> (n, t)"""
         check_is_fitted(self)
-        found: Callable[[Array], Array] = self._found.model if isinstance(self._found, _Regression) else self._found
+        found: Callable[[Array], Array] = self._found if isinstance(self._found, _About) else self._found.model
         return found
 
     @property
     def sums_(self) -> FeatureSums | None:
         """What is known of the rows seen; None with a solver."""
         check_is_fitted(self)
+        if isinstance(self._found, Exact):
+            return self._found.sums(self.landmarks_)
         return self._found.sums if isinstance(self._found, _Regression) else None
 
     @property
@@ -220,13 +229,18 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     @property
     def errors_(self) -> Array:
         """The mean squared error on new rows that generalised cross-validation expects for each λ: (r,)"""
-        self._fitted()
-        return self._found.errors
+        check_is_fitted(self)
+        if isinstance(self._found, _About):
+            raise ValueError("solver: there are errors_ without one only")
+        errors: Array = self._found.errors
+        return errors
 
     @property
     def shift_(self) -> float:
         """The least ε, relative to the greatest k(z, z), with which k(Z, Z) + ε I has a factor in spite of rounding."""
         check_is_fitted(self)
+        if isinstance(self._found, Exact):
+            return 0.0
         if not isinstance(self._found, _Regression):
             return float(getattr(self._found.kernel_model, "shift", 0.0))
         points = precise(self.kernel_, self.landmarks_)
@@ -243,6 +257,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
                 check_number("reg", reg)
             sums = self._found.sums.sums
             targets = 0 if sums is None else sums.cross.shape[1]
+        elif isinstance(self._found, Exact):
+            targets = self._found.checked()
         elif isinstance(self._found, _About):
             targets = self._found.kernel_model.coefficients.shape[1]
             require_rank(1, f"({targets},)", mean=self._found.mean)

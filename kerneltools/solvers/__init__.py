@@ -2,6 +2,7 @@
 
 from kerneltools.solvers.choice import Choice, choose
 from kerneltools.solvers.convergence import NotConvergedWarning, PrecisionWarning
+from kerneltools.solvers.exact import ExactPath, InterceptModel, exact_path, exact_ridge
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
 from kerneltools.solvers.lbfgs import Minimum, minimise
@@ -17,6 +18,8 @@ __all__ = [
     "Blocks",
     "Choice",
     "CrossEntropy",
+    "ExactPath",
+    "InterceptModel",
     "KernelModel",
     "LandmarkRows",
     "LinearModel",
@@ -32,6 +35,8 @@ __all__ = [
     "Squared",
     "SquaredHinge",
     "choose",
+    "exact_path",
+    "exact_ridge",
     "falkon",
     "fit_kernel",
     "fit_linear",

@@ -281,7 +281,7 @@ def require_definite(kernel: Kernel, gram: Array) -> None:
     if not holds(xp.all(xp.isfinite(gram))):
         raise ValueError(f"kernel: {kernel!r} has values that are not finite on the landmarks; look at its range")
     if not holds(xp.min(xp.linalg.diagonal(gram)) >= 0):
-        raise ValueError(_indefinite(kernel))
+        raise ValueError(indefinite(kernel))
 
 
 def wide_gram(kernel: Kernel, x: Array, y: Array, dtype: DType) -> Array:
@@ -303,7 +303,8 @@ def rows_of_block(points: Array, block: int | None) -> int:
     return block if block is not None else max(64, BLOCK_ENTRIES // max(1, points.shape[0]))
 
 
-def _indefinite(kernel: Kernel) -> str:
+def indefinite(kernel: Kernel) -> str:
+    """What is said of a kernel that is no inner product of features."""
     return (
         f"kernel: k(Z, Z) has no Cholesky factor, for {kernel!r} is not positive semi-definite on the landmarks; "
         "take a positive definite kernel, or solve with the features of a map instead (kerneltools.maps, ridge)"

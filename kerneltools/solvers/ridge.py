@@ -81,7 +81,7 @@ class RidgePath(Shown):
 
         Raises ValueError for a path made of sums, which has no rows, and for no λ.
         """
-        regs = _several(regs)
+        regs = several(regs)
         if self.rows is None:
             raise ValueError(
                 "leave_one_out: this path was made of sums and has no rows; use generalised_cross_validation"
@@ -101,7 +101,7 @@ class RidgePath(Shown):
         number of rows where that is more: weights that add up to less are shares (docs/decisions/0019-weights.md).
         Raises ValueError for no λ.
         """
-        return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in _several(regs)])
+        return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in several(regs)])
 
     def _gcv(self, reg: float) -> Array:
         xp = namespace(self.spectrum, self.projected)
@@ -211,7 +211,7 @@ def ridge(x: Array, y: Array, reg: float, *, weights: Array | None = None, qr: b
     return ridge_path(x, y, weights=weights, qr=qr).model(reg)
 
 
-def _several(regs: Any) -> tuple[float, ...]:
+def several(regs: Any) -> tuple[float, ...]:
     """The values of λ; one of them alone too. Raises ValueError for none."""
     alone = isinstance(regs, Real) or (hasattr(regs, "ndim") and regs.ndim == 0)
     if not alone and not (hasattr(regs, "ndim") or isinstance(regs, Iterable)):

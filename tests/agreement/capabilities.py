@@ -49,6 +49,7 @@ LIMITS = (
     *(Limit(name, GRADIENTS, STOPS) for name in ITERATIVE),
     *(Limit(name, VALUES, STOPS, (JAX_JIT,)) for name in ITERATIVE),
     Limit("solvers.kernel_ridge", GRADIENTS, EIGENVECTORS),
+    Limit("solvers.exact_path", GRADIENTS, EIGENVECTORS),
     *(Limit(name, GRADIENTS, "a p-value is a share of permutations, counted on the host") for name in TESTS),
     *(Limit(name, VALUES, "a p-value is a share of permutations, counted on the host", (JAX_JIT,)) for name in TESTS),
     Limit("learning.kernel_kmeans", GRADIENTS, "clusters are made on the host, row by row"),

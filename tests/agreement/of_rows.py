@@ -162,6 +162,13 @@ def shifted(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: linalg.solve_shifted(_gram_of(v["factor"]), 0.5, v["rhs"]), variables, terms=4 * m)
 
 
+def from_factor(draw: Draw, few: bool) -> Case:
+    m = size(draw, few, 1, 5)
+    factor = np.tril(numbers(draw, m, m)) * 0.3 + 2.0 * np.eye(m)
+    variables = {"factor": factor, "rhs": numbers(draw, m, size(draw, few, 1, 3))}
+    return Case(lambda v, c: linalg.cholesky_solve(v["factor"], v["rhs"]), variables, terms=8 * m)
+
+
 def upper(draw: Draw, few: bool) -> Case:
     m = size(draw, few, 1, 5)
     variables = {"x": numbers(draw, size(draw, few, 1, 3), m), "factor": np.triu(numbers(draw, m, m))}

@@ -10,6 +10,8 @@ from kerneltools.kernels import Gaussian
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.solvers import (
     Logistic,
+    exact_path,
+    exact_ridge,
     falkon,
     fit_kernel,
     kernel_ridge,
@@ -102,6 +104,22 @@ def full_ridge(draw: Draw, few: bool) -> Case:
         return model(v["x"])
 
     return Case(f, _regression(draw, few), terms=40)
+
+
+def exact(draw: Draw, few: bool) -> Case:
+    def f(v: Any, c: Any) -> Any:
+        return exact_ridge(Gaussian(1.0), v["x"], v["y"], 0.1, weights=v["weights"])(v["points"])
+
+    return Case(f, _regression(draw, few), terms=80)
+
+
+def all_exact(draw: Draw, few: bool) -> Case:
+    def f(v: Any, c: Any) -> Any:
+        found = exact_path(Gaussian(1.0), v["x"], v["y"], weights=v["weights"])
+        regs = (0.1, 1.0)
+        return found.leave_one_out(regs), found.generalised_cross_validation(regs)
+
+    return Case(f, _regression(draw, few), terms=200, wide=True)
 
 
 def classifier(draw: Draw, few: bool) -> Case:

@@ -183,6 +183,7 @@ MATRICES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "ridge_path": (solvers.ridge_path, ("x", "y")),
     "falkon": (lambda points, x, y: solvers.falkon(Gaussian(1.0), points, x, y, 0.1), ("points", "x", "y")),
     "kernel_ridge": (lambda points, x, y: solvers.kernel_ridge(Gaussian(1.0), points, x, y, 0.1), ("points", "x", "y")),
+    "exact_ridge": (lambda x, y: solvers.exact_ridge(Gaussian(1.0), x, y, 0.1), ("x", "y")),
     "nystrom_pcg": (lambda x, y: solvers.nystrom_pcg(Gaussian(1.0), x, y, 0.1), ("x", "y")),
     "fit_kernel": (
         lambda points, x, targets: solvers.fit_kernel(Gaussian(1.0), points, x, targets, solvers.Squared(), 0.1),
@@ -250,6 +251,8 @@ NUMBERS: dict[str, Callable[[Any], Any]] = {
     "falkon": lambda reg: solvers.falkon(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
     "nystrom_pcg": lambda reg: solvers.nystrom_pcg(Gaussian(1.0), ROWS, ROWS, reg),
     "solve_shifted": lambda reg: linalg.solve_shifted(np.eye(3), reg, np.eye(3)),
+    "exact_ridge": lambda reg: solvers.exact_ridge(Gaussian(1.0), ROWS, ROWS, reg),
+    "exact_path": lambda reg: solvers.exact_path(Gaussian(1.0), ROWS, ROWS).model(reg),
     "kernel_ridge": lambda reg: solvers.kernel_ridge(Gaussian(1.0), ROWS, ROWS, ROWS, reg),
     "leave_one_out": lambda reg: solvers.ridge_path(ROWS, ROWS).leave_one_out([reg]),
     "LeaveOneOut": lambda reg: learning.LeaveOneOut()(lambda x: x, ROWS, ROWS, reg),

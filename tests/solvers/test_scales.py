@@ -13,6 +13,8 @@ from kerneltools.solvers import (
     Logistic,
     Squared,
     SquaredHinge,
+    exact_path,
+    exact_ridge,
     falkon,
     fit_kernel,
     fit_linear,
@@ -32,6 +34,8 @@ SOLVERS: dict[str, Callable[..., Any]] = {
     "ridge": ridge,
     "falkon": lambda x, y, reg: falkon(Linear(), x[:15, :], x, y, reg),
     "kernel_ridge": lambda x, y, reg: kernel_ridge(Linear(), x[:15, :], x, y, reg),
+    "exact_ridge": lambda x, y, reg: exact_ridge(Linear(), x, y, reg),
+    "exact_path": lambda x, y, reg: exact_path(Linear(), x, y).model(reg),
     "nystrom_pcg": lambda x, y, reg: nystrom_pcg(Linear(), x, y, reg),
     "fit_kernel": lambda x, y, reg: fit_kernel(Linear(), x[:15, :], x, y, Squared(), reg),
 }

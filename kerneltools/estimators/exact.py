@@ -1,0 +1,146 @@
+"""Ridge regression where all rows are landmarks, whose span then is no restriction: see `solvers.exact_ridge`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace, require_floating
+from kerneltools.backend import to_host
+from kerneltools.estimators.base import check_number
+from kerneltools.estimators.search import wide_features
+from kerneltools.kernels import Kernel
+from kerneltools.landmarks.base import rows
+from kerneltools.primitives import segment_sum
+from kerneltools.solvers import InterceptModel, exact_path, exact_ridge
+from kerneltools.solvers.exact import merged_path
+from kerneltools.solvers.sums import row_weights
+from kerneltools.streaming import FeatureSums
+from kerneltools.trees import Tree
+
+BLOCK = 4096
+"""Rows that are looked up at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Merged(Tree):
+    """Of rows x (u, d) that differ: what ridge regression has to know of all those that are equal to each.
+
+    `y` (u, t): their mean targets; `weights` (u,): their sums; `beyond` (t,): Σ w |y - their mean|², which no function
+    of rows explains; `count`: how many there were.
+    """
+
+    y: Array
+    weights: Array
+    beyond: Array
+    count: float
+
+    def errors(self, kernel: Kernel, x: Array, regs: Sequence[float]) -> tuple[float, ...]:
+        """Generalised cross-validation of each λ, means over the targets."""
+        path = merged_path(exact_path(kernel, x, self.y, weights=self._given()), self.count, self.beyond)
+        return tuple(to_host(path.generalised_cross_validation(regs)).mean(axis=1).tolist())
+
+    def model(self, kernel: Kernel, x: Array, reg: float) -> InterceptModel:
+        """The regression for one λ."""
+        return exact_ridge(kernel, x, self.y, reg, weights=self._given())
+
+    def sums(self, kernel: Kernel, x: Array, landmarks: Array) -> FeatureSums:
+        """What a stream of the rows would know of them, in the features of the landmarks."""
+        found = FeatureSums(wide_features(kernel, landmarks)).partial_fit(x, self.y, self.weights)
+        assert found.sums is not None  # there is a row
+        seen = asarray_like(self.count, self.weights)
+        return replace(found, sums=replace(found.sums, rows=seen, square=found.sums.square + self.beyond))
+
+    def _given(self) -> Array | None:
+        """The weights, None where each is 1: the solver then has less to do."""
+        return None if bool(namespace(self.weights).all(self.weights == 1)) else self.weights
+
+
+def merged(landmarks: Array, x: Array, y: Array, weights: Array | None) -> tuple[Array, Merged] | None:
+    """The rows that differ, where all rows of weight > 0 are among the landmarks; None where one is not.
+
+    (m, d), (n, d), (n, t), (n,) or None -> (u, d), Merged with u <= m
+    """
+    if weights is not None:
+        seen = to_host(weights).nonzero()[0].tolist()
+        x, y, weights = rows(x, seen), rows(y, seen), rows(weights[:, None], seen)[:, 0]
+    places = _places(landmarks, x)
+    if places is None:
+        return None
+    used, first, at = np.unique(places, return_index=True, return_inverse=True)
+    xp, w = namespace(y), row_weights(y, weights)
+    points = rows(landmarks, used.tolist())
+    if len(used) == len(at):
+        order = indices_like(first, y)
+        return points, Merged(xp.take(y, order, axis=0), xp.take(w, order), xp.zeros_like(y[0, :]), float(len(at)))
+    index = indices_like(at, y)
+    weight = segment_sum(w[:, None], index, len(used))
+    mean = segment_sum(w[:, None] * y, index, len(used)) / weight
+    off = y - xp.take(mean, index, axis=0)
+    return points, Merged(mean, weight[:, 0], xp.sum(w[:, None] * off * off, axis=0), float(len(at)))
+
+
+def _places(landmarks: Array, x: Array) -> Any:
+    """The number of each row among the landmarks (n,), on the host; None at the first row that is not there."""
+    # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
+    known = {row.tobytes(): number for number, row in enumerate(to_host(landmarks) + 0.0)}
+    found: list[int] = []
+    for part in blocks(x.shape[0], BLOCK):
+        for row in to_host(x[part, :]) + 0.0:
+            number = known.get(row.tobytes())
+            if number is None:
+                return None
+            found.append(number)
+    return np.asarray(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Exact(Tree):
+    """Ridge regression on all rows. `given`: the errors of `regs` where these were asked for, to choose `reg`."""
+
+    rows: Merged
+    model: InterceptModel
+    reg: float
+    regs: tuple[float, ...]
+    given: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(cls, kernel: Kernel, x: Array, found: Merged, regs: tuple[float, ...]) -> "Exact":
+        """The regression for the λ of least error."""
+        errors = found.errors(kernel, x, regs) if len(regs) > 1 else None
+        reg = regs[0] if errors is None else regs[int(np.argmin(errors))]
+        return cls(found, found.model(kernel, x, reg), reg, regs, errors)
+
+    @cached_property
+    def errors(self) -> Any:
+        """Generalised cross-validation, for each λ, on the host: (r,)"""
+        found = self.model.model
+        known = self.rows.errors(found.kernel, found.points, self.regs) if self.given is None else self.given
+        return np.asarray(known)
+
+    def sums(self, landmarks: Array) -> FeatureSums:
+        """The sums of the rows in the features of landmarks, for more of them."""
+        return self.rows.sums(self.model.model.kernel, self.model.model.points, landmarks)
+
+    def checked(self) -> int:
+        """The number of targets. Raises TypeError or ValueError where the parts of a file do not go together."""
+        model, seen = self.model.model, self.rows
+        u, t = int(model.points.shape[0]), int(model.coefficients.shape[1])
+        for name, array, shape in (
+            ("y", seen.y, (u, t)),
+            ("weights", seen.weights, (u,)),
+            ("beyond", seen.beyond, (t,)),
+        ):
+            require_floating(**{name: array})
+            if tuple(array.shape) != shape:
+                raise ValueError(f"{name}: expected {shape}, got {tuple(array.shape)}")
+        if not self.regs or self.reg not in self.regs or len(self.given or self.regs) != len(self.regs):
+            raise ValueError(
+                f"regs: expected {self.reg!r:.60} among them, with an error for each, got {self.regs!r:.60}"
+            )
+        for reg in self.regs:
+            check_number("reg", reg)
+        check_number("count", seen.count)
+        return t

@@ -1,0 +1,282 @@
+"""Kernel ridge regression on all rows, with an intercept, from their stored kernel matrix: exact, no landmarks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kerneltools.arrays import Array, blocks, holds, namespace, require_finite, widest_float
+from kerneltools.kernels import Kernel, as_kernel
+from kerneltools.landmarks.base import precise
+from kerneltools.linalg import cholesky_solve, identity_like, why_no_factor
+from kerneltools.precision import parameters_in, widened
+from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.features import KernelModel, indefinite, require_definite
+from kerneltools.solvers.ridge import several
+from kerneltools.solvers.sums import row_weights, weighted_mean
+from kerneltools.trees import Shown, Tree, together
+
+TILE = 512
+"""Rows and columns of a tile of the kernel matrix. Tiles above the diagonal are copies of those below."""
+
+
+@dataclass(frozen=True, eq=False)
+class InterceptModel(Tree):
+    """x -> f(x) + b, with f a `KernelModel` `model` and b the `intercept` (t,)."""
+
+    model: KernelModel
+    intercept: Array
+
+    def __call__(self, x: Array) -> Array:
+        """(..., d) -> (..., t)"""
+        values = self.model(x)
+        return values + namespace(values).astype(self.intercept, values.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Checked rows in the type that kernel values are computed in, by `evaluated`; all else in the widest type.
+
+    `y`: targets less their mean; `root`: the roots of the weights, None where none were given; `total`: their sum.
+    """
+
+    kernel: Kernel
+    evaluated: Kernel
+    x: Array
+    y: Array
+    y_mean: Array
+    weights: Array
+    root: Array | None
+    total: Array
+
+    def gram(self, shift: Array | float | None = None) -> Array:
+        """W^½ K W^½ + shift I, by tiles: (n, n)"""
+        parts = list(blocks(self.x.shape[0], TILE))
+        tiles = [[self._tile(here, there, shift) for there in parts[: i + 1]] for i, here in enumerate(parts)]
+        if len(parts) == 1:
+            return tiles[0][0]
+        xp = namespace(self.y)
+        across = [[xp.matrix_transpose(tiles[j][i]) for j in range(i + 1, len(parts))] for i in range(len(parts))]
+        return xp.concat([xp.concat([*left, *right], axis=1) for left, right in zip(tiles, across, strict=True)])
+
+    def scaled(self, columns: Array) -> Array:
+        """W^½ times columns (n, t)."""
+        return columns if self.root is None else self.root[:, None] * columns
+
+    def model(self, coefficients: Array, intercept: Array) -> InterceptModel:
+        return InterceptModel(KernelModel(self.kernel, self.x, coefficients), intercept)
+
+    def rounding(self) -> Array:
+        """The λ beside which rounding of the kernel's values begins to count: ()"""
+        diagonal = self.evaluated.diag(self.x)
+        xp = namespace(diagonal)
+        eps = self.x.shape[0] * xp.finfo(diagonal.dtype).eps
+        return eps * weighted_mean(xp.astype(diagonal, self.y.dtype)[:, None], self.weights)[0]
+
+    def _tile(self, here: slice, there: slice, shift: Array | float | None) -> Array:
+        values = self.evaluated(self.x[here, :], self.x[there, :])
+        tile = namespace(values).astype(values, self.y.dtype)
+        if self.root is not None:
+            tile = tile * self.root[here][:, None] * self.root[there][None, :]
+        return tile if shift is None or here != there else tile + shift * identity_like(tile)
+
+
+def exact_ridge(kernel: Kernel, x: Array, y: Array, reg: float, *, weights: Array | None = None) -> InterceptModel:
+    """The function f and the number b of least (1/Σw) Σ w_i |f(x_i) + b - y_i|² + λ |f|², by a Cholesky factor.
+
+    Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
+
+    f = k(., X) α with (K + λ Σw W^-1) α = y - b and 1'α = 0 (Saunders, Gammerman and Vovk 1998, with an intercept).
+    `reg`: λ > 0. O(n³ / 3) operations and 3 n² numbers, in float64 where the library has it; a λ that is lost in the
+    rounding of K takes `exact_path`, some thirty times the work, and leaves out directions that are rounding errors.
+    For more rows than that is possible for: `kernel_ridge`, `falkon` and `nystrom_pcg`.
+
+    Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> model = exact_ridge(Gaussian(1.0), x, np.sin(x) + 5, reg=1e-6)
+    >>> bool(np.abs(model(x) - np.sin(x) - 5).max() < 0.02)
+    True
+    """
+    rows = _rows(kernel, x, y, weights)
+    check_reg(reg, rows.y)
+    if not holds(reg > rows.rounding()):
+        return _path(rows).model(reg)
+    xp, t = namespace(rows.y), y.shape[1]
+    both = xp.concat([rows.y, xp.ones_like(rows.y[:, :1])], axis=1)
+    solved = rows.scaled(cholesky_solve(_factor(rows, reg * rows.total), rows.scaled(both)))
+    of_y, of_one = solved[:, :t], solved[:, t:]
+    # Of targets less their mean: what is left for b is small.
+    shift = xp.sum(of_y, axis=0) / xp.sum(of_one)
+    return rows.model(of_y - of_one * shift, rows.y_mean + shift)
+
+
+@dataclass(frozen=True, eq=False)
+class ExactPath(Shown):
+    """The solutions of `exact_ridge` for all λ, prepared by `exact_path`; each costs O(n² t), no factorisation.
+
+    W^½ K W^½ about the means of k is U S U': `basis` U (n, n - 1), without the direction of the intercept, `spectrum`
+    S (n - 1,), with 0 for directions that are rounding errors, `projected` (n - 1, t): the targets, less their mean and
+    times W^½, along U. `gram_mean` (n,): the mean of k(x, .). `count` (): how many rows there were, `beyond` (t,):
+    squares of targets that no function of the rows explains; for rows that stand for several equal ones.
+    """
+
+    rows: _Rows
+    gram_mean: Array
+    spectrum: Array
+    basis: Array
+    projected: Array
+    count: Array
+    beyond: Array
+
+    def model(self, reg: float) -> InterceptModel:
+        """The solution for λ = reg > 0. Raises ValueError where λ is not a number > 0, or underflows."""
+        shifted = self.spectrum + self._shift(reg)
+        xp = namespace(shifted)
+        shrink = xp.where(self.spectrum > 0, 1 / shifted, xp.zeros_like(shifted))
+        coefficients = self.rows.scaled(self.basis @ (shrink[:, None] * self.projected))
+        return self.rows.model(coefficients, self.rows.y_mean - self.gram_mean @ coefficients)
+
+    def leave_one_out(self, regs: Sequence[float]) -> Array:
+        """What each row's prediction would be, had the row not been in the data: r values of λ -> (r, n, t)
+
+        Exactly, as `RidgePath.leave_one_out`. Raises ValueError for no λ.
+        """
+        return namespace(self.basis).stack([self._left_out(reg) for reg in several(regs)])
+
+    def generalised_cross_validation(self, regs: Sequence[float]) -> Array:
+        """An estimate of the mean squared error on new rows, as `RidgePath`'s: r values of λ -> (r, t)"""
+        return namespace(self.basis).stack([self._gcv(reg) for reg in several(regs)])
+
+    def _gcv(self, reg: float) -> Array:
+        missed, total = self._missed(reg), self.rows.total
+        xp = namespace(missed)
+        residual = missed[:, None] * self.projected
+        n = xp.maximum(self.count, total)
+        left = xp.sum(missed) + (n - 1 - missed.shape[0])
+        return (self.beyond + xp.sum(residual * residual, axis=0)) / total * (n / left) ** 2
+
+    def _left_out(self, reg: float) -> Array:
+        missed, rows = self._missed(reg), self.rows
+        residual = self.basis @ (missed[:, None] * self.projected)
+        left = (self.basis * self.basis) @ missed
+        residual, known = residual / left[:, None], rows.y_mean + rows.y
+        if rows.root is None:
+            return known - residual
+        xp, seen = namespace(residual), (rows.root > 0)[:, None]
+        found = known - residual / xp.where(seen, rows.root[:, None], xp.ones_like(residual))
+        if not holds(~xp.all(seen)):
+            return found
+        # What counts for nothing leaves nothing behind.
+        return xp.where(seen, found, xp.astype(self.model(reg)(rows.x), found.dtype))
+
+    def _missed(self, reg: float) -> Array:
+        """The share of the targets along each direction that the solution misses: (n - 1,)"""
+        shift = self._shift(reg)
+        return shift / (self.spectrum + shift)
+
+    def _shift(self, reg: float) -> Array:
+        check_reg(reg, self.spectrum)
+        return reg * self.rows.total
+
+
+def exact_path(kernel: Kernel, x: Array, y: Array, *, weights: Array | None = None) -> ExactPath:
+    """Prepare `exact_ridge` for every λ, by the eigenvectors of the kernel matrix about its means.
+
+    Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> path
+
+    O(10 n³) operations and 6 n² numbers, in float64 where the library has it: as much as some thirty λ one by one, but
+    with leave-one-out and generalised cross-validation of each. Raises what `exact_ridge` raises.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> path = exact_path(Gaussian(1.0), x, np.sin(x))
+    >>> bool(np.abs(path.leave_one_out([1e-6])[0] - np.sin(x)).max() < 0.02)
+    True
+    """
+    return _path(_rows(kernel, x, y, weights))
+
+
+def merged_path(path: ExactPath, count: float, beyond: Array) -> ExactPath:
+    """The path where rows stand for `count` ones, whose targets are off by so much, squared and weighted: (t,)"""
+    return replace(path, count=path.count * 0 + count, beyond=beyond)
+
+
+def _path(rows: _Rows) -> ExactPath:
+    gram = rows.gram()
+    require_definite(rows.kernel, gram)
+    xp, one = namespace(gram), rows.scaled(namespace(gram).ones_like(rows.y[:, :1]))[:, 0]
+    mean = (gram @ one) / rows.total
+    # Twice: the error of a mean of numbers near 1 is the same along a row, and would pass for a direction.
+    centred = _centred(_centred(gram, one, rows.total), one, rows.total)
+    scale = xp.max(xp.linalg.diagonal(gram))
+    # The intercept's direction has the eigenvalue 0, as nearly as others have: as the greatest it mixes with none.
+    greatest = 2 * xp.max(xp.sum(xp.abs(centred), axis=1)) + xp.where(scale > 0, scale, xp.ones_like(scale))
+    spectrum, basis = xp.linalg.eigh(centred + one[:, None] * (greatest / rows.total * one)[None, :])
+    spectrum, basis = spectrum[:-1], basis[:, :-1]
+    eps = xp.finfo(rows.evaluated.diag(rows.x[:1, :]).dtype).eps
+    noise = gram.shape[0] * eps * xp.max(xp.concat([spectrum, xp.reshape(scale, (1,))]))
+    if not holds(xp.all(spectrum >= -noise)):
+        raise ValueError(why_no_factor(rows.kernel, rows.evaluated(rows.x, rows.x)))
+    spectrum = xp.where(spectrum > noise, spectrum, xp.zeros_like(spectrum))
+    projected = xp.matrix_transpose(basis) @ rows.scaled(rows.y)
+    count = xp.sum(xp.astype(rows.weights > 0, rows.y.dtype))
+    return ExactPath(
+        rows=rows,
+        gram_mean=_mean_of_gram(mean, rows),
+        spectrum=spectrum,
+        basis=basis,
+        projected=projected,
+        count=count,
+        beyond=xp.zeros_like(rows.y_mean),
+    )
+
+
+def _centred(gram: Array, one: Array, total: Array) -> Array:
+    """W^½ K W^½ less the weighted means of K's rows and columns, `one` = W^½ 1: (n, n), (n,), () -> (n, n)"""
+    mean = (gram @ one) / total
+    return gram - mean[:, None] * one[None, :] - one[:, None] * (mean - one * (one @ mean) / total)[None, :]
+
+
+def _mean_of_gram(mean: Array, rows: _Rows) -> Array:
+    """Σ_j w_j k(x_i, x_j) / Σw of the rows that count, from W^½ times it: (n,)"""
+    if rows.root is None:
+        return mean
+    xp = namespace(mean)
+    return mean / xp.where(rows.root > 0, rows.root, xp.ones_like(rows.root))
+
+
+def _factor(rows: _Rows, shift: Array) -> Array:
+    gram = rows.gram(shift)
+    try:
+        factor = namespace(gram).linalg.cholesky(gram)
+    except (ValueError, RuntimeError) as error:  # what the libraries raise for it
+        raise ValueError(_why(rows)) from error
+    xp = namespace(factor)
+    # What is not finite somewhere in a row is not on its diagonal either.
+    if not holds(xp.all(xp.isfinite(xp.linalg.diagonal(factor)))):
+        raise ValueError(_why(rows))
+    return factor
+
+
+def _why(rows: _Rows) -> str:
+    gram = rows.evaluated(rows.x, rows.x)
+    require_definite(rows.kernel, gram)
+    return why_no_factor(rows.kernel, gram)
+
+
+def _rows(kernel: Kernel, x: Array, y: Array, weights: Array | None) -> _Rows:
+    kernel = as_kernel(kernel)
+    check_rows(x, y, weights)
+    require_finite(x=x, y=y)
+    if kernel.indefinite:
+        raise ValueError(indefinite(kernel))
+    x, y, weights = together(x, y, weights)
+    x = widened(precise(kernel, x))
+    targets = namespace(x, y).astype(y, widest_float(x))
+    w = row_weights(targets, weights)
+    mean, xp = weighted_mean(targets, w), namespace(w)
+    root = None if weights is None else xp.sqrt(w)
+    evaluated = parameters_in(x.dtype, widened(kernel))
+    return _Rows(kernel, evaluated, x, targets - mean, mean, w, root, xp.sum(w))
