@@ -67,9 +67,14 @@ def digits(args: argparse.Namespace) -> None:
         seconds = time.perf_counter() - started
         accuracy = classifier.score(held_out, parts.test.labels)
         print(f"{name:<13} λ {classifier.reg_:.1e}  test accuracy {accuracy:.4f}  {seconds:6.1f} s")
-    rate = classifier.training_.history[0].rate
+    rate = chosen_rate(classifier.training_, settings)
     print(f"digits, {len(images)} training and {len(held_out)} test images, seed {args.seed}")
     print(f"{args.head} head, learning rate {rate:g}, {args.epochs} epochs")
+
+
+def chosen_rate(state: ckn.TrainingState, settings: ckn.Supervised) -> float:
+    """The learning rate of a training, without the schedule."""
+    return state.history[0].rate / settings.schedule(0.5)
 
 
 def precision(args: argparse.Namespace) -> None:
@@ -294,7 +299,7 @@ def accuracies(
                 state = ckn.fit_supervised(network, *train, 10, rng=seed, settings=chosen)
                 found[name].append(accuracy_of(state, *test))
             # The rate that the first chose is everyone's.
-            chosen = replace(settings, rate=state.history[0].rate)
+            chosen = replace(settings, rate=chosen_rate(state, settings))
             first, *_, last = state.history
             print(
                 f"seed {seed}  {name:<6} rate {chosen.rate:g}  loss {first.loss:.3f} to {last.loss:.3f}  "

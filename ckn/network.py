@@ -21,6 +21,15 @@ def silent(stage: str, done: int, total: int) -> None:
     """The progress that nobody watches."""
 
 
+def named(name: str, progress: Progress) -> Progress:
+    """The same reports, under another name of the stage."""
+
+    def renamed(stage: str, done: int, total: int) -> None:
+        progress(name, done, total)
+
+    return renamed
+
+
 @dataclass(frozen=True, eq=False)
 class Network(Tree):
     """Layers one after the other.

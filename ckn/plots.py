@@ -96,11 +96,15 @@ def certificate(misses: Sequence[Numbers]) -> Figure:
     return figure
 
 
-def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -> Figure:
+def curves(
+    history: Sequence[EpochReport], test_accuracy: float | None = None, initial: EpochReport | None = None
+) -> Figure:
     """The loss and the accuracies of a supervised training by epoch, and the accuracy on test images at its end.
 
-    epochs -> figure
+    epochs -> figure; `initial`: epoch 0, before the first step, from which the lines begin
     """
+    rates = _rates(history)
+    history = history if initial is None else (initial, *history)
     figure = Figure(figsize=(7.0, 5.2), dpi=DPI, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     epochs = [report.epoch for report in history]
@@ -122,10 +126,11 @@ def curves(history: Sequence[EpochReport], test_accuracy: float | None = None) -
     below.set_ylim(least - max(0.005, 0.25 * (1 - least)), 1 + max(0.001, 0.05 * (1 - least)))
     below.yaxis.set_major_formatter(PercentFormatter(1.0))
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
-    below.set_xlabel("epoch", color=SOFT)
-    _title(above, "Supervised training", f"mean loss of each epoch; learning rate {_rates(history)}")
+    below.set_xlabel("epoch" if initial is None else "epoch; 0 is before training", color=SOFT)
+    _title(above, "Supervised training", f"mean loss of each epoch; learning rate {rates}")
     below.set_title("accuracy, where it was measured", loc="left", fontsize=9, color=SOFT)
     if not shown:
+        above.set_xlabel(below.get_xlabel(), color=SOFT)
         below.remove()
         above.tick_params(labelbottom=True)
     return figure

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ckn.applying import labels_for, matched, predictions, scores
 from ckn.architecture import architectures
 from ckn.model import Model, preprocess
-from ckn.network import Network, Progress, silent
+from ckn.network import Network, Progress, named, silent
 from ckn.preprocessing import Scale, Step, Whiten
 from ckn.readers import DataError, Images
 from ckn.splitting import held_out, validation_rows
@@ -113,7 +113,8 @@ class Outcome:
 
     `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class
     (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives;
-    `loo_accuracy`: None where the filters have seen the labels; `history`: the epochs that they saw them in.
+    `loo_accuracy`: None where the filters have seen the labels; `history`: the epochs that they saw them in, and
+    `initial` epoch 0, before them.
     """
 
     model: Model
@@ -125,11 +126,18 @@ class Outcome:
     train_seconds: float
     test_seconds: float
     history: tuple[EpochReport, ...] = ()
+    initial: EpochReport | None = None
 
     @property
     def test_accuracy(self) -> float:
         """The share of test images that were put into their class."""
         return float(np.trace(self.counts) / self.counts.sum())
+
+    @property
+    def labels_did_not_help(self) -> bool:
+        """Whether the validation images were put in their classes no more often after any epoch than before all."""
+        start = None if self.initial is None else self.initial.validation_accuracy
+        return start is not None and all((report.validation_accuracy or 0.0) <= start for report in self.history)
 
     @property
     def reg_at_end(self) -> bool:
@@ -156,7 +164,7 @@ def run(
     names = tuple(parts.train.classes[i] for i in classifier.classes_)
     model = replace(classifier.model_, classes=names, pictures=parts.train.pictures)
     on_model(model)
-    counts = confusion(model, parts.test, parts.origin, settings.batch, _named("test images", progress))
+    counts = confusion(model, parts.test, parts.origin, settings.batch, named("test images", progress))
     tested = perf_counter()
     return Outcome(
         model=model,
@@ -168,6 +176,7 @@ def run(
         train_seconds=trained - start,
         test_seconds=tested - trained,
         history=() if settings.supervised is None else classifier.training_.history,
+        initial=None if settings.supervised is None else classifier.training_.initial,
     )
 
 
@@ -191,6 +200,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
+        **_of_initial(outcome.initial),
         **_of_history(outcome.history),
         **{f"missed_layer_{i}": float(m.mean()) for i, m in enumerate(outcome.misses, start=1) if m.size},
         **_versions(),
@@ -202,6 +212,13 @@ def _words(settings: Supervised) -> dict[str, Any]:
     names = {"loss": "head", "batch": "minibatch", "rate": "lr", "augmentation": "augment", "clip_norm": "clip"}
     values = {names.get(f.name, f.name): getattr(settings, f.name) for f in fields(settings)}
     return {k: v if v is None or isinstance(v, bool | int | float) else repr(v) for k, v in values.items()}
+
+
+def _of_initial(report: EpochReport | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    names = ("loss", "train_accuracy", "validation_accuracy")
+    return {f"initial_{name}": getattr(report, name) for name in names}
 
 
 def _of_history(history: tuple[EpochReport, ...]) -> dict[str, Any]:
@@ -234,15 +251,6 @@ def _classifier(parts: Split, settings: Settings) -> Any:
         backend=settings.backend,
         device=settings.device,
     )
-
-
-def _named(name: str, progress: Progress) -> Progress:
-    """The same reports, under another name of the stage."""
-
-    def renamed(stage: str, done: int, total: int) -> None:
-        progress(name, done, total)
-
-    return renamed
 
 
 def confusion(model: Model, data: Images, source: str, batch: int | None, progress: Progress) -> Numbers:

@@ -31,6 +31,9 @@ from ckn.text import visible
 class Screen(Reporter, Protocol):
     """What long work reports to."""
 
+    def part(self, stage: str, done: int, total: int) -> None:
+        """A short stage within the one at hand, again and again."""
+
     def line(self, text: str) -> None:
         """Say something in between."""
 
@@ -167,6 +170,9 @@ class _Quiet:
     def __call__(self, stage: str, done: int, total: int) -> None:
         pass
 
+    def part(self, stage: str, done: int, total: int) -> None:
+        """Nothing."""
+
     def line(self, text: str) -> None:
         """Nothing."""
 
@@ -185,6 +191,10 @@ class _Bars:
         known = None if total == 1 and done == 0 else total
         self._bars.update(self._tasks[stage], completed=done, total=known)
 
+    def part(self, stage: str, done: int, total: int) -> None:
+        """A bar that begins anew each time."""
+        self(stage, done, total)
+
     def line(self, text: str) -> None:
         """Above the bars."""
         self._bars.console.print(Text(text))
@@ -202,6 +212,9 @@ class _Lines:
         if stage != self._stage:
             self.finish()
             self._stage, self._start = stage, perf_counter()
+
+    def part(self, stage: str, done: int, total: int) -> None:
+        """Nothing: a line for each time would be too many."""
 
     def line(self, text: str) -> None:
         """At once."""

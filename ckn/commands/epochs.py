@@ -78,6 +78,8 @@ class Epochs:
         if state.epoch > self.supervised.epochs:
             raise typer.BadParameter(f"--epochs {self.supervised.epochs}: the run in {self.folder} has {state.epoch}")
         self.done, self._seconds = state.epoch, _seconds_in(self.folder / NUMBERS)
+        if state.initial is None:
+            note(f"{self.folder / LAST} is of a version that did not measure epoch 0: the curves begin with epoch 1")
         return state, best
 
     def _state(self, name: str) -> TrainingState:
@@ -86,11 +88,13 @@ class Epochs:
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Tell the screen; all epochs are one stage there, so that its bar shows how much is left."""
-        if stage.startswith("epoch "):
+        if stage.startswith("epoch ") and stage != "epoch 0":
             self._running = True
             self._since = perf_counter() if done == 0 else self._since
             self.screen("epochs", self.done * total + done, self.supervised.epochs * total)
-        elif not (self._running and stage == "encoding"):
+        elif self._running:
+            self.screen.part(stage, done, total)
+        else:
             self.screen(stage, done, total)
 
     def on_epoch(self, state: TrainingState) -> None:
@@ -98,6 +102,8 @@ class Epochs:
         seconds, report = perf_counter() - self._since, state.history[-1]
         self._seconds[report.epoch] = round(seconds, 3)
         self._write(state)
+        if state.epoch == 1 and state.initial is not None:
+            self.screen.line("  ".join(_measured(state.initial, self.supervised.epochs)))
         self.done = state.epoch
         self.screen.line(_said(report, seconds, len(self.parts.train.images), self.supervised.epochs))
 
@@ -145,6 +151,8 @@ class Epochs:
     def _write(self, state: TrainingState) -> None:
         # The state is written last: the numbers of an epoch that it does not know are overwritten.
         lines = [_numbers(report) | {"seconds": self._seconds.get(report.epoch)} for report in state.history]
+        if state.initial is not None:
+            lines.insert(0, _numbers(state.initial))
         with replacing(self.folder / NUMBERS) as temporary:
             temporary.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
         notes = {**self._identity, "options": kept_options(self.options)}
@@ -174,7 +182,9 @@ def _of_one_run(last: TrainingState, best: TrainingState) -> bool:
         for state in (last, best)
     ]
     common = min(last.epoch, best.epoch)
-    return forms[0] == forms[1] and last.history[:common] == best.history[:common]
+    if forms[0] != forms[1] or last.initial != best.initial:
+        return False
+    return last.history[:common] == best.history[:common]
 
 
 def _names(images: Images) -> list[str]:
@@ -188,18 +198,23 @@ def _numbers(report: EpochReport) -> dict[str, Any]:
 
 
 def _said(report: EpochReport, seconds: float, images: int, epochs: int) -> str:
-    measured = {"train": report.train_accuracy, "validation": report.validation_accuracy}
-    words = [f"epoch {report.epoch:{len(str(epochs))}}/{epochs}", f"loss {report.loss:.4g}"]
-    words += [f"{name} accuracy {value:.2%}" for name, value in measured.items() if value is not None]
     left = timedelta(seconds=round(seconds * (epochs - report.epoch)))
-    return "  ".join([*words, f"{images / seconds:.0f} images/s", f"{left} left"])
+    return "  ".join([*_measured(report, epochs), f"{images / seconds:.0f} images/s", f"{left} left"])
+
+
+def _measured(report: EpochReport, epochs: int) -> list[str]:
+    """What an epoch measured, in words; of epoch 0, that it is the start."""
+    measured = {"train": report.train_accuracy, "validation": report.validation_accuracy}
+    number = f"epoch {report.epoch:{len(str(epochs))}}/{epochs}"
+    words = [f"{name} accuracy {value:.2%}" for name, value in measured.items() if value is not None]
+    return [number, f"loss {report.loss:.4g}", *words, *(["before training"] if report.epoch == 0 else [])]
 
 
 def _seconds_in(path: Path) -> dict[int, float]:
     """The seconds of each epoch, as far as the file is there and can be read."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        found = {line["epoch"]: line["seconds"] for line in lines}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = {line["epoch"]: line.get("seconds") for line in lines}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return {number: value for number, value in found.items() if isinstance(value, int | float) and isfinite(value)}

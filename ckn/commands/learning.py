@@ -128,7 +128,10 @@ Milestones = Annotated[
     ),
 ]
 WarmUpEpochs = Annotated[
-    int, typer.Option("--warm-up", min=0, metavar="N", help="Epochs in which the learning rate rises from 0.")
+    int | None,
+    typer.Option(
+        "--warm-up", min=0, metavar="N", help="Epochs in which the learning rate rises from 0. [default: 1, if it fits]"
+    ),
 ]
 StrategyChoice = Annotated[
     StrategyName,

@@ -83,7 +83,7 @@ def _pictures(outcome: Outcome) -> Mapping[str, Callable[[], Any]]:
         "certificate.png": lambda: _plots().certificate(outcome.misses),
     }
     if outcome.history:
-        found["curves.png"] = lambda: _plots().curves(outcome.history, outcome.test_accuracy)
+        found["curves.png"] = lambda: _plots().curves(outcome.history, outcome.test_accuracy, outcome.initial)
     return found
 
 

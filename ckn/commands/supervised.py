@@ -217,10 +217,11 @@ def _strategy(options: Mapping[str, Any]) -> Strategy:
 
 
 def _schedule(options: Mapping[str, Any]) -> Schedule:
-    name, epochs, rise = options["schedule"], options["planned"], options["warm_up"]
+    name, epochs = options["schedule"], options["planned"]
+    rise = _usual_warm_up(options) if options["warm_up"] is None else options["warm_up"]
     if options["milestones"] is not None and name != "steps":
         raise typer.BadParameter(f"--milestones {options['milestones']}: only with --schedule steps")
-    if rise >= epochs:
+    if options["warm_up"] is not None and rise >= epochs:
         raise typer.BadParameter(f"--warm-up {rise}: there are {epochs} epochs; choose at most {epochs - 1}")
     after: Schedule = Constant()
     if name == "cosine":
@@ -228,6 +229,12 @@ def _schedule(options: Mapping[str, Any]) -> Schedule:
     elif name == "steps":
         after = Steps(_steps_after(options["milestones"], epochs, rise))
     return WarmUp(rise, after) if rise else after
+
+
+def _usual_warm_up(options: Mapping[str, Any]) -> int:
+    """One epoch, where the schedule leaves it."""
+    first = options["planned"] if options["milestones"] is None else int(options["milestones"].partition(",")[0])
+    return 1 if first > 1 or options["schedule"] in ("halving", "constant") else 0
 
 
 def _steps_after(milestones: str | None, epochs: int, rise: int) -> tuple[float, ...]:

@@ -78,7 +78,7 @@ def train(
     lr: learning.Rate = None,
     schedule: learning.ScheduleChoice = learning.ScheduleName.halving,
     milestones: learning.Milestones = None,
-    warm_up: learning.WarmUpEpochs = 0,
+    warm_up: learning.WarmUpEpochs = None,
     optimiser: learning.OptimiserChoice = learning.OptimiserName.adam,
     strategy: learning.StrategyChoice = learning.StrategyName.alternating,
     exact_every: learning.ExactEvery = 1,
@@ -120,7 +120,12 @@ def train(
         for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
             optional_module(module, package)
     # Those of a run that goes on are the ones it began with.
-    chosen = chosen_options(context)
+    _train(data, chosen_options(context))
+
+
+def _train(data: str, chosen: Mapping[str, Any]) -> None:
+    """The same for all options by name."""
+    quiet = chosen["quiet"]
     if chosen["supervised"] and chosen["backend"] == "torch" and chosen["device"] in (None, "cpu"):
         keep_freed_memory()
     parts, settings = _prepared(data, chosen)
@@ -129,12 +134,11 @@ def train(
     names = (*WRITTEN, *WRITTEN_WITH_LABELS) if chosen["supervised"] else WRITTEN
     with output_folder(folder, names), room_for(data, SMALLER):
         grid = parts.train.images.shape[1:-1]
+        why = "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
         if not quiet:
-            _announce(
-                parts, settings, "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
-            )
+            _announce(parts, settings, why)
         results = Results(folder)
-        with progress(chosen["quiet"]) as screen, ExitStack() as told:
+        with progress(quiet) as screen, ExitStack() as told:
             outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)
             screen("pictures", 0, 1)
             results.write(parts, settings, outcome)
@@ -143,6 +147,8 @@ def train(
         _summarise(outcome, folder, results)
     if outcome.reg_at_end:
         note(f"λ = {outcome.reg:.1e} is at an end of the values tried; a better one may lie beyond")
+    if outcome.labels_did_not_help:
+        note("no epoch was better than the start on the validation images: these labels do not help these filters")
 
 
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
@@ -238,10 +244,11 @@ def _of_epochs(outcome: Outcome) -> dict[str, str]:
     last, best = outcome.history[-1], best_epoch(outcome.history)
     measured = outcome.history[best - 1].validation_accuracy
     least = min(outcome.history, key=lambda report: report.loss).epoch
+    before = "" if outcome.initial is None else f", before training {outcome.initial.loss:.4g}"
     return {
         **({} if measured is None else {"validation": f"{measured:.2%} right after epoch {best}, whose model this is"}),
         **_of_training(last),
-        "loss": f"{last.loss:.4g}, least in epoch {least}",
+        "loss": f"{last.loss:.4g}{before}, least in epoch {least}",
         "learning rate": f"{outcome.history[0].rate:.3g} at first, {last.rate:.3g} at last",
     }
 

@@ -150,13 +150,16 @@ def _check_spaces(state: TrainingState) -> None:
 
 
 def _check_history(state: TrainingState) -> None:
-    """A report of each epoch, in order."""
+    """A report of each epoch, in order; of epoch 0 none in files of versions that did not measure it."""
     history = state.history
     if not isinstance(history, tuple) or not all(isinstance(report, EpochReport) for report in history):
         raise TypeError(f"history: expected reports of epochs, got {history!r:.100}")
     if not is_whole(state.epoch, least=0) or len(history) != state.epoch:
         raise ValueError(f"epoch: expected an integer, {len(history)} as in the history, got {state.epoch!r:.60}")
-    for number, report in enumerate(history, start=1):
+    if not isinstance(state.initial, EpochReport | None):
+        raise TypeError(f"initial: expected the report of epoch 0, or None, got {state.initial!r:.100}")
+    reports = history if state.initial is None else (state.initial, *history)
+    for number, report in enumerate(reports, start=1 if state.initial is None else 0):
         if report.epoch != number or isinstance(report.epoch, bool):
             raise ValueError(f"history: expected epoch {number}, got {report.epoch!r:.60}")
         check_number("loss", report.loss)

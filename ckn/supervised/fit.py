@@ -40,7 +40,7 @@ def fit_supervised(
     `images` are preprocessed, of the library, type and device of the network. `rng` is a seed: each epoch draws
     its order and its augmentation from the seed and its own number, so a training that continues from a
     `start` gives the numbers of one that was never interrupted. `validation`: images and class numbers that are
-    only measured, after each epoch. `on_epoch(state)` is called after each epoch.
+    only measured, before the first epoch and after each. `on_epoch(state)` is called after each epoch.
 
     Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater
     than the data, NaN in the images; StartError, a ValueError, for a `start` of another architecture, number of classes
@@ -54,7 +54,7 @@ def fit_supervised(
     # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
     if start is not None:
         _check_start(start, network, classes, images)
-    state = in_row_order(begin(network, data, settings, progress) if start is None else start)
+    state = in_row_order(begin(network, data, settings, progress, validation) if start is None else start)
     trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
     _check_optimiser(state, trainer)
     while state.epoch < settings.epochs:

@@ -8,7 +8,7 @@ from typing import Any
 from ckn.bounds import check_products
 from ckn.supervised.augmentation import Augmentation
 from ckn.supervised.strategies import Alternating, Strategy
-from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule
+from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule, WarmUp
 from kerneltools.solvers import Loss, Squared
 
 USUAL_BATCH = 128
@@ -25,7 +25,9 @@ class Supervised:
     another loss that many times it, up to 10^4, of which the head has the least loss on images left out.
     `epochs`; `batch` images a step, None: 128, or all where there are fewer. `rate`: the learning rate, None to try a
     few for some steps and keep the one
-    that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it;
+    that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it: by
+    default it rises in the first epoch, since the head is the best one for the filters as they were, and steps of full
+    length would leave it far behind;
     `halve`: it is halved after an epoch that did not lower the loss.
     `optimiser`: Adam or SGD of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
     patches, so that one rate serves all layers (SGD needs it, Adam has a scale for each filter).
@@ -48,7 +50,7 @@ class Supervised:
     epochs: int = 20
     batch: int | None = None
     rate: float | None = None
-    schedule: Schedule = field(default_factory=Constant)
+    schedule: Schedule = field(default_factory=lambda: WarmUp(1.0, Constant()))
     halve: bool = True
     optimiser: Optimiser = field(default_factory=Adam)
     precondition: bool = False

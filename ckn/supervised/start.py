@@ -14,35 +14,54 @@ from ckn.supervised.features import Features, features_of
 from ckn.supervised.parameters import preconditioned, spheres
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import TrainingState
-from ckn.supervised.trainer import WORSE_THAN_NOTHING, Trainer
+from ckn.supervised.trainer import Trainer, Validation
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
 from kerneltools.landmarks.base import rows
 from kerneltools.optimisers import Geometry
 from kerneltools.random import generator, stream
-from kerneltools.solvers import Loss, Squared, ridge
+from kerneltools.solvers import LinearModel, Loss, Squared, fit_linear, ridge
 
 RATES = tuple(10 ** (-exponent / 2) for exponent in range(11))
 """From 1 down to 1e-5, two to a decade."""
 TRIAL_STEPS = 20
+LONGEST_RISE = 100
+"""Epochs in which a schedule is looked at for its greatest factor."""
+RISE = 1.1
+"""How much greater the mean loss of the steps of a trial may be than that of their batches without the steps."""
 FACTORS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 ROUNDED = 256
 LEFT_OUT, SEEN = 1000, 2000
 """Images that judge, and images that the head by which they judge is fitted to, at most."""
 
 
-def begin(network: Network, data: Data, settings: Supervised, progress: Progress) -> TrainingState:
-    """The state before the first epoch: λ, an exact head, the metrics of the layers, the learning rate."""
+def begin(
+    network: Network, data: Data, settings: Supervised, progress: Progress, validation: Validation = None
+) -> TrainingState:
+    """The state before the first epoch: λ, an exact head, the metrics of the layers, the learning rate, epoch 0."""
     network = network.unprepared()
     found: tuple[Geometry, ...] = spheres(network)
     if settings.precondition:
         found = preconditioned(network, data.images, stream(data.seed, "metric"))
     features = features_of(network, data, settings.memory, progress)
-    reg = settings.reg or max(best_reg(features, settings.loss), reg_of_rounding(network, data, settings.products))
+    reg = _reg(network, features, settings, progress)
     trainer = Trainer(data, replace(settings, reg=reg), network, found)
+    progress("head", 0, 1)
     state = TrainingState(network, features.fit(settings.loss, reg), None, found, reg=reg)
+    progress("head", 1, 1)
     state = replace(state, optimiser=settings.optimiser.start(trainer.parameters(state)))
+    state = replace(state, initial=trainer.initial(state, features, validation, progress))
     return replace(state, rate=settings.rate or best_rate(trainer, state, features, progress))
+
+
+def _reg(network: Network, features: Features, settings: Supervised, progress: Progress) -> float:
+    """λ as it is given, or else the best one."""
+    if settings.reg is not None:
+        return settings.reg
+    progress("λ", 0, 1)
+    found = max(best_reg(features, settings.loss), reg_of_rounding(network, features.data, settings.products))
+    progress("λ", 1, 1)
+    return found
 
 
 def reg_of_rounding(network: Network, data: Data, products: str | None) -> float:
@@ -87,16 +106,18 @@ def best_rate(trainer: Trainer, state: TrainingState, features: Features, progre
     """Of a few learning rates, that of least error on images left out, by the exact head for the filters after a trial.
 
     Neither the steps of the trial nor a head has seen those images. Where no rate does better, beyond chance, than the
-    filters as they are, which is so where the data are too few to teach them, it is the least rate.
+    filters as they are, which is so where the data are too few to teach them, it is the least rate. A rate at which the
+    loss of the steps rises by more than a tenth is none: the head would follow the filters too late.
     """
     left_out, seen = _order(trainer.data)
     head = features.fit(trainer.settings.loss, trainer.reg, start=state.head, without=left_out)
     state = replace(state, head=head)
     judge = partial(_errors, trainer, seen[:SEEN].tolist(), left_out.tolist())
     before = judge(state.network)
+    most = RISE * trainer.loss(state, islice(_batches(trainer, seen), TRIAL_STEPS))
     best, least, worse = RATES[-1], float("inf"), 0
     for number, rate in enumerate(RATES):
-        network = _after_steps(trainer, state, rate, seen)
+        network = _after_steps(trainer, state, rate, seen, most)
         errors = None if network is None else judge(network)
         progress("learning rate", number + 1, len(RATES))
         if errors is not None and _is_less(errors, before) and errors.mean() < least:
@@ -114,16 +135,35 @@ def _is_less(errors: Any, before: Any) -> bool:
     return len(gain) > 1 and bool(gain.mean() > 2 * gain.std(ddof=1) / sqrt(len(gain)))
 
 
-def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any) -> Network | None:
-    """The network after a few steps on the images of these numbers; None where they do far worse than nothing."""
-    params, optimiser, total = trainer.parameters(state), state.optimiser, 0.0
-    most = WORSE_THAN_NOTHING * trainer.loss_of_nothing * TRIAL_STEPS
-    for x, t in islice(_batches(trainer, seen), TRIAL_STEPS):
-        params, optimiser, value = trainer.step(params, optimiser, x, t, rate)
-        total += value
-        if not total <= most:
-            return None
-    return params.network(trainer.frame)
+def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any, most: float) -> Network | None:
+    """The network after a few steps on the images of these numbers; None where their mean loss exceeds `most`.
+
+    The schedule goes through the time in which it rises, then through as long again. Between the two is an exact head,
+    where epochs end with one: it is steeper for the filters that have learnt, and rates can be too great for it alone.
+    """
+    schedule = trainer.settings.schedule
+    peak = max(range(LONGEST_RISE), key=schedule)
+    batches, steps = _batches(trainer, seen), TRIAL_STEPS // 2
+    for half in range(2):
+        params, total = trainer.parameters(state), 0.0
+        for number, (x, t) in enumerate(islice(batches, steps)):
+            now = rate * schedule(peak * (half + (number + 0.5) / steps))
+            params, optimiser, value = trainer.step(params, state.optimiser, x, t, now)
+            state = replace(state, optimiser=optimiser)
+            total += value
+            if not total <= most * steps:
+                return None
+        state = replace(state, network=params.network(trainer.frame), head=trainer.of_norm_one(params.head))
+        if half == 0 and trainer.settings.strategy.exact_every:
+            state = replace(state, head=_head_of(trainer, state, seen[:SEEN].tolist()))
+    return state.network
+
+
+def _head_of(trainer: Trainer, state: TrainingState, numbers: list[int]) -> LinearModel:
+    """The exact head for the images of these numbers."""
+    features = encode(state.network.prepare(), (), rows(trainer.data.images, numbers))
+    targets = rows(trainer.data.targets, numbers)
+    return fit_linear(features, targets, trainer.settings.loss, trainer.reg, start=state.head)
 
 
 def _batches(trainer: Trainer, seen: Any) -> Iterator[tuple[Array, Array]]:

@@ -12,9 +12,9 @@ from kerneltools.trees import Tree, map_leaves, static
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One pass over the data.
+    """One pass over the data; epoch 0 is a pass without a step, and tells of the network before its training.
 
-    `loss`: the mean over its batches, as they came; `rate`: the learning rate in its middle;
+    `loss`: the mean over its batches, as they came; `rate`: the learning rate in its middle, 0 in epoch 0;
     `train_accuracy`, `validation_accuracy` in [0, 1]: after it, where measured.
     """
 
@@ -31,7 +31,7 @@ class TrainingState(Tree):
 
     `head` is a linear model of the network's features, centred and of norm 1, as `ckn.Model` has them;
     `spaces` holds the sphere of each layer's filters, with its metric. `rate`: the learning rate of the next epoch;
-    `reg`: the λ of the head.
+    `reg`: the λ of the head. `initial`: epoch 0; `history`: the epochs from 1 on.
     """
 
     network: Network
@@ -42,6 +42,7 @@ class TrainingState(Tree):
     rate: float = static(0.0)
     reg: float = static(0.0)
     history: tuple[EpochReport, ...] = static(())
+    initial: EpochReport | None = static(None)
 
 
 def in_row_order(state: TrainingState) -> TrainingState:

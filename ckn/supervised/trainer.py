@@ -1,16 +1,16 @@
 """The steps and epochs of a supervised training."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, sqrt
 from typing import Any
 
-from ckn.model import encode_blocks
-from ckn.network import Network, Progress
+from ckn.model import encode, encode_blocks
+from ckn.network import Network, Progress, named, silent
 from ckn.supervised.augmentation import augment
 from ckn.supervised.data import Data
-from ckn.supervised.features import features_of
+from ckn.supervised.features import Features, features_of
 from ckn.supervised.parameters import Parameters, geometries, parameters
 from ckn.supervised.passes import Passes, unit_features
 from ckn.supervised.settings import Supervised
@@ -57,11 +57,37 @@ class Trainer:
         if self._has_exact_head(after.epoch):
             head, accuracy = self.exact_head(after, progress)
             after = replace(after, head=head)
-        measured = None if validation is None else accuracy_of(after, *validation)
+        measured = None if validation is None else accuracy_of(after, *validation, progress)
         rate = self._rate(state, (len(losses) - 1) / 2, len(losses))
         report = EpochReport(after.epoch, sum(losses) / len(losses), rate, accuracy, measured)
         after = replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
         return in_row_order(after)
+
+    def initial(
+        self, state: TrainingState, features: Features, validation: Validation, progress: Progress
+    ) -> EpochReport:
+        """Epoch 0: what an epoch measures, of its images without a step; `features`: those of the state."""
+        progress("epoch 0", 0, 1)
+        if self.settings.augmentation or self.settings.products:
+            batches = self.batches(stream(self.data.seed, "epoch 1"))
+            loss = self.loss(state, ((x, t) for x, t, _ in batches))
+        else:
+            loss = self._mean_loss(state.head, features())
+        accuracy = self._accuracy(state.head, features) if self._has_exact_head(0) else None
+        measured = None if validation is None else accuracy_of(state, *validation)
+        progress("epoch 0", 1, 1)
+        return EpochReport(0, loss, 0.0, accuracy, measured)
+
+    def loss(self, state: TrainingState, batches: Iterable[tuple[Array, Array]]) -> float:
+        """The mean of the regularised loss over the images (b, *grid, c) of batches, where nothing moves."""
+        network = state.network.with_products(self.settings.products).prepare()
+        return self._mean_loss(state.head, ((encode(network, (), x), t) for x, t in batches))
+
+    def _mean_loss(self, head: LinearModel, pairs: Iterable[tuple[Array, Array]]) -> float:
+        """The same of pairs of features (b, d) and targets."""
+        xp = namespace(head.weights)
+        losses = xp.concat([self.settings.loss(head(x), t) for x, t in pairs])
+        return float(xp.mean(losses) + self.reg * xp.sum(head.weights * head.weights))
 
     def _rate(self, state: TrainingState, step: float, steps: int) -> float:
         """The learning rate of a step, counted from 0: the schedule's in its middle, which is 0 at neither end."""
@@ -80,11 +106,15 @@ class Trainer:
 
     def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
         """The best head for the features as they are, and its accuracy on the training images."""
-        features = features_of(state.network, self.data, self.settings.memory, progress)
+        features = features_of(state.network, self.data, self.settings.memory, named("head", progress))
         head = features.fit(self.settings.loss, self.reg, start=state.head)
+        return head, self._accuracy(head, features)
+
+    def _accuracy(self, head: LinearModel, features: Features) -> float:
+        """The share of training images that a head puts in their class."""
         argmax = namespace(self.data.images).argmax
         right = sum(_count_right(head(x), argmax(targets, axis=1)) for x, targets in features())
-        return head, right / self.data.images.shape[0]
+        return right / int(self.data.images.shape[0])
 
     def parameters(self, state: TrainingState) -> Parameters:
         """What moves, the head in the units of features of root mean square 1: steps then suit both parts."""
@@ -246,10 +276,12 @@ class Trainer:
         return state.rate / 2 if self.settings.halve and stagnates else state.rate
 
 
-def accuracy_of(state: TrainingState, images: Array, labels: Sequence[int]) -> float:
+def accuracy_of(
+    state: TrainingState, images: Array, labels: Array | Sequence[int], progress: Progress = silent
+) -> float:
     """The share of images that network and head put in their class."""
     right, start = 0, 0
-    for features in encode_blocks(state.network, (), images):
+    for features in encode_blocks(state.network, (), images, progress=named("accuracy", progress)):
         stop = start + features.shape[0]
         numbers = indices_like([int(label) for label in labels[start:stop]], features)
         right, start = right + _count_right(state.head(features), numbers), stop

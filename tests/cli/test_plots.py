@@ -99,6 +99,15 @@ def test_accuracies_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
     assert np.array_equal(line.get_xdata(), [3, 6])
 
 
+def test_lines_begin_at_epoch_0_where_it_was_measured() -> None:
+    figure = plots.curves([EpochReport(1, 0.5, 0.1, 0.5), EpochReport(2, 0.4, 0.1, 0.6)], None, EpochReport(0, 1, 0, 0))
+    for axes in figure.axes:
+        (line,) = axes.lines
+        assert np.array_equal(line.get_xdata(), [0, 1, 2])
+    assert "0 is before training" in figure.axes[1].get_xlabel()
+    assert "learning rate 0.1" in figure.axes[0].get_title(loc="left")
+
+
 def test_labels_of_lines_that_end_in_one_place_do_not_cover_each_other() -> None:
     figure = plots.curves([EpochReport(epoch, 0.5, 0.1, 1.0, 1.0) for epoch in (1, 2)])
     figure.canvas.draw()

@@ -195,6 +195,8 @@ def report(**change) -> dict:
         ({"reg": None}, "reg: expected a number, got None"),
         ({"reg": True}, "reg: expected a number, got True"),
         ({"history": "ab"}, "history: expected reports"),
+        ({"initial": 1}, "initial: expected the report of epoch 0, or None, got 1"),
+        ({"initial": EpochReport(1, 0.5, 0.0)}, "history: expected epoch 0, got 1"),
         ({"history": (1, 2)}, "history: expected reports"),
         (report(epoch=1), "history: expected epoch 2, got 1"),
         (report(loss="low"), "loss: expected a number, got 'low'"),

@@ -246,7 +246,7 @@ def test_settings_out_of_range(wrong: dict) -> None:
         ({"loss": SquaredHinge}, r"loss: expected an object such as Squared\(\), got <class"),
         ({"optimiser": "adam"}, "optimiser: expected an object such as Adam"),
         ({"strategy": Joint}, "strategy: expected an object such as "),
-        ({"schedule": 0.1}, r"schedule: expected an object such as Constant\(\), got 0.1"),
+        ({"schedule": 0.1}, r"schedule: expected an object such as WarmUp\(.*\), got 0.1"),
         ({"augmentation": [Flip()]}, r"augmentation: expected a tuple such as .*, got \[Flip"),
         ({"augmentation": ("flip",)}, "augmentation: expected a tuple such as "),
     ],
