@@ -7,10 +7,10 @@ from typing import Any
 from ckn.network import Network
 from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace
 from kerneltools.backend import to_host
-from kerneltools.landmarks.base import rows
 from kerneltools.patches import Grid
 from kerneltools.primitives import Window, window_sum
 from kerneltools.random import Rng, choice, generator
+from kerneltools.structures import take
 
 # Told how many of how many images have been encoded.
 Report = Callable[[int, int], None]
@@ -46,7 +46,7 @@ def sample_patches(
     if not kept:
         raise ValueError(f"images: all {total} patches of {images.shape[0]} images are blank; nothing can be learnt")
     patches = namespace(images).concat(found)
-    return patches if kept <= count else rows(patches, sorted(choice(generator_, kept, count).tolist()))
+    return patches if kept <= count else take(patches, sorted(choice(generator_, kept, count).tolist()))
 
 
 def _untried(rng: Rng, total: int, tried: set[int], count: int) -> list[int]:
@@ -69,7 +69,7 @@ def _at(
     for block in blocks(len(numbers), batch):
         chosen = numbers[block]
         here = [i * per_image + place for i, number in enumerate(chosen) for place in of_image[number]]
-        found.append(_gather(below(rows(images, chosen)), window, here))
+        found.append(_gather(below(take(images, chosen)), window, here))
         report(block.stop, len(numbers))
     return found
 

@@ -13,6 +13,7 @@ from kerneltools import (
     random,
     solvers,
     streaming,
+    structures,
     trees,
 )
 from kerneltools.backend import Backend, available, backend, backend_of
@@ -39,5 +40,6 @@ __all__ = [
     "save",
     "solvers",
     "streaming",
+    "structures",
     "trees",
 ]

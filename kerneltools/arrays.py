@@ -34,6 +34,8 @@ def namespace(*arrays: Array) -> Namespace:
                 f"arrays of several libraries in one call: {', '.join(names)}; convert them to one, "
                 f"for example with {_conversion(found)}"
             ) from error
+        if (objects := next((a for a in arrays if hasattr(a, "no_rows")), None)) is not None:
+            raise TypeError(f"expected arrays, got {objects!r}; {objects.no_rows}") from error
         got = ", ".join(names) or "no array at all"
         raise TypeError(
             f"expected an array that follows the Python array API, got {got}; "
@@ -191,6 +193,8 @@ def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None
 
 
 def _require_array(name: str, array: Any, form: str = "") -> None:
+    if hasattr(array, "no_rows"):
+        raise TypeError(f"{name}: expected an array{form}, got {array!r}; {array.no_rows}")
     if not (hasattr(array, "ndim") and hasattr(array, "dtype")):
         raise TypeError(
             f"{name}: expected an array{form}, got {type(array).__name__}; convert it first, for example with "

@@ -19,6 +19,8 @@ from kerneltools.learning import KernelKMeans, KernelPCA
 from kerneltools.maps import Map, Nystrom
 from kerneltools.solvers import InterceptModel, KernelModel, LinearModel, RidgeSums
 from kerneltools.streaming import FeatureModel, FeatureSums
+from kerneltools.structures.base import part as part_of
+from kerneltools.structures.base import require_examples
 from kerneltools.trees import flatten
 
 LARGEST_DEGREE = 1000
@@ -90,22 +92,32 @@ def _check_degrees(part: Any) -> None:
 
 def _check_map(phi: Map) -> None:
     for name, width in (("columns", phi.columns), ("features", phi.dimension)):
+        if width is None:  # of objects
+            continue
         if not 0 < width <= LARGEST_WIDTH:
             raise ValueError(f"expected 1 to {LARGEST_WIDTH} {name}, got {width!r:.60}")
     _check_values(phi, phi, phi.dimension)
 
 
 def _check_nystrom(phi: Nystrom) -> None:
-    _check_sizes(points=(phi.points, "md"), whitening=(phi.whitening, "mm" if phi.triangular else "mn"))
+    _check_sizes(whitening=(phi.whitening, "mm" if phi.triangular else "mn"))
+    _check_points(phi.points, phi.whitening.shape[0])
 
 
 def _check_kernel_model(model: KernelModel) -> None:
-    _check_sizes(points=(model.points, "md"), coefficients=(model.coefficients, "mt"))
+    _check_sizes(coefficients=(model.coefficients, "mt"))
+    _check_points(model.points, model.coefficients.shape[0])
     _check_values(model, model, model.coefficients.shape[1])
 
 
 def _check_intercept_model(model: InterceptModel) -> None:
     _check_sizes(coefficients=(model.model.coefficients, "mt"), intercept=(model.intercept, "t"))
+
+
+def _check_points(points: Any, m: int) -> None:
+    require_examples("(m, d)", points=points)
+    if points.shape[0] != m:
+        raise ValueError(f"points: expected {m} of them, got {points.shape[0]}")
 
 
 def _check_linear(model: LinearModel) -> None:
@@ -200,11 +212,13 @@ def _row_for(part: Any) -> Array | None:
     """A landmark, which any kernel of the user takes, or zeros; None where the columns are not known."""
     points = getattr(part, "points", None)
     if points is not None:
-        require_rank(2, "(m, d)", points=points)
-        return points[:1, :]
+        require_examples("(m, d)", points=points)
+        return part_of(points, slice(0, 1))
     if not isinstance(part, Map):
         inner = getattr(part, "map", None)
         return None if inner is None else _row_for(inner)
+    if part.columns is None:
+        return None
     zeros = [[0.0] * part.columns]
     like = next((leaf for leaf in flatten(part)[0] if _is_real(leaf)), None)
     return backend("numpy").asarray(zeros, dtype="float64") if like is None else asarray_like(zeros, like)

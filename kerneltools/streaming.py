@@ -10,6 +10,7 @@ from kerneltools.arrays import (
     Array,
     DType,
     blocks,
+    device_of,
     is_whole,
     namespace,
     require_finite,
@@ -27,6 +28,7 @@ from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridg
 from kerneltools.solvers.features import rows_of_block
 from kerneltools.solvers.ridge import model_of
 from kerneltools.solvers.sums import value_sums
+from kerneltools.structures.base import Collection, is_collection, like_of, part, require_examples, require_known
 from kerneltools.trees import Tree, flatten, static
 
 FeatureMap = Callable[[Array], Array]
@@ -39,8 +41,8 @@ MANY = 4
 """Times as many rows as landmarks: so many make whitening of their sums cheaper than of themselves."""
 
 
-def rows(source: Array | str | Path, block: int = BLOCK) -> Iterator[Array]:
-    """The rows of an array, or of an .npy file that is mapped and never read as a whole, `block` at a time.
+def rows(source: Array | Collection | str | Path, block: int = BLOCK) -> Iterator[Array]:
+    """Rows of an array, or of an .npy file that is mapped and never read as a whole, or objects, `block` at a time.
 
     (n, d) -> blocks (b, d); those of a file are NumPy arrays
 
@@ -54,8 +56,9 @@ def rows(source: Array | str | Path, block: int = BLOCK) -> Iterator[Array]:
     _check_block(block)
     if isinstance(source, str | Path):
         return open_rows(source).blocks(block)
-    require_rank(2, "(n, d)", source=source)
-    return (source[part, :] for part in blocks(source.shape[0], block))
+    if not is_collection(source):
+        require_rank(2, "(n, d)", source=source)
+    return (part(source, here) for here in blocks(source.shape[0], block))
 
 
 def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
@@ -73,9 +76,9 @@ def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
     >>> bool(np.allclose(np.concatenate(list(transform(phi, rows(x, block=4)))), phi(x)))
     True
     """
-    if hasattr(blocks, "dtype"):
+    if hasattr(blocks, "dtype") or is_collection(blocks):
         raise TypeError("blocks: expected blocks (b, d) one after the other, got a single array; pass rows(array)")
-    return (phi(_for_map(phi, part)) for part in blocks)
+    return (phi(_for_map(phi, piece)) for piece in blocks)
 
 
 def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, block: int = BLOCK) -> tuple[int, int]:
@@ -92,7 +95,7 @@ def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, bloc
     file = open_rows(source)
     if file.shape[0] == 0:
         raise ValueError(f"source: expected at least one row, got {source} of shape {file.shape}")
-    return save_rows(target, file.shape[0], (to_host(part) for part in transform(phi, file.blocks(block))))
+    return save_rows(target, file.shape[0], (to_host(piece) for piece in transform(phi, file.blocks(block))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,23 +139,25 @@ class FeatureSums(Tree):
         weights, and NaN or infinities with their row and column.
         """
         _check_block(block)
-        require_rank(2, "(n, d)", x=x)
+        require_examples(x=x)
         if y is not None:
             require_rank(2, "(n, t)", y=y)
             if y.shape[0] != x.shape[0]:
                 raise ValueError(f"x, y: expected as many rows in both, got {x.shape[0]} and {y.shape[0]}")
         if weights is not None:
             require_weights(weights, x.shape[0], least=0)
-        require_floating(x=x, y=x if y is None else y)
-        require_finite(x=x, y=x[:, :0] if y is None else y)
+        require_known(x=x)
+        if y is not None:
+            require_floating(y=y)
+            require_finite(y=y)
         if x.shape[0] == 0:
             return self
-        targets = x[:, :0] if y is None else y
+        targets = _no_targets(x) if y is None else y
         if _values_will_do(self.map, x):
             sums = _sums_of_values(self.map, x, targets, weights, block)
         else:
             sums = _sums_of_features(self.map, x, targets, weights, block)
-        dtype = self.map(x[:1, :]).dtype
+        dtype = self.map(part(x, slice(0, 1))).dtype
         return FeatureSums(self.map, sums if self.sums is None else self.sums.merge(sums), dtype)
 
     def merge(self, other: "FeatureSums") -> "FeatureSums":
@@ -222,12 +227,13 @@ def _values_will_do(phi: FeatureMap, x: Array) -> TypeGuard[Nystrom]:
     """
     if not isinstance(phi, Nystrom) or x.shape[0] < MANY * phi.dimension:
         return False
-    return bool(x.dtype == phi.points.dtype == phi.whitening.dtype != widest_float(x))
+    of_x, of_points = like_of(x), like_of(phi.points)
+    return bool(of_x.dtype == of_points.dtype == phi.whitening.dtype != widest_float(of_x))
 
 
 def _sums_of_values(phi: Nystrom, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
     parts = (
-        value_sums(phi.kernel(x[rows, :], phi.points), y[rows, :], None if weights is None else weights[rows])
+        value_sums(phi.kernel(part(x, rows), phi.points), y[rows, :], None if weights is None else weights[rows])
         for rows in blocks(x.shape[0], min(block, rows_of_block(phi.points, None)))
     )
     values = reduce(RidgeSums.merge, parts)
@@ -247,20 +253,28 @@ def _rounding(phi: Nystrom, values: RidgeSums) -> Array:
 
 
 def _sums_of_features(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
-    def part(rows: slice) -> RidgeSums:
-        features = phi(x[rows, :])
+    def of_block(rows: slice) -> RidgeSums:
+        features = phi(part(x, rows))
         require_finite_features(features, rows.start)
         return ridge_sums(features, y[rows, :], None if weights is None else weights[rows], block)
 
-    return reduce(RidgeSums.merge, map(part, blocks(x.shape[0], block)))
+    return reduce(RidgeSums.merge, map(of_block, blocks(x.shape[0], block)))
 
 
-def _for_map(phi: FeatureMap, part: Array) -> Array:
+def _no_targets(x: Any) -> Array:
+    """Targets of no columns: (n, 0)"""
+    like = like_of(x)
+    return namespace(like).zeros((x.shape[0], 0), dtype=like.dtype, device=device_of(like))
+
+
+def _for_map(phi: FeatureMap, piece: Any) -> Any:
     """A block of NumPy in the library, device and type of the map; any other as it is."""
+    if is_collection(piece):
+        return piece
     like = next((leaf for leaf in flatten(phi)[0] if hasattr(leaf, "dtype")), None)
-    if like is None or type(part) is type(like) or not _is_host(part):
-        return part
-    return move(part, like)
+    if like is None or type(piece) is type(like) or not _is_host(piece):
+        return piece
+    return move(piece, like)
 
 
 def _is_host(array: Array) -> bool:

@@ -1,7 +1,7 @@
 """The trees of kerneltools as JAX pytrees."""
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from jax.tree_util import GetAttrKey, register_pytree_with_keys
@@ -19,7 +19,7 @@ def register(cls: type[Tree]) -> None:
         return tuple(getattr(tree, name) for name in child_names(cls))
 
     def flatten(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        return children(tree), tuple(getattr(tree, name) for name in static_names(cls))
+        return children(tree), tuple(_hashable(getattr(tree, name)) for name in static_names(cls))
 
     def flatten_with_keys(tree: Any) -> tuple[list[tuple[GetAttrKey, Any]], tuple[Any, ...]]:
         return [(GetAttrKey(name), getattr(tree, name)) for name in child_names(cls)], flatten(tree)[1]
@@ -28,10 +28,27 @@ def register(cls: type[Tree]) -> None:
         # Without the class's own checks: JAX puts placeholders where arrays were.
         tree = object.__new__(cls)
         for name, value in zip((*child_names(cls), *static_names(cls)), (*leaves, *static), strict=True):
-            object.__setattr__(tree, name, value)
+            object.__setattr__(tree, name, value.it if isinstance(value, _ByIdentity) else value)
         return tree
 
     register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+
+
+@dataclass(frozen=True, eq=False)
+class _ByIdentity:
+    """Structure that is an array of the host, such as offsets: for another one, JAX compiles anew."""
+
+    it: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.it is other.it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+
+def _hashable(value: Any) -> Any:
+    return _ByIdentity(value) if hasattr(value, "dtype") else value
 
 
 def static_names(cls: type) -> tuple[str, ...]:

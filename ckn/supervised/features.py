@@ -11,9 +11,9 @@ from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from kerneltools.arrays import Array, blocks, namespace
 from kerneltools.backend import to_host
-from kerneltools.landmarks.base import rows
 from kerneltools.solvers import Blocks, LinearModel, Loss, fit_linear, path_of, ridge_sums
 from kerneltools.solvers.sums import RidgeSums
+from kerneltools.structures import take
 
 ROWS = 8192
 
@@ -46,14 +46,14 @@ class Features:
         if without is not None:
             left_out = set(without.tolist())
             seen = [i for i in range(kept.shape[0]) if i not in left_out]
-            kept, targets = rows(kept, seen), rows(targets, seen)
+            kept, targets = take(kept, seen), take(targets, seen)
         return fit_linear(kept, targets, loss, reg, start=start, tolerance=tolerance)
 
     def loss_of(self, head: LinearModel, loss: Loss, numbers: Any) -> float:
         """The mean loss of a head on the images of these numbers."""
         chosen = numbers.tolist()
-        images, targets = rows(self.data.images, chosen), rows(self.data.targets, chosen)
-        x = encode(self.network, (), images) if self.kept is None else rows(self.kept, chosen)
+        images, targets = take(self.data.images, chosen), take(self.data.targets, chosen)
+        x = encode(self.network, (), images) if self.kept is None else take(self.kept, chosen)
         return float(namespace(x).mean(loss(head(x), targets)))
 
     def _without(self, numbers: Any) -> Blocks:
@@ -67,7 +67,7 @@ class Features:
                 seen = [i for i in range(count) if start + i not in left_out]
                 start += count
                 if seen:
-                    yield rows(pair[0], seen), rows(pair[1], seen)
+                    yield take(pair[0], seen), take(pair[1], seen)
 
         return visit
 

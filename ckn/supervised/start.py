@@ -17,10 +17,10 @@ from ckn.supervised.state import TrainingState
 from ckn.supervised.trainer import Trainer, Validation
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
-from kerneltools.landmarks.base import rows
 from kerneltools.optimisers import Geometry
 from kerneltools.random import generator, stream
 from kerneltools.solvers import LinearModel, Loss, Squared, fit_linear, ridge
+from kerneltools.structures import take
 
 RATES = tuple(10 ** (-exponent / 2) for exponent in range(11))
 """From 1 down to 1e-5, two to a decade."""
@@ -161,8 +161,8 @@ def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any,
 
 def _head_of(trainer: Trainer, state: TrainingState, numbers: list[int]) -> LinearModel:
     """The exact head for the images of these numbers."""
-    features = encode(state.network.prepare(), (), rows(trainer.data.images, numbers))
-    targets = rows(trainer.data.targets, numbers)
+    features = encode(state.network.prepare(), (), take(trainer.data.images, numbers))
+    targets = take(trainer.data.targets, numbers)
     return fit_linear(features, targets, trainer.settings.loss, trainer.reg, start=state.head)
 
 
@@ -179,7 +179,7 @@ def _errors(trainer: Trainer, seen: list[int], left_out: list[int], network: Net
     (n,), on the host
     """
     data, network = trainer.data, network.prepare()
-    of_seen, of_left_out = (encode(network, (), rows(data.images, numbers)) for numbers in (seen, left_out))
-    scores = ridge(of_seen, rows(data.targets, seen), trainer.reg)(of_left_out)
+    of_seen, of_left_out = (encode(network, (), take(data.images, numbers)) for numbers in (seen, left_out))
+    scores = ridge(of_seen, take(data.targets, seen), trainer.reg)(of_left_out)
     xp = namespace(scores)
-    return to_host(xp.mean((scores - rows(data.targets, left_out)) ** 2, axis=1))
+    return to_host(xp.mean((scores - take(data.targets, left_out)) ** 2, axis=1))

@@ -8,16 +8,18 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from kerneltools.arrays import Array, is_whole, namespace, require_floating, require_rank
+from kerneltools.arrays import Array, is_whole
 from kerneltools.backend import move, to_host
-from kerneltools.estimators.checks import draws, like
+from kerneltools.estimators.checks import draws, like, require_kernel
 from kerneltools.estimators.foreign import hint, kernel_hint
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
-from kerneltools.landmarks.base import chosen, distinct, rows, warn_reduced
+from kerneltools.landmarks.base import chosen, distinct, warn_reduced
 from kerneltools.random import Rng
+from kerneltools.structures import of, take
+from kerneltools.structures.base import in_type, is_collection, like_of, require_examples
 from kerneltools.trees import map_leaves
 
 LANDMARKS = 300
@@ -91,6 +93,7 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
     def _kernel_for(self, X: Array) -> Kernel:
         """The kernel, its NumPy parameters with X's library, device and type; see `kernel` for None."""
         if self.kernel is None:
+            require_kernel(X)
             return Gaussian(float(X.shape[1] / 2) ** 0.5)
         if not callable(self.kernel):
             raise TypeError(
@@ -120,7 +123,7 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
     """
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
-        X, weights = rows(X, seen), rows(weights[:, None], seen)[:, 0]
+        X, weights = take(X, seen), take(weights, seen)
     every = False
     if isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool):
         if landmarks < 1:
@@ -128,8 +131,10 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
         warn_reduced(int(landmarks), min(int(landmarks), X.shape[0]), "rows", X.shape[0])
         every = landmarks >= X.shape[0]
         selector: Any = default(kernel, min(int(landmarks), X.shape[0]))
-    elif hasattr(landmarks, "dtype"):
+    elif hasattr(landmarks, "dtype") and not is_collection(X):
         selector = Given(move(landmarks, X))
+    elif is_collection(X) and (is_collection(landmarks) or isinstance(landmarks, list)):
+        selector = Given(of(landmarks, type(X), X).to(X.like))
     elif callable(landmarks) and not isinstance(landmarks, type):
         selector = landmarks
     else:
@@ -142,8 +147,8 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
     found = chosen(selector, kernel, X, draws(random_state), weights)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
-    points = namespace(found.points).astype(found.points, X.dtype)
-    return _in_order(points) if every else points
+    points = in_type(found.points, like_of(X).dtype)
+    return _in_order(points) if every and not is_collection(points) else points
 
 
 @dataclass(frozen=True)
@@ -156,21 +161,21 @@ class _Every:
         """(n, d) -> (m, d)"""
         picked = distinct(x, range(x.shape[0]), self.m)
         warn_reduced(self.m, len(picked), "distinct rows", x.shape[0])
-        return Landmarks(rows(x, picked), tuple(picked))
+        return Landmarks(take(x, picked), tuple(picked))
 
 
 def _in_order(points: Array) -> Array:
     """By their first columns: where all rows are landmarks, nothing is left to chance, nor to the order of the rows."""
-    return rows(points, np.lexsort(to_host(points).T[::-1]).tolist())
+    return take(points, np.lexsort(to_host(points).T[::-1]).tolist())
 
 
 def check_landmarks(estimator: Any) -> None:
     """What a file has of kernel and landmarks goes together. Raises TypeError or ValueError where it does not."""
     if not isinstance(estimator.kernel_, Kernel):
         raise TypeError(f"kernel_: expected a kernel, got {estimator.kernel_!r:.60}")
-    require_rank(2, "(m, d)", landmarks_=estimator.landmarks_)
-    require_floating(landmarks_=estimator.landmarks_)
-    check_columns(estimator, estimator.landmarks_.shape[1])
+    require_examples("(m, d)", landmarks_=estimator.landmarks_)
+    if not is_collection(estimator.landmarks_):
+        check_columns(estimator, estimator.landmarks_.shape[1])
 
 
 def require_same_kind(estimator: Any, other: Any) -> None:

@@ -1,6 +1,8 @@
 """What comes in: lists, data frames and NumPy arrays by scikit-learn's rules, arrays of other libraries by ours."""
 
-from typing import Any
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils import check_array
@@ -8,7 +10,10 @@ from sklearn.utils.validation import validate_data
 
 from kerneltools.arrays import Array, namespace, require_finite, require_floating, require_weights, widest_float
 from kerneltools.backend import backend_of, move, stop_gradient, to_host
+from kerneltools.kernels import Kernel
 from kerneltools.random import generator
+from kerneltools.structures import of
+from kerneltools.structures.base import cast_numbers, is_collection, like_of
 
 FLOATS = (np.float64, np.float32, np.float16)
 """Types that stay; all others become the first."""
@@ -40,6 +45,67 @@ def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None,
     _check_finite(X=rows)
     # What is learnt keeps no graph of the rows that it was learnt from.
     return stop_gradient(rows) if learning else rows
+
+
+def as_examples(
+    estimator: Any, X: Any, least: int = 1, fitted: Any = None, learning: bool | None = None, kernel: Any = None
+) -> Any:
+    """`as_rows`, or a collection of objects: one that is there, or of a list of such, as `structures.of` makes it.
+
+    Objects are taken where the fit was of objects, where `kernel` is of some (`Kernel.structure`), and where X is a
+    list of what is no numbers.
+    """
+    wanted = type(fitted) if is_collection(fitted) else (kernel.structure if isinstance(kernel, Kernel) else None)
+    if not is_collection(X) and wanted is None and not holds_objects(X):
+        return as_rows(estimator, X, least, fitted, learning)
+    if fitted is not None and not is_collection(fitted):
+        raise TypeError(f"X: expected rows (n, d) as in the fit, got {X!r:.60}")
+    try:
+        # A kernel of any objects takes collections as they are.
+        found = of(X, None if is_collection(X) and fitted is None else wanted, fitted)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X: {error}") from error
+    if len(found) < least:
+        raise ValueError(f"X: {type(estimator).__name__} needs at least {least} objects, got {len(found)}")
+    learning = fitted is None if learning is None else learning
+    return cast_numbers(found, stop_gradient) if learning else found
+
+
+def holds_objects(X: Any) -> bool:
+    """Whether it is a list, a column of a table or a NumPy array (n,) of what scikit-learn would not take as rows."""
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and _are_objects(X)
+    one_axis = getattr(X, "ndim", 0) == 1 and not is_of_other_library(X)
+    return is_collection(X) or (one_axis and str(getattr(X, "dtype", ""))[:3] in ("obj", "str", "<U", ">U", "|S"))
+
+
+def _are_objects(X: Sequence[Any]) -> bool:
+    first = X[0]
+    if first is None or isinstance(first, Real):
+        return False
+    if isinstance(first, tuple):
+        return any(not isinstance(one, Real) for one in first)
+    if isinstance(first, list):
+        return any(isinstance(one, list) for one in first) or len({len(one) for one in X}) > 1
+    if hasattr(first, "ndim") and hasattr(first, "shape"):
+        return first.ndim == 2 or (first.ndim == 1 and len({tuple(one.shape) for one in X}) > 1)
+    return True
+
+
+def require_kernel(X: Any) -> None:
+    """Raise ValueError for objects: there is no kernel for them that nothing need be known of."""
+    if is_collection(X):
+        raise ValueError(
+            f"kernel: expected one for {X!r}, such as kernels.strings.Spectrum(3), kernels.graphs.WeisfeilerLehman(3) "
+            "or kernels.pairwise(a function of two objects)"
+        )
+
+
+def refuse_no_targets(estimator: Any, X: Any) -> NoReturn:
+    """Raise scikit-learn's own message for y that is None."""
+    validate_data(estimator, np.zeros((len(X), 1)) if holds_objects(X) else X, None)
+    raise ValueError(f"y: {type(estimator).__name__} needs targets, got None")
 
 
 def as_targets(y: Any, X: Array) -> Array:
@@ -76,7 +142,14 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
 
 
 def remember_columns(estimator: Any, X: Any) -> None:
-    """Set `n_features_in_`, and `feature_names_in_` for data frames: at the end of a fit that succeeded."""
+    """Set `n_features_in_`, and `feature_names_in_` for data frames: at the end of a fit that succeeded.
+
+    Objects have no columns: then there are none, and those of a fit before are gone.
+    """
+    if holds_objects(X):
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(name, None)
+        return
     validate_data(estimator, X, reset=True, skip_check_array=True)
 
 
@@ -93,7 +166,7 @@ def like(X: Array, leaf: Any) -> Any:
     """A floating-point NumPy parameter in the library, device and type of X; anything else as it is."""
     if not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f":
         return leaf
-    return move(leaf, X)
+    return move(leaf, like_of(X))
 
 
 def is_of_other_library(X: Any) -> bool:
@@ -137,4 +210,6 @@ def _in_type_of(rows: Array, fitted: Array) -> Array:
 
 def _wide(X: Array) -> Array:
     """An array of the library and device of X, in float64 where there is one."""
-    return namespace(X).astype(X[:1, :1], widest_float(X))
+    some = like_of(X)
+    some = some[:1, :1] if some.ndim == 2 else some
+    return namespace(some).astype(some, widest_float(some))

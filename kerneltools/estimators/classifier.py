@@ -8,15 +8,16 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
 from kerneltools.backend import backend_of, move
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, usual_landmarks
-from kerneltools.estimators.checks import as_rows, as_weights, host, remember_columns
+from kerneltools.estimators.checks import as_examples, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
 from kerneltools.estimators.search import REGS_OF_CLASSES, search
 from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge, fit_kernel
+from kerneltools.structures.base import like_of
 
 
 def _has_probabilities(estimator: "KernelClassifier") -> bool:
@@ -71,12 +72,12 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         """
         reg = None if self.reg is None else check_number("reg", self.reg)
         if y is None:
-            validate_data(self, X, y)  # raises scikit-learn's own message
-        rows = as_rows(self, X)
+            refuse_no_targets(self, X)
+        rows = as_examples(self, X, kernel=self.kernel)
         classes, indices = _classes(y, rows.shape[0])
         weights = as_weights(sample_weight, rows)
         loss = Logistic() if self.loss is None else self.loss
-        targets = move(_targets(indices, len(classes), loss), rows)
+        targets = move(_targets(indices, len(classes), loss), like_of(rows))
         kernel, tried = None if self.kernel is None else self._kernel_for(rows), None
         if kernel is None or reg is None:
             tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES)
@@ -103,7 +104,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
     def decision_function(self, X: Any) -> Array:
         """Scores, of the second class where there are two: (n, d) -> (n,) or (n, k)"""
         check_is_fitted(self)
-        scores = self.model_(as_rows(self, X, fitted=self.landmarks_))
+        scores = self.model_(as_examples(self, X, fitted=self.landmarks_))
         if len(self.classes_) > 2:
             return scores
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]

@@ -12,12 +12,12 @@ from kerneltools.backend import to_host
 from kerneltools.estimators.base import check_number
 from kerneltools.estimators.search import wide_features
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import rows
 from kerneltools.primitives import segment_sum
 from kerneltools.solvers import InterceptModel, exact_path, exact_ridge
 from kerneltools.solvers.exact import merged_path
 from kerneltools.solvers.sums import row_weights
 from kerneltools.streaming import FeatureSums
+from kerneltools.structures.base import keys, take
 from kerneltools.trees import Tree
 
 BLOCK = 4096
@@ -65,13 +65,13 @@ def merged(landmarks: Array, x: Array, y: Array, weights: Array | None) -> tuple
     """
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
-        x, y, weights = rows(x, seen), rows(y, seen), rows(weights[:, None], seen)[:, 0]
+        x, y, weights = take(x, seen), take(y, seen), take(weights, seen)
     places = _places(landmarks, x)
     if places is None:
         return None
     used, first, at = np.unique(places, return_index=True, return_inverse=True)
     xp, w = namespace(y), row_weights(y, weights)
-    points = rows(landmarks, used.tolist())
+    points = take(landmarks, used)
     if len(used) == len(at):
         order = indices_like(first, y)
         return points, Merged(xp.take(y, order, axis=0), xp.take(w, order), xp.zeros_like(y[0, :]), float(len(at)))
@@ -84,12 +84,11 @@ def merged(landmarks: Array, x: Array, y: Array, weights: Array | None) -> tuple
 
 def _places(landmarks: Array, x: Array) -> Any:
     """The number of each row among the landmarks (n,), on the host; None at the first row that is not there."""
-    # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
-    known = {row.tobytes(): number for number, row in enumerate(to_host(landmarks) + 0.0)}
+    known = {key: number for number, key in enumerate(keys(landmarks, range(landmarks.shape[0])))}
     found: list[int] = []
     for part in blocks(x.shape[0], BLOCK):
-        for row in to_host(x[part, :]) + 0.0:
-            number = known.get(row.tobytes())
+        for key in keys(x, range(part.start, part.stop)):
+            number = known.get(key)
             if number is None:
                 return None
             found.append(number)

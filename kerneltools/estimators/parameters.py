@@ -6,12 +6,14 @@ Kernels, selectors and losses are frozen dataclasses: to set one of their fields
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from kerneltools.structures import Collection
+
 
 def is_open(value: Any) -> bool:
     """Whether it has parameters that can be named: an instance of a dataclass, or a tuple with one inside."""
     if isinstance(value, tuple):
         return any(map(is_open, value))
-    return is_dataclass(value) and not isinstance(value, type)
+    return is_dataclass(value) and not isinstance(value, type | Collection)
 
 
 def nested(value: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from kerneltools import learning
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, landmarks_of, require_same_kind
-from kerneltools.estimators.checks import as_rows, as_weights, remember_columns
+from kerneltools.estimators.checks import as_examples, as_weights, remember_columns
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
 from kerneltools.maps import Nystrom, nystrom
@@ -82,10 +82,10 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from more rows, exactly; the first call chooses the landmarks. What fails leaves all as it was."""
-        if not hasattr(self, "n_features_in_"):
+        if not hasattr(self, "kernel_"):
             self._begin(X, sample_weight, least=1)
             return self
-        rows = as_rows(self, X, fitted=self.landmarks_, learning=True)
+        rows = as_examples(self, X, fitted=self.landmarks_, learning=True)
         weights = as_weights(sample_weight, rows, least=0)
         self._set(self.sums_.partial_fit(rows, weights=weights), self.kernel_, self.landmarks_)
         return self
@@ -105,7 +105,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
     def transform(self, X: Any) -> Array:
         """The components, in the library, device and type of the fit: (n, d) -> (n, c)"""
         check_is_fitted(self)
-        return self.model_(as_rows(self, X, fitted=self.landmarks_))
+        return self.model_(as_examples(self, X, fitted=self.landmarks_))
 
     @property
     def sums_(self) -> FeatureSums:
@@ -144,7 +144,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         count = self.n_components
         if not is_whole(count):
             raise ValueError(f"n_components: expected an integer >= 1, got {count!r}")
-        rows = as_rows(self, X, least=least)
+        rows = as_examples(self, X, least=least, kernel=self.kernel)
         weights = as_weights(sample_weight, rows, least=least)
         kernel = self._kernel_for(rows)
         points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)

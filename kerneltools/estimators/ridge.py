@@ -12,7 +12,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from kerneltools.arrays import Array, namespace, require_rank
 from kerneltools.backend import to_host
@@ -25,13 +25,14 @@ from kerneltools.estimators.base import (
     require_same_kind,
     usual_landmarks,
 )
-from kerneltools.estimators.checks import as_rows, as_targets, as_weights, host, remember_columns
+from kerneltools.estimators.checks import as_examples, as_targets, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.exact import Exact, merged
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
 from kerneltools.landmarks.base import precise
 from kerneltools.solvers import KernelModel
 from kerneltools.solvers.sums import row_weights, weighted_mean
 from kerneltools.streaming import FeatureModel, FeatureSums
+from kerneltools.structures.base import count, like_of
 from kerneltools.trees import Tree
 
 
@@ -64,7 +65,7 @@ class _Narrow(Tree):
 
     def __call__(self, x: Array) -> Array:
         values = self.model(x)
-        return namespace(values).astype(values, x.dtype)
+        return namespace(values).astype(values, like_of(x).dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +145,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         regs = self._regs()
         if self.solver is not None:
             check_callable("solver", self.solver, "a function such as kerneltools.solvers.falkon")
-        _require_y(self, X, y)
-        rows = as_rows(self, X, least=2)
+        if y is None:
+            refuse_no_targets(self, X)
+        rows = as_examples(self, X, least=2, kernel=self.kernel)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=2)
         kernel, tried = self._searched(rows, _columns(targets), weights)
         points = self._points(kernel, rows, weights)
@@ -171,11 +173,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
         Raises what `fit` raises; a failed call leaves the estimator as it was, what it had learnt included.
         """
-        if not hasattr(self, "n_features_in_"):
+        if not hasattr(self, "kernel_"):
             return self._begin(X, y, sample_weight)
         regs = self._regs()
-        _require_y(self, X, y)
-        rows = as_rows(self, X, fitted=self.landmarks_, learning=True)
+        if y is None:
+            refuse_no_targets(self, X)
+        rows = as_examples(self, X, fitted=self.landmarks_, learning=True)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=0)
         if (targets.ndim == 1) != self._flat:
             raise ValueError(f"y: expected {'(n,)' if self._flat else '(n, t)'} as before, got {tuple(targets.shape)}")
@@ -197,7 +200,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def predict(self, X: Any) -> Array:
         """(n, d) -> (n,) or (n, t), in the library, device and type of the fit"""
         check_is_fitted(self)
-        values = self.model_(as_rows(self, X, fitted=self.landmarks_))
+        values = self.model_(as_examples(self, X, fitted=self.landmarks_))
         return values[:, 0] if self._flat else values
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -244,7 +247,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         if not isinstance(self._found, _Regression):
             return float(getattr(self._found.kernel_model, "shift", 0.0))
         points = precise(self.kernel_, self.landmarks_)
-        return int(points.shape[0]) * float(namespace(points).finfo(points.dtype).eps)
+        like = like_of(points)
+        return count(points) * float(namespace(like).finfo(like.dtype).eps)
 
     def _check_learnt(self) -> None:
         check_landmarks(self)
@@ -269,8 +273,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     def _begin(self, X: Any, y: Any, sample_weight: Any) -> Self:
         regs = self._regs()
-        _require_y(self, X, y)
-        rows = as_rows(self, X)
+        if y is None:
+            refuse_no_targets(self, X)
+        rows = as_examples(self, X, kernel=self.kernel)
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows)
         kernel, tried = self._searched(rows, _columns(targets), weights)
         points = self._points(kernel, rows, weights)
@@ -322,11 +327,6 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _require_y(estimator: Any, X: Any, y: Any) -> None:
-    if y is None:
-        validate_data(estimator, X, y)  # raises scikit-learn's own message
 
 
 def _columns(y: Array) -> Array:

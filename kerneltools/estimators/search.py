@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
+from typing import Any
 
 import numpy as np
 
 from kerneltools.arrays import Array, namespace, widest_float
 from kerneltools.backend import to_host
+from kerneltools.estimators.checks import require_kernel
 from kerneltools.kernels import Gaussian, Kernel
 from kerneltools.kernels.distances import median_distance
-from kerneltools.landmarks.base import precise, rows
+from kerneltools.landmarks.base import distinct, precise
 from kerneltools.maps import Nystrom, nystrom
 from kerneltools.solvers import ridge_path
+from kerneltools.structures.base import in_type, is_collection, like_of, take
 from kerneltools.trees import Shown, Tree, shown
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -76,7 +79,7 @@ class Wide(Tree):
     map: Nystrom
 
     def __call__(self, x: Array) -> Array:
-        return self.map(namespace(x).astype(x, self.map.points.dtype))
+        return self.map(in_type(x, like_of(self.map.points).dtype))
 
 
 def wide_features(kernel: Kernel, points: Array) -> Wide:
@@ -95,19 +98,29 @@ def search(
     1. Neither the order of the rows nor whole weights in the place of repeated rows make a difference, but where the
     sample is not all of the rows.
     """
+    if kernel is None:
+        require_kernel(x)
     seen = range(x.shape[0]) if weights is None else to_host(weights).nonzero()[0].tolist()
     known, seen = len(seen), _some(seen, ROWS)
-    x, y = rows(x, seen), rows(y, seen)
-    weights = None if weights is None else rows(weights[:, None], seen)[:, 0]
-    points = rows(x, _some(np.unique(to_host(x), axis=0, return_index=True)[1].tolist(), POINTS))
+    x, y = take(x, seen), take(y, seen)
+    weights = None if weights is None else take(weights, seen)
+    points = take(x, _some(_distinct(x), POINTS))
     kernels = _gaussians(points) if kernel is None else (kernel,)
-    resolved = 10 * float(namespace(x).finfo(widest_float(x)).eps)
+    like = like_of(x)
+    resolved = 10 * float(namespace(like).finfo(widest_float(like)).eps)
     tried = tuple(REGS if regs is None else regs)
     tried = tuple(reg for reg in tried if reg >= resolved) or tried
     if len(seen) < 2:  # of which nothing is learnt
         return KernelSearch(kernels[:1], (UNKNOWN,), ((inf,),), 1.0)
     errors = tuple(_errors(k, points, x, y, weights, tried) for k in kernels)
     return KernelSearch(kernels, tried, errors, len(seen) / known)
+
+
+def _distinct(x: Any) -> list[int]:
+    """The numbers of the rows, or objects, that differ."""
+    if not is_collection(x):
+        return np.unique(to_host(x), axis=0, return_index=True)[1].tolist()  # type: ignore[no-any-return]
+    return distinct(x, range(len(x)), len(x))
 
 
 def _gaussians(points: Array) -> tuple[Kernel, ...]:

@@ -1,13 +1,14 @@
 """Kernels: frozen dataclasses that are called on two sets of rows, (n, d), (m, d) -> (n, m)."""
 
-from kerneltools.kernels import profiles, spectral
+from kerneltools.kernels import profiles, spectral, strings
 from kerneltools.kernels.arc_cosine import ArcCosine
 from kerneltools.kernels.base import InnerProductKernel, Kernel, Power, Product, Scaled, Sum
-from kerneltools.kernels.composite import Function, On, Precomputed, as_kernel
+from kerneltools.kernels.composite import Function, Normalised, On, Precomputed, as_kernel
 from kerneltools.kernels.distances import Radial, square_distances
 from kerneltools.kernels.dot_product import Cosine, ExponentialDotProduct, Linear, Polynomial, Sigmoid
 from kerneltools.kernels.histogram import AdditiveChi2, Chi2, HistogramKernel, Intersection
 from kerneltools.kernels.homogeneous import Homogeneous
+from kerneltools.kernels.objects import Pairwise, pairwise
 from kerneltools.kernels.per_column import Cauchy, Laplacian, Periodic
 from kerneltools.kernels.stationary import Exponential, Gaussian, Matern, RationalQuadratic
 from kerneltools.kernels.wendland import Wendland
@@ -30,7 +31,9 @@ __all__ = [
     "Laplacian",
     "Linear",
     "Matern",
+    "Normalised",
     "On",
+    "Pairwise",
     "Periodic",
     "Polynomial",
     "Power",
@@ -43,7 +46,9 @@ __all__ = [
     "Sum",
     "Wendland",
     "as_kernel",
+    "pairwise",
     "profiles",
     "spectral",
     "square_distances",
+    "strings",
 ]

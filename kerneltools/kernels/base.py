@@ -25,6 +25,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import stop_gradient
 from kerneltools.precision import in_single
+from kerneltools.structures.base import Collection, is_collection
 from kerneltools.trees import Tree, static, together
 
 
@@ -50,6 +51,15 @@ class Kernel(Tree, ABC):
     @abstractmethod
     def diag(self, x: Array) -> Array:
         """k(x, x) for each row: (n, d) -> (n,)."""
+
+    @property
+    def structure(self) -> type[Collection] | None:
+        """The collection whose objects it is of; None for rows, and where any will do."""
+        return None
+
+    def prepared(self, x: Any) -> Any:
+        """The objects in the form in which values of them are cheapest, where they are asked for many times."""
+        return x
 
     @property
     def by_inner_products(self) -> bool:
@@ -208,7 +218,7 @@ def _checked(method: Callable[..., Array]) -> Callable[..., Array]:
     def checking(self: Kernel, *rows: Array) -> Array:
         require_dataclass(self)
         value = method(self, *rows)
-        if all(len(getattr(x, "shape", ())) == 2 for x in rows):
+        if all(is_collection(x) or len(getattr(x, "shape", ())) == 2 for x in rows):
             _require_values(self, method.__name__, value, rows)
         return value
 
@@ -229,9 +239,10 @@ def _require_values(kernel: Kernel, method: str, value: Any, rows: tuple[Array, 
     wanted = tuple(x.shape[0] for x in rows)
     got = tuple(value.shape) if hasattr(value, "shape") else None
     if got != wanted:
-        shapes = " and ".join(str(tuple(x.shape)) for x in rows)
+        form = "" if is_collection(rows[0]) else "rows of shape "
+        given = " and ".join(repr(x) if is_collection(x) else str(tuple(x.shape)) for x in rows)
         raise ValueError(
-            f"kernel: {method} of {kernel!r}, given rows of shape {shapes}: expected values of shape {wanted}, got "
+            f"kernel: {method} of {kernel!r}, given {form}{given}: expected values of shape {wanted}, got "
             f"{type(value).__name__ if got is None else f'shape {got}'}"
         )
 
@@ -265,6 +276,10 @@ class _OfSeveral(Kernel):
     @abstractmethod
     def join(self, values: list[Array]) -> Array:
         """Of arrays that broadcast against one another, at least one."""
+
+    @property
+    def structure(self) -> type[Collection] | None:
+        return next((k.structure for k in self.parts if k.structure is not None), None)
 
     @property
     def by_inner_products(self) -> bool:
@@ -357,6 +372,13 @@ class _OfOne(Kernel):
     @abstractmethod
     def changed(self, value: Array) -> Array:
         """Any shape -> the same shape"""
+
+    @property
+    def structure(self) -> type[Collection] | None:
+        return self.kernel.structure
+
+    def prepared(self, x: Any) -> Any:
+        return self.kernel.prepared(x)
 
     @property
     def by_inner_products(self) -> bool:

@@ -14,20 +14,25 @@ from kerneltools.arrays import (
     require_everywhere,
     require_floating,
     require_rank,
+    safe_sqrt,
 )
 from kerneltools.backend import stop_gradient
-from kerneltools.kernels.base import Kernel, check_rows, require_dataclass
+from kerneltools.kernels.base import Kernel, check_parts, check_rows, require_dataclass, step
 from kerneltools.linalg import require_square
 from kerneltools.precision import in_single
+from kerneltools.primitives import reciprocal
+from kerneltools.structures.base import Collection, by_objects, is_collection
+from kerneltools.structures.objects import Views
 from kerneltools.trees import static
 
 
 @dataclass(frozen=True)
 class On(Kernel):
-    """k(x, y) = k₁(x_J, y_J), of some columns J only.
+    """k(x, y) = k₁(x_J, y_J), of some columns J only, or of one view of `structures.Views`.
 
     `columns`: their numbers, a tuple of distinct integers >= 0. Sums and products of such kernels treat columns
     differently: `On((0, 1), Gaussian(2.0)) * On((2,), Periodic(24.0, 1.0))`.
+    Where examples are tuples, of a string and a vector say, it is the number of the view: `On(0, GappedKmer(11, 7))`.
     Positive semi-definite where k₁ is. Raises ValueError for numbers that repeat, are negative or beyond x.
 
     >>> import numpy as np
@@ -56,21 +61,32 @@ class On(Kernel):
         inner = self.kernel.raised(exponent)
         return None if inner is None else On(self.columns, inner)
 
-    def __call__(self, x: Array, y: Array) -> Array:
-        check_rows(x, y)
+    def __call__(self, x: Any, y: Any) -> Array:
+        if not isinstance(x, Views) and not isinstance(y, Views):
+            check_rows(x, y)
         return self.kernel(self._part(x), self._part(y))
 
-    def diag(self, x: Array) -> Array:
-        require_rank(2, "(n, d)", x=x)
+    def diag(self, x: Any) -> Array:
+        if not isinstance(x, Views):
+            require_rank(2, "(n, d)", x=x)
         return self.kernel.diag(self._part(x))
 
-    def _part(self, x: Array) -> Array:
+    def _part(self, x: Any) -> Any:
+        if isinstance(x, Views):
+            return self._view(x)
         if max(self.columns) >= x.shape[1]:
             raise ValueError(
                 f"columns: there is no column {max(self.columns)} in x of shape {tuple(x.shape)} (they count from 0)"
             )
         xp = namespace(x)
         return xp.take(x, indices_like(list(self.columns), x), axis=1)
+
+    def _view(self, x: Views) -> Any:
+        if len(self.columns) > 1 or self.columns[0] >= len(x.views):
+            raise ValueError(
+                f"columns: expected the number of one view, 0 to {len(x.views) - 1}, for {x!r}, got {self.columns}"
+            )
+        return x.views[self.columns[0]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,19 +157,64 @@ class Function(Kernel):
             raise TypeError(f"diagonal: expected a function of a set of rows, or None, got {self.diagonal!r}")
 
     @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        check_rows(x, y)
+    def __call__(self, x: Any, y: Any) -> Array:
+        if not is_collection(x) or not is_collection(y):
+            check_rows(x, y)
         return _shaped(self.f(x, y), (x.shape[0], y.shape[0]), "f")
 
     @in_single
     def diag(self, x: Array) -> Array:
-        require_floating(x=x)
-        require_rank(2, "(n, d)", x=x)
+        if not is_collection(x):
+            require_floating(x=x)
+            require_rank(2, "(n, d)", x=x)
         if self.diagonal is not None:
             return _shaped(self.diagonal(x), (x.shape[0],), "diagonal")
+        if is_collection(x):
+            return by_objects(x, lambda some: namespace(found := self(some, some)).linalg.diagonal(found), _ROWS)
         xp = namespace(x)
         parts = [xp.linalg.diagonal(self(x[rows, :], x[rows, :])) for rows in blocks(x.shape[0], _ROWS)]
         return xp.concat(parts) if parts else xp.zeros((0,), dtype=x.dtype, device=device_of(x))
+
+
+@dataclass(frozen=True)
+class Normalised(Kernel):
+    """k(x, y) = k₁(x, y) / sqrt(k₁(x, x) k₁(y, y)): the cosine of the angle in feature space; 0 where k₁(x, x) is 0.
+
+    For kernels that grow with the size of the objects, such as those that count. Positive semi-definite where k₁ is.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Linear
+    >>> Normalised(Linear())(np.asarray([[2.0, 0.0]]), np.asarray([[3.0, 3.0], [0.0, 5.0]])).round(3)
+    array([[0.707, 0.   ]])
+    """
+
+    kernel: Kernel
+
+    def __post_init__(self) -> None:
+        check_parts("kernel", self.kernel)
+
+    @property
+    def structure(self) -> type[Collection] | None:
+        return self.kernel.structure
+
+    @property
+    def indefinite(self) -> bool:
+        return self.kernel.indefinite
+
+    def prepared(self, x: Any) -> Any:
+        return self.kernel.prepared(x)
+
+    @in_single
+    def __call__(self, x: Any, y: Any) -> Array:
+        value = self.kernel(x, y)
+        return value * self._inverse_root(x)[:, None] * self._inverse_root(y)[None, :]
+
+    @in_single
+    def diag(self, x: Any) -> Array:
+        return step(self.kernel.diag(x))
+
+    def _inverse_root(self, x: Any) -> Array:
+        return reciprocal(safe_sqrt(self.kernel.diag(x)))
 
 
 # A diagonal out of matrices of so many rows: few calls of the function, few values in vain.

@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from kerneltools.arrays import (
     Array,
-    indices_like,
     is_whole,
     namespace,
     require_finite,
@@ -21,6 +20,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import stop_gradient, to_host
 from kerneltools.kernels import Function, Kernel
 from kerneltools.random import Rng
+from kerneltools.structures.base import in_type, is_collection, keys, like_of, part, take
 from kerneltools.trees import Shown, child_names, map_leaves
 
 Tree = TypeVar("Tree")
@@ -34,7 +34,7 @@ class ReducedWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Landmarks(Shown):
-    """`points` (m, d), and their row numbers where they are rows of the data."""
+    """`points` (m, d), or m objects, and their numbers where they are among the data."""
 
     points: Array
     indices: tuple[int, ...] | None = None
@@ -100,7 +100,7 @@ class Seen:
     def landmarks(self, picks: Sequence[int]) -> Landmarks:
         """These rows, with their numbers among all."""
         indices = list(picks) if self.numbers is None else self.numbers[list(picks)].tolist()
-        return Landmarks(rows(self.x, picks), tuple(indices))
+        return Landmarks(take(self.x, picks), tuple(indices))
 
 
 def seen(x: Array, weights: Array | None) -> Seen:
@@ -110,30 +110,23 @@ def seen(x: Array, weights: Array | None) -> Seen:
     """
     if weights is None:
         return Seen(x)
-    namespace(x, weights)
+    namespace(like_of(x), weights)
     require_weights(weights, x.shape[0])
     host = to_host(weights).astype(float)
     numbers = host.nonzero()[0]
     # By the greatest first: the sum of great weights would overflow.
     host = host[numbers] / host.max()
-    part = x if len(numbers) == x.shape[0] else rows(x, numbers.tolist())
+    part = x if len(numbers) == x.shape[0] else take(x, numbers)
     return Seen(part, None if host.min() == 1 else host / host.mean(), numbers)
-
-
-def rows(x: Array, indices: Sequence[int]) -> Array:
-    """The rows with these numbers: (n, d) -> (len(indices), d)."""
-    xp = namespace(x)
-    return xp.take(x, indices_like(list(indices), x), axis=0)
 
 
 def distinct(x: Array, order: Sequence[int], count: int) -> list[int]:
     """The first `count` numbers of `order` whose rows differ from one another."""
-    seen: dict[bytes, int] = {}
-    # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
+    seen: dict[Any, int] = {}
     for start in range(0, len(order), count):
         block = order[start : start + count]
-        for index, row in zip(block, to_host(rows(x, block)) + 0.0, strict=True):
-            seen.setdefault(row.tobytes(), index)
+        for index, key in zip(block, keys(x, block), strict=True):
+            seen.setdefault(key, index)
             if len(seen) == count:
                 return list(seen.values())
     return list(seen.values())
@@ -170,7 +163,7 @@ def precise(kernel: Kernel, x: Array) -> Array:
     In float32, what a factor leaves of a kernel is soon nothing but rounding. Functions of the user's own get the
     rows as they are: they may hold arrays of that type.
     """
-    return x if _has_function(kernel) else namespace(x).astype(x, widest_float(x))
+    return x if _has_function(kernel) else in_type(x, widest_float(like_of(x)))
 
 
 def _has_function(tree: Any) -> bool:
@@ -201,7 +194,7 @@ def positive_diagonal(kernel: Kernel, x: Array) -> Host:
 
 def rounding(kernel: Kernel, x: Array) -> float:
     """Relative to the diagonal, what is no more than rounding of the kernel's values; in float64, 1e-13."""
-    values = kernel.diag(x[:1, :])
+    values = kernel.diag(part(x, slice(0, 1)))
     return 512 * float(namespace(values).finfo(values.dtype).eps)
 
 
@@ -211,15 +204,39 @@ INDEFINITE = (
 """What to do about it."""
 
 
+def check_examples(x: Any, m: int) -> None:
+    """Raise unless x is a finite floating-point (n, d) with n, d >= 1, or objects, and m is an integer >= 1."""
+    if not is_collection(x):
+        check_rows(x, m)
+        return
+    _check_number(m)
+    if len(x) == 0:
+        raise ValueError(f"x: expected at least one object, got {x!r}")
+
+
+def check_vectors(x: Any, m: int, rule: str) -> None:
+    """As `check_rows`, for a rule that makes means of rows. Raises TypeError for objects, naming what to take."""
+    if is_collection(x):
+        raise TypeError(
+            f"{rule} needs vectors, whose means it takes, got {x!r}; take RPCholesky, Greedy, RidgeLeverage, BLESS or "
+            "Uniform, which choose among the objects"
+        )
+    check_rows(x, m)
+
+
 def check_rows(x: Array, m: int) -> None:
     """Raise unless x is a finite floating-point (n, d) with n, d >= 1 and m is an integer >= 1."""
-    if not is_whole(m):
-        raise ValueError(f"m: expected an integer >= 1, got {m!r}")
+    _check_number(m)
     require_rank(2, "(n, d)", x=x)
     require_floating(x=x)
     if 0 in x.shape:
         raise ValueError(f"x: expected at least one row and one column, got shape {tuple(x.shape)}")
     require_finite(x=x)
+
+
+def _check_number(m: int) -> None:
+    if not is_whole(m):
+        raise ValueError(f"m: expected an integer >= 1, got {m!r}")
 
 
 def warn_reduced(asked: int, found: int, of: str, n: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace, require_number
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, Seen, check_rows, drawn_by_weight, seen, warn_reduced
+from kerneltools.landmarks.base import Host, Landmarks, Seen, check_examples, drawn_by_weight, seen, warn_reduced
 from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -37,7 +37,7 @@ class BLESS:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_examples(x, self.m)
         draws, data = generator(rng), seen(x, weights)
         indices = drawn_by_weight(data.x, self._scores(kernel, data, draws), self.m, draws)
         warn_reduced(self.m, len(indices), "distinct rows", data.x.shape[0])

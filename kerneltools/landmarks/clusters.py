@@ -20,9 +20,10 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import to_host
 from kerneltools.kernels.distances import square_distances
-from kerneltools.landmarks.base import Host, distinct, rows
+from kerneltools.landmarks.base import Host, distinct
 from kerneltools.pairwise import central
 from kerneltools.primitives import segment_sum
+from kerneltools.structures import take
 
 LOOSE = 100
 """A distance of so many rounding errors is right to one part in a hundred: near enough to tell who is nearest."""
@@ -174,7 +175,7 @@ def _settled(part: Cloud, centres: Array, about: Array, offsets: Array | None) -
     square = _squares(part.points - xp.take(centres, index, axis=0))
     alike = best - second <= 4 * part.rounding * part.squares
     if which := places(alike):
-        exact = square_distances(rows(part.points, which), centres)
+        exact = square_distances(take(part.points, which), centres)
         index = put(index, alike, xp.argmin(exact, axis=1))
         square = put(square, alike, xp.min(exact, axis=1))
     return index, square
@@ -245,8 +246,8 @@ def refilled(found: Array, empty: list[int], data: Cloud, centres: Array, block:
     kept = sorted(set(range(found.shape[0])) - set(empty))
     worst = _worst_served(data, assigned(data, centres, block).distances, len(empty))
     if not worst:
-        return rows(found, kept)
-    return namespace(found).concat([rows(found, kept), rows(data.points, worst)])
+        return take(found, kept)
+    return namespace(found).concat([take(found, kept), take(data.points, worst)])
 
 
 def _worst_served(data: Cloud, badness: Array, count: int) -> list[int]:
@@ -267,7 +268,7 @@ def completed(centres: Array, data: Cloud, m: int, block: int) -> Array:
 
     So many only where rounding has made means of different rows equal.
     """
-    centres = rows(centres, distinct(centres, range(centres.shape[0]), m))
+    centres = take(centres, distinct(centres, range(centres.shape[0]), m))
     if centres.shape[0] == m:
         return centres
     missing = len(distinct(data.points, range(data.points.shape[0]), m)) - centres.shape[0]
@@ -275,7 +276,7 @@ def completed(centres: Array, data: Cloud, m: int, block: int) -> Array:
         return centres
     distances = to_host(assigned(data, centres, block).distances)
     order = [i for i in (-distances).argsort(kind="stable").tolist() if distances[i] > 0]
-    return namespace(centres).concat([centres, rows(data.points, distinct(data.points, order, missing))])
+    return namespace(centres).concat([centres, take(data.points, distinct(data.points, order, missing))])
 
 
 def zeros_of(values: Array) -> list[int]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from kerneltools.arrays import Array, device_of, namespace, require_finite, require_floating, require_rank
+from kerneltools.arrays import Array, require_together
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Landmarks
 from kerneltools.random import Rng
+from kerneltools.structures.base import like_of, require_alike, require_examples, require_known
 from kerneltools.trees import Shown
 
 
@@ -13,26 +14,20 @@ from kerneltools.trees import Shown
 class Given(Shown):
     """The points themselves, whatever the data and their weights.
 
-    `points` (m, d), floating-point, m >= 1. Raises ValueError for no points, for NaN among them with its place, and
-    when the data have other columns.
+    `points` (m, d), floating-point, or objects, m >= 1. Raises ValueError for no points, for NaN among them with
+    its place, and when the data have other columns.
     """
 
     points: Array
 
     def __post_init__(self) -> None:
-        require_rank(2, "(m, d)", points=self.points)
-        require_floating(points=self.points)
+        require_examples("(m, d)", points=self.points)
         if self.points.shape[0] == 0:
             raise ValueError(f"points: expected at least one, got shape {tuple(self.points.shape)}")
-        require_finite(points=self.points)
+        require_known(points=self.points)
 
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d) -> (m, d)"""
-        namespace(x, self.points)
-        device_of(x, self.points)
-        if x.shape[-1] != self.points.shape[1]:
-            raise ValueError(
-                f"points: expected {x.shape[-1]} columns as in x of shape {tuple(x.shape)}, "
-                f"got shape {tuple(self.points.shape)}"
-            )
+        require_together(x=like_of(x), points=like_of(self.points))
+        require_alike(x, self.points, "points")
         return Landmarks(self.points)

@@ -6,7 +6,7 @@ from typing import cast
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, distinct, seen, warn_reduced
+from kerneltools.landmarks.base import Host, Landmarks, check_examples, constant, distinct, seen, warn_reduced
 from kerneltools.landmarks.pivoted import Elimination, PartialCholesky, partial_cholesky
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -33,7 +33,7 @@ class Greedy:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d); nothing is drawn from `rng`"""
-        check_rows(x, self.m)
+        check_examples(x, self.m)
         generator(rng)
         part = seen(x, weights)
         factor = partial_cholesky(constant(kernel), constant(part.x), self.tolerance)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, seen, warn_reduced
+from kerneltools.landmarks.base import Landmarks, check_vectors, constant, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
     SMALL,
     Assignment,
@@ -24,6 +24,7 @@ from kerneltools.landmarks.clusters import (
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
+from kerneltools.structures import take
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class KMeans:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_vectors(x, self.m, type(self).__name__)
         require_stopping(self.tolerance, self.iterations)
         part = seen(constant(x), weights)
         near, unit = in_range(part.x)
@@ -59,7 +60,7 @@ class KMeans:
         return Landmarks(namespace(x).astype(points, x.dtype))
 
     def _fit(self, data: Cloud, draws: Any) -> Array:
-        centres, before = rows(data.points, seeds(data, self.m, draws)), inf
+        centres, before = take(data.points, seeds(data, self.m, draws)), inf
         for _ in range(self.iterations):
             assignment = assigned(data, centres, self.block, SMALL)
             error = data.mean(assignment.distances)

@@ -8,10 +8,11 @@ from kerneltools.arrays import Array, indices_like, is_whole, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.distances import square_distances
-from kerneltools.landmarks.base import Landmarks, check_rows, constant, rows, seen, warn_reduced
+from kerneltools.landmarks.base import Landmarks, check_vectors, constant, seen, warn_reduced
 from kerneltools.landmarks.clusters import LOOSE, Cloud, cloud, in_range, places, put
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
+from kerneltools.structures import take
 
 AT_ONCE = 4096
 """Of so many rows all inner products may be kept: 64 MB in float32."""
@@ -40,7 +41,7 @@ class KMeansPlusPlus:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_vectors(x, self.m, type(self).__name__)
         part = seen(x, weights)
         data = cloud(in_range(constant(part.x))[0], part.weights)
         picked = seeds(data, self.m, generator(rng), self.trials)
@@ -98,5 +99,5 @@ def _square_distances(data: Cloud, inner: Array | None, picks: list[int]) -> Arr
         # Nobody is near a pick but itself.
         return xp.where(near, xp.zeros_like(square), square)
     near = xp.any(near, axis=0)
-    exact = square_distances(rows(data.points, picks), rows(data.points, places(near)))
+    exact = square_distances(take(data.points, picks), take(data.points, places(near)))
     return put(square, near, exact, axis=1)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from kerneltools.arrays import Array, asarray_like, blocks, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel, as_kernel
-from kerneltools.landmarks.base import INDEFINITE, Host, Seen, constant, positive_diagonal, precise, rounding, rows
+from kerneltools.landmarks.base import INDEFINITE, Host, Seen, constant, positive_diagonal, precise, rounding
+from kerneltools.structures.base import part, take
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +42,9 @@ class LeverageScores:
             inverse = self._inverse_factor(dictionary, ridge)
             if self.roots is not None:
                 inverse = inverse * self.roots[dictionary.picks]
-            for part in blocks(len(among), self.block):
-                explained = _explained(self.kernel, points, inverse, self._rows(among[part]))
-                left[part] -= explained if self.roots is None else explained * self.roots[among[part]] ** 2
+            for here in blocks(len(among), self.block):
+                explained = _explained(self.kernel, points, inverse, self._rows(among[here]))
+                left[here] -= explained if self.roots is None else explained * self.roots[among[here]] ** 2
         return (left / ridge).clip(0.0, 1.0)
 
     def gram(self, picks: Host) -> Host:
@@ -53,7 +54,7 @@ class LeverageScores:
         return values if self.roots is None else self.roots[picks][:, None] * values * self.roots[picks]
 
     def _rows(self, picks: Host) -> Array:
-        return precise(self.kernel, rows(self.x, picks.tolist()))
+        return precise(self.kernel, take(self.x, picks.tolist()))
 
     def _inverse_factor(self, dictionary: Dictionary, ridge: float) -> Host:
         """L^-1 for L L' = K_SS + ridge P."""
@@ -77,9 +78,9 @@ def leverage_scores(kernel: Kernel, data: Seen, block: int) -> LeverageScores:
     greatest = float(diagonal.max())
     if not greatest > 0:
         raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: none counts")
-    least_ridge = rounding(kernel, precise(kernel, x[:1, :])) * greatest
+    least_ridge = rounding(kernel, precise(kernel, part(x, slice(0, 1)))) * greatest
     roots = None if data.weights is None else data.weights**0.5
-    return LeverageScores(kernel, x, roots, diagonal, least_ridge, block)
+    return LeverageScores(kernel, kernel.prepared(x), roots, diagonal, least_ridge, block)
 
 
 def _explained(kernel: Kernel, points: Array, inverse: Host, here: Array) -> Host:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, blocks, device_of, is_whole, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, distinct, rows, seen, warn_reduced
+from kerneltools.landmarks.base import Host, Landmarks, check_vectors, constant, distinct, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
     SMALL,
     Cloud,
@@ -22,6 +22,7 @@ from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.pairwise import central
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
+from kerneltools.structures import take
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class MiniBatchKMeans:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_vectors(x, self.m, type(self).__name__)
         part, draws = seen(constant(x), weights), generator(rng)
         near, unit = in_range(part.x)
         # Batches share an origin, so that they need not look for one of their own.
@@ -73,7 +74,7 @@ class MiniBatchKMeans:
         if len(found) < min(self.m, n) and sample.points.shape[0] < n:
             sample = source.everything()
             found = seeds(sample, self.m, draws)
-        return rows(sample.points, found)
+        return take(sample.points, found)
 
     def _round(self, source: "_Source", centres: Array, counts: Array, draws: Any, last: bool) -> tuple[Array, Array]:
         round_of = source.drawn(max(10 * self.batch, 20 * self.m), draws)
@@ -112,7 +113,7 @@ class _Source:
         return self._part(draws.choice(n, size=size, p=self.weights / self.weights.sum()), None)
 
     def _part(self, order: Host, weights: Host | None) -> Cloud:
-        return cloud(rows(self.x, order.tolist()), weights, self.origin)
+        return cloud(take(self.x, order.tolist()), weights, self.origin)
 
 
 def _step(batch: Cloud, centres: Array, counts: Array) -> tuple[Array, Array, Array]:

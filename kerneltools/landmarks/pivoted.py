@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from kerneltools.arrays import Array, asarray_like, indices_like, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel, as_kernel
-from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, precise, rounding, rows
+from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, precise, rounding
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
+from kerneltools.structures import take
 
 
 class Elimination:
@@ -58,7 +59,7 @@ class PartialCholesky:
 
     def block(self, picks: list[int]) -> Host:
         """What F misses of the kernel matrix of these rows: (b, b) on the host."""
-        points = rows(self.x, picks)
+        points = take(self.x, picks)
         missed = _wide(self.kernel(points, points))
         for piece in self.pieces:
             columns = _columns(piece, picks)
@@ -70,7 +71,7 @@ class PartialCholesky:
 
         Raises ValueError for a kernel that turns out to be indefinite.
         """
-        values = self.kernel(rows(self.x, picks), self.x)
+        values = self.kernel(take(self.x, picks), self.x)
         xp = namespace(values)
         rest = _wide(values)
         own = to_host(_columns(rest, picks)).diagonal()
@@ -116,7 +117,8 @@ def partial_cholesky(kernel: Kernel, x: Array, tolerance: float | None = None) -
     diagonal = positive_diagonal(kernel, x)
     if not diagonal.max() > 0:
         raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: there is nothing to represent")
-    return PartialCholesky(kernel, x, diagonal, diagonal, max(tolerance or 0.0, rounding(kernel, x)))
+    floor = max(tolerance or 0.0, rounding(kernel, x))
+    return PartialCholesky(kernel, kernel.prepared(x), diagonal, diagonal, floor)
 
 
 def _wide(values: Array) -> Array:

@@ -5,7 +5,7 @@ from math import ceil, log
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, drawn_by_weight, seen, warn_reduced
+from kerneltools.landmarks.base import Host, Landmarks, check_examples, drawn_by_weight, seen, warn_reduced
 from kerneltools.landmarks.leverage import Dictionary, LeverageScores, leverage_scores
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
@@ -31,7 +31,7 @@ class RidgeLeverage:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_examples(x, self.m)
         draws, data = generator(rng), seen(x, weights)
         leverage, n = leverage_scores(kernel, data, self.block), data.x.shape[0]
         order = draws.permutation(n)

@@ -1,14 +1,15 @@
 """Randomly pivoted Cholesky: rows are drawn in proportion to what the others leave unexplained."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from kerneltools.arrays import Array, is_whole
-from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Host, Landmarks, check_rows, constant, rows, seen, warn_reduced
+from kerneltools.landmarks.base import Host, Landmarks, check_examples, constant, seen, warn_reduced
 from kerneltools.landmarks.pivoted import Elimination, PartialCholesky, partial_cholesky
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
+from kerneltools.structures.base import keys
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class RPCholesky:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_examples(x, self.m)
         draws, part = generator(rng), seen(x, weights)
         factor = partial_cholesky(constant(kernel), constant(part.x), self.tolerance)
-        picked: dict[bytes, int] = {}
+        picked: dict[Any, int] = {}
         size = self.block or max(SMALLEST, self.m // 8)
         while len(picked) < self.m and (chances := part.weighted(factor.residual)).sum() > 0:
             proposals = draws.choice(len(chances), size=size, p=chances / chances.sum()).tolist()
             before = len(picked)
-            factor = _with_accepted(factor, proposals, draws.random(size), picked, self.m)
+            factor = _with_accepted(factor, part.x, proposals, draws.random(size), picked, self.m)
             size = self.block or _next_size(size, len(picked) - before, self.m)
         warn_reduced(self.m, len(picked), "distinct rows for this kernel", part.x.shape[0])
         return part.landmarks(list(picked.values()))
@@ -68,22 +69,21 @@ def _next_size(size: int, accepted: int, m: int) -> int:
 
 
 def _with_accepted(
-    factor: PartialCholesky, proposals: list[int], uniforms: Host, picked: dict[bytes, int], m: int
+    factor: PartialCholesky, data: Array, proposals: list[int], uniforms: Host, picked: dict[Any, int], m: int
 ) -> PartialCholesky:
-    """The factor with the proposals that are accepted, in their order; `picked` gets them by their bytes.
+    """The factor with the proposals that are accepted, in their order; `picked` gets them by what makes them equal.
 
     A proposal is accepted with the probability (what is left of it now) / (what was when it was drawn): then it has
     the law of a draw from what is left now. A weight of the row would be in both.
     """
     start = factor.residual[proposals]
     elimination = Elimination(factor.block(proposals), start)
-    # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
-    keys = [row.tobytes() for row in to_host(rows(factor.x, proposals)) + 0.0]
-    for j, key in enumerate(keys):
+    equal = keys(data, proposals)
+    for j, key in enumerate(equal):
         if len(picked) < m and key not in picked and uniforms[j] * start[j] < elimination.left[j]:
             elimination.take(j)
             picked[key] = proposals[j]
-    done = [i for i, key in zip(proposals, keys, strict=True) if key in picked]
+    done = [i for i, key in zip(proposals, equal, strict=True) if key in picked]
     if elimination.taken:
         factor = factor.extended([proposals[j] for j in elimination.taken], elimination.factor)
     return factor.without(done)

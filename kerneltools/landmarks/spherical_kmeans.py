@@ -6,7 +6,7 @@ from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
-from kerneltools.landmarks.base import Landmarks, check_rows, drawn, rows, seen, warn_reduced
+from kerneltools.landmarks.base import Landmarks, check_vectors, drawn, seen, warn_reduced
 from kerneltools.landmarks.clusters import (
     SMALL,
     Assignment,
@@ -21,6 +21,7 @@ from kerneltools.landmarks.clusters import (
 )
 from kerneltools.precision import in_single
 from kerneltools.random import Rng, generator
+from kerneltools.structures import take
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ class SphericalKMeans:
     @in_single
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d), unit rows"""
-        check_rows(x, self.m)
+        check_vectors(x, self.m, type(self).__name__)
         require_stopping(self.tolerance, self.iterations)
         part, draws = seen(x, weights), generator(rng)
         directions, kept = _directions(part.x)
         of_kept = None if part.weights is None else part.weights[kept]
         data = unit_cloud(directions, None if of_kept is None else of_kept / of_kept.mean())
-        centres = self._fit(data, rows(directions, drawn(directions, of_kept, self.m, draws)))
+        centres = self._fit(data, take(directions, drawn(directions, of_kept, self.m, draws)))
         warn_reduced(self.m, centres.shape[0], "distinct directions", part.x.shape[0])
         return Landmarks(centres)
 
@@ -94,5 +95,5 @@ def _directions(x: Array) -> tuple[Array, list[int]]:
     if not kept:
         raise ValueError(f"x: all {x.shape[0]} rows are zero, and a zero row has no direction")
     if len(kept) < x.shape[0]:
-        x, norms = rows(x, kept), rows(norms[:, None], kept)[:, 0]
+        x, norms = take(x, kept), take(norms[:, None], kept)[:, 0]
     return x / norms[:, None], kept

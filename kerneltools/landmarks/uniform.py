@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kerneltools.arrays import Array
 from kerneltools.kernels import Kernel
-from kerneltools.landmarks.base import Landmarks, check_rows, drawn, seen, warn_reduced
+from kerneltools.landmarks.base import Landmarks, check_examples, drawn, seen, warn_reduced
 from kerneltools.random import Rng, generator
 
 
@@ -20,7 +20,7 @@ class Uniform:
 
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
-        check_rows(x, self.m)
+        check_examples(x, self.m)
         part = seen(x, weights)
         picked = drawn(part.x, part.weights, self.m, generator(rng))
         warn_reduced(self.m, len(picked), "distinct rows", part.x.shape[0])

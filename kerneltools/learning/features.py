@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from kerneltools.arrays import Array, blocks, namespace, require_finite, require_floating, require_rank, widest_float
+from kerneltools.arrays import Array, blocks, namespace, widest_float
 from kerneltools.maps.base import require_finite_features
+from kerneltools.structures.base import is_collection, part, require_examples, require_known
 
 # (n, d) -> (n, m): a map of kerneltools.maps, or any function of rows.
 FeatureMap = Callable[[Array], Array]
@@ -20,19 +21,18 @@ def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: 
 
     Raises unless x is a finite floating-point (n, d) with n >= `least`, and φ gives a finite row for each of its rows.
     """
-    require_rank(2, "(n, d)", **{name: x})
-    require_floating(**{name: x})
-    if x.shape[1] == 0:
+    require_examples(**{name: x})
+    if not is_collection(x) and x.shape[1] == 0:
         raise ValueError(f"{name}: expected at least one column, got shape {tuple(x.shape)}")
     if x.shape[0] < least:
         raise ValueError(f"{name}: expected at least {least} rows, got shape {tuple(x.shape)}")
-    require_finite(**{name: x})
-    for part in blocks(x.shape[0], block):
-        rows = part.stop - part.start
-        features = phi(x[part, :])
+    require_known(**{name: x})
+    for here in blocks(x.shape[0], block):
+        rows = here.stop - here.start
+        features = phi(part(x, here))
         if features.ndim != 2 or features.shape[0] != rows:
             raise ValueError(f"phi: expected ({rows}, m) for {rows} rows, got shape {tuple(features.shape)}")
-        require_finite_features(features, part.start)
+        require_finite_features(features, here.start)
         yield features
 
 

@@ -11,14 +11,11 @@ from kerneltools.arrays import (
     Array,
     asarray_like,
     holds,
-    indices_like,
     namespace,
     require_count,
-    require_finite,
-    require_floating,
     require_number,
-    require_rank,
     require_together,
+    widest_float,
 )
 from kerneltools.backend import backend_of
 from kerneltools.kernels import Kernel, as_kernel
@@ -28,7 +25,15 @@ from kerneltools.maps import Nystrom, nystrom
 from kerneltools.optimisers import Adam, Euclidean, Optimiser
 from kerneltools.random import Rng, generator
 from kerneltools.solvers import Minimum, minimise
-from kerneltools.solvers.checks import check_rows
+from kerneltools.solvers.checks import check_examples
+from kerneltools.structures.base import (
+    in_type,
+    like_of,
+    require_alike,
+    require_examples,
+    require_known,
+    take,
+)
 from kerneltools.trees import Shown, map_leaves, named_leaves
 from kerneltools.units import unit_of
 
@@ -154,9 +159,8 @@ class Descent:
     def _rows(self, x: Array, y: Array, draws: Any) -> tuple[Array, Array]:
         if self.batch is None or self.batch >= x.shape[0]:
             return x, y
-        xp = namespace(x, y)
-        chosen = indices_like(draws.choice(x.shape[0], self.batch, replace=False), x)
-        return xp.take(x, chosen, axis=0), xp.take(y, chosen, axis=0)
+        chosen = draws.choice(x.shape[0], self.batch, replace=False)
+        return take(x, chosen), take(y, chosen)
 
 
 def fit(
@@ -198,25 +202,24 @@ def fit(
     (True, True)
     """
     kernel, fixed = as_kernel(kernel), (fixed,) if isinstance(fixed, str) else fixed
-    check_rows(x, y, None, least=2)
-    require_number("reg", reg, x)
-    require_number("shift", shift, x)
-    require_rank(2, "(m, d)", points=points)
-    require_together(x=x, points=points)
-    require_floating(points=points)
+    check_examples(x, y, None, least=2)
+    require_number("reg", reg, like_of(x))
+    require_number("shift", shift, like_of(x))
+    require_examples("(m, d)", points=points)
+    require_together(x=like_of(x), points=like_of(points))
+    require_alike(x, points, "points")
     if points.shape[0] == 0:
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
-    if points.shape[1] != x.shape[1]:
-        raise ValueError(f"points: expected (m, {x.shape[1]}), with the columns of x, got shape {tuple(points.shape)}")
-    require_finite(x=x, y=y, points=points)
-    wide_x, (judge, wide_y, height) = widened(x), _in_unit(objective or LeaveOneOut(), widened(y))
-    start, unit = _Parameters(kernel, points, reg, wide_x, fixed), _spread(wide_y)
+    require_known(x=x, y=y, points=points)
+    wide_x = in_type(x, widest_float(like_of(x)))
+    judge, wide_y, height = _in_unit(objective or LeaveOneOut(), widened(y))
+    start, unit = _Parameters(kernel, points, reg, like_of(wide_x), fixed), _spread(wide_y)
 
     def loss(free: Free, rows: Array, targets: Array) -> Array:
         tree = start.at(free)
         return judge(nystrom(tree["kernel"], tree["points"], reg=shift), rows, targets, tree["reg"]) / unit
 
-    owner = backend_of(wide_x)
+    owner = backend_of(like_of(wide_x))
     loss_and_grad = (autodiff if owner is None else owner).value_and_grad(loss)
     found = (method or LBFGS())(loss_and_grad, start.free, wide_x, wide_y)
     tree = start.returned(found.free)
@@ -254,7 +257,8 @@ class _Parameters:
     def __init__(self, kernel: Kernel, points: Array, reg: float, like: Array, fixed: Sequence[str]) -> None:
         self.given = {"kernel": kernel, "points": points, "reg": float(reg)}
         leaves = dict(named_leaves(self.given))
-        names = [name for name, leaf in leaves.items() if _is_floating(leaf)]
+        # Objects do not move, whatever numbers they are made of.
+        names = [name for name, leaf in leaves.items() if _is_floating(leaf) and not name.startswith("points.")]
         if unknown := sorted(set(fixed) - set(names)):
             raise ValueError(f"fixed: expected some of {', '.join(names)}, got {', '.join(unknown)}")
         if not set(names) - set(fixed):

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, indices_like, namespace, require_rank
+from kerneltools.arrays import Array, indices_like, namespace, require_together
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
+from kerneltools.structures.base import like_of, require_examples
 from kerneltools.trees import together
 
 
@@ -65,10 +66,9 @@ def independence_test(
 
 def _both(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, Array]:
     """The features of both, each about their mean."""
-    require_rank(2, "(n, d)", x=x)
-    require_rank(2, "(n, e)", y=y)
-    namespace(x, y)
-    device_of(x, y)  # errors where there are two
+    require_examples(x=x)
+    require_examples("(n, e)", y=y)
+    require_together(x=like_of(x), y=like_of(y))
     first, second = features_of(phi, x, block, 2), features_of(psi, y, block, 2, "y")
     if first.shape[0] != second.shape[0]:
         raise ValueError(f"x, y: expected as many rows in both, got {first.shape[0]} and {second.shape[0]}")

@@ -7,7 +7,6 @@ from kerneltools.arrays import (
     Array,
     namespace,
     require_count,
-    require_rank,
     require_stopping,
     require_together,
     require_weights,
@@ -19,6 +18,7 @@ from kerneltools.learning.features import FeatureMap, feature_blocks, features_o
 from kerneltools.pairwise import central
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.sums import row_weights
+from kerneltools.structures.base import like_of, require_examples
 from kerneltools.trees import Shown
 
 
@@ -75,8 +75,8 @@ def kernel_kmeans(
     require_count("restarts", restarts)
     require_stopping(tolerance, iterations)
     if weights is not None:
-        require_rank(2, "(n, d)", x=x)
-        require_together(x=x, weights=weights)
+        require_examples(x=x)
+        require_together(x=like_of(x), weights=weights)
         require_weights(weights, x.shape[0])
     features, draws = features_of(phi, x, block), generator(rng)
     rule = KMeans(clusters, iterations, tolerance, block)

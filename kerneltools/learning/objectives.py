@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, namespace, require_finite
+from kerneltools.arrays import Array, namespace
 from kerneltools.learning.features import FeatureMap, widened
 from kerneltools.linalg import inverse_sqrt
-from kerneltools.solvers.checks import check_rows
+from kerneltools.solvers.checks import check_examples
+from kerneltools.structures.base import require_known
 from kerneltools.trees import Tree, together
 
 
@@ -62,14 +63,14 @@ class HoldOut(Tree):
     y: Array
 
     def __post_init__(self) -> None:
-        check_rows(self.x, self.y, None)
-        require_finite(x=self.x, y=self.y)
+        check_examples(self.x, self.y, None)
+        require_known(x=self.x, y=self.y)
 
     def __call__(self, phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> Array:
         """map of (n, d) -> (n, m), x (n, d), y (n, t), λ -> ()"""
-        if self.x.shape[1] != x.shape[1] or self.y.shape[1] != y.shape[1]:
+        if self.x.shape[1:] != x.shape[1:] or self.y.shape[1] != y.shape[1]:
             raise ValueError(
-                f"HoldOut: expected x (v, {x.shape[1]}) and y (v, {y.shape[1]}) as in the rows to fit, "
+                f"HoldOut: expected x (v, {x.shape[-1]}) and y (v, {y.shape[1]}) as in the rows to fit, "
                 f"got {tuple(self.x.shape)} and {tuple(self.y.shape)}"
             )
         fit = _regression(phi, x, y, reg)
@@ -93,8 +94,8 @@ class _Regression:
 
 def _regression(phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> _Regression:
     """By the symmetric root of (Φ'Φ / n + λ I)^-1, which has a derivative where eigenvalues coincide."""
-    check_rows(x, y, None, least=2)
-    require_finite(x=x, y=y)
+    check_examples(x, y, None, least=2)
+    require_known(x=x, y=y)
     features, targets, reg = together(widened(phi(x)), widened(y), reg)
     n = x.shape[0]
     xp = namespace(features, targets)

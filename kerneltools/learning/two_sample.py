@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_rank
+from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_together
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
 from kerneltools.random import Rng
+from kerneltools.structures.base import like_of, require_examples
 
 
 def mmd(phi: FeatureMap, x: Array, y: Array, block: int = 4096) -> Array:
@@ -59,13 +60,12 @@ def two_sample_test(
 
 def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int]:
     """The features of both, about their common mean, which the statistic does not depend on."""
-    require_rank(2, "(n, d)", x=x)
-    require_rank(2, "(p, d)", y=y)
-    namespace(x, y)
-    device_of(x, y)  # an error where they are on two
+    require_examples(x=x)
+    require_examples("(p, d)", y=y)
+    require_together(x=like_of(x), y=like_of(y))
     first, second = features_of(phi, x, block, 2), features_of(phi, y, block, 2, "y")
     if first.shape[1] != second.shape[1]:
-        raise ValueError(f"y: expected the {x.shape[1]} columns of x, got shape {tuple(y.shape)}")
+        raise ValueError(f"y: expected the columns of x of shape {tuple(x.shape)}, got shape {tuple(y.shape)}")
     xp = namespace(first, second)
     pooled = xp.concat([first, second])
     return pooled - xp.mean(pooled, axis=0), x.shape[0]

@@ -1,11 +1,14 @@
 """What a feature map is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 from kerneltools.arrays import Array, asarray_like, holds, namespace, points_of, require_count, require_floating
 from kerneltools.kernels import Kernel
 from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
+from kerneltools.structures.base import by_objects, is_collection
 from kerneltools.trees import Tree
 
 CACHED = 2**21
@@ -27,8 +30,8 @@ class Map(Tree, ABC):
 
     @property
     @abstractmethod
-    def columns(self) -> int:
-        """d, the number of columns of x."""
+    def columns(self) -> int | None:
+        """d, the number of columns of x; None where x is a collection of objects."""
 
     @abstractmethod
     def of_rows(self, x: Array) -> Array:
@@ -41,10 +44,7 @@ class Map(Tree, ABC):
         Raises ValueError for another number of columns, TypeError for what is not floating-point.
         """
         self._check(x)
-        rows = points_of(x)
-        phi = by_rows(rows, self.of_rows, rows_of_block(self))
-        # Where the map is differentiated and x is constant, φ(x) is of another namespace than x.
-        return namespace(phi).reshape(phi, (*x.shape[:-1], self.dimension))
+        return of_examples(x, self.of_rows, rows_of_block(self))
 
     def _check(self, x: Array) -> None:
         require_floating(x=x)
@@ -53,6 +53,15 @@ class Map(Tree, ABC):
 
     def _made_for(self) -> str:
         return f"for a map that was made for {self.columns} columns"
+
+
+def of_examples(x: Any, f: Callable[[Any], Array], block: int) -> Array:
+    """f of all vectors of x, or objects, `block` of them at a time: (..., d), f: (b, d) -> (b, ...) -> (..., ...)"""
+    if is_collection(x):
+        return by_objects(x, f, block)
+    values = by_rows(points_of(x), f, block)
+    # Where a map is differentiated and x is constant, its values are of another namespace than x.
+    return namespace(values).reshape(values, (*x.shape[:-1], *values.shape[1:]))
 
 
 def rows_of_block(phi: Map) -> int:

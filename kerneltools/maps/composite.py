@@ -8,6 +8,7 @@ from kerneltools.arrays import Array, namespace, require_beside, safe_sqrt
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive
 from kerneltools.maps.base import Map
+from kerneltools.structures.base import count, like_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,13 @@ class Sum(Map):
         return sum(phi.dimension for phi in self.terms)
 
     @property
-    def columns(self) -> int:
+    def columns(self) -> int | None:
         """d"""
         return self.terms[0].columns
 
     def of_rows(self, x: Array) -> Array:
-        return namespace(x).concat([phi.of_rows(x) for phi in self.terms], axis=1)
+        features = [phi.of_rows(x) for phi in self.terms]
+        return namespace(*features).concat(features, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +84,17 @@ class Product(Map):
         return total
 
     @property
-    def columns(self) -> int:
+    def columns(self) -> int | None:
         """d"""
         return self.factors[0].columns
 
     def of_rows(self, x: Array) -> Array:
-        xp = namespace(x)
         features = self.factors[0].of_rows(x)
+        xp = namespace(features)
         for phi in self.factors[1:]:
             others = phi.of_rows(x)
             pairs = features[:, :, None] * others[:, None, :]
-            features = xp.reshape(pairs, (x.shape[0], features.shape[1] * others.shape[1]))
+            features = xp.reshape(pairs, (count(x), features.shape[1] * others.shape[1]))
         return features
 
 
@@ -118,12 +120,12 @@ class Scaled(Map):
         return self.map.dimension
 
     @property
-    def columns(self) -> int:
+    def columns(self) -> int | None:
         """d"""
         return self.map.columns
 
     def of_rows(self, x: Array) -> Array:
-        require_beside(x, self.scale)
+        require_beside(like_of(x), self.scale)
         root = safe_sqrt(self.scale) if hasattr(self.scale, "dtype") else self.scale**0.5
         return root * self.map.of_rows(x)
 

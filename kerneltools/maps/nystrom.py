@@ -1,24 +1,23 @@
 """The Nyström map: projection on the span of the landmarks' features."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kerneltools.arrays import (
     Array,
     DType,
     holds,
     namespace,
-    points_of,
-    require_finite,
-    require_floating,
-    require_rank,
     widest_float,
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upper_product, why_no_factor
-from kerneltools.maps.base import Map, in_type_of, rows_of_block
+from kerneltools.maps.base import Map, in_type_of, of_examples, rows_of_block
 from kerneltools.precision import in_single, parameters_in, widened
-from kerneltools.primitives import by_rows, solve_triangular
+from kerneltools.primitives import solve_triangular
+from kerneltools.structures.base import is_collection, like_of, require_alike, require_examples, require_known
 from kerneltools.trees import static
 
 
@@ -26,7 +25,8 @@ from kerneltools.trees import static
 class Nystrom(Map):
     """φ(x) = W' k(Z, x), prepared by `nystrom`.
 
-    `points` Z (m, d), `whitening` W (m, m) with W W' = (k(Z, Z) + ε I)^-1; `triangular`: whether W is upper triangular.
+    `points` Z (m, d), or m objects, `whitening` W (m, m) with W W' = (k(Z, Z) + ε I)^-1; `triangular`: whether W is
+    upper triangular.
     """
 
     kernel: Kernel
@@ -40,9 +40,9 @@ class Nystrom(Map):
         return int(self.whitening.shape[1])
 
     @property
-    def columns(self) -> int:
-        """d, the number of columns of the landmarks."""
-        return int(self.points.shape[1])
+    def columns(self) -> int | None:
+        """d, the number of columns of the landmarks; None where they are objects."""
+        return None if is_collection(self.points) else int(self.points.shape[1])
 
     @property
     def rank(self) -> int:
@@ -73,9 +73,7 @@ class Nystrom(Map):
         product of two residuals, and its norm at most their sum.
         """
         self._check(x)
-        rows = points_of(x)
-        missed = by_rows(rows, self._missed, rows_of_block(self))
-        return namespace(missed).reshape(missed, tuple(x.shape[:-1]))
+        return of_examples(x, self._missed, rows_of_block(self))
 
     @in_single
     def trace_error(self, x: Array, block: int | None = None) -> Array:
@@ -94,14 +92,13 @@ class Nystrom(Map):
         (..., d) -> ()
         """
         missed = self._total(x, self._missed, block)
-        if 0 in x.shape:
+        if 0 in tuple(x.shape):
             raise ValueError(f"x: expected at least one row, got shape {tuple(x.shape)}")
         return missed / self._total(x, self.kernel.diag, block)
 
-    def _total(self, x: Array, of_rows: object, block: int | None) -> Array:
+    def _total(self, x: Array, of_rows: Callable[[Any], Array], block: int | None) -> Array:
         self._check(x)
-        rows = points_of(x)
-        values = by_rows(rows, of_rows, block or rows_of_block(self))
+        values = of_examples(x, of_rows, block or rows_of_block(self))
         xp = namespace(values)
         return xp.astype(xp.sum(xp.astype(values, widest_float(values))), values.dtype)
 
@@ -110,6 +107,12 @@ class Nystrom(Map):
         diag = self.kernel.diag(x)
         xp = namespace(phi, diag)
         return xp.subtract(diag, xp.sum(phi * phi, axis=1))
+
+    def _check(self, x: Any) -> None:
+        if is_collection(x) or is_collection(self.points):
+            require_alike(self.points, x, "x", "the landmarks")
+        else:
+            super()._check(x)
 
     def _made_for(self) -> str:
         return f"for landmarks of shape {tuple(self.points.shape)}"
@@ -138,8 +141,7 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
     >>> phi.rank, float(phi.relative_error(np.array([[0.5], [10.0]])).round(3))
     (3, 0.515)
     """
-    require_rank(2, "(m, d)", points=points)
-    require_floating(points=points)
+    require_examples("(m, d)", points=points)
     if points.shape[0] == 0:
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
     kernel = as_kernel(kernel)
@@ -170,7 +172,7 @@ def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:
     """k(Z, Z), in float64 where the library has it, and the type that W is for."""
     points, kernel = widened(points), widened(kernel)
     wide = precise(kernel, points)
-    return parameters_in(wide.dtype, kernel)(wide, wide), points.dtype
+    return parameters_in(like_of(wide).dtype, kernel)(wide, wide), like_of(points).dtype
 
 
 def _shift(gram: Array, dtype: DType) -> float:
@@ -185,7 +187,7 @@ def _require_in_range(kernel: Kernel, gram: Array, points: Array, dtype: DType) 
     """
     xp = namespace(gram)
     if not holds(xp.all(xp.isfinite(gram))):
-        require_finite(points=points)
+        require_known(points=points)
         raise ValueError(
             f"kernel: {kernel!r} has values that are not finite at the landmarks; look at its range and at the scale "
             "of the landmarks"

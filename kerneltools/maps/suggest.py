@@ -8,8 +8,7 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from kerneltools import landmarks
-from kerneltools.arrays import Array, namespace, require_finite
-from kerneltools.backend import stop_gradient
+from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import (
     AdditiveChi2,
     ArcCosine,
@@ -23,7 +22,7 @@ from kerneltools.kernels import (
 )
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.spectral import Spectral
-from kerneltools.landmarks.base import ReducedWarning, check_rows, rows
+from kerneltools.landmarks.base import ReducedWarning, check_examples, constant
 from kerneltools.maps.arccos import arccos
 from kerneltools.maps.base import Map
 from kerneltools.maps.chi2 import chi2
@@ -32,6 +31,7 @@ from kerneltools.maps.nystrom import nystrom
 from kerneltools.maps.positive import positive
 from kerneltools.maps.tensor_sketch import tensor_sketch
 from kerneltools.random import Rng, choice, generator
+from kerneltools.structures.base import is_collection, require_known, take
 
 LARGEST = 2**16
 """More features are not suggested."""
@@ -94,15 +94,15 @@ def suggest(kernel: Kernel, x: Array, error: float, rng: Rng = 0, pilot: int = 1
     >>> found.chosen.name, found.reached
     ('nystrom', True)
     """
-    check_rows(x, 1)
+    check_examples(x, 1)
     check_positive("error", error)
     kernel = as_kernel(kernel)
     if min(pilot, x.shape[0]) < 4:
         raise ValueError(f"x, pilot: expected at least 4 rows, got {x.shape[0]} and pilot={pilot}")
-    require_finite(x=x)
-    rng, x = generator(rng), stop_gradient(x)
+    require_known(x=x)
+    rng, x = generator(rng), constant(x)
     drawn = [int(i) for i in choice(rng, x.shape[0], min(pilot, x.shape[0]))]
-    seen, unseen = rows(x, drawn[: len(drawn) // 2]), rows(x, drawn[len(drawn) // 2 :])
+    seen, unseen = take(x, drawn[: len(drawn) // 2]), take(x, drawn[len(drawn) // 2 :])
     exact = kernel(unseen, unseen)
     size = float(namespace(exact).linalg.matrix_norm(exact))
     if not size < inf:
@@ -136,7 +136,7 @@ def _cheapest(found: list[tuple[Candidate, Callable[[], Map]]], error: float) ->
 
 
 def _nystrom_maps(kernel: Kernel, x: Array, rng: Any) -> Iterator[tuple[int, Map, float]]:
-    m, d = 8, x.shape[1]
+    m, d = 8, _columns(x)
     while m < x.shape[0]:
         m = min(2 * m, int(x.shape[0]))
         with catch_warnings():
@@ -147,7 +147,14 @@ def _nystrom_maps(kernel: Kernel, x: Array, rng: Any) -> Iterator[tuple[int, Map
         yield m, nystrom(kernel, points), 2.0 * d * m + 10 * m + m * m
 
 
+def _columns(x: Any) -> int:
+    """What a kernel value costs, in half operations: of objects it is not known, and counts as one of 100 columns."""
+    return 100 if is_collection(x) else int(x.shape[1])
+
+
 def _random_maps(kernel: Kernel, x: Array, rng: Any) -> Iterator[tuple[str, Callable[[int], Map]]]:
+    if is_collection(x):
+        return
     d = int(x.shape[1])
     if isinstance(kernel, Spectral) and kernel.spectral is not None:
         yield "fourier", lambda m: fourier(kernel, d, m, rng, like=x)

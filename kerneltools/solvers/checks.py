@@ -13,10 +13,11 @@ from kerneltools.arrays import (
     require_together,
     require_weights,
 )
+from kerneltools.structures.base import is_collection, like_of, require_examples
 
 
-def check_rows(
-    x: Array,
+def check_examples(
+    x: Any,
     y: Array,
     weights: Array | None,
     least: int = 1,
@@ -24,17 +25,17 @@ def check_rows(
     least_weights: int | None = None,
     least_targets: int = 1,
 ) -> None:
-    """Raise unless x is (n, d), y (n, t) and the weights (n,), of one library and device, with n >= `least`, d >= 1.
+    """Raise unless x is (n, d) or objects, y (n, t), the weights (n,), of one library and device, with n >= `least`.
 
-    So many weights, or `least_weights` of them, must be > 0. t is at least `least_targets`.
+    d is at least 1. So many weights, or `least_weights` of them, must be > 0. t is at least `least_targets`.
     """
-    require_rank(2, "(n, d)", x=x)
+    require_examples(x=x)
     require_rank(2, "(n, t)", **{name: y})
     if weights is not None:
         require_rank(1, f"({x.shape[0]},), a number for each row", weights=weights)
-    require_together(x=x, **{name: y}, weights=weights)
-    require_floating(x=x, **{name: y})
-    if x.shape[1] == 0:
+    require_together(x=like_of(x), **{name: y}, weights=weights)
+    require_floating(**{name: y})
+    if not is_collection(x) and x.shape[1] == 0:
         raise ValueError(f"x: expected at least one column, got shape {tuple(x.shape)}")
     if y.shape[1] < least_targets:
         raise ValueError(f"{name}: expected at least one column, got shape {tuple(y.shape)}")
@@ -44,6 +45,12 @@ def check_rows(
         raise ValueError(f"x, {name}: expected {wanted}, got {n} and {y.shape[0]}")
     if weights is not None:
         require_weights(weights, n, least if least_weights is None else least_weights)
+
+
+def check_rows(x: Array, y: Array, weights: Array | None, **settings: Any) -> None:
+    """As `check_examples`, of rows: for solvers that take features."""
+    require_rank(2, "(n, d)", x=x)
+    check_examples(x, y, weights, **settings)
 
 
 def check_reg(

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kerneltools.arrays import Array, blocks, holds, namespace, require_finite, widest_float
+from kerneltools.arrays import Array, blocks, holds, namespace, widest_float
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_solve, identity_like, why_no_factor
 from kerneltools.precision import parameters_in, widened
-from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.features import KernelModel, indefinite, require_definite
 from kerneltools.solvers.ridge import several
 from kerneltools.solvers.sums import row_weights, weighted_mean
+from kerneltools.structures.base import like_of, part, require_known
 from kerneltools.trees import Shown, Tree, together
 
 TILE = 512
@@ -33,7 +34,8 @@ class InterceptModel(Tree):
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Checked rows in the type that kernel values are computed in, by `evaluated`; all else in the widest type.
+    """Checked rows in the type that kernel values are computed in, by `evaluated`, of `prepared`;
+    all else in the widest type.
 
     `y`: targets less their mean; `root`: the roots of the weights, None where none were given; `total`: their sum.
     """
@@ -41,6 +43,7 @@ class _Rows:
     kernel: Kernel
     evaluated: Kernel
     x: Array
+    prepared: Array
     y: Array
     y_mean: Array
     weights: Array
@@ -72,7 +75,7 @@ class _Rows:
         return eps * weighted_mean(xp.astype(diagonal, self.y.dtype)[:, None], self.weights)[0]
 
     def _tile(self, here: slice, there: slice, shift: Array | float | None) -> Array:
-        values = self.evaluated(self.x[here, :], self.x[there, :])
+        values = self.evaluated(part(self.prepared, here), part(self.prepared, there))
         tile = namespace(values).astype(values, self.y.dtype)
         if self.root is not None:
             tile = tile * self.root[here][:, None] * self.root[there][None, :]
@@ -215,10 +218,10 @@ def _path(rows: _Rows) -> ExactPath:
     greatest = 2 * xp.max(xp.sum(xp.abs(centred), axis=1)) + xp.where(scale > 0, scale, xp.ones_like(scale))
     spectrum, basis = xp.linalg.eigh(centred + one[:, None] * (greatest / rows.total * one)[None, :])
     spectrum, basis = spectrum[:-1], basis[:, :-1]
-    eps = xp.finfo(rows.evaluated.diag(rows.x[:1, :]).dtype).eps
+    eps = xp.finfo(rows.evaluated.diag(part(rows.x, slice(0, 1))).dtype).eps
     noise = gram.shape[0] * eps * xp.max(xp.concat([spectrum, xp.reshape(scale, (1,))]))
     if not holds(xp.all(spectrum >= -noise)):
-        raise ValueError(why_no_factor(rows.kernel, rows.evaluated(rows.x, rows.x)))
+        raise ValueError(why_no_factor(rows.kernel, rows.evaluated(rows.prepared, rows.prepared)))
     spectrum = xp.where(spectrum > noise, spectrum, xp.zeros_like(spectrum))
     projected = xp.matrix_transpose(basis) @ rows.scaled(rows.y)
     count = xp.sum(xp.astype(rows.weights > 0, rows.y.dtype))
@@ -261,22 +264,22 @@ def _factor(rows: _Rows, shift: Array) -> Array:
 
 
 def _why(rows: _Rows) -> str:
-    gram = rows.evaluated(rows.x, rows.x)
+    gram = rows.evaluated(rows.prepared, rows.prepared)
     require_definite(rows.kernel, gram)
     return why_no_factor(rows.kernel, gram)
 
 
 def _rows(kernel: Kernel, x: Array, y: Array, weights: Array | None) -> _Rows:
     kernel = as_kernel(kernel)
-    check_rows(x, y, weights)
-    require_finite(x=x, y=y)
+    check_examples(x, y, weights)
+    require_known(x=x, y=y)
     if kernel.indefinite:
         raise ValueError(indefinite(kernel))
     x, y, weights = together(x, y, weights)
     x = widened(precise(kernel, x))
-    targets = namespace(x, y).astype(y, widest_float(x))
+    targets = namespace(like_of(x), y).astype(y, widest_float(like_of(x)))
     w = row_weights(targets, weights)
     mean, xp = weighted_mean(targets, w), namespace(w)
     root = None if weights is None else xp.sqrt(w)
-    evaluated = parameters_in(x.dtype, widened(kernel))
-    return _Rows(kernel, evaluated, x, targets - mean, mean, w, root, xp.sum(w))
+    evaluated = parameters_in(like_of(x).dtype, widened(kernel))
+    return _Rows(kernel, evaluated, x, evaluated.prepared(x), targets - mean, mean, w, root, xp.sum(w))

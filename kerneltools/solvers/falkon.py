@@ -7,6 +7,7 @@ from kerneltools.random import Rng
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
 from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
+from kerneltools.structures.base import part
 
 
 def falkon(
@@ -102,7 +103,7 @@ def _moments(p: Problem) -> tuple[Array, Array]:
     whitening, xp = features.whitening, namespace(features.whitening)
     gram, cross = features.zeros(features.m), features.zeros(p.targets.shape[1])
     for rows in features.parts():
-        root, values = xp.sqrt(p.weights[rows])[:, None], features.gram(features.x[rows, :])
+        root, values = xp.sqrt(p.weights[rows])[:, None], features.gram(part(features.x, rows))
         phi = root * (values if at_once else upper_product(values, whitening))
         gram = gram + xp.matrix_transpose(phi) @ phi
         cross = cross + xp.matrix_transpose(phi) @ (root * p.targets[rows, :])

@@ -13,9 +13,7 @@ from kerneltools.arrays import (
     is_whole,
     namespace,
     points_of,
-    require_finite,
     require_floating,
-    require_rank,
     require_together,
     widest_float,
 )
@@ -24,9 +22,20 @@ from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_factor, identity_like, upper_product, why_no_factor
 from kerneltools.precision import parameters_in, widened
 from kerneltools.primitives import solve_triangular
-from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.convergence import warn_imprecise
 from kerneltools.solvers.sums import row_weights
+from kerneltools.structures.base import (
+    by_objects,
+    count,
+    in_type,
+    is_collection,
+    like_of,
+    part,
+    require_alike,
+    require_examples,
+    require_known,
+)
 from kerneltools.trees import Tree, static
 from kerneltools.units import square_unit_of
 
@@ -57,6 +66,10 @@ class KernelModel(Tree):
 
     def __call__(self, x: Array, block: int | None = None) -> Array:
         """(..., d) -> (..., t), `block` rows at a time; memory beyond x and the result: O(block m)."""
+        size = rows_of_block(self.points, block)
+        if is_collection(x) or is_collection(self.points):
+            require_alike(self.points, x, "x", "the landmarks")
+            return by_objects(x, self._values, size)
         require_floating(x=x)
         if x.ndim < 1 or x.shape[-1] != self.points.shape[1]:
             raise ValueError(
@@ -65,7 +78,7 @@ class KernelModel(Tree):
             )
         xp = namespace(x, self.points)
         rows = points_of(x)
-        values = [self._values(rows[part, :]) for part in blocks(rows.shape[0], rows_of_block(self.points, block))]
+        values = [self._values(rows[part, :]) for part in blocks(rows.shape[0], size)]
         found = xp.concat(values) if values else self._values(rows)
         return xp.reshape(found, (*x.shape[:-1], found.shape[1]))
 
@@ -73,7 +86,7 @@ class KernelModel(Tree):
         # Coefficients may be large and of both signs: what float32 would lose in the sum is what is left of it.
         gram = wide_gram(self.kernel, x, self.points, self.coefficients.dtype)
         values = gram @ self.coefficients
-        return namespace(values).astype(values, x.dtype)
+        return namespace(values).astype(values, like_of(x).dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +110,12 @@ class Features:
     @property
     def n(self) -> int:
         """The number of rows."""
-        return int(self.x.shape[0])
+        return count(self.x)
 
     @property
     def m(self) -> int:
         """The number of landmarks."""
-        return int(self.points.shape[0])
+        return count(self.points)
 
     def parts(self) -> Iterator[slice]:
         """The blocks of rows."""
@@ -110,8 +123,8 @@ class Features:
 
     def keeping(self) -> "Features":
         """The same, with φ of all rows made once."""
-        made = [self.of(self.x[rows, :]) for rows in self.parts()]
-        return replace(self, kept=made[0] if len(made) == 1 else namespace(self.x).concat(made))
+        made = [self.of(part(self.x, rows)) for rows in self.parts()]
+        return replace(self, kept=made[0] if len(made) == 1 else namespace(*made).concat(made))
 
     def of(self, x: Array) -> Array:
         """φ(x): (b, d) -> (b, m)"""
@@ -124,36 +137,36 @@ class Features:
 
     def norms(self) -> Array:
         """k(z, z) of the landmarks: (m,)"""
-        values = namespace(self.points).astype(widened(self.kernel).diag(widened(self.points)), self.whitening.dtype)
-        return values / self.unit
+        values = widened(self.kernel).diag(widened(self.points))
+        return namespace(values).astype(values, self.whitening.dtype) / self.unit
 
     def scores(self, weights: Array) -> Array:
         """(m, t) -> (n, t)"""
         if self.kept is not None:
             return self.kept @ weights
         coefficients = self.whitening @ weights
-        pieces = [self.gram(self.x[rows, :]) @ coefficients for rows in self.parts()]
-        return namespace(self.x).concat(pieces)
+        pieces = [self.gram(part(self.x, rows)) @ coefficients for rows in self.parts()]
+        return namespace(*pieces).concat(pieces)
 
     def sums(self, of_scores: Callable[[slice, Array], Array], weights: Array) -> Array:
         """Σ φ(x) f(x)' in one pass, for a function f of the rows' numbers and scores: (m, t) -> (m, t)"""
-        xp = namespace(self.x)
+        xp = namespace(like_of(self.x))
         if self.kept is not None:
             return xp.matrix_transpose(self.kept) @ of_scores(slice(0, self.n), self.kept @ weights)
         coefficients, total = self.whitening @ weights, xp.zeros_like(weights)
         for rows in self.parts():
-            gram = self.gram(self.x[rows, :])
+            gram = self.gram(part(self.x, rows))
             total = total + xp.matrix_transpose(gram) @ of_scores(rows, gram @ coefficients)
         return xp.matrix_transpose(self.whitening) @ total
 
     def sums_of(self, values: Array) -> Array:
         """Σ φ(x_i) v_i': (n, t) -> (m, t)"""
-        xp = namespace(self.x)
+        xp = namespace(like_of(self.x))
         if self.kept is not None:
             return xp.matrix_transpose(self.kept) @ values
         total = xp.zeros((self.m, values.shape[1]), dtype=values.dtype, device=device_of(values))
         for rows in self.parts():
-            total = total + xp.matrix_transpose(self.gram(self.x[rows, :])) @ values[rows, :]
+            total = total + xp.matrix_transpose(self.gram(part(self.x, rows))) @ values[rows, :]
         return xp.matrix_transpose(self.whitening) @ total
 
     def zeros(self, columns: int) -> Array:
@@ -200,16 +213,14 @@ def problem(
     go over the rows once, and compute kernel values in float64 too: then k(Z, Z) needs no greater shift than that.
     """
     kernel = as_kernel(kernel)
-    check_rows(x, targets, weights, name=name)
-    require_rank(2, "(m, d)", points=points)
-    require_together(x=x, points=points)
-    require_floating(points=points)
-    if points.shape[0] == 0 or points.shape[1] != x.shape[1]:
-        raise ValueError(
-            f"points: expected at least one landmark of {x.shape[1]} columns as in x, got shape {tuple(points.shape)}"
-        )
-    require_finite(x=x, points=points, **{name: targets})
-    check_reg(reg, points, widest_float(points))
+    check_examples(x, targets, weights, name=name)
+    require_examples("(m, d)", points=points)
+    require_together(x=like_of(x), points=like_of(points))
+    require_alike(x, points, "points")
+    if points.shape[0] == 0:
+        raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
+    require_known(x=x, points=points, **{name: targets})
+    check_reg(reg, like_of(points), widest_float(like_of(points)))
     if not iterative:
         points = precise(kernel, points)
     unit = _unit_of(kernel, points)
@@ -243,7 +254,7 @@ def landmark_whitening(
     more than λ.
     """
     wide = widened(points)
-    gram = parameters_in(wide.dtype, kernel)(wide, wide)
+    gram = parameters_in(like_of(wide).dtype, kernel)(wide, wide)
     require_definite(kernel, gram)
     if unit != 1:
         gram, reg = gram / unit, None if reg is None else reg / unit
@@ -287,13 +298,13 @@ def require_definite(kernel: Kernel, gram: Array) -> None:
 def wide_gram(kernel: Kernel, x: Array, y: Array, dtype: DType) -> Array:
     """Kernel values, computed in the wider of the types of x and y, at least float32, handed over in `dtype`: (b, m)"""
     x, y = widened((x, y))
-    xp = namespace(x, y)
-    if x.dtype == y.dtype:
+    of_x, of_y = like_of(x), like_of(y)
+    if of_x.dtype == of_y.dtype:
         gram = widened(kernel)(x, y)
     else:
-        wide = x.dtype if _bits(x) > _bits(y) else y.dtype
-        gram = parameters_in(wide, widened(kernel))(xp.astype(x, wide), xp.astype(y, wide))
-    return xp.astype(gram, dtype)
+        wide = of_x.dtype if _bits(of_x) > _bits(of_y) else of_y.dtype
+        gram = parameters_in(wide, widened(kernel))(in_type(x, wide), in_type(y, wide))
+    return namespace(gram).astype(gram, dtype)
 
 
 def rows_of_block(points: Array, block: int | None) -> int:

@@ -18,7 +18,6 @@ from kerneltools.arrays import (
     widest_float,
 )
 from kerneltools.backend import to_host
-from kerneltools.landmarks.base import rows as rows_of
 from kerneltools.linalg import identity_like
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_rows
@@ -27,6 +26,7 @@ from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.losses import Loss, Squared, check_loss, check_targets
 from kerneltools.solvers.ridge import LinearModel
+from kerneltools.structures import take
 from kerneltools.units import column_units, over_units, times_units, unit_of
 
 Blocks = Callable[[], Iterable[tuple[Array, ...]]]
@@ -454,7 +454,7 @@ def _checked(x: Array, targets: Array, weights: Array | None, loss: Loss, least:
     if weights is None or bool(namespace(weights).all(weights > 0)):
         return x, targets, weights
     seen = to_host(weights).nonzero()[0].tolist()
-    return rows_of(x, seen), rows_of(targets, seen), rows_of(weights[:, None], seen)[:, 0]
+    return take(x, seen), take(targets, seen), take(weights[:, None], seen)[:, 0]
 
 
 def _array_blocks(x: Array, targets: Array, weights: Array | None, block: int) -> Callable[[], Iterator[Rows]]:

@@ -4,17 +4,18 @@ import warnings
 from dataclasses import dataclass
 from math import isqrt
 
-from kerneltools.arrays import Array, blocks, is_whole, namespace, require_finite, widest_float
+from kerneltools.arrays import Array, blocks, is_whole, namespace, widest_float
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks import Landmarks, ReducedWarning, RPCholesky, Selector
 from kerneltools.landmarks.base import chosen
 from kerneltools.linalg import conjugate_gradient
 from kerneltools.random import Rng, generator
-from kerneltools.solvers.checks import check_reg, check_rows
+from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, landmark_whitening, rows_of_block, wide_gram
 from kerneltools.solvers.preconditioners import inverse_factors
 from kerneltools.solvers.sums import row_weights
+from kerneltools.structures.base import count, like_of, part, require_known
 
 FIRST_RANK = 64
 ENOUGH = 10.0
@@ -62,9 +63,9 @@ def nystrom_pcg(
     (True, True)
     """
     kernel = as_kernel(kernel)
-    check_rows(x, y, weights)
-    require_finite(x=x, y=y)
-    xp, wide = namespace(x, y), widest_float(x)
+    check_examples(x, y, weights)
+    require_known(x=x, y=y)
+    xp, wide = namespace(like_of(x), y), widest_float(like_of(x))
     targets = xp.astype(y, wide)
     w = row_weights(targets, weights)
     check_reg(reg, targets)
@@ -110,7 +111,7 @@ def _low_rank(
 ) -> _LowRank:
     if rank is not None and not is_whole(rank):
         raise ValueError(f"rank: expected an integer >= 1, or None, got {rank!r}")
-    n = x.shape[0]
+    n = count(x)
     draws, greatest = generator(rng), min(n, max(FIRST_RANK, 8 * isqrt(n)))
     size = min(n, FIRST_RANK if rank is None else rank)
     while True:
@@ -133,11 +134,11 @@ def _select(selector: Selector, kernel: Kernel, x: Array, rng: Rng, weights: Arr
 
 def _features(kernel: Kernel, x: Array, points: Array, root: Array) -> tuple[Array, float]:
     """D^(1/2) Φ of all rows, and the trace of what it misses: (n, r)"""
-    xp = namespace(x)
     whitening, _ = landmark_whitening(kernel, points)
+    xp = namespace(whitening)
     size = rows_of_block(points, None)
     pieces = [
-        root[rows, :] * (wide_gram(kernel, x[rows, :], points, whitening.dtype) @ whitening)
+        root[rows, :] * (wide_gram(kernel, part(x, rows), points, whitening.dtype) @ whitening)
         for rows in blocks(x.shape[0], size)
     ]
     features = xp.concat(pieces)
@@ -147,5 +148,5 @@ def _features(kernel: Kernel, x: Array, points: Array, root: Array) -> tuple[Arr
 
 def _product(kernel: Kernel, x: Array, v: Array, block: int) -> Array:
     """K v, `block` rows of K at a time: (n, t) -> (n, t)"""
-    pieces = [wide_gram(kernel, x[rows, :], x, v.dtype) @ v for rows in blocks(x.shape[0], block)]
+    pieces = [wide_gram(kernel, part(x, rows), x, v.dtype) @ v for rows in blocks(x.shape[0], block)]
     return namespace(v).concat(pieces)

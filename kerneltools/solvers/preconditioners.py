@@ -10,6 +10,7 @@ from kerneltools.primitives import solve_triangular
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.class_steps import curved
 from kerneltools.solvers.features import Features
+from kerneltools.structures.base import part
 
 
 @runtime_checkable
@@ -122,7 +123,7 @@ def _curved_gram(x: Array, root: Array) -> Array:
 def _gram_rows(features: Features, first: int, count: int) -> Array:
     """k(x, Z) of `count` rows from `first` on, block by block."""
     pieces = [
-        features.gram(features.x[start : min(start + features.block, first + count), :])
+        features.gram(part(features.x, slice(start, min(start + features.block, first + count))))
         for start in range(first, first + count, features.block)
     ]
-    return namespace(features.x).concat(pieces)
+    return namespace(*pieces).concat(pieces)

@@ -159,7 +159,7 @@ def test_edited_structures(model: Any, path: Path) -> None:
     [
         ("points", lambda z: z * np.nan, r"points: array: expected finite numbers, got nan in row 0, column 0"),
         ("points", lambda z: z[:, :2].copy(), "bandwidth"),
-        ("points", lambda z: z[:0], r"whitening: expected \(m, m\) with m = 0"),
+        ("points", lambda z: z[:0], r"points: expected 4 of them, got 0"),
         ("points", lambda z: z.astype(np.int64), "floating-point"),
         ("whitening", lambda w: w[:3].copy(), r"whitening: expected \(m, m\) with m = 4, got 3"),
         ("whitening", lambda w: w.astype(np.int32), "whitening: "),

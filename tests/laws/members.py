@@ -68,6 +68,7 @@ DOT_PRODUCT: tuple[Kernel, ...] = (
 )
 
 COMPOSITE: tuple[Kernel, ...] = (
+    kernels.Normalised(Polynomial()),
     Gaussian(1.0) + Linear(),
     0.3 * Homogeneous(Exponential(0.6)) + Homogeneous(Power(2)),
     Gaussian(2.0) * Polynomial(degree=2, offset=1.0),

@@ -126,7 +126,7 @@ def test_the_same_on_every_library(library: Library) -> None:
         ({"kernel": Polynomial(2, 0.0)}, r'kernel\.offset: expected numbers > 0, .*fixed=\("kernel\.offset",\)'),
         ({"y": Y[:39]}, "x, y: expected as many rows in both, .*got 40 and 39"),
         ({"y": Y[:40, 0]}, r"y: expected \(n, t\), got shape \(40,\)"),
-        ({"points": X[:6, :4]}, r"points: expected \(m, 5\), with the columns of x, got shape \(6, 4\)"),
+        ({"points": X[:6, :4]}, r"points: expected 5 columns as in x of shape \(40, 5\), got shape \(6, 4\)"),
         ({"reg": 0.0}, "reg: expected a number > 0, got 0"),
         ({"shift": 0.0}, "shift: expected a number > 0, got 0"),
         ({"fixed": "bandwidth"}, r"fixed: expected some of kernel\.bandwidth, points, reg, got bandwidth"),

@@ -1,0 +1,181 @@
+"""Kernels that count what objects have: inner products of sparse vectors of whole codes, made on the host."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from kerneltools.arrays import Array, namespace
+from kerneltools.kernels.base import Kernel
+from kerneltools.structures.base import (
+    Collection,
+    Host,
+    number_like,
+    offsets_of,
+    placed,
+    spans,
+)
+from kerneltools.trees import static
+
+ENTRIES = 2**23
+"""Of counts that are in memory at a time, about: 200 MB."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Counts(Collection):
+    """What is counted of n objects: object i has `values` of `codes` between two `offsets`, its codes in order.
+
+    `codes` (z,) int64, whatever names a feature; `values` (z,) float64; `offsets` (n + 1,).
+    """
+
+    objects: ClassVar[str] = "counted objects"
+
+    codes: Host = static(())
+    values: Host = static(())
+    offsets: Host = static((0,))
+    number: Array = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", number_like(self.number))
+
+    @classmethod
+    def of(cls, codes: Host, owners: Host, n: int, values: Host | float = 1.0, like: Array | None = None) -> Self:
+        """Of features as they are found: codes (z,), the object of each (z,), and how much it counts."""
+        order = np.lexsort((codes, owners))
+        codes, owners = codes[order], owners[order]
+        first = np.ones(len(codes), dtype=bool)
+        first[1:] = (codes[1:] != codes[:-1]) | (owners[1:] != owners[:-1])
+        starts = first.nonzero()[0]
+        held = np.broadcast_to(np.asarray(values, dtype=np.float64), (len(order),))[order]
+        total = np.add.reduceat(held, starts) if len(starts) else np.zeros(0)
+        return cls(codes[starts], total, offsets_of(np.bincount(owners[starts], minlength=n)), like)
+
+    @property
+    def like(self) -> Array:
+        return self.number
+
+    @property
+    def lengths(self) -> Host:
+        """How many features each object has: (n,)"""
+        return np.diff(self.offsets)
+
+    @property
+    def owners(self) -> Host:
+        """The object of each entry: (z,)"""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def taken(self, numbers: Host) -> Self:
+        lengths = self.lengths[numbers]
+        where = spans(self.offsets[numbers], lengths)
+        return type(self)(self.codes[where], self.values[where], offsets_of(lengths), self.number)
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        every = [self, *others]
+        lengths = np.concatenate([one.lengths for one in every])
+        codes, values = (np.concatenate([getattr(one, name) for one in every]) for name in ("codes", "values"))
+        return type(self)(codes, values, offsets_of(lengths), self.number)
+
+    def item(self, number: int) -> dict[int, float]:
+        part = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
+        return dict(zip(self.codes[part].tolist(), self.values[part].tolist(), strict=True))
+
+    def key(self, number: int) -> bytes:
+        part = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
+        return bytes(self.codes[part].tobytes() + self.values[part].tobytes())
+
+    def squares(self) -> Host:
+        """The sum of the squares of each: (n,)"""
+        return np.bincount(self.owners, self.values**2, minlength=len(self))
+
+    def products(self, other: "Counts") -> Host:
+        """All inner products: (n,), (m,) -> (n, m)"""
+        columns, codes = other.matrix()
+        rows, _ = self.matrix(codes)
+        return (rows @ columns.T).toarray()
+
+    def matrix(self, columns: Host | None = None) -> tuple[Any, Host]:
+        """As a sparse matrix of SciPy, and the code of each column, in order: (n, c), (c,)
+
+        `columns`: the codes that count; all that there are without them.
+        """
+        from scipy.sparse import csr_array
+
+        if columns is None:
+            found, place = np.unique(self.codes, return_inverse=True)
+            return csr_array((self.values, place, self.offsets), shape=(len(self), len(found))), found
+        at: Host = np.searchsorted(columns, self.codes)
+        known = at < len(columns)
+        known[known] = columns[at[known]] == self.codes[known]
+        offsets = offsets_of(np.bincount(self.owners[known], minlength=len(self)))
+        return csr_array((self.values[known], at[known], offsets), shape=(len(self), len(columns))), columns
+
+
+class CountingKernel(Kernel):
+    """k(x, y) = Σ_c φ_c(x) φ_c(y), of counts φ_c >= 0: a new one says what it is of, and defines `counts`.
+
+    Codes are whole numbers that depend on the feature alone, never on the other objects: what is counted of new objects
+    goes together with what was counted before.
+    """
+
+    @abstractmethod
+    def counts(self, x: Any) -> Counts:
+        """What is counted of each object: (n,) -> (n,)"""
+
+    def load(self, x: Any) -> Host:
+        """About how many features are found of each object, before equal ones are put together: (n,)"""
+        return x.lengths
+
+    def prepared(self, x: Any) -> Counts:
+        """The counts of all objects, `ENTRIES` at a time."""
+        if isinstance(x, Counts):
+            return x
+        x = self.checked(x)
+        pieces = [self.counts(x[part]) for part in _parts(self.load(x))]
+        return pieces[0] if len(pieces) == 1 else pieces[0].joined(pieces[1:])
+
+    def checked(self, x: Any) -> Any:
+        """The objects. Raises TypeError for what is none of those that the kernel is of."""
+        if self.structure is not None and not isinstance(x, self.structure):
+            raise TypeError(
+                f"x: expected {self.structure.__name__} for {self!r}, got {type(x).__name__}; make them with "
+                f"structures.{self.structure.__name__}.of(a list of objects)"
+            )
+        return x
+
+    def __call__(self, x: Any, y: Any) -> Array:
+        """Kernel values of all pairs: (n,), (m,) -> (n, m)"""
+        other = self.prepared(y)
+        if isinstance(x, Counts):
+            return placed(x.products(other), _wider(x.like, other.like))
+        x = self.checked(x)
+        like = _wider(x.like, other.like)
+        pieces = [self.counts(x[part]).products(other) for part in _parts(self.load(x))]
+        return placed(np.concatenate(pieces), like)
+
+    def diag(self, x: Any) -> Array:
+        """k(x, x) of each: (n,) -> (n,)"""
+        if isinstance(x, Counts):
+            return placed(x.squares(), x.like)
+        x = self.checked(x)
+        return placed(np.concatenate([self.counts(x[part]).squares() for part in _parts(self.load(x))]), x.like)
+
+
+def _parts(load: Host) -> list[slice]:
+    """Slices of objects that have about `ENTRIES` features together, at least one object each."""
+    ends = np.cumsum(np.maximum(load, 1))
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.unique(np.searchsorted(ends, np.arange(ENTRIES, total, ENTRIES)) + 1).tolist()
+    bounds = [0, *(cut for cut in cuts if cut < len(load)), len(load)]
+    return [slice(a, b) for a, b in pairwise(bounds) if b > a] or [slice(0, 0)]
+
+
+def _wider(a: Array, b: Array) -> Array:
+    """Which of two arrays of one library says in what type values are made: that of more digits."""
+    xp = namespace(a, b)
+    return a if xp.finfo(a.dtype).bits >= xp.finfo(b.dtype).bits else b

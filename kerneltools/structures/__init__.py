@@ -1,0 +1,27 @@
+"""Collections of objects that are no vectors: strings, graphs, series, sets, and anything else."""
+
+from kerneltools.structures.base import Collection, concat, count, take
+from kerneltools.structures.graphs import Graph, Graphs
+from kerneltools.structures.making import of
+from kerneltools.structures.objects import Objects, Views
+from kerneltools.structures.ragged import Ragged
+from kerneltools.structures.strings import BYTES, DNA, PROTEIN, RNA, Alphabet, Strings
+
+__all__ = [
+    "BYTES",
+    "DNA",
+    "PROTEIN",
+    "RNA",
+    "Alphabet",
+    "Collection",
+    "Graph",
+    "Graphs",
+    "Objects",
+    "Ragged",
+    "Strings",
+    "Views",
+    "concat",
+    "count",
+    "of",
+    "take",
+]

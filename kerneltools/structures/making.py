@@ -1,0 +1,137 @@
+"""Which collection a list of Python objects is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import Array
+from kerneltools.backend import move
+from kerneltools.structures.base import Collection, is_collection
+from kerneltools.structures.graphs import Graph, Graphs
+from kerneltools.structures.objects import Objects, Views
+from kerneltools.structures.ragged import Ragged
+from kerneltools.structures.strings import Alphabet, Strings
+
+
+def of(objects: Any, kind: type[Collection] | None = None, beside: Collection | None = None) -> Collection:
+    """A collection of Python objects: a list, a tuple, a column of a data frame, a NumPy array of objects.
+
+    `kind`: the collection that is wanted, such as `Ragged`; without it, it is found: `Strings` of str and bytes,
+    `Ragged` of arrays, `Graphs` of `Graph`, of networkx graphs and of sparse adjacency matrices, `Views` of tuples (one
+    view for each place, found in the same way; numbers become a column), `Objects` of anything else. Collections are
+    returned as they are. `beside`: one that was seen before, whose alphabet, library and type the new one gets.
+
+    Raises TypeError for what is no sequence and for objects of several kinds, ValueError for none.
+
+    >>> import numpy as np
+    >>> of(["ACGT", "GGA"]), of([np.zeros((3, 2)), np.zeros((4, 2))])
+    (Strings(2 strings of 3 to 4 letters, ACGT), Ragged(2 arrays of 3 to 4 rows, 2 columns))
+    """
+    if is_collection(objects):
+        if kind is not None and not isinstance(objects, kind):
+            raise TypeError(f"objects: expected {kind.__name__}, got {type(objects).__name__}")
+        found: Collection = objects
+        return found
+    held = _listed(objects)
+    if not held:
+        raise ValueError("objects: expected at least one, got none")
+    kind = kind or (type(beside) if beside is not None else kind_of(held))
+    like = None if beside is None else beside.like
+    if kind is Strings:
+        return Strings.of(held, _alphabet(beside), like)
+    if kind is Ragged:
+        return Ragged.of(held, like)
+    if kind is Graphs:
+        return graphs_of(held, like)
+    if kind is Views:
+        return _views(held, beside)
+    if kind is Objects:
+        return Objects(tuple(held), None if like is None else like)
+    if hasattr(kind, "of"):
+        made: Collection = kind.of(held)
+        return made
+    raise TypeError(f"objects: expected a {kind.__name__}, got a list; make one of it first")
+
+
+def kind_of(objects: Sequence[Any]) -> type[Collection]:
+    """The collection that these Python objects, at least one, go into."""
+    kinds = {_kind(one) for one in objects}
+    if len(kinds) > 1:
+        names = sorted({type(one).__name__ for one in objects})
+        raise TypeError(f"objects: expected one kind, got {', '.join(names)}")
+    return kinds.pop()
+
+
+def _kind(one: Any) -> type[Collection]:
+    if isinstance(one, str | bytes):
+        return Strings
+    if isinstance(one, Graph) or hasattr(one, "adjacency") or _is_sparse(one):
+        return Graphs
+    if isinstance(one, tuple) and not hasattr(one, "_fields"):
+        return Views
+    if hasattr(one, "dtype") and getattr(one, "ndim", 0) in (1, 2) and str(one.dtype) != "object":
+        return Ragged
+    if isinstance(one, list) and one and _is_numbers(one):
+        return Ragged
+    return Objects
+
+
+def graphs_of(objects: Sequence[Any], like: Array | None = None) -> Graphs:
+    """Graphs of `Graph`, of networkx and of sparse adjacency matrices; directed where networkx or a matrix says so."""
+    if all(isinstance(one, Graph) for one in objects):
+        return Graphs.of(objects, like=like)
+    from kerneltools.structures.converting import of_networkx, of_sparse
+
+    return of_sparse(objects, like) if _is_sparse(objects[0]) else of_networkx(objects, like)
+
+
+def _listed(objects: Any) -> list[Any]:
+    if isinstance(objects, str | bytes):
+        raise TypeError(f"objects: expected several, got one string, {objects!r:.40}; write [string]")
+    if hasattr(objects, "to_list"):  # a column of pandas or polars
+        return list(objects.to_list())
+    if isinstance(objects, np.ndarray):
+        if objects.ndim != 1 and objects.dtype.kind != "f":
+            raise TypeError(f"objects: expected (n,), got an array of shape {objects.shape}")
+        return objects.tolist() if objects.dtype.kind in "USOT" else list(objects)
+    if not isinstance(objects, Sequence):
+        raise TypeError(f"objects: expected a list of objects, got {type(objects).__name__}")
+    return list(objects)
+
+
+def _alphabet(beside: Collection | None) -> Alphabet | None:
+    return beside.alphabet if isinstance(beside, Strings) else None
+
+
+def _views(tuples: Sequence[Any], beside: Collection | None) -> Views:
+    widths = {len(one) for one in tuples}
+    if len(widths) > 1:
+        raise ValueError(f"objects: expected tuples of one length, got {', '.join(map(str, sorted(widths)))}")
+    columns = list(zip(*tuples, strict=True))
+    known = beside.views if isinstance(beside, Views) else [None] * len(columns)
+    return Views(tuple(_view(list(column), seen) for column, seen in zip(columns, known, strict=True)))
+
+
+def _view(column: list[Any], beside: Any) -> Any:
+    """Vectors of one length and numbers are rows; all else is a collection."""
+    if isinstance(beside, Collection):
+        return of(column, beside=beside)
+    if beside is None and all(isinstance(one, int | float | np.number) for one in column):
+        return np.asarray(column, dtype=np.float64)[:, None]
+    vectors = all(getattr(one, "ndim", 1 if isinstance(one, list) else 0) == 1 for one in column)
+    if beside is not None or (vectors and len({len(one) for one in column}) == 1):
+        rows = np.asarray([np.asarray(one, dtype=np.float64).reshape(-1) for one in column])
+        return rows if beside is None else move(rows, beside)
+    return of(column)
+
+
+def _is_sparse(one: Any) -> bool:
+    return hasattr(one, "tocoo") and getattr(one, "ndim", 0) == 2
+
+
+def _is_numbers(one: list[Any]) -> bool:
+    first = one[0]
+    if isinstance(first, list):
+        return bool(first) and isinstance(first[0], int | float | np.number)
+    return isinstance(first, int | float | np.number)
