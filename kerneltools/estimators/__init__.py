@@ -5,5 +5,14 @@ from kerneltools.estimators.features import NystromFeatures, RandomFeatures
 from kerneltools.estimators.pca import KernelPCA
 from kerneltools.estimators.ridge import KernelRidge
 from kerneltools.estimators.search import KernelSearch
+from kerneltools.estimators.work import SlowWarning
 
-__all__ = ["KernelClassifier", "KernelPCA", "KernelRidge", "KernelSearch", "NystromFeatures", "RandomFeatures"]
+__all__ = [
+    "KernelClassifier",
+    "KernelPCA",
+    "KernelRidge",
+    "KernelSearch",
+    "NystromFeatures",
+    "RandomFeatures",
+    "SlowWarning",
+]

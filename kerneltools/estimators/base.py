@@ -14,6 +14,7 @@ from kerneltools.estimators.checks import draws, like, require_kernel
 from kerneltools.estimators.foreign import hint, kernel_hint
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
+from kerneltools.estimators.work import FEATURES, STEPS, Work
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
 from kerneltools.landmarks.base import chosen, distinct, warn_reduced
@@ -105,26 +106,43 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
 
 
 def usual_landmarks(
-    landmarks: Any, usual: int, kernel: Kernel, X: Array, random_state: Any, weights: Array | None
+    landmarks: Any,
+    usual: int,
+    kernel: Kernel,
+    X: Array,
+    random_state: Any,
+    weights: Array | None,
+    work: Work = STEPS,
 ) -> Array:
     """As `landmarks_of`, but where None are given the usual number, or all rows that differ: (n, d) -> (m, d)"""
     if landmarks is not None:
-        return landmarks_of(landmarks, kernel, X, random_state, weights)
+        return landmarks_of(landmarks, kernel, X, random_state, weights, work)
     with catch_warnings():
         simplefilter("ignore", ReducedWarning)  # of a number that nobody asked for
-        return landmarks_of(usual, kernel, X, random_state, weights)
+        return landmarks_of(usual, kernel, X, random_state, weights, work)
 
 
-def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, weights: Array | None = None) -> Array:
+def landmarks_of(
+    landmarks: Any,
+    kernel: Kernel,
+    X: Array,
+    random_state: Any,
+    weights: Array | None = None,
+    work: Work = FEATURES,
+) -> Array:
     """Points from a number, a selector or an array: (n, d) -> (m, d)
 
     Rows of weight 0 are no landmarks, and selectors that take weights get them. A number beyond that of the rows is
     reduced, with a ReducedWarning; where k-means would have a cluster for each row, the rows themselves are taken.
+
+    `work`: what a fit on them takes, which is checked before they are chosen where their number is known.
     """
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
         X, weights = take(X, seen), take(weights, seen)
     every = False
+    if asked := number_of(landmarks, X.shape[0]):
+        work.check(X.shape[0], asked, like_of(X))
     if isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool):
         if landmarks < 1:
             raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
@@ -147,8 +165,19 @@ def landmarks_of(landmarks: Any, kernel: Kernel, X: Array, random_state: Any, we
     found = chosen(selector, kernel, X, draws(random_state), weights)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
+    if not asked:
+        work.check(X.shape[0], found.points.shape[0], like_of(X))
     points = in_type(found.points, like_of(X).dtype)
     return _in_order(points) if every and not is_collection(points) else points
+
+
+def number_of(landmarks: Any, n: int) -> int | None:
+    """How many there will be at most, where that is known: of a number, of points, of a selector that says it."""
+    shape: Any = getattr(landmarks, "shape", ())
+    if shape:
+        return int(shape[0])
+    number: Any = getattr(landmarks, "m", landmarks)
+    return min(int(number), n) if is_whole(number) else None
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import maps
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
 from kerneltools.estimators.checks import as_examples, as_rows, as_weights, draws, like, remember_columns
 from kerneltools.estimators.parts import check_columns
+from kerneltools.estimators.work import FEATURES, ROOTS
 from kerneltools.kernels import Kernel
 from kerneltools.maps import Map, fourier, nystrom
-from kerneltools.structures.base import part, require_examples
+from kerneltools.memory import require_memory
+from kerneltools.structures.base import like_of, part, require_examples
 from kerneltools.trees import map_leaves
 
 
@@ -26,9 +28,20 @@ class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstim
     map_: Map
 
     def transform(self, X: Any) -> Array:
-        """The features, in the library, device and type of the fit: (n, d) -> (n, m)"""
+        """The features, in the library, device and type of the fit: (n, d) -> (n, m)
+
+        Raises MemoryError where there is no room for so many.
+        """
         check_is_fitted(self)
-        return self.map_(as_examples(self, X, fitted=self._type))
+        rows, m = as_examples(self, X, fitted=self._type), self.map_.dimension
+        each = m * namespace(like_of(rows)).finfo(like_of(rows).dtype).bits / 8
+        require_memory(
+            f"X: {m} features of {rows.shape[0]} rows need",
+            each * rows.shape[0],
+            like_of(rows),
+            lambda free: f"take at most {int(free / each / 2)} rows at a time, see kerneltools.streaming.transform",
+        )
+        return self.map_(rows)
 
     def _set(self, X: Any, rows: Array, found: Map) -> Self:
         remember_columns(self, X)
@@ -98,7 +111,8 @@ class NystromFeatures(_FeatureMap):
         """
         rows = as_examples(self, X, kernel=self.kernel)
         kernel, weights = self._kernel_for(rows), as_weights(sample_weight, rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        work = FEATURES if self.reg is None else ROOTS
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, work)
         return self._set(X, rows, nystrom(kernel, points, self.reg))
 
 

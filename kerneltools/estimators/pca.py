@@ -14,6 +14,7 @@ from kerneltools import learning
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, landmarks_of, require_same_kind
 from kerneltools.estimators.checks import as_examples, as_weights, remember_columns
+from kerneltools.estimators.work import SPECTRUM
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
 from kerneltools.maps import Nystrom, nystrom
@@ -147,7 +148,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         rows = as_examples(self, X, least=least, kernel=self.kernel)
         weights = as_weights(sample_weight, rows, least=least)
         kernel = self._kernel_for(rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, SPECTRUM)
         sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, weights=weights)
         remember_columns(self, X)
         self._set(sums, kernel, points)

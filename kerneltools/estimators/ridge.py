@@ -22,12 +22,14 @@ from kerneltools.estimators.base import (
     check_callable,
     check_landmarks,
     check_number,
+    number_of,
     require_same_kind,
     usual_landmarks,
 )
 from kerneltools.estimators.checks import as_examples, as_targets, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.exact import Exact, merged
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
+from kerneltools.estimators.work import FACTOR, PATH, SPECTRUM, STEPS, SUMS, Work
 from kerneltools.landmarks.base import precise
 from kerneltools.solvers import KernelModel
 from kerneltools.solvers.sums import row_weights, weighted_mean
@@ -139,8 +141,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from rows X (n, d), n >= 2, targets y (n,) or (n, t), and weights (n,) >= 0.
 
-        Raises ValueError for shapes that do not fit, NaN with its row and column, and λ <= 0. A failed call leaves the
-        estimator as it was.
+        Raises ValueError for shapes that do not fit, NaN with its row and column, and λ <= 0, MemoryError before it
+        begins where there is no room. A failed call leaves the estimator as it was.
         """
         regs = self._regs()
         if self.solver is not None:
@@ -154,8 +156,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         found: Any
         alike = None if self.solver is not None else merged(points, rows, _columns(targets), weights)
         if alike is not None:
+            if len(regs) > 1:
+                PATH.check(alike[0].shape[0], alike[0].shape[0], like_of(rows))
             found = Exact.of(kernel, *alike, regs)
         elif self.solver is None:
+            if self._may_be_exact(rows):
+                _of_features(regs).check(rows.shape[0], points.shape[0], like_of(rows))
             sums = FeatureSums(wide_features(kernel, points))
             found = _Regression(sums.partial_fit(rows, _columns(targets), weights), regs)
         else:
@@ -279,6 +285,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows)
         kernel, tried = self._searched(rows, _columns(targets), weights)
         points = self._points(kernel, rows, weights)
+        if self._may_be_exact(rows):
+            _of_features(regs).check(rows.shape[0], points.shape[0], like_of(rows))
         sums = FeatureSums(wide_features(kernel, points)).partial_fit(rows, _columns(targets), weights)
         remember_columns(self, X)
         self._set(_Regression(sums, regs), kernel, points, targets.ndim == 1)
@@ -295,7 +303,13 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     def _points(self, kernel: Any, x: Array, weights: Array | None) -> Array:
         usual = max(LANDMARKS, min(1000, 5 * isqrt(int(x.shape[0]))))
-        return usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights)
+        work = STEPS if self.solver is not None else FACTOR if self._may_be_exact(x) else _of_features(self._regs())
+        return usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights, work)
+
+    def _may_be_exact(self, x: Array) -> bool:
+        """Whether all rows may be among the landmarks: that takes less, and is known when these are there."""
+        n = int(x.shape[0])
+        return (number_of(self.landmarks, n) or 0) >= n
 
     def _set(self, found: Any, kernel: Any, points: Array, flat: bool) -> None:
         self._found, self.kernel_, self.landmarks_, self._flat = found, kernel, points, flat
@@ -327,6 +341,10 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _of_features(regs: tuple[float, ...]) -> Work:
+    return SPECTRUM if len(regs) > 1 else SUMS
 
 
 def _columns(y: Array) -> Array:

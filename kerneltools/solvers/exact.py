@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf, isqrt
 
 from kerneltools.arrays import Array, blocks, holds, namespace, widest_float
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_solve, identity_like, why_no_factor
+from kerneltools.memory import require_memory
 from kerneltools.precision import parameters_in, widened
 from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.features import KernelModel, indefinite, require_definite
@@ -88,11 +90,12 @@ def exact_ridge(kernel: Kernel, x: Array, y: Array, reg: float, *, weights: Arra
     Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
 
     f = k(., X) α with (K + λ Σw W^-1) α = y - b and 1'α = 0 (Saunders, Gammerman and Vovk 1998, with an intercept).
-    `reg`: λ > 0. O(n³ / 3) operations and 3 n² numbers, in float64 where the library has it; a λ that is lost in the
+    `reg`: λ > 0. O(n³ / 3) operations and 3.4 n² numbers, in float64 where the library has it; a λ that is lost in the
     rounding of K takes `exact_path`, some thirty times the work, and leaves out directions that are rounding errors.
     For more rows than that is possible for: `kernel_ridge`, `falkon` and `nystrom_pcg`.
 
-    Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels.
+    Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels, and MemoryError
+    before it begins where there is no room.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -103,6 +106,7 @@ def exact_ridge(kernel: Kernel, x: Array, y: Array, reg: float, *, weights: Arra
     """
     rows = _rows(kernel, x, y, weights)
     check_reg(reg, rows.y)
+    _require_room(rows, 3.4)
     if not holds(reg > rows.rounding()):
         return _path(rows).model(reg)
     xp, t = namespace(rows.y), y.shape[1]
@@ -157,7 +161,10 @@ class ExactPath(Shown):
         residual = missed[:, None] * self.projected
         n = xp.maximum(self.count, total)
         left = xp.sum(missed) + (n - 1 - missed.shape[0])
-        return (self.beyond + xp.sum(residual * residual, axis=0)) / total * (n / left) ** 2
+        # Of a single row nothing is known.
+        known = xp.where(left > 0, left, xp.ones_like(left))
+        errors = (self.beyond + xp.sum(residual * residual, axis=0)) / total * (n / known) ** 2
+        return xp.where(left > 0, errors, xp.full_like(errors, inf))
 
     def _left_out(self, reg: float) -> Array:
         missed, rows = self._missed(reg), self.rows
@@ -188,7 +195,7 @@ def exact_path(kernel: Kernel, x: Array, y: Array, *, weights: Array | None = No
 
     Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> path
 
-    O(10 n³) operations and 6 n² numbers, in float64 where the library has it: as much as some thirty λ one by one, but
+    O(10 n³) operations and 7 n² numbers, in float64 where the library has it: as much as some thirty λ one by one, but
     with leave-one-out and generalised cross-validation of each. Raises what `exact_ridge` raises.
 
     >>> import numpy as np
@@ -207,6 +214,7 @@ def merged_path(path: ExactPath, count: float, beyond: Array) -> ExactPath:
 
 
 def _path(rows: _Rows) -> ExactPath:
+    _require_room(rows, 7)
     gram = rows.gram()
     require_definite(rows.kernel, gram)
     xp, one = namespace(gram), rows.scaled(namespace(gram).ones_like(rows.y[:, :1]))[:, 0]
@@ -233,6 +241,17 @@ def _path(rows: _Rows) -> ExactPath:
         projected=projected,
         count=count,
         beyond=xp.zeros_like(rows.y_mean),
+    )
+
+
+def _require_room(rows: _Rows, squares: float) -> None:
+    """Raise MemoryError unless there is room for so many matrices (n, n) at once."""
+    n = int(rows.x.shape[0])
+    require_memory(
+        f"x: {n} rows need",
+        8 * squares * n**2,
+        rows.y,
+        lambda free: f"take at most {isqrt(int(free / 8 / squares))} rows, or nystrom_pcg",
     )
 
 

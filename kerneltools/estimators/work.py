@@ -1,0 +1,87 @@
+"""What a fit on landmarks takes, before it begins."""
+
+import warnings
+from dataclasses import dataclass
+
+from kerneltools.arrays import Array, on_host
+from kerneltools.memory import require_memory
+
+BLOCK = 8192
+"""Rows whose features are there at once, at most."""
+
+MANY = 2e13
+"""Operations that take a processor core ten minutes or more."""
+
+
+class SlowWarning(UserWarning):
+    """A fit begins that takes ten minutes or more; the message says what takes so long, and what takes less."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of a fit on m landmarks of n rows, in float64: bytes and operations.
+
+    `squares`: how many matrices (m, m) there are at once; `blocks`: how many (b, m), of b <= 8,192 rows, beside three
+    (m, m). `passes` and `cubes`: n m² and m³ operations. The numbers are measured, with n = m and n = 4 m.
+    """
+
+    squares: float
+    blocks: float = 0.0
+    passes: float = 3.0
+    cubes: float = 10.0
+
+    def bytes(self, n: int, m: int) -> float:
+        """At the peak, beside the data."""
+        return 8 * m * max(self.squares * m, (3 * m + self.blocks * min(n, BLOCK)) if self.blocks else 0)
+
+    def operations(self, n: int, m: int) -> float:
+        """On kernel values that are there."""
+        return self.passes * n * m**2 + self.cubes * m**3
+
+    def most(self, n: int, free: float) -> int:
+        """The most landmarks that so many bytes suffice for."""
+        low, high = 0, 2**32
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.bytes(n, middle) <= free else (low, middle)
+        return low
+
+    def check(self, n: int, m: int, like: Array) -> None:
+        """Raise MemoryError where there is no room for it, and warn (SlowWarning) where it takes long."""
+        require_memory(
+            f"landmarks: {m} of them for {n} rows need",
+            self.bytes(n, m),
+            like,
+            lambda free: f"take at most {self.most(n, 0.9 * free)}",
+        )
+        if on_host(like) and self.operations(n, m) > MANY:
+            few = next(k for k in range(m, 0, -max(1, m // 50)) if self.operations(n, k) < MANY / 5 or k <= m // 10)
+            warnings.warn(
+                f"landmarks: {m} of them for {n} rows take {self.operations(n, m):.0e} operations, "
+                f"{self.operations(n, m) / 3e10 / 60:.0f} minutes of a processor core or so; {few} take "
+                f"{self.operations(n, few):.0e}",
+                SlowWarning,
+                stacklevel=4,
+            )
+
+
+FEATURES = Work(squares=5.25, passes=0.0, cubes=2.0)
+"""Of a map alone, and the least that any fit takes."""
+
+ROOTS = Work(squares=9.0, passes=0.0, cubes=10.0)
+"""Of a map whose matrix is a symmetric root."""
+
+SUMS = Work(squares=5.25, blocks=2.5, passes=2.0, cubes=3.0)
+"""Of features, their sums, and a linear system."""
+
+SPECTRUM = Work(squares=6.2, blocks=2.5, passes=2.0, cubes=12.0)
+"""Of features, their sums, and the eigenvectors of these."""
+
+STEPS = Work(squares=6.2, passes=2.0, cubes=3.0)
+"""Of solvers that go over the rows again and again: what they take at least."""
+
+FACTOR = Work(squares=3.4, passes=0.0, cubes=1 / 3)
+"""Of `solvers.exact_ridge`."""
+
+PATH = Work(squares=7.0, passes=0.0, cubes=10.0)
+"""Of `solvers.exact_path`."""

@@ -1,0 +1,84 @@
+"""How much memory there is, before work begins that needs much of it."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kerneltools.arrays import Array, on_host
+
+GROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+"""What a group of processes (a container) may use, and uses, by the second and the first version of Linux' groups."""
+
+
+def free_memory() -> int | None:
+    """Bytes that this process can still get without swapping; None where the system does not say.
+
+    On Linux the least of what the system has available, what the container leaves and what `ulimit -v` does; elsewhere
+    all the memory of the machine.
+
+    >>> found = free_memory()
+    >>> found is None or found > 0
+    True
+    """
+    known = [*_of_linux(), *_of_limit()] if sys.platform == "linux" else list(_of_machine())
+    return max(0, min(known)) if known else None
+
+
+LITTLE = 2**28
+"""Bytes that are always there: nobody is asked."""
+
+
+def require_memory(message: str, needed: float, like: Array, instead: Callable[[int], str]) -> None:
+    """Raise MemoryError where so many bytes are not there: "`message` 16.8 GB, and 9.9 GB are free; `instead`(free)".
+
+    Arrays on accelerators pass: their libraries say at once when there is no room.
+    """
+    if needed < LITTLE or not on_host(like):
+        return
+    free = free_memory()
+    if free is not None and needed > free:
+        raise MemoryError(f"{message} {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; {instead(free)}")
+
+
+def _of_linux() -> Iterator[int]:
+    for line in _text(Path("/proc/meminfo")).splitlines():
+        if line.startswith("MemAvailable:"):
+            yield 1024 * int(line.split()[1])
+    yield from _of_groups(Path("/sys/fs/cgroup"))
+
+
+def _of_groups(root: Path) -> Iterator[int]:
+    for limit, usage in GROUPS:
+        most, used = _text(root / limit).strip(), _text(root / usage).strip()
+        if most.isdigit() and used.isdigit():
+            # Pages of files count as used, and make room when they are wanted.
+            yield int(most) - int(used) + _files(root / limit)
+
+
+def _files(limit: Path) -> int:
+    lines = _text(limit.with_name("memory.stat")).splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+
+
+def _of_limit() -> Iterator[int]:
+    import resource  # which is not everywhere
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    pages = _text(Path("/proc/self/statm")).split()
+    if most != resource.RLIM_INFINITY and pages:
+        yield most - int(pages[0]) * resource.getpagesize()
+
+
+def _of_machine() -> Iterator[int]:
+    try:
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeError):
+        return ""
