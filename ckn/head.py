@@ -6,6 +6,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, device_of, indices_like, namespace
 from kerneltools.backend import to_host
+from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel, ridge_path
 
 DEFAULT_REGS: tuple[float, ...] = tuple(10 ** (-k / 4) for k in range(40, 3, -1))
@@ -35,18 +36,24 @@ def fit_head(features: Array, indices: Any, classes: int, regs: Sequence[float] 
     """
     if not regs or min(regs) <= 0:
         raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
-    xp = namespace(features)
     numbers = indices_like(indices, features)
     targets = one_vs_rest(numbers, classes, features)
     path = ridge_path(features, targets)
     left_out = path.leave_one_out(regs)
-    errors = xp.mean((left_out - xp.astype(targets, left_out.dtype)) ** 2, axis=(1, 2))
-    best = int(xp.argmin(errors))
-    right = xp.argmax(left_out[best, ...], axis=1) == numbers
-    accuracy = float(xp.mean(xp.astype(right, left_out.dtype)))
-    return FittedHead(path.model(regs[best]), regs[best], tuple(to_host(errors).tolist()), accuracy)
+    errors = to_host(_errors(left_out, targets))
+    best = int(errors.argmin())
+    right = namespace(left_out).argmax(left_out[best, ...], axis=1) == numbers
+    return FittedHead(path.model(regs[best]), regs[best], tuple(errors.tolist()), float(to_host(right).mean()))
 
 
+@program
+def _errors(left_out: Array, targets: Array) -> Array:
+    """(r, n, classes), (n, classes) -> (r,)"""
+    xp = namespace(left_out, targets)
+    return xp.mean((left_out - xp.astype(targets, left_out.dtype)) ** 2, axis=(1, 2))
+
+
+@program
 def one_vs_rest(numbers: Array, classes: int, like: Array) -> Array:
     """+1 in the column of the class, -1 elsewhere, in the type of `like`: (n,) class numbers -> (n, classes)."""
     xp = namespace(numbers, like)

@@ -16,7 +16,7 @@ from kerneltools.patches.grid import PerAxis, require_grid
 from kerneltools.patches.responses import patch_norms, patch_response
 from kerneltools.pooling import Gaussian
 from kerneltools.precision import in_single, plain, widened
-from kerneltools.primitives import mix_channels
+from kerneltools.primitives import mix_channels, program
 from kerneltools.trees import Tree, static, together
 
 
@@ -85,13 +85,7 @@ class Layer(Tree):
     def gram(self) -> Array:
         """The kernel matrix of the filters: (m, m)."""
         kernel, z = together(self.kernel, self.rows)
-        if not self.by_products:
-            return kernel(z, z)
-        inner = z @ namespace(z).matrix_transpose(z)
-        if kernel.homogeneous:
-            return kernel.from_inner(inner, 1.0, 1.0)
-        norms = row_norms(z)
-        return kernel.from_inner(inner, norms[:, None], norms[None, :])
+        return _gram(kernel, z) if self.by_products else kernel(z, z)
 
     def prepare(self) -> "PreparedLayer":
         """The layer with its inverse square root computed, to apply many times."""
@@ -112,7 +106,8 @@ class PreparedLayer(Tree):
     @in_single
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *grid', m)"""
-        return mix_channels(Gaussian(self.layer.subsampling)(self._respond(x)), self.whitening)
+        self._check(x)
+        return _mapped(self, x) if self.layer.by_products else self._map(x)
 
     @property
     def filters(self) -> Array:
@@ -138,6 +133,13 @@ class PreparedLayer(Tree):
 
         (n, *grid, c) -> (n, *positions), (n, *positions)
         """
+        self._check(x)
+        return _missed(self, x) if self.layer.by_products else self._miss(x)
+
+    def _map(self, x: Array) -> Array:
+        return mix_channels(Gaussian(self.layer.subsampling)(self._respond(x)), self.whitening)
+
+    def _miss(self, x: Array) -> tuple[Array, Array]:
         layer, response = self.layer, self._respond(x)
         if layer.by_products:
             norms = patch_norms(x, layer.grid.window(tuple(x.shape[1:-1])))
@@ -148,10 +150,9 @@ class PreparedLayer(Tree):
         xp = namespace(whole, psi)
         return xp.subtract(whole, xp.sum(psi * psi, axis=-1)), whole
 
-    def _respond(self, x: Array) -> Array:
-        """Kernel values of all patches with all filters."""
-        layer, filters = self.layer, self.layer.filters
-        xp = namespace(x, filters)
+    def _check(self, x: Array) -> None:
+        filters = self.layer.filters
+        namespace(x, filters)
         device_of(x, filters)
         require_grid(x, "x")
         if x.ndim != filters.ndim or x.shape[-1] != filters.shape[-1]:
@@ -161,6 +162,10 @@ class PreparedLayer(Tree):
                 f"{tuple(filters.shape)}, got shape {tuple(x.shape)}"
                 f"{', ' + channels_first(x.ndim - 2, 'x') if moved else ''}"
             )
+
+    def _respond(self, x: Array) -> Array:
+        """Kernel values of all patches with all filters."""
+        layer, filters, xp = self.layer, self.layer.filters, namespace(x, self.layer.filters)
         if not layer.by_products:
             return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows))
         points = xp.reshape(filters, (filters.shape[0], prod(filters.shape[1:-1]), filters.shape[-1]))
@@ -172,6 +177,26 @@ class PreparedLayer(Tree):
         values = f(points_of(patches))
         # The filters may be traced where the images are not.
         return namespace(values).reshape(values, (*patches.shape[:-1], *values.shape[1:]))
+
+
+@program
+def _mapped(layer: PreparedLayer, x: Array) -> Array:
+    return layer._map(x)
+
+
+@program
+def _missed(layer: PreparedLayer, x: Array) -> tuple[Array, Array]:
+    return layer._miss(x)
+
+
+@program
+def _gram(kernel: Kernel, z: Array) -> Array:
+    """Kernel values of rows by their products: (m, d) -> (m, m)"""
+    inner = z @ namespace(z).matrix_transpose(z)
+    if kernel.homogeneous:
+        return kernel.from_inner(inner, 1.0, 1.0)
+    norms = row_norms(z)
+    return kernel.from_inner(inner, norms[:, None], norms[None, :])
 
 
 def prepared(layers: Sequence[Layer | PreparedLayer]) -> tuple[PreparedLayer, ...]:

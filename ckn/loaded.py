@@ -18,10 +18,13 @@ from ckn.network import Network
 from ckn.preprocessing import Step
 from ckn.readers import Pictures
 from kerneltools.arrays import Array, is_whole, namespace
+from kerneltools.backend import to_host
 from kerneltools.encoding import told
 from kerneltools.files import FileFormatError
+from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.precision import widened
+from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
 
 UNIT_ERROR = 1e-2
@@ -77,8 +80,13 @@ def check_arrays(tree: Any, integers: bool = False) -> None:
             continue
         if not xp.isdtype(leaf.dtype, "real floating"):
             raise TypeError(f"{name}: expected floating-point numbers, got {leaf.dtype}")
-        if not bool(xp.all(xp.isfinite(leaf))):
+        if not bool(_are_finite(leaf)):
             raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+
+
+@program
+def _are_finite(array: Array) -> Array:
+    return namespace(array).all(namespace(array).isfinite(array))
 
 
 def _arrays(value: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -139,18 +147,23 @@ def _check_kernel(layer: Layer) -> None:
     kernel, rows = widened(layer.kernel), widened(layer.rows)
     if kernel.indefinite:
         raise ValueError(f"kernel: {kernel!r} is indefinite, and has no features")
-    xp = namespace(rows)
-    norms = row_norms(rows)
-    if kernel.homogeneous and not bool(xp.all(xp.abs(norms - 1) < UNIT_ERROR)):
+    norms = to_host(row_norms(rows))
+    if kernel.homogeneous and not (abs(norms - 1) < UNIT_ERROR).all():
         raise ValueError(
-            f"filters: expected length 1, for the kernel is homogeneous, got {float(xp.min(norms)):.3g} to "
-            f"{float(xp.max(norms)):.3g}"
+            f"filters: expected length 1, for the kernel is homogeneous, got {norms.min():.3g} to {norms.max():.3g}"
         )
+    # Of rows of length 1, none is out of range: what is checked of their numbers, inside, has been.
+    evaluate = _values_of_units if kernel.homogeneous and layer.by_products else type(kernel).__call__
     for few in (1, 3):
         some = rows[:few, :]
-        values, wanted = kernel(some, rows), (some.shape[0], rows.shape[0])
-        if tuple(values.shape) != wanted or not bool(xp.all(xp.isfinite(values))):
+        values, wanted = evaluate(kernel, some, rows), (some.shape[0], rows.shape[0])
+        if tuple(values.shape) != wanted or not bool(_are_finite(values)):
             raise ValueError(f"kernel: expected finite values {wanted} of the filters, got {_short(values)}")
+
+
+@program
+def _values_of_units(kernel: Kernel, x: Array, y: Array) -> Array:
+    return kernel(x, y)
 
 
 def _short(values: Array) -> str:
@@ -225,10 +238,9 @@ def check_head(head: Any, network: Network, features: int | None, classes: int |
         raise TypeError(
             f"head: expected {network.like.dtype}, as the filters, got {weights.dtype} and {intercept.dtype}"
         )
-    xp = namespace(weights)
     # No feature is above 1 in absolute value.
-    greatest = [float(xp.max(xp.abs(array))) if min(array.shape) else 0.0 for array in (weights, intercept)]
-    if not greatest[0] * wanted[0] + greatest[1] < float(xp.finfo(weights.dtype).max):
+    greatest = [float(abs(to_host(array)).max()) if min(array.shape) else 0.0 for array in (weights, intercept)]
+    if not greatest[0] * wanted[0] + greatest[1] < float(namespace(weights).finfo(weights.dtype).max):
         raise ValueError(f"head: weights so great that scores overflow {weights.dtype}")
 
 

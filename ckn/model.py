@@ -11,6 +11,7 @@ from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
 from kerneltools.arrays import Array, flattened, namespace
 from kerneltools.backend import move, to_host
+from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree, shown, static
 
@@ -137,14 +138,19 @@ def encode_blocks(
 
 def _require_norms(features: Array, start: int) -> None:
     """Raise ValueError for features whose norm is not finite, with the number of the image, counted from `start`."""
-    xp = namespace(features)
-    finite = xp.isfinite(xp.sum(features * features, axis=1))
-    if not bool(xp.all(finite)):
-        first = start + int(xp.argmin(xp.astype(finite, xp.int8)))
+    finite = to_host(_have_finite_norms(features))
+    if not finite.all():
+        first = start + int(finite.argmin())
         raise ValueError(
             f"images: the features of image {first} (counted from 0) overflow {features.dtype}; "
             "scale the images as those of the training"
         )
+
+
+@program
+def _have_finite_norms(features: Array) -> Array:
+    xp = namespace(features)
+    return xp.isfinite(xp.sum(features * features, axis=1))
 
 
 def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:

@@ -12,7 +12,7 @@ from kerneltools.kernels.base import check_positive
 from kerneltools.patches import Grid
 from kerneltools.patches.grid import PerAxis
 from kerneltools.precision import in_single
-from kerneltools.primitives import extract_patches, fold_patches
+from kerneltools.primitives import extract_patches, fold_patches, program
 from kerneltools.trees import Tree, static
 
 
@@ -133,6 +133,7 @@ def _check_finite(name: str, value: Any) -> None:
 
 
 @in_single
+@program
 def normalise_features(features: Array) -> Array:
     """Each row minus its mean, divided by its norm; a constant row becomes 0.
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from math import ceil, prod
 from typing import Any
 
-from ckn.network import Network
-from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace
-from kerneltools.backend import to_host
+from ckn.network import Network, of_one_size
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace
+from kerneltools.backend import move, to_host
 from kerneltools.patches import Grid
-from kerneltools.primitives import Window, window_sum
+from kerneltools.primitives import Window, program, window_sum
 from kerneltools.random import Rng, choice, generator
 from kerneltools.structures import take
 
@@ -45,8 +45,10 @@ def sample_patches(
             kept += part.shape[0]
     if not kept:
         raise ValueError(f"images: all {total} patches of {images.shape[0]} images are blank; nothing can be learnt")
-    patches = namespace(images).concat(found)
-    return patches if kept <= count else take(patches, sorted(choice(generator_, kept, count).tolist()))
+    patches = namespace(*found).concat(found)
+    if kept > count:
+        patches = patches[sorted(choice(generator_, kept, count).tolist()), :]
+    return move(patches, images)
 
 
 def _untried(rng: Rng, total: int, tried: set[int], count: int) -> list[int]:
@@ -58,7 +60,7 @@ def _untried(rng: Rng, total: int, tried: set[int], count: int) -> list[int]:
 def _at(
     below: Network, images: Array, window: Window, positions: list[int], per_image: int, batch: int, report: Report
 ) -> list[Array]:
-    """The patches at sorted positions, numbered image after image, without the blank ones.
+    """The patches at sorted positions, numbered image after image, without the blank ones, on the host.
 
     Only images with such a position are encoded.
     """
@@ -66,35 +68,56 @@ def _at(
     for position in positions:
         of_image.setdefault(position // per_image, []).append(position % per_image)
     numbers, found = list(of_image), []
-    for block in blocks(len(numbers), batch):
-        chosen = numbers[block]
-        here = [i * per_image + place for i, number in enumerate(chosen) for place in of_image[number]]
+    for whole, new in of_one_size(len(numbers), batch):
+        chosen = numbers[whole]
+        fresh = list(enumerate(chosen))[new]
+        here = [i * per_image + place for i, number in fresh for place in of_image[number]]
         found.append(_gather(below(take(images, chosen)), window, here))
-        report(block.stop, len(numbers))
+        report(whole.stop, len(numbers))
     return found
 
 
 def _gather(maps: Array, window: Window, positions: list[int]) -> Array:
-    """The patches at these positions: (n, *grid, c) -> (P, points * c), blank ones left out."""
-    xp = namespace(maps)
+    """The patches at these positions: (n, *grid, c) -> (P, points * c) on the host, blank ones left out."""
     shown = _not_blank(maps, window)
-    kept = indices_like([p for p in positions if shown[p]], maps)
-    points = xp.reshape(_points(tuple(maps.shape[1:-1]), window, kept), (-1,))
-    channels = maps.shape[-1]
-    values = xp.take(xp.reshape(maps, (-1, channels)), points, axis=0)
-    return xp.reshape(values, (kept.shape[0], prod(window.size) * channels))
+    kept = [p for p in positions if shown[p]]
+    length = prod(window.size) * maps.shape[-1]
+    # What is chosen is computed on the host, and more is taken than that: to libraries that compile, sizes are few.
+    more = indices_like(kept + [0] * (_few_sizes(len(kept)) - len(kept)), shown)
+    points = _points(tuple(maps.shape[1:-1]), window, more)
+    values = to_host(_taken(maps, indices_like(points.reshape(-1), maps)))
+    return values.reshape(len(more), length)[: len(kept), :]
+
+
+@program
+def _taken(maps: Array, points: Array) -> Array:
+    xp = namespace(maps)
+    return xp.take(xp.reshape(maps, (-1, maps.shape[-1])), points, axis=0)
+
+
+def _few_sizes(count: int) -> int:
+    """At least so many, and at most a quarter more: one of four sizes between a power of two and the next."""
+    step = 1 << max(0, count.bit_length() - 3)
+    return -(-count // step) * step
 
 
 def _not_blank(maps: Array, window: Window) -> Any:
     """For each position, on the host, whether the patch is more than the image's rounding error."""
+    shown, finite = _above_rounding(maps, window)
+    if not bool(finite):
+        raise ValueError(f"images: squares of pixels overflow {maps.dtype}; divide the images by their greatest value")
+    return to_host(shown).reshape(-1)
+
+
+@program
+def _above_rounding(maps: Array, window: Window) -> tuple[Array, Array]:
+    """(n, *grid, c) -> (n, positions), (): which patches are not blank, and whether all squares are finite"""
     xp = namespace(maps)
     square = window_sum(xp.sum(maps * maps, axis=-1), window)
     square = xp.reshape(square, (maps.shape[0], -1))
     greatest = xp.max(square, axis=1, keepdims=True)
-    if not bool(xp.all(xp.isfinite(greatest))):
-        raise ValueError(f"images: squares of pixels overflow {maps.dtype}; divide the images by their greatest value")
     noise = xp.finfo(maps.dtype).eps * greatest
-    return to_host(square > noise).reshape(-1)
+    return square > noise, xp.all(xp.isfinite(greatest))
 
 
 def _points(grid: tuple[int, ...], window: Window, positions: Array) -> Array:

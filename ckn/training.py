@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ckn.applying import labels_for, matched, predictions, scores
 from ckn.architecture import architectures
 from ckn.model import Model, preprocess
-from ckn.network import Network, Progress, named, silent
+from ckn.network import Network, Progress, named, of_one_size, silent
 from ckn.preprocessing import Scale, Step, Whiten
 from ckn.readers import DataError, Images
 from ckn.splitting import held_out, validation_rows
@@ -272,11 +272,11 @@ def relative_misses(model: Model, images: Numbers, batch: int | None, progress: 
     chosen = images[np.unique(np.linspace(0, len(images) - 1, CERTIFIED_IMAGES).round().astype(int))]
     size = batch or network.batch_for(chosen)
     parts: list[list[Numbers]] = [[] for _ in network.layers]
-    for start in range(0, len(chosen), size):
-        block = preprocess(model.preprocessing, chosen[start : start + size], network.like)
-        for part, shares in zip(parts, _layer_shares(network, block), strict=True):
+    for whole, new in of_one_size(len(chosen), size):
+        block = preprocess(model.preprocessing, chosen[whole], network.like)
+        for part, shares in zip(parts, _layer_shares(network, block, new), strict=True):
             part.append(shares)
-        progress("certificate", min(start + size, len(chosen)), len(chosen))
+        progress("certificate", whole.stop, len(chosen))
     return [np.concatenate(part) for part in parts]
 
 
@@ -306,10 +306,11 @@ def _rows(data: Images, chosen: Numbers) -> Images:
     return replace(data, images=data.images[chosen], labels=np.asarray(data.labels)[chosen], names=names)
 
 
-def _layer_shares(network: Network, x: Any) -> list[Numbers]:
+def _layer_shares(network: Network, x: Any, new: slice) -> list[Numbers]:
+    """Of the images that are `new` in the block."""
     shares = []
     for layer in network.layers:
-        missed, whole = (to_host(a).astype(np.float64).ravel() for a in layer.prepare().residual(x))
+        missed, whole = (to_host(a)[new].astype(np.float64).ravel() for a in layer.prepare().residual(x))
         # A blank patch has nothing to miss; nor has one that is rounding error.
         shown = whole > np.finfo(np.float32).eps * whole.max()
         shares.append(np.clip(missed[shown] / whole[shown], 0.0, 1.0))

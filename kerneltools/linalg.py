@@ -20,7 +20,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.precision import in_single
-from kerneltools.primitives import primitive, reciprocal, solve_triangular
+from kerneltools.primitives import primitive, program, reciprocal, solve_triangular
 from kerneltools.trees import Shown, together
 from kerneltools.units import column_units, over_units, times_units
 
@@ -46,7 +46,11 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(f"matrix: expected a square matrix (m, m), got shape {tuple(matrix.shape)}")
     require_number("reg", reg, matrix)
-    matrix, reg = together(matrix, reg)
+    return _regularised_root(*together(matrix, reg))
+
+
+@program
+def _regularised_root(matrix: Array, reg: float | Array) -> Array:
     wide = namespace(matrix).astype(matrix, widest_float(matrix))
     if not isinstance(reg, Real):
         reg = namespace(reg).astype(reg, wide.dtype)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import wraps
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from kerneltools.arrays import Array, DType, Namespace, blocks, device_of, flattened, namespace
 from kerneltools.backend import backend_of
 from kerneltools.precision import in_single
+from kerneltools.trees import flatten
+
+R = TypeVar("R")
 
 PANEL = 128
 """Rows of a triangular system that are solved at a time: all else are products."""
@@ -40,6 +43,28 @@ def primitive(body: Callable[..., Any]) -> Primitive:
 
     call.generic = body  # type: ignore[attr-defined]
     return cast(Primitive, call)
+
+
+def program(body: Callable[..., R]) -> Callable[..., R]:
+    """A function of trees that is one program to a library which would compile each of its operations.
+
+    The backend says how in its table `overrides`, under this function: body -> compiled body. Arguments go by
+    position. Checks of values belong outside of the body: inside they pass, as in any trace.
+    """
+    # A plain dict, and not functools.cache: compilers that trace Python code look through it.
+    made: dict[str, Callable[..., R]] = {}
+
+    @wraps(body)
+    def call(*arguments: Any) -> R:
+        owner = backend_of(*flatten(arguments)[0])
+        compiled = None if owner is None else owner.overrides.get(program)
+        if owner is None or compiled is None:
+            return body(*arguments)
+        if owner.name not in made:
+            made[owner.name] = compiled(body)
+        return made[owner.name](*arguments)
+
+    return call
 
 
 class Window(NamedTuple):
@@ -178,6 +203,7 @@ def sign(x: Array) -> Array:
     return namespace(x).sign(x)
 
 
+@program
 def reciprocal(x: Array) -> Array:
     """1 / x, and 0 where x is 0, for x >= 0."""
     xp = namespace(x)

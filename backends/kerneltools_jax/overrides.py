@@ -1,7 +1,7 @@
 """Bodies that are faster on JAX than the generic ones (benchmarks/primitives.py measures them)."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -11,8 +11,10 @@ from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.columns import OfDifference, Term
 from kerneltools_jax.gradients import custom_vjp
+from kerneltools_jax.programs import as_program
 
 
+@partial(jax.jit, static_argnums=2)
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
     """JAX's own, instead of a product with the membership matrix."""
     return jax.ops.segment_sum(values, segments, num_segments=count)
@@ -137,6 +139,7 @@ def column_pulls(term: Term) -> Callable[..., tuple[Array, Array]]:
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    primitives.program: as_program,
     primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
     pairwise.scaled_distances: scaled_distances,

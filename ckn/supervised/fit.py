@@ -51,12 +51,13 @@ def fit_supervised(
     if validation is not None:
         _check_validation(images, *validation, classes)
     data = Data(images, indices_like(numbers, images), classes, rng)
-    # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
-    if start is not None:
+    if start is None:
+        trainer, state = begin(network, data, settings, progress, validation)
+    else:
         _check_start(start, network, classes, images)
-    state = in_row_order(begin(network, data, settings, progress, validation) if start is None else start)
-    trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
-    _check_optimiser(state, trainer)
+        state = in_row_order(start)
+        trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
+        _check_optimiser(state, trainer)
     while state.epoch < settings.epochs:
         state = trainer.epoch(state, validation, progress)
         on_epoch(state)

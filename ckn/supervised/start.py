@@ -13,7 +13,7 @@ from ckn.supervised.data import Data
 from ckn.supervised.features import Features, features_of
 from ckn.supervised.parameters import preconditioned, spheres
 from ckn.supervised.settings import Supervised
-from ckn.supervised.state import TrainingState
+from ckn.supervised.state import TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer, Validation
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import to_host
@@ -37,21 +37,23 @@ LEFT_OUT, SEEN = 1000, 2000
 
 def begin(
     network: Network, data: Data, settings: Supervised, progress: Progress, validation: Validation = None
-) -> TrainingState:
-    """The state before the first epoch: λ, an exact head, the metrics of the layers, the learning rate, epoch 0."""
+) -> tuple[Trainer, TrainingState]:
+    """What trains, and the state before the first epoch: λ, an exact head, the metrics of the layers, the learning
+    rate, epoch 0."""
     network = network.unprepared()
     found: tuple[Geometry, ...] = spheres(network)
     if settings.precondition:
         found = preconditioned(network, data.images, stream(data.seed, "metric"))
     features = features_of(network, data, settings.memory, progress)
     reg = _reg(network, features, settings, progress)
-    trainer = Trainer(data, replace(settings, reg=reg), network, found)
     progress("head", 0, 1)
-    state = TrainingState(network, features.fit(settings.loss, reg), None, found, reg=reg)
+    # An inverse of PyTorch's is in column order, and the metrics of the spheres are inverses.
+    state = in_row_order(TrainingState(network, features.fit(settings.loss, reg), None, found, reg=reg))
     progress("head", 1, 1)
-    state = replace(state, optimiser=settings.optimiser.start(trainer.parameters(state)))
+    trainer = Trainer(data, replace(settings, reg=reg), state.network, state.spaces)
+    state = in_row_order(replace(state, optimiser=settings.optimiser.start(trainer.parameters(state))))
     state = replace(state, initial=trainer.initial(state, features, validation, progress))
-    return replace(state, rate=settings.rate or best_rate(trainer, state, features, progress))
+    return trainer, replace(state, rate=settings.rate or best_rate(trainer, state, features, progress))
 
 
 def _reg(network: Network, features: Features, settings: Supervised, progress: Progress) -> float:
@@ -167,10 +169,13 @@ def _head_of(trainer: Trainer, state: TrainingState, numbers: list[int]) -> Line
 
 
 def _batches(trainer: Trainer, seen: Any) -> Iterator[tuple[Array, Array]]:
-    """Images and targets of these numbers, pass after pass."""
+    """Images and targets of these numbers, pass after pass; without the shorter batches, which compilers would go
+    through once more."""
+    whole = min(trainer.batch, len(seen))
     for number in count():
         for x, t, _ in trainer.batches(stream(trainer.data.seed, f"trial {number}"), seen):
-            yield x, t
+            if x.shape[0] == whole:
+                yield x, t
 
 
 def _errors(trainer: Trainer, seen: list[int], left_out: list[int], network: Network) -> Any:

@@ -20,7 +20,7 @@ from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel
-from kerneltools.trees import flatten
+from kerneltools.trees import flatten, map_leaves
 
 FAR_ABOVE_START = 1e3
 # An epoch that lowers the loss by less than this share of it has not lowered it.
@@ -164,7 +164,7 @@ class Trainer:
         """
         try:
             params, optimiser, value = self._compiled(params, optimiser, x, t, rate)
-            return params, optimiser, float(value)
+            return params, map_leaves(_as_number, optimiser), float(value)
         except (MemoryError, RuntimeError) as error:
             if "memory" not in f"{type(error).__name__} {error}".lower():
                 raise
@@ -286,6 +286,12 @@ def accuracy_of(
         numbers = indices_like([int(label) for label in labels[start:stop]], features)
         right, start = right + _count_right(state.head(features), numbers), stop
     return right / int(images.shape[0])
+
+
+def _as_number(leaf: Any) -> Any:
+    """Counts, which compilers make arrays of, as Python's numbers, as at the start: nothing is compiled for both."""
+    is_count = getattr(leaf, "shape", None) == () and namespace(leaf).isdtype(leaf.dtype, "integral")
+    return int(leaf) if is_count else leaf
 
 
 def _count_right(scores: Array, numbers: Array) -> int:

@@ -25,6 +25,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import stop_gradient
 from kerneltools.precision import in_single
+from kerneltools.primitives import program
 from kerneltools.structures.base import Collection, is_collection
 from kerneltools.trees import Tree, static, together
 
@@ -174,6 +175,7 @@ def greatest_entries(x: Array) -> Array:
     return xp.max(xp.abs(fixed), axis=1) if x.shape[1] else xp.zeros_like(xp.sum(fixed, axis=1))
 
 
+@program
 def row_norms(x: Array) -> Array:
     """|x| for each row, with derivative 0 at the zero row: (..., d) -> (...,)."""
     return safe_sqrt(namespace(x).sum(x * x, axis=-1))

@@ -22,8 +22,9 @@ from kerneltools.backend import to_host
 from kerneltools.kernels.distances import square_distances
 from kerneltools.landmarks.base import Host, distinct
 from kerneltools.pairwise import central
-from kerneltools.primitives import segment_sum
+from kerneltools.primitives import program, segment_sum
 from kerneltools.structures import take
+from kerneltools.trees import Tree, static
 
 LOOSE = 100
 """A distance of so many rounding errors is right to one part in a hundred: near enough to tell who is nearest."""
@@ -33,7 +34,7 @@ SMALL = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Cloud:
+class Cloud(Tree):
     """Rows (n, d), and what products need of them: the rows about an origin (1, d), and their squares (n,).
 
     `weights` (n,) or None. `rounding`: the error of an inner product of two rows of norm 1, a sum of d products.
@@ -45,8 +46,8 @@ class Cloud:
     origin: Array
     shifted: Array
     squares: Array
-    rounding: float
-    unit: bool = False
+    rounding: float = static()
+    unit: bool = static(False)
 
     def part(self, which: list[int]) -> "Cloud":
         """Some of the rows."""
@@ -71,7 +72,12 @@ class Cloud:
 
     def mean(self, values: Array) -> float:
         """The weighted mean of numbers (n,)."""
-        return float(namespace(values).mean(values if self.weights is None else self.weights * values))
+        return float(_mean(self, values))
+
+
+@program
+def _mean(data: Cloud, values: Array) -> Array:
+    return namespace(values).mean(values if data.weights is None else data.weights * values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +127,13 @@ def fits(x: Array) -> bool:
 
 
 def _greatest(x: Array) -> float:
-    return max(float(namespace(x).max(x)), -float(namespace(x).min(x)))
+    return float(_greatest_of(x))
+
+
+@program
+def _greatest_of(x: Array) -> Array:
+    xp = namespace(x)
+    return xp.maximum(xp.max(x), -xp.min(x))
 
 
 def assigned(data: Cloud, centres: Array, block: int, share: float = 0.0) -> Assignment:
@@ -134,19 +146,25 @@ def assigned(data: Cloud, centres: Array, block: int, share: float = 0.0) -> Ass
     about, offsets = _about(data, centres)
     found = [_nearest(data.shifted[part, :], about, offsets) for part in blocks(data.points.shape[0], block)]
     index, value = (xp.concat(pieces) for pieces in zip(*found, strict=True))
-    square = data.squares - 2 * (value - 0.5 if data.unit else value)
-    unsure = square < (LOOSE * data.rounding) * data.squares
-    if not (near := places(unsure)) or _small(data, square, unsure, share):
-        return Assignment(index, xp.maximum(square, xp.zeros_like(square)), [])
+    square, unsure, clipped, small = _judged(data, value, share)
+    if not (near := places(unsure)) or bool(small):
+        return Assignment(index, clipped, [])
     pieces = [_settled(data.part(near[part]), centres, about, offsets) for part in blocks(len(near), block)]
     index_near, square_near = (xp.concat(several) for several in zip(*pieces, strict=True))
     return Assignment(put(index, unsure, index_near), put(square, unsure, square_near), near)
 
 
-def _small(data: Cloud, square: Array, unsure: Array, share: float) -> bool:
-    """Whether the rounding errors of the unsure add up to no more than this share."""
-    errors = data.mean(namespace(square).where(unsure, data.squares, namespace(square).zeros_like(square)))
-    return data.rounding * errors <= share * data.mean(square)
+@program
+def _judged(data: Cloud, value: Array, share: float) -> tuple[Array, Array, Array, Array]:
+    """Squared distances from products, (n,); which are unsure, (n,); the distances, no less than 0, (n,); whether the
+    rounding errors of the unsure add up to no more than this share, ()."""
+    xp = namespace(value)
+    square = data.squares - 2 * (value - 0.5 if data.unit else value)
+    unsure = square < (LOOSE * data.rounding) * data.squares
+    nothing = xp.zeros_like(square)
+    errors = _mean(data, xp.where(unsure, data.squares, nothing))
+    small = data.rounding * errors <= share * _mean(data, square)
+    return square, unsure, xp.maximum(square, nothing), small
 
 
 def _about(data: Cloud, centres: Array) -> tuple[Array, Array | None]:
@@ -161,6 +179,7 @@ def _values(shifted: Array, about: Array, offsets: Array | None) -> Array:
     return value if offsets is None else value - offsets
 
 
+@program
 def _nearest(shifted: Array, about: Array, offsets: Array | None) -> tuple[Array, Array]:
     xp, value = namespace(shifted), _values(shifted, about, offsets)
     return xp.argmax(value, axis=1), xp.max(value, axis=1)

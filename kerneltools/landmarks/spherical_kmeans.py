@@ -20,6 +20,7 @@ from kerneltools.landmarks.clusters import (
     zeros_of,
 )
 from kerneltools.precision import in_single
+from kerneltools.primitives import program
 from kerneltools.random import Rng, generator
 from kerneltools.structures import take
 
@@ -69,12 +70,17 @@ class SphericalKMeans:
 
     def _update(self, data: Cloud, assignment: Assignment, centres: Array) -> Array:
         """New centres: the mean directions, and the worst-served rows for clusters without one."""
-        xp = namespace(centres)
         total = totals(data, assignment.index, centres.shape[0], self.block)
         total = exact_where_tight(total, data, assignment, centres)
-        lengths = row_norms(total)
-        directions = total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None]
+        directions, lengths = _of_norm_one(total)
         return refilled(directions, zeros_of(lengths), data, centres, self.block)
+
+
+@program
+def _of_norm_one(total: Array) -> tuple[Array, Array]:
+    """Each row over its norm, 0 where that is 0, and the norms: (m, d) -> (m, d), (m,)"""
+    xp, lengths = namespace(total), row_norms(total)
+    return total / xp.where(lengths > 0, lengths, xp.ones_like(lengths))[:, None], lengths
 
 
 def unit_rows(x: Array) -> Array:

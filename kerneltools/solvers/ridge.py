@@ -7,7 +7,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, DType, blocks, holds, namespace, widest_float
 from kerneltools.linalg import solve_shifted
-from kerneltools.primitives import reciprocal
+from kerneltools.primitives import program, reciprocal
 from kerneltools.solvers.checks import check_reg, check_rows
 from kerneltools.solvers.sums import RidgeSums, check_means, ridge_sums, row_weights, weighted_mean
 from kerneltools.trees import Shown, Tree, together
@@ -241,8 +241,7 @@ def _path_of_rows(rows: Rows, block: int, qr: bool) -> RidgePath:
     x, y, w = together(x, y, row_weights(x, rows.weights))
     x_mean, y_mean = weighted_mean(x, w), weighted_mean(y, w)
     check_means(x_mean, y_mean, rows.x, rows.y)
-    root = xp.sqrt(w)[:, None]
-    dx, dy = root * (x - x_mean), root * (y - y_mean)
+    dx, dy = _about(x, x_mean, w), _about(y, y_mean, w)
     if not qr:
         spectrum, basis, projected = _dual(dx, dy)
         beyond = _not_negative(xp.sum(dy * dy, axis=0) - _explained(spectrum, projected))
@@ -250,6 +249,12 @@ def _path_of_rows(rows: Rows, block: int, qr: bool) -> RidgePath:
         spectrum, basis, projected, beyond = _singular(*_triangle(dx, dy, block))
     count = xp.sum(xp.astype(w > 0, wide))
     return RidgePath(x_mean, y_mean, xp.sum(w), count, spectrum, basis, projected, beyond, rows.x.dtype, rows)
+
+
+@program
+def _about(x: Array, mean: Array, w: Array) -> Array:
+    """The rows about their mean, times the roots of their weights."""
+    return namespace(x, w).sqrt(w)[:, None] * (x - mean)
 
 
 def _triangle(x: Array, y: Array, block: int) -> tuple[Array, Array]:
@@ -264,10 +269,18 @@ def _triangle(x: Array, y: Array, block: int) -> tuple[Array, Array]:
     both = xp.concat([x, y], axis=1)
     factor = both[:0, :]
     for rows in blocks(x.shape[0], max(block, d)):
-        factor = xp.linalg.qr(xp.concat([factor, both[rows, :]]), mode="reduced").R
+        factor = _folded(factor, both[rows, :])
     return factor[:, :d], factor[:, d:]
 
 
+@program
+def _folded(factor: Array, rows: Array) -> Array:
+    """R of the rows below another factor: (r, d), (b, d) -> (r', d)"""
+    xp = namespace(factor, rows)
+    return xp.linalg.qr(xp.concat([factor, rows]), mode="reduced").R
+
+
+@program
 def _singular(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
     """S, V, V'X'y and the squares of y beyond the span of X = U S^(1/2) V'."""
     xp = namespace(x, y)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kerneltools.arrays import Array, blocks, device_of, holds, namespace, require_finite, widest_float
+from kerneltools.primitives import program
 from kerneltools.solvers.checks import check_rows
 from kerneltools.trees import Tree, together
 
@@ -148,6 +149,7 @@ def row_weights(x: Array, weights: Array | None) -> Array:
     return xp.astype(weights, x.dtype)
 
 
+@program
 def weighted_mean(x: Array, w: Array) -> Array:
     """The mean row, 0 where all weights are 0: (n, d), (n,) -> (d,)"""
     xp = namespace(x, w)

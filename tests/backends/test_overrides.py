@@ -194,7 +194,8 @@ def outputs(found: Any) -> tuple[Any, ...]:
 
 def test_every_override_has_cases() -> None:
     for name in available():
-        assert set(backend(name).overrides) <= set(CASES), name
+        # What compiles is no body of a primitive: tests/backends/test_programs.py.
+        assert set(backend(name).overrides) - {primitives.program} <= set(CASES), name
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)

@@ -28,7 +28,7 @@ def moves(architecture: ckn.Architecture, digits: tuple[np.ndarray, np.ndarray],
     data = Data(images, labels, 10, 0)
     spaces: tuple[Sphere, ...] = preconditioned(network, images, 0) if metric else spheres(network)
     trainer = Trainer(data, settings, network, spaces)
-    params = trainer.parameters(begin(network, data, settings, lambda stage, done, total: None))
+    params = trainer.parameters(begin(network, data, settings, lambda stage, done, total: None)[1])
     _, gradient = trainer.gradient(params, images, data.targets)
     tangents = [
         space.tangent(filters, slope)

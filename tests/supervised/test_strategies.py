@@ -63,8 +63,8 @@ def test_the_gradient_is_that_of_the_least_loss(name: str) -> None:
     network = replace(network, layers=(replace(network.layers[0], filters=library.asarray(network.layers[0].filters)),))
     data = Data(library.asarray(images), library.asarray(labels), 3, 0)
     settings = Supervised(Squared(), reg=1e-2, batch=12, strategy=LayerReversal(1e-8))
-    trainer = Trainer(data, settings, network, begin(network, data, replace(settings, rate=1.0), silent).spaces)
-    params = trainer.parameters(begin(network, data, replace(settings, rate=1.0), silent))
+    trainer = Trainer(data, settings, network, begin(network, data, replace(settings, rate=1.0), silent)[1].spaces)
+    params = trainer.parameters(begin(network, data, replace(settings, rate=1.0), silent)[1])
     _, gradient = library.value_and_grad(trainer.objective)(params, data.images, data.targets)
 
     def least(filters: np.ndarray) -> float:
@@ -84,7 +84,7 @@ def test_the_next_head_is_that_of_the_batch(strategy) -> None:
     network = start(images)
     data = Data(images, labels, 3, 0)
     settings = replace(QUICK, batch=12, strategy=strategy)
-    state = begin(network, data, settings, silent)
+    _, state = begin(network, data, settings, silent)
     state = replace(state, head=zero_head(network, data))
     trainer = Trainer(data, settings, network, state.spaces)
     params = trainer.parameters(state)
