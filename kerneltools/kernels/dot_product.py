@@ -81,27 +81,27 @@ class Sigmoid(InnerProductKernel):
 
 @dataclass(frozen=True)
 class ExponentialDotProduct(InnerProductKernel):
-    """k(x, y) = exp(<x, y> / scale²), the kernel of attention.
+    """k(x, y) = exp(<x, y> / sigma²), the kernel of attention.
 
-    `scale` > 0, in the units of x; for attention of dimension d, scale² = √d. Positive definite; unbounded: in
-    float32 it overflows for <x, y> > 88 scale². Its sum over powers of <x, y> has all coefficients positive
-    (Schoenberg 1942). Raises ValueError for a scale that is not finite and > 0.
+    `sigma` > 0, in the units of x; for attention of dimension d, sigma² = √d. Positive definite; unbounded: in
+    float32 it overflows for <x, y> > 88 sigma². Its sum over powers of <x, y> has all coefficients positive
+    (Schoenberg 1942). Raises ValueError for a sigma that is not finite and > 0.
 
     >>> import numpy as np
-    >>> ExponentialDotProduct(scale=2.0)(np.ones((1, 4)), np.ones((1, 4))).round(4)
+    >>> ExponentialDotProduct(sigma=2.0)(np.ones((1, 4)), np.ones((1, 4))).round(4)
     array([[2.7183]])
     """
 
-    scale: float | Array = 1.0
+    sigma: float | Array = 1.0
 
     def __post_init__(self) -> None:
-        check_positive("scale", self.scale)
+        check_positive("sigma", self.sigma)
 
     def raised(self, exponent: float) -> "ExponentialDotProduct":
-        return ExponentialDotProduct(self.scale / exponent**0.5)
+        return ExponentialDotProduct(self.sigma / exponent**0.5)
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
-        return namespace(inner, self.scale).exp(inner / self.scale**2)
+        return namespace(inner, self.sigma).exp(inner / self.sigma**2)
 
 
 @dataclass(frozen=True)

@@ -57,17 +57,17 @@ class Maclaurin(Map):
         return xp.concat(parts, axis=1)
 
 
-def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, radius: float = 1.0, like: Array | None = None) -> Maclaurin:
+def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, norm: float = 1.0, like: Array | None = None) -> Maclaurin:
     """Random Maclaurin features (Kar and Karnick 2012) of `Polynomial`, `ExponentialDotProduct` or `Linear`.
 
     -> map of (..., d) -> (..., m)
 
-    Unbiased for rows of any size. Degrees N are drawn in proportion to a_N radius^2N, where the mean of k is made,
-    rather than by halves as in the paper: give the norm of typical rows as `radius`. The variance of a value grows
+    Unbiased for rows of any size. Degrees N are drawn in proportion to a_N norm^2N, where the mean of k is made,
+    rather than by halves as in the paper: give the norm of typical rows as `norm`. The variance of a value grows
     as |x|₁ powers do; `tensor_sketch` has less for polynomials, `positive` for exponentials.
     `like`: as for `fourier`.
 
-    Raises TypeError for another kernel, ValueError for a radius that is not > 0.
+    Raises TypeError for another kernel, ValueError for a norm that is not > 0.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Polynomial
@@ -77,9 +77,9 @@ def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, radius: float = 1.0, lik
     """
     require_count("d", d)
     require_count("m", m)
-    if not 0 < radius < float("inf"):
-        raise ValueError(f"radius: expected a finite number > 0, got {radius}")
-    shares = _shares(kernel, float(radius))
+    if not 0 < norm < float("inf"):
+        raise ValueError(f"norm: expected a finite number > 0, got {norm}")
+    shares = _shares(kernel, float(norm))
     rng = generator(rng)
     found = rng.multinomial(m, shares).tolist()
     counts = tuple((degree, found[degree]) for degree in reversed(range(len(found))) if found[degree])
@@ -99,19 +99,19 @@ def coefficient(kernel: Kernel, degree: int) -> float | Array:
             0.0 if degree > kernel.degree else comb(kernel.degree, degree) * kernel.offset ** (kernel.degree - degree)
         )
     if isinstance(kernel, ExponentialDotProduct):
-        return 1 / (factorial(degree) * kernel.scale ** (2 * degree))
+        return 1 / (factorial(degree) * kernel.sigma ** (2 * degree))
     raise TypeError(
         f"kernel: expected kernels.Polynomial, kernels.ExponentialDotProduct or kernels.Linear, got {kernel!r}"
     )
 
 
 DEGREES = 100
-"""Powers beyond it are left out: their sum is below rounding for |<x, y>| up to some 30 scale²."""
+"""Powers beyond it are left out: their sum is below rounding for |<x, y>| up to some 30 sigma²."""
 
 
-def _shares(kernel: Kernel, radius: float) -> list[float]:
+def _shares(kernel: Kernel, norm: float) -> list[float]:
     """The probabilities of the degrees from 0 on."""
-    sizes = [float(coefficient(kernel, degree)) * radius ** (2 * degree) for degree in range(DEGREES)]
+    sizes = [float(coefficient(kernel, degree)) * norm ** (2 * degree) for degree in range(DEGREES)]
     # Degrees that are hardly ever drawn would have weights without bound.
     kept = max(degree for degree, size in enumerate(sizes) if size > 1e-17 * sum(sizes)) + 1
     return [size / sum(sizes[:kept]) for size in sizes[:kept]]

@@ -32,7 +32,7 @@ def minimise(
     value_and_grad: ValueAndGrad,
     start: Any,
     *,
-    memory: int = 10,
+    pairs: int = 10,
     tolerance: float = 1e-6,
     iterations: int = 500,
     least: float = 0.0,
@@ -41,7 +41,8 @@ def minimise(
 
     `value_and_grad(tree) -> (value, gradient)`: a scalar, and a tree with one array for each array of the tree.
     `start`: a tree of arrays of one library and device; its Python numbers are constants.
-    `memory`: how many steps the curvature is estimated from. At most `iterations` steps are taken.
+    `pairs`: how many of the last steps, and changes of the gradient, the curvature is estimated
+    from. At most `iterations` steps are taken.
 
     It stops when the gradient's norm is at most `tolerance` * max(`least`, the norm at the start): with `least` = 0,
     whatever the function's unit. A function that is known to be of the order of 1 takes `least` = 1. When it cannot get
@@ -58,14 +59,14 @@ def minimise(
     (array([3., 3.]), True)
     """
     require_stopping(tolerance, iterations)
-    require_count("memory", memory)
+    require_count("pairs", pairs)
     function, vector, unpack = _over_vectors(value_and_grad, start)
     here = function(vector)
     unit = 1.0 if least else unit_of(here.steepest)
     function, here = _in_unit(function, unit), here.over(unit)
     _require_finite(here, 0)
     bound = tolerance * max(least, here.norm)
-    steps: deque[_Step] = deque(maxlen=memory)
+    steps: deque[_Step] = deque(maxlen=pairs)
     count = 0
     while here.norm > bound and count < iterations:
         there = _next(function, here, steps, count + 1)

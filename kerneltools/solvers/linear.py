@@ -365,7 +365,7 @@ class _Preconditioned:
     def descend(self, theta: Array, tolerance: float, iterations: int) -> Minimum:
         """L-BFGS from theta on; the result is in these variables."""
         start = _times(_transposed(self.factor), theta)
-        return minimise(self.value_and_grad, start, memory=20, tolerance=tolerance, iterations=iterations, least=1.0)
+        return minimise(self.value_and_grad, start, pairs=20, tolerance=tolerance, iterations=iterations, least=1.0)
 
     def value_and_grad(self, variables: Array) -> tuple[float, Array]:
         """(d + 1, k) -> the objective, (d + 1, k)"""

@@ -46,7 +46,7 @@ def arccos(draw: Draw, few: bool) -> Case:
 
 
 def positive(draw: Draw, few: bool) -> Case:
-    return _of(lambda v, x: maps.positive(ExponentialDotProduct(v["scale"]), 3, 6, 0, like=x), draw, few, scale=1.5)
+    return _of(lambda v, x: maps.positive(ExponentialDotProduct(v["sigma"]), 3, 6, 0, like=x), draw, few, sigma=1.5)
 
 
 def maclaurin(draw: Draw, few: bool) -> Case:

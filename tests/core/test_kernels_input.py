@@ -60,7 +60,7 @@ def test_other_parameters() -> None:
         (lambda v: kernels.RationalQuadratic(1.0, v), "alpha"),
         (kernels.Chi2, "gamma"),
         (kernels.Sigmoid, "gamma"),
-        (kernels.ExponentialDotProduct, "scale"),
+        (kernels.ExponentialDotProduct, "sigma"),
     ):
         with pytest.raises(ValueError, match=f"{name}: expected a finite number > 0, got -1"):
             make(-1)
