@@ -16,7 +16,7 @@ from kerneltools.arrays import Array, asarray_like, namespace, require_finite, r
 from kerneltools.backend import backend
 from kerneltools.encoding import told
 from kerneltools.learning import KernelKMeans, KernelPCA
-from kerneltools.maps import Map, Nystrom
+from kerneltools.maps import CountFeatures, Map, Nystrom
 from kerneltools.solvers import InterceptModel, KernelModel, LinearModel, RidgeSums
 from kerneltools.streaming import FeatureModel, FeatureSums
 from kerneltools.structures.base import part as part_of
@@ -92,7 +92,7 @@ def _check_degrees(part: Any) -> None:
 
 def _check_map(phi: Map) -> None:
     for name, width in (("columns", phi.columns), ("features", phi.dimension)):
-        if width is None:  # of objects
+        if width is None or isinstance(phi, CountFeatures):  # of objects; it has as many columns as the file has codes
             continue
         if not 0 < width <= LARGEST_WIDTH:
             raise ValueError(f"expected 1 to {LARGEST_WIDTH} {name}, got {width!r:.60}")

@@ -73,7 +73,7 @@ class On(Kernel):
 
     def _part(self, x: Any) -> Any:
         if isinstance(x, Views):
-            return self._view(x)
+            return self.view(x)
         if max(self.columns) >= x.shape[1]:
             raise ValueError(
                 f"columns: there is no column {max(self.columns)} in x of shape {tuple(x.shape)} (they count from 0)"
@@ -81,7 +81,8 @@ class On(Kernel):
         xp = namespace(x)
         return xp.take(x, indices_like(list(self.columns), x), axis=1)
 
-    def _view(self, x: Views) -> Any:
+    def view(self, x: Views) -> Any:
+        """The view of the examples that it is of."""
         if len(self.columns) > 1 or self.columns[0] >= len(x.views):
             raise ValueError(
                 f"columns: expected the number of one view, 0 to {len(x.views) - 1}, for {x!r}, got {self.columns}"

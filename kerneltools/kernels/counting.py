@@ -1,7 +1,7 @@
 """Kernels that count what objects have: inner products of sparse vectors of whole codes, made on the host."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Self
@@ -127,6 +127,14 @@ class CountingKernel(Kernel):
     def counts(self, x: Any) -> Counts:
         """What is counted of each object: (n,) -> (n,)"""
 
+    def found(self, x: Any) -> Iterator[tuple[Host, Host, Host | float]]:
+        """The same in pieces that need not be put together: codes (z,), the object of each, and how much it counts.
+
+        A code may come again. For kernels that find far more features than objects have letters or nodes.
+        """
+        counts = self.counts(x)
+        yield counts.codes, counts.owners, counts.values
+
     def load(self, x: Any) -> Host:
         """About how many features are found of each object, before equal ones are put together: (n,)"""
         return x.lengths
@@ -136,7 +144,7 @@ class CountingKernel(Kernel):
         if isinstance(x, Counts):
             return x
         x = self.checked(x)
-        pieces = [self.counts(x[part]) for part in _parts(self.load(x))]
+        pieces = [self.counts(x[part]) for part in parts(self.load(x))]
         return pieces[0] if len(pieces) == 1 else pieces[0].joined(pieces[1:])
 
     def checked(self, x: Any) -> Any:
@@ -155,7 +163,7 @@ class CountingKernel(Kernel):
             return placed(x.products(other), _wider(x.like, other.like))
         x = self.checked(x)
         like = _wider(x.like, other.like)
-        pieces = [self.counts(x[part]).products(other) for part in _parts(self.load(x))]
+        pieces = [self.counts(x[part]).products(other) for part in parts(self.load(x))]
         return placed(np.concatenate(pieces), like)
 
     def diag(self, x: Any) -> Array:
@@ -163,16 +171,24 @@ class CountingKernel(Kernel):
         if isinstance(x, Counts):
             return placed(x.squares(), x.like)
         x = self.checked(x)
-        return placed(np.concatenate([self.counts(x[part]).squares() for part in _parts(self.load(x))]), x.like)
+        return placed(np.concatenate([self.counts(x[part]).squares() for part in parts(self.load(x))]), x.like)
 
 
-def _parts(load: Host) -> list[slice]:
-    """Slices of objects that have about `ENTRIES` features together, at least one object each."""
+def parts(load: Host, most: int = ENTRIES) -> list[slice]:
+    """Slices of objects that have about `most` features together, at least one object each."""
     ends = np.cumsum(np.maximum(load, 1))
     total = int(ends[-1]) if len(ends) else 0
-    cuts = np.unique(np.searchsorted(ends, np.arange(ENTRIES, total, ENTRIES)) + 1).tolist()
+    cuts = np.unique(np.searchsorted(ends, np.arange(most, total, most)) + 1).tolist()
     bounds = [0, *(cut for cut in cuts if cut < len(load)), len(load)]
     return [slice(a, b) for a, b in pairwise(bounds) if b > a] or [slice(0, 0)]
+
+
+def mixed(codes: Host) -> Host:
+    """A permutation of the 64-bit numbers without any order left in it (Steele, Lea and Flood 2014)."""
+    codes = (codes + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(2**64 - 1)
+    codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return codes ^ (codes >> np.uint64(31))
 
 
 def _wider(a: Array, b: Array) -> Array:

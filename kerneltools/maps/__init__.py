@@ -4,6 +4,7 @@ from kerneltools.maps.arccos import ArcCosineFeatures, arccos
 from kerneltools.maps.base import Map
 from kerneltools.maps.chi2 import HomogeneousMap, chi2
 from kerneltools.maps.composite import Product, Scaled, Sum
+from kerneltools.maps.counts import CountFeatures, HashedCounts, counts
 from kerneltools.maps.fourier import Fourier, fourier
 from kerneltools.maps.maclaurin import Maclaurin, maclaurin
 from kerneltools.maps.nystrom import Nystrom, nystrom
@@ -14,7 +15,9 @@ from kerneltools.maps.tensor_sketch import TensorSketch, tensor_sketch
 __all__ = [
     "ArcCosineFeatures",
     "Candidate",
+    "CountFeatures",
     "Fourier",
+    "HashedCounts",
     "HomogeneousMap",
     "Maclaurin",
     "Map",
@@ -27,6 +30,7 @@ __all__ = [
     "TensorSketch",
     "arccos",
     "chi2",
+    "counts",
     "fourier",
     "maclaurin",
     "nystrom",

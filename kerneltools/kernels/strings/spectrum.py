@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerneltools.arrays import require_count
-from kerneltools.kernels.counting import CountingKernel, Counts
+from kerneltools.kernels.counting import CountingKernel, Counts, mixed
 from kerneltools.structures import Strings
 from kerneltools.structures.base import Collection, Host
 from kerneltools.trees import static
@@ -64,11 +64,3 @@ def pieces(x: Strings, k: int) -> tuple[Host, Host]:
         # Beyond 63 bits, codes are hashes: two pieces have the same with a probability of 2^-64.
         codes = codes * base + letter if exact else mixed(codes ^ (letter + np.uint64(1)))
     return codes[good].view(np.int64), owners[:windows][good]
-
-
-def mixed(codes: Host) -> Host:
-    """A permutation of the 64-bit numbers without any order left in it (Steele, Lea and Flood 2014)."""
-    codes = (codes + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(2**64 - 1)
-    codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return codes ^ (codes >> np.uint64(31))

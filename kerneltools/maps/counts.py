@@ -1,0 +1,252 @@
+"""The features of kernels that count, themselves: sparse ones on the host, or hashed to a given number of columns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from kerneltools.arrays import Array, require_count
+from kerneltools.backend import to_host
+from kerneltools.encoding import Host as InFile
+from kerneltools.kernels import Kernel, Normalised, On, Scaled, Sum
+from kerneltools.kernels.counting import ENTRIES, CountingKernel, Counts, mixed, parts
+from kerneltools.maps.base import Map
+from kerneltools.random import Rng, generator
+from kerneltools.structures import Views
+from kerneltools.structures.base import Host, placed
+from kerneltools.trees import static
+
+Piece = tuple[Host, Host, Any]
+
+HASHED = 2**20
+"""Features that are hashed at a time, and numbers of a table that they are added to, about: both stay in a cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class CountFeatures(Map):
+    """φ(x) = what a kernel counts, a column for each feature that training objects have: sparse, on the host.
+
+    Prepared by `counts`. `codes` (m,), whole numbers in order: what stands for the feature of each column.
+    """
+
+    kernel: Kernel
+    codes: Host = static(())
+
+    def __post_init__(self) -> None:
+        codes = np.asarray(self.codes)
+        if codes.ndim != 1 or codes.dtype != np.int64 or len(codes) == 0 or (codes[1:] <= codes[:-1]).any():
+            raise ValueError(f"codes: expected (m,) integers in order, at least one, got {codes!r:.60}")
+        object.__setattr__(self, "codes", codes)
+
+    @property
+    def dimension(self) -> int:
+        """m"""
+        return len(self.codes)
+
+    @property
+    def columns(self) -> None:
+        """None: it is of objects."""
+
+    def __call__(self, x: Any) -> Any:
+        """(n,) objects -> a sparse array of SciPy (n, m), float64; features without a column are left out."""
+        from scipy.sparse import vstack
+
+        pieces = [counts.matrix(self.codes)[0] for counts in _in_parts(self.kernel, x)]
+        return pieces[0] if len(pieces) == 1 else vstack(pieces, format="csr")
+
+    def of_rows(self, x: Any) -> Any:
+        return self(x)
+
+    def unseen(self, x: Any) -> Host:
+        """How many different features of each object have no column, for no training object had them: (n,) -> (n,)"""
+        return np.concatenate([_others(counts, self.codes)[1] for counts in _in_parts(self.kernel, x)])
+
+    def residual(self, x: Any) -> Array:
+        """k(x, x) - φ(x)·φ(x), what features without a column make of k(x, x): (n,) -> (n,)"""
+        found = [_others(counts, self.codes)[0] for counts in _in_parts(self.kernel, x)]
+        return placed(np.concatenate(found), x.like)
+
+    def _stored(self) -> dict[str, Any]:
+        return {"kernel": self.kernel, "codes": InFile(self.codes)}
+
+    @classmethod
+    def _restored(cls, kernel: Any, codes: Any) -> Self:
+        require_counting(kernel)
+        return cls(kernel, codes.tree if isinstance(codes, InFile) else codes)
+
+
+@dataclass(frozen=True, eq=False)
+class HashedCounts(Map):
+    """φ(x)_j = Σ ±(what a kernel counts), over the features that are hashed to column j. Prepared by `counts`.
+
+    `size`: m; `seed`: of the hash, which gives each feature its column and its sign.
+    """
+
+    kernel: Kernel
+    size: int = static(1024)
+    seed: int = static(0)
+
+    def __post_init__(self) -> None:
+        require_counting(self.kernel)
+        require_count("size", self.size)
+        require_count("seed", self.seed, least=0)
+        if self.size > LARGEST or self.seed >= 2**63:
+            raise ValueError(f"columns, seed: expected at most {LARGEST} and 2**63, got {self.size} and {self.seed}")
+
+    @property
+    def dimension(self) -> int:
+        """m"""
+        return self.size
+
+    @property
+    def columns(self) -> None:
+        """None: it is of objects."""
+
+    def __call__(self, x: Any) -> Array:
+        """(n,) objects -> (n, m), in the library, device and type of the objects' `like`."""
+        return self.of_rows(x)
+
+    def of_rows(self, x: Any) -> Array:
+        found = np.zeros((len(x), self.size))
+        load = np.maximum(_load(self.kernel, x), self.size)
+        for part in parts(load, HASHED):
+            for codes, owners, values in _found(self.kernel, x[part]):
+                self._add(found[part], codes, owners, values)
+        return placed(found, x.like)
+
+    def _add(self, table: Host, codes: Host, owners: Host, values: Any) -> None:
+        """Each value, with its sign, at its column."""
+        hashed = mixed(codes.view(np.uint64) ^ np.uint64(self.seed))
+        place = ((hashed >> np.uint64(32)) * np.uint64(self.size)) >> np.uint64(32)
+        # The sign is in the place, so that most features need no weights.
+        place = (place << np.uint64(1)) | (hashed & np.uint64(1))
+        place = place.view(np.int64) + owners * (2 * self.size)
+        weights = np.asarray(values, dtype=np.float64)
+        ones, factor = (None, weights) if weights.ndim == 0 else (weights, 1.0)
+        sums = np.bincount(place, ones, minlength=2 * table.size) * factor
+        table += (sums[0::2] - sums[1::2]).reshape(table.shape)
+
+
+LARGEST = 2**24
+"""Columns of a hashed map."""
+
+
+def counts(kernel: Kernel, x: Any = None, columns: int | None = None, rng: Rng = 0) -> CountFeatures | HashedCounts:
+    """The features that a kernel counts, with φ(x)·φ(y) = k(x, y): of the objects x, sparse, or hashed to m columns.
+
+    -> map of (n,) objects -> (n, m)
+
+    `kernel`: one that counts (spectrum, mismatch, gapped k-mers, Weisfeiler-Lehman, shortest paths), `Normalised`,
+    multiples, sums and `On` of these. With x, the features of x get a column each: φ gives sparse arrays of SciPy on
+    the host, as scikit-learn's linear models take them. φ(x)·φ(y) is the kernel where x or y is among them; what new
+    objects have beyond is left out: `phi.unseen(y)` says how many features, `phi.residual(y)` what part of k(y, y).
+
+    With `columns` = m, no objects are needed: a hash gives each feature one of m columns and a sign, and φ gives arrays
+    (n, m) of the library, device and type of the objects (Weinberger et al. 2009). The mean of φ(x)·φ(y) over `rng` is
+    k(x, y), its standard deviation at most about sqrt(2 k(x, x) k(y, y) / m).
+
+    Raises TypeError for a kernel that does not count, ValueError for neither x nor columns, or both.
+
+    >>> from kerneltools.kernels.strings import Spectrum
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACAC", "CAT"])
+    >>> phi = counts(Spectrum(2), x)
+    >>> phi(x).toarray()
+    array([[2., 0., 1.],
+           [0., 1., 1.]])
+    >>> phi.unseen(Strings.of(["CAGA"]))
+    array([2])
+    >>> counts(Spectrum(2), columns=64)(x).shape
+    (2, 64)
+    """
+    require_counting(kernel)
+    if (x is None) == (columns is None):
+        raise ValueError(
+            "x, columns: expected either objects, whose features get a column each, or a number of columns that all "
+            f"features are hashed to, got {'neither' if x is None else 'both'}"
+        )
+    if columns is not None:
+        require_count("columns", columns)
+        return HashedCounts(kernel, int(columns), int(generator(rng).integers(0, 2**63)))
+    codes = np.zeros(0, dtype=np.int64)
+    for found in _in_parts(kernel, x):
+        codes = np.union1d(codes, found.codes)
+    if len(codes) == 0:
+        raise ValueError(f"x: expected objects with features of {kernel!r}, got {len(x)} that have none")
+    return CountFeatures(kernel, codes)
+
+
+def require_counting(kernel: Any) -> None:
+    """Raise TypeError unless it is a kernel that counts, or `Normalised`, a multiple, a sum or `On` of such."""
+    if isinstance(kernel, CountingKernel):
+        return
+    if isinstance(kernel, Sum):
+        for term in kernel.terms:
+            require_counting(term)
+    elif isinstance(kernel, Normalised | Scaled | On):
+        require_counting(kernel.kernel)
+    else:
+        raise TypeError(
+            f"kernel: expected one that counts, such as kernels.strings.Spectrum, or Normalised, multiples, sums and "
+            f"On of such, got {kernel!r}; maps.nystrom takes any kernel"
+        )
+
+
+def _in_parts(kernel: Kernel, x: Any) -> Iterator[Counts]:
+    """What is counted of the objects, `ENTRIES` features at a time."""
+    return (_counted(kernel, x[part]) for part in parts(_load(kernel, x), ENTRIES))
+
+
+def _counted(kernel: Kernel, x: Any) -> Counts:
+    if isinstance(kernel, CountingKernel):
+        return kernel.prepared(x)
+    codes, owners, values = zip(*_found(kernel, x), strict=True)
+    full = [np.broadcast_to(value, code.shape) for value, code in zip(values, codes, strict=True)]
+    return Counts.of(np.concatenate(codes), np.concatenate(owners), len(x), np.concatenate(full))
+
+
+def _found(kernel: Kernel, x: Any) -> Iterator[Piece]:
+    """What is counted, so that products of it are the kernel: codes, the object of each, and values."""
+    if isinstance(kernel, Scaled):
+        root = float(to_host(kernel.scale) if hasattr(kernel.scale, "dtype") else kernel.scale) ** 0.5
+        yield from ((codes, owners, root * values) for codes, owners, values in _found(kernel.kernel, x))
+    elif isinstance(kernel, Sum):
+        for number, term in enumerate(kernel.terms):
+            key = mixed(np.asarray([number + 1], dtype=np.uint64))
+            for codes, owners, values in _found(term, x):
+                yield mixed(codes.view(np.uint64) ^ key).view(np.int64), owners, values
+    elif isinstance(kernel, On):
+        yield from _found(kernel.kernel, _view(kernel, x))
+    elif isinstance(kernel, Normalised):
+        squares = np.asarray(to_host(kernel.kernel.diag(x)), dtype=np.float64)
+        inverse = np.where(squares > 0, 1 / np.sqrt(np.where(squares > 0, squares, 1.0)), 0.0)
+        yield from ((codes, owners, inverse[owners] * values) for codes, owners, values in _found(kernel.kernel, x))
+    elif isinstance(x, Counts):
+        yield x.codes, x.owners, x.values
+    elif isinstance(kernel, CountingKernel):
+        yield from kernel.found(kernel.checked(x))
+
+
+def _load(kernel: Any, x: Any) -> Host:
+    """About how many features are found of each object: (n,)"""
+    if isinstance(kernel, Sum):
+        loads = [_load(term, x) for term in kernel.terms]
+        return np.sum(loads, axis=0)
+    if isinstance(kernel, CountingKernel):
+        return x.lengths if isinstance(x, Counts) else kernel.load(kernel.checked(x))
+    return _load(kernel.kernel, _view(kernel, x) if isinstance(kernel, On) else x)
+
+
+def _view(kernel: On, x: Any) -> Any:
+    if not isinstance(x, Views):
+        raise TypeError(f"x: expected structures.Views for {kernel!r}, got {type(x).__name__}")
+    return kernel.view(x)
+
+
+def _others(counts: Counts, codes: Host) -> tuple[Host, Host]:
+    """Of what has no column: the sum of the squares and the number, for each object, (n,), (n,)"""
+    at = np.searchsorted(codes, counts.codes).clip(0, len(codes) - 1)
+    new = codes[at] != counts.codes
+    owners, n = counts.owners[new], len(counts)
+    return np.bincount(owners, counts.values[new] ** 2, minlength=n), np.bincount(owners, minlength=n)
