@@ -370,6 +370,15 @@ def flattened(x: Array) -> Array:
     return namespace(x).reshape(x, (x.shape[0], prod(x.shape[1:])))
 
 
+def evenly(n: int, most: int) -> list[int]:
+    """At most so many of the numbers 0..n-1, evenly spaced over all.
+
+    >>> evenly(10, 4)
+    [0, 2, 5, 7]
+    """
+    return [number * n // most for number in range(most)] if n > most else list(range(n))
+
+
 def blocks(n: int, size: int) -> Iterator[slice]:
     """Slices of at most `size` that cover 0..n-1 (the standard forbids a slice beyond the end).
 

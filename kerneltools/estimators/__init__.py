@@ -2,6 +2,7 @@
 
 from kerneltools.estimators.classifier import KernelClassifier
 from kerneltools.estimators.features import NystromFeatures, RandomFeatures
+from kerneltools.estimators.informative import UninformativeKernelWarning
 from kerneltools.estimators.pca import KernelPCA
 from kerneltools.estimators.ridge import KernelRidge
 from kerneltools.estimators.search import KernelSearch
@@ -15,4 +16,5 @@ __all__ = [
     "NystromFeatures",
     "RandomFeatures",
     "SlowWarning",
+    "UninformativeKernelWarning",
 ]

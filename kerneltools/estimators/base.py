@@ -12,6 +12,7 @@ from kerneltools.arrays import Array, is_whole
 from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like, require_kernel
 from kerneltools.estimators.foreign import hint, kernel_hint
+from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.estimators.work import FEATURES, STEPS, Work
@@ -168,6 +169,7 @@ def landmarks_of(
     if not asked:
         work.check(X.shape[0], found.points.shape[0], like_of(X))
     points = in_type(found.points, like_of(X).dtype)
+    warn_uninformative(kernel, X, points)
     return _in_order(points) if every and not is_collection(points) else points
 
 

@@ -11,6 +11,7 @@ from kerneltools import maps
 from kerneltools.arrays import Array, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
 from kerneltools.estimators.checks import as_examples, as_rows, as_weights, draws, like, remember_columns
+from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parts import check_columns
 from kerneltools.estimators.work import FEATURES, ROOTS
 from kerneltools.kernels import Kernel
@@ -151,5 +152,6 @@ class RandomFeatures(_FeatureMap):
         rows = as_rows(self, X)
         kernel = self._kernel_for(rows)
         check_callable("draw", self.draw, "a function such as kerneltools.maps.fourier")
+        warn_uninformative(kernel, rows, rows)
         found: Map = self.draw(kernel, rows.shape[1], self.m, draws(self.random_state))
         return self._set(X, rows, map_leaves(lambda leaf: like(rows, leaf), found))

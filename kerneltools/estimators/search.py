@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, namespace, widest_float
+from kerneltools.arrays import Array, evenly, namespace, widest_float
 from kerneltools.backend import to_host
 from kerneltools.estimators.checks import require_kernel
 from kerneltools.kernels import Gaussian, Kernel
@@ -101,10 +101,11 @@ def search(
     if kernel is None:
         require_kernel(x)
     seen = range(x.shape[0]) if weights is None else to_host(weights).nonzero()[0].tolist()
-    known, seen = len(seen), _some(seen, ROWS)
+    known, seen = len(seen), [seen[number] for number in evenly(len(seen), ROWS)]
     x, y = take(x, seen), take(y, seen)
     weights = None if weights is None else take(weights, seen)
-    points = take(x, _some(_distinct(x), POINTS))
+    unlike = _distinct(x)
+    points = take(x, [unlike[number] for number in evenly(len(unlike), POINTS)])
     kernels = _gaussians(points) if kernel is None else (kernel,)
     like = like_of(x)
     resolved = 10 * float(namespace(like).finfo(widest_float(like)).eps)
@@ -136,9 +137,3 @@ def _errors(
     path = ridge_path(wide_features(kernel, points)(x), y, weights=weights)
     errors = to_host(path.generalised_cross_validation(regs)).mean(axis=1).tolist()
     return tuple(error if isfinite(error) else inf for error in errors)
-
-
-def _some(numbers: Sequence[int], most: int) -> list[int]:
-    """At most so many of them, evenly spaced."""
-    n = len(numbers)
-    return [numbers[k * n // most] for k in range(most)] if n > most else list(numbers)

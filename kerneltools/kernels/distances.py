@@ -6,6 +6,7 @@ from math import sqrt
 from kerneltools.arrays import (
     Array,
     device_of,
+    evenly,
     indices_like,
     namespace,
     require_beside,
@@ -99,8 +100,7 @@ def median_distance(x: Array, rows: int = 512) -> float:
     if n:
         xp = namespace(x)
         # Evenly over all rows: the last ones count too.
-        chosen = sorted({number * n // min(n, rows) for number in range(min(n, rows))})
-        x = xp.take(xp.astype(stop_gradient(x), widest_float(x)), indices_like(chosen, x), axis=0)
+        x = xp.take(xp.astype(stop_gradient(x), widest_float(x)), indices_like(evenly(n, rows), x), axis=0)
         require_finite(x=x)
         found = xp.sort(xp.reshape(square_distances(x, x), (-1,)))
         zeros = int(xp.count_nonzero(found == 0))

@@ -46,7 +46,7 @@ MODULES = (
 NO_NUMBERS = {
     *("arrays.namespace", "arrays.device_of", "arrays.asarray_like", "arrays.named_dtype", "arrays.blocks"),
     *("arrays.require_floating", "arrays.require_rank", "arrays.widest_float", "arrays.on_host"),
-    *("arrays.index_dtype", "arrays.indices_like", "arrays.flattened", "arrays.points_of"),
+    *("arrays.index_dtype", "arrays.indices_like", "arrays.flattened", "arrays.evenly", "arrays.points_of"),
     # What inverse_sqrt and lyapunov are made of.
     *("linalg.inverse_root", "linalg.inverse_sqrt_of_definite", "linalg.lyapunov_solution", "linalg.pull_inverse_sqrt"),
     *("arrays.add_compiler", "arrays.compiling"),

@@ -153,8 +153,8 @@ def test_names_of_inner_parameters() -> None:
 def test_grid_search_over_kernels_and_their_parameters() -> None:
     pipeline = make_pipeline(StandardScaler(), KernelRidge(KERNEL, landmarks=20))
     grid = [
-        {"kernelridge__kernel__bandwidth": [0.01, 1.5], "kernelridge__reg": [1e-6, 10.0]},
-        {"kernelridge__kernel": [kernels.Matern(0.5, 1e-3)]},
+        {"kernelridge__kernel__bandwidth": [0.1, 1.5], "kernelridge__reg": [1e-6, 10.0]},
+        {"kernelridge__kernel": [kernels.Matern(0.5, 0.05)]},
     ]
     search = GridSearchCV(pipeline, grid, cv=3).fit(X, Y)
     assert search.best_params_ == {"kernelridge__kernel__bandwidth": 1.5, "kernelridge__reg": 1e-6}

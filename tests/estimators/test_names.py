@@ -87,7 +87,7 @@ def test_a_bandwidth_where_no_kernel_is_given() -> None:
     assert (model.kernel, model.landmarks) == (Gaussian(2.0), 12)
     with pytest.raises(ValueError, match="bandwidth: expected a finite number > 0"):
         clone(model).set_params(kernel=None).set_params(kernel__bandwidth=-1.0)
-    grid = {"kernel__bandwidth": [0.01, 2.0], "landmarks__m": [5, 8]}
+    grid = {"kernel__bandwidth": [0.1, 2.0], "landmarks__m": [5, 8]}
     search = GridSearchCV(KernelRidge(), grid, cv=2).fit(X, X[:, 0])
     assert search.best_params_["kernel__bandwidth"] == search.best_estimator_.kernel_.bandwidth == 2.0
     assert search.best_estimator_.landmarks_.shape[0] in (5, 8)

@@ -1,0 +1,88 @@
+"""Whether a kernel tells rows apart, and has anything in common between them."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import evenly
+from kerneltools.backend import to_host
+from kerneltools.kernels import InnerProductKernel, Kernel
+from kerneltools.landmarks.base import precise
+from kerneltools.precision import parameters_in, widened
+from kerneltools.structures.base import is_collection, keys, like_of, take
+
+ROWS = 32
+"""That are looked at, evenly over all."""
+
+POINTS = 1000
+"""Landmarks beside which they are, at most."""
+
+LEAST = 10
+"""Of fewer rows nothing can be said."""
+
+NOTHING = 1e-8
+"""Beside k(x, x), what no prediction is made of."""
+
+
+class UninformativeKernelWarning(UserWarning):
+    """All values of a kernel between rows that differ are 0, or all are k(x, x): a model with it explains nothing."""
+
+
+def warn_uninformative(kernel: Kernel, x: Any, points: Any) -> None:
+    """Warn (UninformativeKernelWarning) of a kernel that does not suit the scale of the rows.
+
+    (n, d), (m, d) -> None
+
+    It looks at the values between some rows and the landmarks that differ from them: what features and models are made
+    of. Rows that occur so often that landmarks stand for many of them have something in common whatever the kernel, and
+    rows that are orthogonal to one another are no matter of scale: neither is warned of.
+    """
+    n, m = int(x.shape[0]), int(points.shape[0])
+    x = take(x, evenly(n, ROWS))
+    points = take(points, evenly(m, POINTS))
+    apart = _apart(x, points)
+    equal = int((~apart).any(axis=1).sum())
+    if len(set(keys(x, range(x.shape[0])))) < LEAST or not apart.any() or equal > 2 * x.shape[0] * m / n + 3:
+        return
+    values, greatest, rounding = _values(kernel, x, points)
+    between = values[apart]
+    if (abs(between) <= NOTHING * greatest).all() and not isinstance(kernel, InnerProductKernel):
+        seen, wrong = "0", "narrow"
+    elif (abs(between - greatest) <= rounding * greatest).all():
+        seen, wrong = f"{greatest:.3g}, as k(x, x) is,", "wide"
+    else:
+        return
+    if is_collection(x):
+        advice = "take one that sees both what they have in common and what they have not"
+    else:
+        advice = (
+            f"it is too {wrong} for them: scale the columns, or take Gaussian.of_median(X), or in KernelRidge and "
+            "KernelClassifier kernel=None"
+        )
+    these = f"{x.shape[0]} {x.objects if is_collection(x) else 'rows'}"
+    warnings.warn(
+        f"kernel: {kernel!r:.100} is {seen} between all of {these} and those of {points.shape[0]} landmarks that "
+        f"differ from them, so that a model with it explains nothing; {advice}",
+        UninformativeKernelWarning,
+        stacklevel=4,
+    )
+
+
+def _apart(x: Any, points: Any) -> Any:
+    """Which pairs differ, on the host: (n, m)"""
+    numbers: dict[Any, int] = {}
+    of_x, of_points = (
+        np.asarray([numbers.setdefault(key, len(numbers)) for key in keys(these, range(these.shape[0]))])
+        for these in (x, points)
+    )
+    return of_x[:, None] != of_points[None, :]
+
+
+def _values(kernel: Kernel, x: Any, points: Any) -> tuple[Any, float, float]:
+    """k(x, Z) on the host, the greatest k(x, x), and what rounding is beside it."""
+    x, points = (widened(precise(kernel, these)) for these in (x, points))
+    evaluated = parameters_in(like_of(x).dtype, widened(kernel))
+    values = to_host(evaluated(x, points)).astype(float)
+    diagonal = to_host(evaluated.diag(x))
+    return values, float(diagonal.max()), 32 * float(np.finfo(diagonal.dtype).eps)
