@@ -4,6 +4,7 @@ from kerneltools.kernels import profiles, spectral, strings
 from kerneltools.kernels.arc_cosine import ArcCosine
 from kerneltools.kernels.base import InnerProductKernel, Kernel, Power, Product, Scaled, Sum
 from kerneltools.kernels.composite import Function, Normalised, On, Precomputed, as_kernel
+from kerneltools.kernels.counting import CountingKernel, Counts
 from kerneltools.kernels.distances import Radial, square_distances
 from kerneltools.kernels.dot_product import Cosine, ExponentialDotProduct, Linear, Polynomial, Sigmoid
 from kerneltools.kernels.histogram import AdditiveChi2, Chi2, HistogramKernel, Intersection
@@ -19,6 +20,8 @@ __all__ = [
     "Cauchy",
     "Chi2",
     "Cosine",
+    "CountingKernel",
+    "Counts",
     "Exponential",
     "ExponentialDotProduct",
     "Function",

@@ -1,16 +1,23 @@
 """Kernels of a plain function of two objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, require_count
 from kerneltools.kernels.base import Kernel
 from kerneltools.structures import Objects
 from kerneltools.structures.base import Collection, is_collection, placed
 from kerneltools.trees import static
+
+Progress = Callable[[int, int], None]
+"""Called with how many rows of a matrix are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,14 @@ class Pairwise(Kernel):
 
     f: Callable[[Any, Any], float] = field(metadata={"static": True})
     symmetric: bool = static(True)
+    processes: int = static(1)
+    progress: Progress | None = static(None)
+
+    def __post_init__(self) -> None:
+        require_count("processes", self.processes)
+        for name, value in (("f", self.f), ("progress", self.progress or print)):
+            if not callable(value):
+                raise TypeError(f"{name}: expected a function, got {value!r}")
 
     @property
     def structure(self) -> type[Collection]:
@@ -29,48 +44,44 @@ class Pairwise(Kernel):
         like = _like("x", x)
         _like("y", y)
         left, right = list(x), list(y)
-        values = np.zeros((len(left), len(right)))
         half = self.symmetric and x is y
-        for i, a in enumerate(left):
-            for j in range(i if half else 0, len(right)):
-                values[i, j] = self._value(a, right[j], i, j)
         if half:
-            values = np.triu(values) + np.triu(values, 1).T
-            self._require_symmetric(left, values)
-        return placed(values, like)
+            _require_symmetric(self.f, left)
+        values = np.zeros((len(left), len(right)))
+        for i, row in enumerate(self._rows(left, right, half)):
+            values[i, i if half else 0 :] = row
+            if self.progress is not None:
+                self.progress(i + 1, len(left))
+        return placed(np.triu(values) + np.triu(values, 1).T if half else values, like)
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
         like = _like("x", x)
-        return placed(np.array([self._value(a, a, i, i) for i, a in enumerate(x)]), like)
+        return placed(np.array([_value(self.f, a, a, i, i) for i, a in enumerate(x)]), like)
 
-    def _value(self, a: Any, b: Any, i: int, j: int) -> float:
-        found = self.f(a, b)
-        try:
-            return float(found)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"f: expected a number for objects {i} and {j}, got {type(found).__name__} {found!r:.40}"
-            ) from error
-
-    def _require_symmetric(self, objects: list[Any], values: Any) -> None:
-        """One pair is looked at: a function that is not symmetric is as a rule nowhere so."""
-        if len(objects) > 1:
-            back, there = self._value(objects[1], objects[0], 1, 0), values[0, 1]
-            if not abs(back - there) <= 1e-8 * max(abs(back), abs(there)):
-                raise ValueError(
-                    f"f: expected a symmetric function, got {there:.6g} for objects 0 and 1 and {back:.6g} for 1 and "
-                    "0; say symmetric=False, or take (f(a, b) + f(b, a)) / 2"
-                )
+    def _rows(self, left: list[Any], right: list[Any], half: bool) -> Iterable[list[float]]:
+        row = partial(_row, self.f, right, half)
+        # Fresh processes: a fork of one that has threads, as array libraries do, may never end.
+        pool = ProcessPoolExecutor(self.processes, get_context("spawn")) if self.processes > 1 else nullcontext()
+        with pool as workers:
+            yield from (map if workers is None else partial(workers.map, chunksize=8))(row, enumerate(left))
 
 
-def pairwise(f: Callable[[Any, Any], float], *, symmetric: bool = True) -> Pairwise:
+def pairwise(
+    f: Callable[[Any, Any], float],
+    *,
+    symmetric: bool = True,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> Pairwise:
     """The kernel of a plain function of two objects, which gives a number: f(a, b) for each pair.
 
     `symmetric`: whether f(a, b) = f(b, a), so that half of a matrix k(x, x) need not be computed. f must be positive
-    semi-definite: where a factor fails, the error names the kernel.
+    semi-definite: where a factor fails, the error names the kernel. `processes`: so many call f at the same time; it is
+    then a function of a module, and a program that runs it says `if __name__ == "__main__":`. `progress`: called after
+    each row of a matrix with how many are done, and of how many: a bar of tqdm or rich, say.
 
-    Raises TypeError where f gives no number, with the objects' places.
+    Raises TypeError where f gives no number, with the objects' places, and ValueError where it is not symmetric.
 
     >>> from kerneltools.structures import Objects
     >>> k = pairwise(lambda a, b: len(a & b))
@@ -78,9 +89,34 @@ def pairwise(f: Callable[[Any, Any], float], *, symmetric: bool = True) -> Pairw
     array([[1.],
            [1.]])
     """
-    if not callable(f):
-        raise TypeError(f"f: expected a function of two objects, got {f!r}")
-    return Pairwise(f, symmetric)
+    return Pairwise(f, symmetric, processes, progress)
+
+
+def _row(f: Callable[[Any, Any], float], right: list[Any], half: bool, numbered: tuple[int, Any]) -> list[float]:
+    i, a = numbered
+    return [_value(f, a, right[j], i, j) for j in range(i if half else 0, len(right))]
+
+
+def _value(f: Callable[[Any, Any], float], a: Any, b: Any, i: int, j: int) -> float:
+    found = f(a, b)
+    try:
+        return float(found)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"f: expected a number for objects {i} and {j}, got {type(found).__name__} {found!r:.40}"
+        ) from error
+
+
+def _require_symmetric(f: Callable[[Any, Any], float], objects: list[Any]) -> None:
+    """One pair is looked at: a function that is not symmetric is as a rule nowhere so."""
+    if len(objects) < 2:
+        return
+    there, back = _value(f, objects[0], objects[1], 0, 1), _value(f, objects[1], objects[0], 1, 0)
+    if not abs(back - there) <= 1e-8 * max(abs(back), abs(there)):
+        raise ValueError(
+            f"f: expected a symmetric function, got {there:.6g} for objects 0 and 1 and {back:.6g} for 1 and 0; say "
+            "symmetric=False where half of a matrix is not the other, or take (f(a, b) + f(b, a)) / 2"
+        )
 
 
 def _like(name: str, x: Any) -> Array:

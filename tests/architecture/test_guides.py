@@ -100,5 +100,14 @@ def test_a_kernel(tmp_path: Path) -> None:
     assert reader.types("python cells.py").count("[[") == prints > 0
 
 
+def test_objects(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    reader.copies(GUIDES / "new-structure.md")
+    minutes, *gram, expression, score = reader.types("python cells.py").splitlines()
+    assert "".join(gram) == "[[2. 3. 1.] [3. 5. 1.] [1. 1. 2.]]"
+    assert (minutes, expression) == ("[27.4]", "[3.]")
+    assert float(score) > 0.9
+
+
 def test_every_guide_is_followed() -> None:
-    assert {page.name for page in GUIDES.glob("*.md")} == {"new-backend.md", "new-kernel.md"}
+    assert {page.name for page in GUIDES.glob("*.md")} == {"new-backend.md", "new-kernel.md", "new-structure.md"}
