@@ -1,6 +1,6 @@
 """Kernels: frozen dataclasses that are called on two sets of rows, (n, d), (m, d) -> (n, m)."""
 
-from kerneltools.kernels import profiles, spectral, strings
+from kerneltools.kernels import graphs, profiles, spectral, strings
 from kerneltools.kernels.arc_cosine import ArcCosine
 from kerneltools.kernels.base import InnerProductKernel, Kernel, Power, Product, Scaled, Sum
 from kerneltools.kernels.composite import Function, Normalised, On, Precomputed, as_kernel
@@ -49,6 +49,7 @@ __all__ = [
     "Sum",
     "Wendland",
     "as_kernel",
+    "graphs",
     "pairwise",
     "profiles",
     "spectral",

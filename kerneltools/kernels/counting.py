@@ -16,6 +16,7 @@ from kerneltools.structures.base import (
     number_like,
     offsets_of,
     placed,
+    require_alike,
     spans,
 )
 from kerneltools.trees import static
@@ -158,6 +159,8 @@ class CountingKernel(Kernel):
 
     def __call__(self, x: Any, y: Any) -> Array:
         """Kernel values of all pairs: (n,), (m,) -> (n, m)"""
+        if not isinstance(x, Counts) and not isinstance(y, Counts):
+            require_alike(self.checked(x), self.checked(y), "y")
         other = self.prepared(y)
         if isinstance(x, Counts):
             return placed(x.products(other), _wider(x.like, other.like))

@@ -81,6 +81,13 @@ class Collection(Tree, ABC):
     def key(self, number: int) -> Any:
         """What two objects have in common if and only if they are equal; hashable."""
 
+    def differs(self, other: Self) -> str:
+        """What keeps another collection of this class from being compared with this one, such as its alphabet.
+
+        Empty where nothing does: "letters of DNA, got letters of PROTEIN".
+        """
+        return ""
+
     @property
     def shape(self) -> tuple[int]:
         """(n,)"""
@@ -235,13 +242,15 @@ def require_known(**named: Any) -> None:
 
 
 def require_alike(x: Any, other: Any, name: str, of: str = "x") -> None:
-    """Raise unless the other is what x is: a collection of the same kind, or an array of as many columns.
+    """Raise unless the other is what x is: a collection that goes with it, or an array of as many columns.
 
     `name`: what the other is called; `of`: what x is.
     """
     if is_collection(x) or is_collection(other):
         if type(x) is not type(other):
             raise TypeError(f"{name}: expected {_kind(x)} as {of}, got {_kind(other)}")
+        if difference := x.differs(other):
+            raise ValueError(f"{name}: expected what goes with {of}, {difference}")
     elif x.shape[-1] != other.shape[-1]:
         raise ValueError(
             f"{name}: expected {x.shape[-1]} columns as in {of} of shape {tuple(x.shape)}, got shape "

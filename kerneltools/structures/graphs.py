@@ -20,6 +20,9 @@ from kerneltools.encoding import Host as InFile
 from kerneltools.structures.base import Collection, Host, check_offsets, number_like, offsets_of, spans
 from kerneltools.trees import static
 
+KNOWN = ("labels", "edge_labels", "attributes")
+"""What may be known of graphs: all of a collection have it, or none."""
+
 
 class Graph(NamedTuple):
     """One graph: `edges` (E, 2) among nodes 0..v-1, each once where it has no direction, and what is known of both.
@@ -94,7 +97,12 @@ class Graphs(Collection):
         offsets = offsets_of([one.nodes for one in held])
         pieces, arcs = [], []
         for number, one in enumerate(held):
-            edges = np.asarray(one.edges).reshape(-1, 2)
+            edges = np.asarray(one.edges)
+            edges = edges if edges.size else np.zeros((0, 2), dtype=np.int64)
+            if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
+                raise ValueError(
+                    f"edges: expected (E, 2) integers in graph {number}, got {edges.dtype} of shape {edges.shape}"
+                )
             given = one.edge_labels
             codes = np.zeros(len(edges), dtype=np.int64) if given is None else np.asarray(given, dtype=np.int64)
             if len(codes) != len(edges):
@@ -106,14 +114,20 @@ class Graphs(Collection):
                 )
             if not directed:
                 edges, codes = np.concatenate([edges, edges[:, ::-1]]), np.concatenate([codes, codes])
-                edges, first = np.unique(edges, axis=0, return_index=True)
+                edges, first, same = np.unique(edges, axis=0, return_index=True, return_inverse=True)
+                if (other := codes != codes[first][same.reshape(-1)]).any():
+                    a, b = edges[same.reshape(-1)[other.argmax()]].tolist()
+                    raise ValueError(
+                        f"edge_labels: expected one for each edge, got several for {[a, b]} in graph {number}; say "
+                        "directed=True if its directions differ"
+                    )
                 codes = codes[first]
-            pieces.append(edges + offsets[number])
+            pieces.append(edges.astype(np.int64) + offsets[number])
             arcs.append(codes)
         return cls(
             offsets,
             np.concatenate(pieces) if pieces else np.zeros((0, 2), dtype=np.int64),
-            _all_or_none(held, "labels", lambda value: np.asarray(value).reshape(-1)),
+            _all_or_none(held, "labels"),
             np.concatenate(arcs) if held and _known(held, "edge_labels") else None,
             _attributes(held, like),
             like,
@@ -168,20 +182,33 @@ class Graphs(Collection):
     def joined(self, others: Sequence[Self]) -> Self:
         every = [self, *others]
         starts = offsets_of([int(one.offsets[-1]) for one in every])
-        for name in ("labels", "edge_labels", "attributes"):
-            if len({getattr(one, name) is None for one in every}) > 1:
+        for name in KNOWN:
+            if len({one.knows(name) for one in every} - {None}) > 1:
                 raise ValueError(f"{name}: expected all graphs to have some, or none; only some do")
-        attributes = None
-        if self.attributes is not None:
-            attributes = namespace(*(one.attributes for one in every)).concat([one.attributes for one in every], axis=0)
+        rows = [one.attributes for one in every if one.attributes is not None]
+        attributes = namespace(*rows).concat(rows, axis=0) if rows else None
         return type(self)(
             offsets_of(np.concatenate([one.sizes for one in every])),
             np.concatenate([one.edges + start for one, start in zip(every, starts[:-1], strict=True)]),
-            None if self.labels is None else np.concatenate([one.labels for one in every]),
-            None if self.edge_labels is None else np.concatenate([one.edge_labels for one in every]),
+            _joined(every, "labels"),
+            _joined(every, "edge_labels"),
             attributes,
             self.number,
         )
+
+    def knows(self, name: str) -> bool | None:
+        """Whether the graphs have `labels`, `edge_labels` or `attributes`; None without a node or edge to have some."""
+        if getattr(self, name) is not None:
+            return bool(len(getattr(self, name))) or None
+        return False if len(self.edges if name == "edge_labels" else self.owner) else None
+
+    def differs(self, other: Self) -> str:
+        for name in KNOWN:
+            mine, theirs = self.knows(name), other.knows(name)
+            if None not in (mine, theirs) and mine != theirs:
+                return f"graphs with{'' if mine else 'out'} {name}, got graphs with{'' if theirs else 'out'}"
+        widths = [one.attributes.shape[1] for one in (self, other) if one.attributes is not None]
+        return "" if len(set(widths)) < 2 else f"attributes of {widths[0]} columns, got {widths[1]}"
 
     def item(self, number: int) -> Graph:
         """The graph with this number: its arcs among nodes 0..v-1, an edge without direction both ways."""
@@ -260,20 +287,32 @@ def _whole(name: str, values: Any, total: int) -> Host | None:
     return host.astype(np.int64)
 
 
+def _joined(every: Sequence[Graphs], name: str) -> Host | None:
+    if not any(one.knows(name) for one in every):
+        return getattr(every[0], name) if all(one.knows(name) is None for one in every) else None
+    held = [getattr(one, name) for one in every]
+    return np.concatenate([values for values in held if values is not None])
+
+
 def _known(graphs: Sequence[Graph], name: str) -> bool:
-    found = [getattr(one, name) is not None for one in graphs]
-    if any(found) and not all(found):
-        raise ValueError(f"{name}: expected all graphs to have some, or none; graph {found.index(False)} has none")
-    return any(found)
+    """Whether they have some: a graph without nodes, or without edges, may leave it open."""
+    there = [number for number, one in enumerate(graphs) if (len(one.edges) if name == "edge_labels" else one.nodes)]
+    without = [number for number in there if getattr(graphs[number], name) is None]
+    if without and len(without) < len(there):
+        raise ValueError(f"{name}: expected all graphs to have some, or none; graph {without[0]} has none")
+    return not without and any(getattr(one, name) is not None for one in graphs)
 
 
-def _all_or_none(graphs: Sequence[Graph], name: str, read: Any) -> Host | None:
+def _all_or_none(graphs: Sequence[Graph], name: str) -> Host | None:
     if not _known(graphs, name):
         return None
+    pieces = []
     for number, one in enumerate(graphs):
-        if len(getattr(one, name)) != one.nodes:
-            raise ValueError(f"{name}: expected {one.nodes} in graph {number}, got {len(getattr(one, name))}")
-    return np.concatenate([read(getattr(one, name)) for one in graphs])
+        values = getattr(one, name)
+        pieces.append(np.zeros(0, dtype=np.int64) if values is None else np.asarray(values).reshape(-1))
+        if len(pieces[-1]) != one.nodes:
+            raise ValueError(f"{name}: expected {one.nodes} in graph {number}, got {len(pieces[-1])}")
+    return np.concatenate([piece for piece in pieces if len(piece)] or pieces)
 
 
 def _attributes(graphs: Sequence[Graph], like: Array | None) -> Array | None:
@@ -282,6 +321,8 @@ def _attributes(graphs: Sequence[Graph], like: Array | None) -> Array | None:
     pieces: list[Array] = []
     for number, one in enumerate(graphs):
         held: Any = one.attributes
+        if held is None:  # of no nodes
+            continue
         if not hasattr(held, "dtype") or (
             isinstance(held, np.ndarray) and (like is not None or held.dtype.kind != "f")
         ):

@@ -11,14 +11,18 @@ import pytest
 import kerneltools
 from kerneltools import kernels, landmarks, learning, maps, solvers, streaming, structures
 from kerneltools.kernels import Kernel, Normalised, On, pairwise
+from kerneltools.kernels.graphs import OptimalAssignment, ShortestPath, WeisfeilerLehman
 from kerneltools.kernels.strings import Spectrum
 from kerneltools.landmarks import RPCholesky
-from kerneltools.structures import Collection, Objects, Strings, Views
+from kerneltools.structures import Collection, Graph, Graphs, Objects, Strings, Views
 
 N = 40
 DRAWS = np.random.default_rng(0)
 WORDS = ["".join(DRAWS.choice(list("ACGT"), size=DRAWS.integers(5, 12))) for _ in range(N)]
 NUMBERS = DRAWS.standard_normal((N, 2))
+NETWORKS = [
+    Graph(len(word), [[i, i + 1] for i in range(len(word) - 1)], [ord(letter) for letter in word]) for word in WORDS
+]
 TARGETS = np.asarray([[word.count("AC") + 0.5 * word.count("G")] for word in WORDS])
 
 
@@ -31,10 +35,12 @@ CASES: list[tuple[Kernel, Collection]] = [
     (2.0 * Normalised(Spectrum(2)) + 0.5 * Spectrum(1) ** 2, Strings.of(WORDS)),
     (pairwise(_common), Objects(tuple(WORDS))),
     (On(0, Spectrum(2)) * On(1, kernels.Gaussian(2.0)), Views((Strings.of(WORDS), NUMBERS))),
+    (WeisfeilerLehman(1), Graphs.of(NETWORKS)),
+    (Normalised(OptimalAssignment(1)) + 0.01 * ShortestPath(), Graphs.of(NETWORKS)),
 ]
 
 
-@pytest.fixture(params=CASES, ids=["strings", "sums", "function", "views"])
+@pytest.fixture(params=CASES, ids=["strings", "sums", "function", "views", "graphs", "sums of graphs"])
 def case(request: pytest.FixtureRequest) -> Any:
     return request.param
 
