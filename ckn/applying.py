@@ -78,17 +78,23 @@ def predictions(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterable[object], top: int = 1) -> None:
-    """CSV: image, class, score, margin, and class and score of the next ones up to the `top`-th, best first.
+    """CSV: image, class, score, margin, probability, and class, score and probability of the next ones up to the
+    `top`-th, best first; no probabilities where the model has no calibration.
 
     Names are made fit for terminals and spreadsheets (`ckn.text.cell`).
     """
     rows = csv.writer(file, lineterminator="\n")
-    more = [f"{what}_{rank}" for rank in range(2, top + 1) for what in ("class", "score")]
-    rows.writerow(("image", "class", "score", "margin", *more))
+    chances = None if model.calibration is None else model.calibration(values)
+    kinds = ("class", "score") if chances is None else ("class", "score", "probability")
+    more = [f"{what}_{rank}" for rank in range(2, top + 1) for what in kinds]
+    rows.writerow(("image", "class", "score", "margin", *kinds[2:], *more))
+    tables = (values,) if chances is None else (values, chances)
     ranked = np.argsort(-values, axis=1, kind="stable")[:, 1:top]
-    for name, i, score, margin, others, row in zip(names, *predictions(values), ranked, values, strict=True):
-        next_ones = [text for j in others for text in (cell(model.classes[j]), f"{row[j]:.6g}")]
-        rows.writerow((cell(name), cell(model.classes[i]), f"{score:.6g}", f"{margin:.6g}", *next_ones))
+    for number, (name, i, score, margin) in enumerate(zip(names, *predictions(values), strict=True)):
+        chance = [] if chances is None else [f"{chances[number, i]:.6g}"]
+        numbers = {j: [f"{table[number, j]:.6g}" for table in tables] for j in ranked[number]}
+        next_ones = [text for j, found in numbers.items() for text in (cell(model.classes[j]), *found)]
+        rows.writerow((cell(name), cell(model.classes[i]), f"{score:.6g}", f"{margin:.6g}", *chance, *next_ones))
 
 
 def write_features(path: Path, model: Model, data: Images, batch: int | None, progress: Progress) -> int:

@@ -1,11 +1,12 @@
 """The scikit-learn face of convolutional kernel networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -17,10 +18,13 @@ from ckn.network import Network, Progress, silent
 from ckn.preprocessing import Scale, Step
 from ckn.splitting import as_images, labelled, numbers_of, split_off
 from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
+from ckn.supervised.calibration import calibrated
+from ckn.supervised.data import Data
 from ckn.unsupervised import fit_unsupervised, require_patches
-from kerneltools.arrays import namespace
+from kerneltools.arrays import indices_like, namespace, require_number
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
+from kerneltools.learning import Temperature
 from kerneltools.solvers import LinearModel
 
 
@@ -39,8 +43,10 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
     labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is
     measured after each epoch, and the model is that of the best one; `preprocessing` (a tuple of steps of
     `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches`
-    per layer to learn the filters from; `regs`, the values of λ to choose from; `batch` images encoded at a time
-    (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
+    per layer to learn the filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of
+    each class count for the head and its λ, as scikit-learn has it: a dict of numbers >= 0 by class, "balanced" for as
+    much for each class, or None (without labels only: a supervised training takes all alike); `batch` images encoded at
+    a time (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
     `device` to compute on; `dtype`, "float32" or "float64".
 
     After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `loo_accuracy_`
@@ -65,6 +71,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
         preprocessing: tuple[Step, ...] | None = None,
         patches: int = 100_000,
         regs: Sequence[float] = DEFAULT_REGS,
+        class_weight: Mapping[Any, float] | str | None = None,
         batch: int | None = None,
         random_state: int = 0,
         backend: str | None = None,
@@ -77,6 +84,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
         self.preprocessing = preprocessing
         self.patches = patches
         self.regs = regs
+        self.class_weight = class_weight
         self.batch = batch
         self.random_state = random_state
         self.backend = backend
@@ -115,13 +123,15 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
                 numbers = numbers_of(measured, classes, tuple(X.shape[1:]))
                 validation = preprocess(steps, measured[0], self._like()), numbers
             job = _Job(progress, on_epoch, start, best)
-            network, linear, found = self._with_labels(images, indices, len(classes), validation, job)
+            network, linear, calibration, found = self._with_labels(images, indices, len(classes), validation, job)
         else:
+            weights = self._weights(classes, y)
             network = self._filters(images, progress)
-            head = self._ridge(network, images, indices, len(classes), progress)
-            linear = head.model
+            head = self._ridge(network, images, indices, len(classes), weights, progress)
+            linear, calibration = head.model, head.calibration
             found = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
-        model = Model(network, linear, steps, tuple(classes.tolist()), tuple(X.shape[1:])).prepare()
+        names, shape = tuple(classes.tolist()), tuple(X.shape[1:])
+        model = Model(network, linear, steps, names, shape, calibration=calibration).prepare()
         for name in {"loo_accuracy_", "loo_errors_", "training_", "best_"}.intersection(vars(self)):
             delattr(self, name)  # of an earlier fit of another kind
         for name, value in {**found, "classes_": classes, "model_": model}.items():
@@ -150,18 +160,26 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
             self.architecture, images, self.random_state, patches=self.patches, batch=self.batch, progress=progress
         )
 
-    def _ridge(self, network: Network, images: Any, indices: Any, classes: int, progress: Progress) -> FittedHead:
+    def _weights(self, classes: Any, y: Any) -> Any:
+        """How much each image counts, (n,); None where all count alike."""
+        if self.class_weight is None:
+            return None
+        return compute_class_weight(self.class_weight, classes=classes, y=y)[np.searchsorted(classes, y)]
+
+    def _ridge(
+        self, network: Network, images: Any, indices: Any, classes: int, weights: Any, progress: Progress
+    ) -> FittedHead:
         """The ridge head on the features, with its λ by leave-one-out."""
         features = encode(network, (), images, self.batch, progress)
         progress("ridge", 0, 1)
-        head = fit_head(features, indices, classes, tuple(self.regs))
+        head = fit_head(features, indices, classes, tuple(self.regs), weights)
         progress("ridge", 1, 1)
         return head
 
     def _with_labels(
         self, images: Any, indices: Any, classes: int, validation: tuple[Any, list[int]] | None, job: "_Job"
-    ) -> tuple[Network, LinearModel, dict[str, Any]]:
-        """Network and head trained end to end."""
+    ) -> tuple[Network, LinearModel, Temperature, dict[str, Any]]:
+        """Network and head trained end to end, and what makes probabilities of the scores."""
         network = self._filters(images, job.progress) if job.start is None else job.start.network
         settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
         state = fit_supervised(
@@ -176,10 +194,11 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
             progress=job.progress,
             on_epoch=job.after_epoch,
         )
-        if validation is None:
-            return state.network, state.head, {"reg_": state.reg, "training_": state}
-        best = job.best or state
-        return best.network, best.head, {"reg_": state.reg, "training_": state, "best_": best}
+        best = state if validation is None else job.best or state
+        data = Data(images, indices_like(indices, images), classes, self.random_state)
+        calibration = calibrated(best, data, settings, validation, job.progress)
+        found = {"reg_": state.reg, "training_": state, **({} if validation is None else {"best_": best})}
+        return best.network, best.head, calibration, found
 
     @property
     def _n_features_out(self) -> int:
@@ -199,6 +218,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
         check_batch(self.batch)
         check_count("patches", self.patches)
         check_regs(self.regs)
+        self._check_class_weight()
         self._check_preprocessing()
 
     def _check_validation(self) -> None:
@@ -213,6 +233,19 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
             raise ValueError(
                 f"validation: expected a share between 0 and 1, or a pair (images, labels), got {wanted!r:.60}"
             )
+
+    def _check_class_weight(self) -> None:
+        wanted = self.class_weight
+        if wanted is not None and self.supervised:
+            raise ValueError(
+                "class_weight: a supervised training takes all images alike; leave it out, or give each class as many "
+                "images"
+            )
+        if not (wanted is None or wanted == "balanced" or isinstance(wanted, Mapping)):
+            raise ValueError(f"class_weight: expected a dict of numbers by class, 'balanced' or None, got {wanted!r}")
+        if isinstance(wanted, Mapping):
+            for name, weight in wanted.items():
+                require_number(f"class_weight of {name!r}", weight, least=0.0)
 
     def _check_preprocessing(self) -> None:
         steps = self.preprocessing
@@ -229,6 +262,17 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
         check_is_fitted(self, "model_")
         scores = self.model_.decision_function(as_images(X), self.batch)
         return scores[:, 1] if len(self.classes_) == 2 else scores
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each of `classes_`: (n, h, w, c) -> (n, classes), in the library of `backend`.
+
+        They are the softmax of the scores over a temperature (`kerneltools.learning.fit_temperature`), fitted to the
+        leave-one-out scores of the training images; after a supervised training to the scores of the validation images,
+        or without those to scores of fifths of the training images by heads for the others, whose filters have seen
+        them: they are then too sure where the filters fit closely. The most probable class is that of `predict`.
+        """
+        check_is_fitted(self, "model_")
+        return self.model_.predict_proba(as_images(X), self.batch)
 
     def predict(self, X: Any) -> Any:
         """The classes of highest score: (n, h, w, c) -> (n,), a NumPy array."""

@@ -14,6 +14,7 @@ from kerneltools import kernels
 from kerneltools.backend import backend as backend_named
 from kerneltools.encoding import by_stored_name, placing
 from kerneltools.files import load_tree, save_tree
+from kerneltools.learning import Temperature
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree
 
@@ -56,4 +57,4 @@ def model_types() -> list[type]:
     """The types of which a file of `save` may be made."""
     members = [*vars(kernels).values(), *vars(kernels.profiles).values(), *vars(preprocessing).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree)]
-    return [Model, Network, Layer, LinearModel, Pictures, *trees]
+    return [Model, Network, Layer, LinearModel, Pictures, Temperature, *trees]

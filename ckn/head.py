@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerneltools.arrays import Array, device_of, indices_like, namespace
+from kerneltools.arrays import Array, asarray_like, device_of, indices_like, namespace
 from kerneltools.backend import to_host
+from kerneltools.learning import Temperature, fit_temperature
 from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel, ridge_path
 
@@ -18,19 +19,28 @@ class FittedHead:
     """A `model` with one output per class, and how it was chosen.
 
     `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_accuracy`: in [0, 1], the
-    share of rows that the chosen λ puts in their class when they are left out.
+    share of rows that the chosen λ puts in their class when they are left out; `calibration`: what makes probabilities
+    of scores, fitted to those of rows left out.
     """
 
     model: LinearModel
     reg: float
     loo_errors: tuple[float, ...]
     loo_accuracy: float
+    calibration: Temperature
 
 
-def fit_head(features: Array, indices: Any, classes: int, regs: Sequence[float] = DEFAULT_REGS) -> FittedHead:
+def fit_head(
+    features: Array,
+    indices: Any,
+    classes: int,
+    regs: Sequence[float] = DEFAULT_REGS,
+    weights: Sequence[float] | None = None,
+) -> FittedHead:
     """Ridge regression of +1 / -1 targets; of the values of λ, that of least leave-one-out squared error.
 
-    (n, d), (n,) class numbers on the host -> head
+    (n, d), (n,) class numbers on the host -> head; `weights` (n,) >= 0: how much each row counts in the regression and
+    in the choice of λ
 
     Raises ValueError for an empty `regs` and for values <= 0.
     """
@@ -38,19 +48,24 @@ def fit_head(features: Array, indices: Any, classes: int, regs: Sequence[float] 
         raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
     numbers = indices_like(indices, features)
     targets = one_vs_rest(numbers, classes, features)
-    path = ridge_path(features, targets)
+    counted = None if weights is None else asarray_like(weights, features)
+    path = ridge_path(features, targets, weights=counted)
     left_out = path.leave_one_out(regs)
-    errors = to_host(_errors(left_out, targets))
+    errors = to_host(_errors(left_out, targets, namespace(features).ones_like(numbers) if counted is None else counted))
     best = int(errors.argmin())
     right = namespace(left_out).argmax(left_out[best, ...], axis=1) == numbers
-    return FittedHead(path.model(regs[best]), regs[best], tuple(errors.tolist()), float(to_host(right).mean()))
+    accuracy = float(to_host(right).mean())
+    calibration = fit_temperature(left_out[best, ...], numbers)
+    return FittedHead(path.model(regs[best]), regs[best], tuple(errors.tolist()), accuracy, calibration)
 
 
 @program
-def _errors(left_out: Array, targets: Array) -> Array:
-    """(r, n, classes), (n, classes) -> (r,)"""
-    xp = namespace(left_out, targets)
-    return xp.mean((left_out - xp.astype(targets, left_out.dtype)) ** 2, axis=(1, 2))
+def _errors(left_out: Array, targets: Array, weights: Array) -> Array:
+    """(r, n, classes), (n, classes), (n,) -> (r,)"""
+    xp, wide = namespace(left_out, targets), left_out.dtype
+    squares = xp.mean((left_out - xp.astype(targets, wide)) ** 2, axis=2)
+    counted = xp.astype(weights, wide)
+    return xp.sum(squares * counted, axis=1) / xp.sum(counted)
 
 
 @program

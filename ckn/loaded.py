@@ -23,6 +23,7 @@ from kerneltools.encoding import told
 from kerneltools.files import FileFormatError
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
+from kerneltools.learning import Temperature
 from kerneltools.precision import widened
 from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
@@ -66,6 +67,8 @@ def check_model(loaded: Any) -> Model | Network:
     check_classes(loaded.classes)
     _check_shape(loaded)
     _check_pictures(loaded)
+    if not isinstance(loaded.calibration, Temperature | None):
+        raise TypeError(f"calibration: expected a Temperature or None, got {type(loaded.calibration).__name__}")
     check_head(loaded.head, loaded.network, loaded.network.features(loaded.image_shape[:-1]), len(loaded.classes))
     prepared = loaded.prepare()
     check_arrays(prepared.network)

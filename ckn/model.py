@@ -11,6 +11,7 @@ from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
 from kerneltools.arrays import Array, flattened, namespace
 from kerneltools.backend import move, to_host
+from kerneltools.learning import Temperature
 from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree, shown, static
@@ -25,7 +26,8 @@ class Model(Tree):
     `preprocessing` steps, a `network`, each image's features centred and scaled to norm 1, a linear `head`
     with one output per class, the `classes` (int or str) that its outputs stand for, the `image_shape`
     (h, w, c) of the training, and, where its images were picture files, how these were made into images:
-    `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way.
+    `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way; `calibration` makes
+    probabilities of the scores.
 
     Images go in as (n, h, w, c) of any array library, integer or floating-point, scaled as those of the
     training; they are moved, a batch at a time, to the library, type and device of the network.
@@ -38,6 +40,7 @@ class Model(Tree):
     classes: tuple[int | str, ...] = static(())
     image_shape: tuple[int, ...] = static(())
     pictures: Pictures | None = static(None)
+    calibration: Temperature | None = static(None)
 
     @property
     def as_trained(self) -> Pictures | None:
@@ -77,6 +80,19 @@ class Model(Tree):
     def decision_function(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
         """A score for each class: (n, h, w, c) -> (n, classes)."""
         return self.head(self.transform(images, batch, progress))
+
+    def predict_proba(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
+        """The probability of each class: (n, h, w, c) -> (n, classes), rows that add up to 1.
+
+        Raises ValueError for a model without a `calibration`, as files of versions before it have.
+        """
+        if self.calibration is None:
+            raise ValueError(
+                "model: it has no calibration, which makes probabilities of scores; fit it again, or set one: "
+                "dataclasses.replace(model, calibration=kerneltools.learning.fit_temperature(scores, labels)), with "
+                "the scores of images that it has not seen and the numbers of their classes"
+            )
+        return self.calibration(self.decision_function(images, batch, progress))
 
     def predict(self, images: Any, batch: int | None = None, progress: Progress = silent) -> list[int | str]:
         """The classes of highest score: (n, h, w, c) -> n classes."""

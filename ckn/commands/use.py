@@ -90,7 +90,7 @@ def predict(
         Path | None, typer.Option("--out", "-o", metavar="CSV", help="File to write. [default: the terminal]")
     ] = None,
     top: Annotated[
-        int, typer.Option(min=1, metavar="K", help="Also the next classes, up to the K-th, with their scores.")
+        int, typer.Option(min=1, metavar="K", help="Also the next classes, up to the K-th, with their numbers.")
     ] = 1,
     split: Part = None,
     skip_unreadable: SkipUnreadable = False,
@@ -103,8 +103,9 @@ def predict(
     """Write the class of each image as CSV.
 
     The columns are image (the file, or the number counted from 0 where images are not files), class, score (about
-    1 for a clear case) and margin (how far the score is above that of the next class); with --top 3 also class_2,
-    score_2, class_3 and score_3. A name that a spreadsheet would take for a formula (=, +, -, @) has an apostrophe in
+    1 for a clear case), margin (how far the score is above that of the next class) and probability (that the class is
+    right, for images like those of the training); with --top 3 also class_2, score_2, probability_2, class_3, score_3
+    and probability_3. A name that a spreadsheet would take for a formula (=, +, -, @) has an apostrophe in
     front, and control characters are written as \\x1b.
 
     \b
@@ -118,6 +119,8 @@ def predict(
         raise typer.BadParameter(f"--top {top}: the model has {len(loaded.classes)} classes; choose at most as many")
     images = _part(loaded, data, source, split, skip_unreadable, quiet)
     fitting = matched(loaded, images, source)
+    if fitting.calibration is None:
+        note(f"{model}: written by a version without probabilities, which are left out; train the model again for them")
     names = images.names or range(len(images))
     with room_for(source, SMALLER), _optional(out) as temporary:
         with progress(quiet) as report:

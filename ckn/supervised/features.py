@@ -51,10 +51,15 @@ class Features:
 
     def loss_of(self, head: LinearModel, loss: Loss, numbers: Any) -> float:
         """The mean loss of a head on the images of these numbers."""
+        scores = self.scores(head, numbers)
+        return float(namespace(scores).mean(loss(scores, take(self.data.targets, numbers.tolist()))))
+
+    def scores(self, head: LinearModel, numbers: Any) -> Array:
+        """The scores of the images of these numbers: (b, classes)"""
         chosen = numbers.tolist()
-        images, targets = take(self.data.images, chosen), take(self.data.targets, chosen)
-        x = encode(self.network, (), images) if self.kept is None else take(self.kept, chosen)
-        return float(namespace(x).mean(loss(head(x), targets)))
+        if self.kept is None:
+            return head(encode(self.network, (), take(self.data.images, chosen)))
+        return head(take(self.kept, chosen))
 
     def _without(self, numbers: Any) -> Blocks:
         """The same without the images of these numbers."""

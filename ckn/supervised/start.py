@@ -85,7 +85,7 @@ def best_reg(features: Features, loss: Loss) -> float:
     least = features.best_reg()
     if isinstance(loss, Squared):
         return least
-    left_out = _order(features.data)[0]
+    left_out = order(features.data)[0]
     errors: list[float] = []
     head = None
     for reg in (least * factor for factor in FACTORS):
@@ -96,7 +96,7 @@ def best_reg(features: Features, loss: Loss) -> float:
     return least * FACTORS[errors.index(min(errors))]
 
 
-def _order(data: Data) -> tuple[Any, Any]:
+def order(data: Data) -> tuple[Any, Any]:
     """The numbers of images left out of trials, and of the others, both in random order."""
     n = data.images.shape[0]
     order = generator(stream(data.seed, "learning rate")).permutation(n)
@@ -111,7 +111,7 @@ def best_rate(trainer: Trainer, state: TrainingState, features: Features, progre
     filters as they are, which is so where the data are too few to teach them, it is the least rate. A rate at which the
     loss of the steps rises by more than a tenth is none: the head would follow the filters too late.
     """
-    left_out, seen = _order(trainer.data)
+    left_out, seen = order(trainer.data)
     head = features.fit(trainer.settings.loss, trainer.reg, start=state.head, without=left_out)
     state = replace(state, head=head)
     judge = partial(_errors, trainer, seen[:SEEN].tolist(), left_out.tolist())

@@ -1,6 +1,7 @@
 """Learning on features beyond regression: hyperparameters, principal components, clusters, tests of samples."""
 
 from kerneltools.learning import hyper
+from kerneltools.learning.calibration import Temperature, fit_temperature
 from kerneltools.learning.independence import hsic, independence_test
 from kerneltools.learning.kernel_kmeans import KernelKMeans, kernel_kmeans
 from kerneltools.learning.objectives import GeneralisedCrossValidation, HoldOut, LeaveOneOut, Objective
@@ -16,6 +17,8 @@ __all__ = [
     "LeaveOneOut",
     "Objective",
     "PermutationTest",
+    "Temperature",
+    "fit_temperature",
     "hsic",
     "hyper",
     "independence_test",

@@ -52,6 +52,8 @@ LIMITS = (
     Limit("solvers.exact_path", GRADIENTS, EIGENVECTORS),
     *(Limit(name, GRADIENTS, "a p-value is a share of permutations, counted on the host") for name in TESTS),
     *(Limit(name, VALUES, "a p-value is a share of permutations, counted on the host", (JAX_JIT,)) for name in TESTS),
+    Limit("learning.fit_temperature", GRADIENTS, STOPS),
+    Limit("learning.fit_temperature", VALUES, STOPS, (JAX_JIT,)),
     Limit("learning.kernel_kmeans", GRADIENTS, "clusters are made on the host, row by row"),
     Limit("learning.kernel_kmeans", VALUES, "clusters are made on the host, row by row", (JAX_JIT,)),
     Limit("learning.kernel_pca", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),

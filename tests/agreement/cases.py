@@ -45,6 +45,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "learning.GeneralisedCrossValidation": of_statistics.generalised,
     "learning.HoldOut": of_statistics.hold_out,
     "learning.LeaveOneOut": of_statistics.leave_one_out,
+    "learning.fit_temperature": of_statistics.probabilities,
     "learning.hsic": of_statistics.criterion,
     "learning.independence_test": of_statistics.criteria,
     "learning.kernel_kmeans": of_statistics.clusters,

@@ -12,6 +12,7 @@ from kerneltools.learning import (
     HoldOut,
     LeaveOneOut,
     Objective,
+    fit_temperature,
     hsic,
     independence_test,
     kernel_kmeans,
@@ -77,6 +78,16 @@ def clusters(draw: Draw, few: bool) -> Case:
     # Far apart, so that rounding moves no row to another cluster.
     x = 0.1 * numbers(draw, 12, 2) + 10.0 * (np.arange(12) % 3)[:, None]
     return Case(lambda v, c: kernel_kmeans(lambda rows: rows, v["x"], 3, 0).centres, {"x": x}, terms=40, wide=True)
+
+
+def probabilities(draw: Draw, few: bool) -> Case:
+    # Rows of three classes in turn, with the scores of their own class raised.
+    scores = numbers(draw, 12, 3) + 2.0 * np.eye(3)[np.arange(12) % 3]
+
+    def f(v: Any, c: Any) -> Any:
+        return fit_temperature(v["scores"], [row % 3 for row in range(12)])(v["scores"])
+
+    return Case(f, {"scores": scores}, terms=60)
 
 
 def discrepancy(draw: Draw, few: bool) -> Case:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_predict_folder_without_classes(run: Any, model: Path, pictures: list[Pa
 def test_predict_without_file_writes_nothing_but_csv_to_stdout(run: Any, model: Path, digits: Path) -> None:
     result = run("predict", model, digits)
     rows = list(csv.reader(io.StringIO(result.stdout)))
-    assert rows[0] == ["image", "class", "score", "margin"]
+    assert rows[0] == ["image", "class", "score", "margin", "probability"]
     assert [row[0] for row in rows[1:]] == [str(i) for i in range(300)]
 
 
@@ -136,11 +137,25 @@ def test_several_classes_and_several_files(run: Any, model: Path, pictures: list
         assert [row["class"], row["class_2"], row["class_3"]] == [str(loaded.classes[i]) for i in best]
         assert row["class"] == path.parent.name
         assert float(row["margin"]) == pytest.approx(float(row["score"]) - float(row["score_2"]), abs=1e-5)
+    chances = np.asarray(loaded.predict_proba(read(pictures).images))
+    found = [[float(row[f"probability{rank}"]) for rank in ("", "_2", "_3")] for row in rows]
+    np.testing.assert_allclose(found, -np.sort(-chances, axis=1)[:, :3], rtol=1e-4)
     result = run("predict", model, *pictures, "--top", 11)
     assert (result.exit_code, "the model has 10 classes" in result.stderr) == (2, True)
     assert run("encode", model, *pictures, "-o", tmp_path / "f.npz").exit_code == 0
     with np.load(tmp_path / "f.npz", allow_pickle=False) as file:
         assert file["names"].tolist() == [str(path) for path in pictures]
+
+
+def test_a_model_without_probabilities_is_told_and_has_no_column_of_them(
+    run: Any, model: Path, digits: Path, tmp_path: Path
+) -> None:
+    loaded = ckn.load(model)
+    assert isinstance(loaded, ckn.Model)
+    ckn.save(replace(loaded, calibration=None), tmp_path / "before")
+    result = run("predict", tmp_path / "before", digits, "--top", 2)
+    assert "written by a version without probabilities, which are left out; train the model again" in result.stderr
+    assert result.stdout.splitlines()[0] == "image,class,score,margin,class_2,score_2"
 
 
 def test_quiet_leaves_results_and_files(run: Any, model: Path, digits: Path, tmp_path: Path) -> None:

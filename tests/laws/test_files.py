@@ -83,6 +83,7 @@ MODELS: dict[str, Any] = {
     "ridge": solvers.ridge(X, Y, 1e-3),
     "streaming": streaming.ridge(nystrom(Gaussian(1.0), Z), [(X, Y)]).model(1e-3),
     "kernel_pca": learning.kernel_pca(nystrom(Gaussian(1.0), Z), X, 2),
+    "fit_temperature": learning.fit_temperature(X, [0, 1] * (len(X) // 2)),
     "kernel_kmeans": learning.kernel_kmeans(nystrom(Gaussian(1.0), Z), X, 3, rng=0),
 }
 

@@ -14,7 +14,7 @@ from kerneltools.kernels import Gaussian, Homogeneous
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.landmarks import Landmarks, ReducedWarning, Selector, WeightedSelector
 from kerneltools.landmarks.base import chosen, takes_weights
-from kerneltools.learning import KernelKMeans, kernel_kmeans
+from kerneltools.learning import KernelKMeans, fit_temperature, kernel_kmeans
 from kerneltools.maps import nystrom
 from kerneltools.solvers import linear
 from tests.laws.members import SELECTORS, rows
@@ -267,6 +267,7 @@ FITS: dict[str, Callable[[Any, Any, Any], np.ndarray]] = {
     "fit_kernel": lambda x, y, w: np.asarray(
         solvers.fit_kernel(KERNEL, POINTS, x, np.where(y[:, :1] > 0, 1.0, -1.0), solvers.Logistic(), 1e-3, weights=w)(X)
     ),
+    "fit_temperature": lambda x, y, w: fit_temperature(x, (x[:, 1] > x[:, 0]).astype(int), weights=w)(X),
     "kernel_kmeans": lambda x, y, w: np.sort(_clusters(x, w).centres @ np.arange(1.0, 6.0)),
     "inertia": lambda x, y, w: np.asarray(_clusters(x, w).inertia),
     "fit_linear, squared": _linear_model(solvers.Squared()),
