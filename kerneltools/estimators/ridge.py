@@ -100,7 +100,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     too many, see `solvers.choose`. λ is scikit-learn's alpha / n.
 
     Where all rows are among the landmarks, it is solved without features, by `solvers.exact_ridge`: the same function,
-    some seven times sooner. Several values of `reg` take the eigenvectors of the kernel matrix, thirty times as long.
+    some seven times sooner. Several values of `reg` take the eigenvectors of the kernel matrix, ten times as long.
 
     After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (generalised
     cross-validation, for each `reg`), `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a

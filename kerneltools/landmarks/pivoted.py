@@ -7,8 +7,10 @@ from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import INDEFINITE, Host, positive_diagonal, precise, rounding
 from kerneltools.linalg import identity_like
+from kerneltools.memory import require_memory
 from kerneltools.primitives import solve_triangular
 from kerneltools.structures import take
+from kerneltools.structures.base import like_of
 
 
 class Elimination:
@@ -69,8 +71,9 @@ class PartialCholesky:
     def extended(self, picks: list[int], lower: Host) -> "PartialCholesky":
         """With these rows, whose missed part has the Cholesky factor `lower` (b, b).
 
-        Raises ValueError for a kernel that turns out to be indefinite.
+        Raises ValueError for a kernel that turns out to be indefinite, MemoryError where there is no room for more.
         """
+        self._require_room(len(picks))
         values = self.kernel(take(self.x, picks), self.x)
         xp = namespace(values)
         rest = _wide(values)
@@ -84,6 +87,17 @@ class PartialCholesky:
         floor = self._floor(own, picks)
         left = residual * (residual > floor * self.diagonal)
         return replace(self, residual=left, floor=floor, pieces=_appended(self.pieces, new)).without(picks)
+
+    def _require_room(self, more: int) -> None:
+        """Values of so many more rows, what is left of them, their factor, and the piece that it is joined to."""
+        n = len(self.diagonal)
+        joined = sum(int(piece.shape[0]) for piece in self.pieces if piece.shape[0] <= more)
+        require_memory(
+            f"m: after {self.count} landmarks of {n} rows, {more} more need",
+            8 * n * (3 * more + joined),
+            like_of(self.x),
+            lambda free: "take fewer, or landmarks.Uniform or landmarks.KMeans, which keep no numbers of each row",
+        )
 
     def without(self, done: list[int]) -> "PartialCholesky":
         """With no residual at these rows."""

@@ -91,7 +91,7 @@ def exact_ridge(kernel: Kernel, x: Array, y: Array, reg: float, *, weights: Arra
 
     f = k(., X) α with (K + λ Σw W^-1) α = y - b and 1'α = 0 (Saunders, Gammerman and Vovk 1998, with an intercept).
     `reg`: λ > 0. O(n³ / 3) operations and 3.4 n² numbers, in float64 where the library has it; a λ that is lost in the
-    rounding of K takes `exact_path`, some thirty times the work, and leaves out directions that are rounding errors.
+    rounding of K takes `exact_path`, some ten times as long, and leaves out directions that are rounding errors.
     For more rows than that is possible for: `kernel_ridge`, `falkon` and `nystrom_pcg`.
 
     Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels, and MemoryError
@@ -195,7 +195,7 @@ def exact_path(kernel: Kernel, x: Array, y: Array, *, weights: Array | None = No
 
     Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> path
 
-    O(10 n³) operations and 7 n² numbers, in float64 where the library has it: as much as some thirty λ one by one, but
+    O(10 n³) operations and 7 n² numbers, in float64 where the library has it: as long as some eleven λ one by one, but
     with leave-one-out and generalised cross-validation of each. Raises what `exact_ridge` raises.
 
     >>> import numpy as np

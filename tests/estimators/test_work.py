@@ -13,7 +13,7 @@ from kerneltools import memory, solvers
 from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge, NystromFeatures, SlowWarning
 from kerneltools.estimators.work import FACTOR, FEATURES, PATH, ROOTS, SPECTRUM, STEPS, SUMS, Work
 from kerneltools.kernels import Gaussian, Polynomial
-from kerneltools.landmarks import Landmarks
+from kerneltools.landmarks import Greedy, Landmarks, RPCholesky
 
 X = np.random.default_rng(0).standard_normal((40, 3))
 Y = (X[:, 0] > 0).astype(int)
@@ -80,6 +80,13 @@ def test_all_rows_need_what_their_own_solver_does(monkeypatch: pytest.MonkeyPatc
         KernelRidge(KERNEL, landmarks=X, reg=1e-3).partial_fit(X, Y)
     with pytest.raises(MemoryError, match=r"x: 40 rows need 0\.0 GB, .* free; take at most \d+ rows, or nystrom_pcg"):
         solvers.exact_path(KERNEL, X, X)
+
+
+@pytest.mark.parametrize("rule", [RPCholesky(20), Greedy(20)])
+def test_rules_with_numbers_of_each_row_stop_when_there_is_no_room(rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave(monkeypatch, 8 * 40 * 3 * 5)
+    with pytest.raises(MemoryError, match=r"m: after \d+ landmarks of 40 rows, \d+ more need .* landmarks.KMeans"):
+        rule(KERNEL, X, 0)
 
 
 def test_features_of_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
