@@ -22,13 +22,15 @@ class Work:
     """Of a fit on m landmarks of n rows, in float64: bytes and operations.
 
     `squares`: how many matrices (m, m) there are at once; `blocks`: how many (b, m), of b <= 8,192 rows, beside three
-    (m, m). `passes` and `cubes`: n m² and m³ operations. The numbers are measured, with n = m and n = 4 m.
+    (m, m). `passes` and `cubes`: n m² and m³ operations. The numbers are measured, with n = m and n = 4 m. `fewer`: the
+    work where not all rows are landmarks, if that is another.
     """
 
     squares: float
     blocks: float = 0.0
     passes: float = 3.0
     cubes: float = 10.0
+    fewer: "Work | None" = None
 
     def bytes(self, n: int, m: int) -> float:
         """At the peak, beside the data."""
@@ -52,7 +54,7 @@ class Work:
             f"landmarks: {m} of them for {n} rows need",
             self.bytes(n, m),
             like,
-            lambda free: f"take at most {self.most(n, 0.9 * free)}",
+            lambda free: f"take at most {(self.fewer or self).most(n, 0.9 * free)}",
         )
         if on_host(like) and self.operations(n, m) > MANY:
             few = next(k for k in range(m, 0, -max(1, m // 50)) if self.operations(n, k) < MANY / 5 or k <= m // 10)
@@ -80,8 +82,8 @@ SPECTRUM = Work(squares=6.2, blocks=2.5, passes=2.0, cubes=12.0)
 STEPS = Work(squares=6.2, passes=2.0, cubes=3.0)
 """Of solvers that go over the rows again and again: what they take at least."""
 
-FACTOR = Work(squares=3.4, passes=0.0, cubes=1 / 3)
+FACTOR = Work(squares=3.4, passes=0.0, cubes=1 / 3, fewer=SUMS)
 """Of `solvers.exact_ridge`."""
 
-PATH = Work(squares=7.0, passes=0.0, cubes=10.0)
+PATH = Work(squares=7.0, passes=0.0, cubes=10.0, fewer=SPECTRUM)
 """Of `solvers.exact_path`."""

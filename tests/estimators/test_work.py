@@ -70,6 +70,9 @@ def test_a_rule_of_ones_own_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_all_rows_need_what_their_own_solver_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave(monkeypatch, 8 * 40**2 * 3)
+    with pytest.raises(MemoryError, match=f"take at most {SUMS.most(40, 0.9 * 8 * 40**2 * 3)}$"):
+        KernelRidge(KERNEL, landmarks=X, reg=1e-3).fit(X, Y)
     leave(monkeypatch, 8 * 40**2 * 4)
     KernelRidge(KERNEL, landmarks=X, reg=1e-3).fit(X, Y)  # where features would not fit
     with pytest.raises(MemoryError, match="landmarks: 40 of them for 40 rows"):
