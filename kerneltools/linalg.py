@@ -21,6 +21,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import custom_vjp, stop_gradient
 from kerneltools.precision import in_single
 from kerneltools.primitives import primitive, program, reciprocal, solve_triangular
+from kerneltools.progress import Progress, silent
 from kerneltools.trees import Shown, together
 from kerneltools.units import column_units, over_units, times_units
 
@@ -236,6 +237,7 @@ def conjugate_gradient(
     tolerance: float = 1e-8,
     iterations: int = 200,
     refresh: int = 10,
+    progress: Progress = silent,
 ) -> Solution:
     """The solution of A x = b for a symmetric positive definite A that is known by its products, all columns at once.
 
@@ -246,6 +248,7 @@ def conjugate_gradient(
     the error in the norm of A. The residual is computed anew after every `refresh` steps and before stopping, so
     rounding cannot hide; where rounding does not let it converge, the best x is returned. A column of zeros has the
     solution zero. Columns are solved in powers of two of their own, so that no square of them over- or underflows.
+    `progress` is told the greatest residual after each step.
     (Hestenes and Stiefel 1952.)
 
     Raises ValueError where v' A v is not > 0: A, or P, is not positive definite, or not finite.
@@ -278,6 +281,7 @@ def conjugate_gradient(
             residual = rhs - product(x)
             after = _column_products(residual, steered := precondition(residual))
         direction, now, worst = steered + _quotient(after, now, active) * direction, after, _worst(after, scale)
+        progress("conjugate gradient", count, iterations, worst)
         if worst < least:
             best, least = x, worst
     if worst > tolerance and least < worst:

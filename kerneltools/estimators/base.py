@@ -19,6 +19,7 @@ from kerneltools.estimators.work import FEATURES, STEPS, Work
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
 from kerneltools.landmarks.base import chosen, distinct, warn_reduced
+from kerneltools.progress import Progress, printed, silent
 from kerneltools.random import Rng
 from kerneltools.structures import of, take
 from kerneltools.structures.base import in_type, is_collection, like_of, require_examples
@@ -36,6 +37,10 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
 
     kernel: Any
     random_state: Any
+
+    @property
+    def _progress(self) -> Progress:
+        return printed if getattr(self, "verbose", False) else silent
 
     def __new__(cls, *args: Any, **params: Any) -> Self:
         # Before `__init__`, whose signature is what scikit-learn reads the parameters from.

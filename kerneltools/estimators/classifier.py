@@ -32,7 +32,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
     Parameters: `kernel` as in `KernelRidge`, `landmarks` and `random_state` as in `NystromFeatures`, None for 300 or
     all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge` (a support vector machine) or
     `CrossEntropy` (softmax); `reg`, λ > 0, None for what generalised cross-validation of ridge regression on ±1 takes,
-    times the curvature of the loss at 0.
+    times the curvature of the loss at 0; `verbose`: print a line for each step of a fit.
 
     After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (what was tried, or None), `landmarks_` (m, d), `model_` (a
     `solvers.KernelModel`, with `iterations`, `residual` and `converged`). Labels that are numbers come in the library
@@ -57,12 +57,14 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         loss: Loss | None = None,
         reg: float | None = None,
         random_state: Any = 0,
+        verbose: bool | int = False,
     ) -> None:
         self.kernel = kernel
         self.landmarks = landmarks
         self.loss = loss
         self.reg = reg
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from rows X (n, d), labels y (n,) of at least two classes, and weights (n,) >= 0.
@@ -80,12 +82,16 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         targets = move(_targets(indices, len(classes), loss), like_of(rows))
         kernel, tried = None if self.kernel is None else self._kernel_for(rows), None
         if kernel is None or reg is None:
-            tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES)
+            tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES, self._progress)
             kernel = tried.kernel
             reg = reg or tried.reg * tried.share * _curvature(loss)
+        self._progress("landmarks", 0, 1)
         points = usual_landmarks(self.landmarks, LANDMARKS, kernel, rows, self.random_state, weights)
+        self._progress("landmarks", 1, 1)
         draws = generator_of(self.random_state)
-        model = fit_kernel(kernel, points, rows, targets, loss, reg, weights=weights, rng=draws)
+        model = fit_kernel(
+            kernel, points, rows, targets, loss, reg, weights=weights, rng=draws, progress=self._progress
+        )
         remember_columns(self, X)
         self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, model
         self.search_, self.reg_ = tried, reg

@@ -97,7 +97,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     `NystromFeatures`, but 5 √n landmarks for None, at least 300 and at most 1,000; `reg`, λ > 0, or several of which
     generalised cross-validation takes one, None for 1e-9 to 1; `solver`, None or a function like `solvers.falkon`,
     which then finds f for the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are
-    too many, see `solvers.choose`. λ is scikit-learn's alpha / n.
+    too many, see `solvers.choose`; `verbose`: print a line for each stage of a fit. λ is scikit-learn's alpha / n.
 
     Where all rows are among the landmarks, it is solved without features, by `solvers.exact_ridge`: the same function,
     some seven times sooner. Several values of `reg` take the eigenvectors of the kernel matrix, ten times as long.
@@ -131,12 +131,14 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         reg: float | Sequence[float] | None = None,
         solver: Callable[..., KernelModel] | None = None,
         random_state: Any = 0,
+        verbose: bool | int = False,
     ) -> None:
         self.kernel = kernel
         self.landmarks = landmarks
         self.reg = reg
         self.solver = solver
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from rows X (n, d), n >= 2, targets y (n,) or (n, t), and weights (n,) >= 0.
@@ -153,6 +155,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=2)
         kernel, tried = self._searched(rows, _columns(targets), weights)
         points = self._points(kernel, rows, weights)
+        self._progress("regression", 0, 1)
         found: Any
         alike = None if self.solver is not None else merged(points, rows, _columns(targets), weights)
         if alike is not None:
@@ -169,6 +172,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             given = regs if self.reg is not None or tried is None else (tried.reg * tried.share,)
             found = self._solved(kernel, points, rows, _columns(targets), weights, given)
         remember_columns(self, X)
+        self._progress("regression", 1, 1)
         self._set(found, kernel, points, targets.ndim == 1)
         self.search_ = tried
         return self
@@ -298,13 +302,16 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         kernel = None if self.kernel is None else self._kernel_for(x)
         if kernel is not None and (self.reg is not None or self.solver is None):
             return kernel, None
-        tried = search(kernel, x, y, weights, None if self.reg is None else self._regs())
+        tried = search(kernel, x, y, weights, None if self.reg is None else self._regs(), self._progress)
         return tried.kernel, tried
 
     def _points(self, kernel: Any, x: Array, weights: Array | None) -> Array:
         usual = max(LANDMARKS, min(1000, 5 * isqrt(int(x.shape[0]))))
         work = STEPS if self.solver is not None else FACTOR if self._may_be_exact(x) else _of_features(self._regs())
-        return usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights, work)
+        self._progress("landmarks", 0, 1)
+        points = usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights, work)
+        self._progress("landmarks", 1, 1)
+        return points
 
     def _may_be_exact(self, x: Array) -> bool:
         """Whether all rows may be among the landmarks: that takes less, and is known when these are there."""

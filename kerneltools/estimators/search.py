@@ -14,6 +14,7 @@ from kerneltools.kernels import Gaussian, Kernel
 from kerneltools.kernels.distances import median_distance
 from kerneltools.landmarks.base import distinct, precise
 from kerneltools.maps import Nystrom, nystrom
+from kerneltools.progress import Progress, silent
 from kerneltools.solvers import ridge_path
 from kerneltools.structures.base import in_type, is_collection, like_of, take
 from kerneltools.trees import Shown, Tree, shown
@@ -88,7 +89,12 @@ def wide_features(kernel: Kernel, points: Array) -> Wide:
 
 
 def search(
-    kernel: Kernel | None, x: Array, y: Array, weights: Array | None, regs: Sequence[float] | None = None
+    kernel: Kernel | None,
+    x: Array,
+    y: Array,
+    weights: Array | None,
+    regs: Sequence[float] | None = None,
+    progress: Progress = silent,
 ) -> KernelSearch:
     """Try kernels and λ by ridge regression on a sample of the rows.
 
@@ -113,8 +119,11 @@ def search(
     tried = tuple(reg for reg in tried if reg >= resolved) or tried
     if len(seen) < 2:  # of which nothing is learnt
         return KernelSearch(kernels[:1], (UNKNOWN,), ((inf,),), 1.0)
-    errors = tuple(_errors(k, points, x, y, weights, tried) for k in kernels)
-    return KernelSearch(kernels, tried, errors, len(seen) / known)
+    errors: list[tuple[float, ...]] = []
+    for candidate in kernels:
+        errors.append(_errors(candidate, points, x, y, weights, tried))
+        progress("kernel and λ", len(errors), len(kernels), min(errors[-1]))
+    return KernelSearch(kernels, tried, tuple(errors), len(seen) / known)
 
 
 def _distinct(x: Any) -> list[int]:

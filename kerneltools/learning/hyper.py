@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from math import log
 from numbers import Real
 from typing import Any, Protocol, runtime_checkable
@@ -23,6 +24,7 @@ from kerneltools.learning.features import widened
 from kerneltools.learning.objectives import GeneralisedCrossValidation, HoldOut, LeaveOneOut, Objective
 from kerneltools.maps import Nystrom, nystrom
 from kerneltools.optimisers import Adam, Euclidean, Optimiser
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.solvers import Minimum, minimise
 from kerneltools.solvers.checks import check_examples
@@ -174,6 +176,7 @@ def fit(
     fixed: Sequence[str] = (),
     shift: float = 1e-6,
     method: Method | None = None,
+    progress: Progress = silent,
 ) -> Tuned:
     """Kernel parameters, landmarks and λ that lower the error of ridge regression on rows it has not seen.
 
@@ -189,7 +192,8 @@ def fit(
     logarithms are learnt, and they stay within a factor of 1e6 of it. An array of d lengthscales, all equal at the
     start, ends with great ones for columns that say nothing of y (automatic relevance determination).
     Row numbers are no landmarks to move: with `Precomputed`, fix "points" and the kernel's matrix.
-    `method`: `LBFGS()` when not given, or `Descent(...)`. The loss is not convex: the start counts.
+    `method`: `LBFGS()` when not given, or `Descent(...)`. The loss is not convex: the start counts. `progress` is told
+    the loss of each evaluation (kerneltools.progress; `progress.printed` prints a line).
 
     Raises ValueError for names in `fixed` that are none, where nothing is left to learn, for parameters <= 0, for
     shapes that do not fit and for NaN with its place; FloatingPointError where the loss is not finite.
@@ -220,12 +224,26 @@ def fit(
         return judge(nystrom(tree["kernel"], tree["points"], reg=shift), rows, targets, tree["reg"]) / unit
 
     owner = backend_of(like_of(wide_x))
-    loss_and_grad = (autodiff if owner is None else owner).value_and_grad(loss)
+    loss_and_grad = _told((autodiff if owner is None else owner).value_and_grad(loss), unit * height * height, progress)
     found = (method or LBFGS())(loss_and_grad, start.free, wide_x, wide_y)
     tree = start.returned(found.free)
     history = tuple(unit * value * height * height for value in found.history)
     loss_found = unit * found.loss * height * height
     return Tuned(tree["kernel"], tree["points"], tree["reg"], shift, loss_found, history, found.converged)
+
+
+def _told(loss_and_grad: LossAndGrad, unit: float, progress: Progress) -> LossAndGrad:
+    """The same, whose losses times the unit are told."""
+    if progress is silent:
+        return loss_and_grad
+    numbers = count(1)
+
+    def telling(free: Free, x: Array, y: Array) -> tuple[Array, Free]:
+        value, gradient = loss_and_grad(free, x, y)
+        progress("evaluation", next(numbers), 0, unit * float(value))
+        return value, gradient
+
+    return telling
 
 
 def _in_unit(objective: Objective, y: Array) -> tuple[Objective, Array, float]:

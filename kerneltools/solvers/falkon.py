@@ -3,6 +3,7 @@
 from kerneltools.arrays import Array, holds, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import conjugate_gradient, solve_shifted, upper_product
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
@@ -23,6 +24,7 @@ def falkon(
     iterations: int = 100,
     block: int | None = None,
     rng: Rng = 0,
+    progress: Progress = silent,
 ) -> KernelModel:
     """The function f = k(., Z) α of least (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|², by conjugate gradient.
 
@@ -38,7 +40,8 @@ def falkon(
     which forms the features, is more exact there.
 
     It stops when the objective is within about `tolerance`² of its least value, relative to what it gained from f = 0:
-    `residual` is the root of that. `rng` is for the preconditioner's signs.
+    `residual` is the root of that. `rng` is for the preconditioner's signs. `progress` is told of each step, with the
+    residual (kerneltools.progress; `progress.printed` prints a line).
 
     Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels; warns
     (NotConvergedWarning) after `iterations` steps.
@@ -52,13 +55,16 @@ def falkon(
     """
     p = problem(kernel, points, x, y, reg, weights, block)
     features, shares = p.features, p.weights[:, None]
+    progress("preconditioner", 0, 1)
     inverses = inverse_factors(preconditioner(features, shares, rng), p.reg)
+    progress("preconditioner", 1, 1)
     found = conjugate_gradient(
         lambda v: features.sums(lambda rows, scores: shares[rows, :] * scores, v) + p.reg * v,
         features.sums_of(shares * p.targets),
         precondition=lambda r: apply_inverses(inverses, r),
         tolerance=tolerance,
         iterations=iterations,
+        progress=progress,
     )
     if not found.converged:
         advice = "raise reg or tolerance, allow more iterations, or take kernel_ridge"

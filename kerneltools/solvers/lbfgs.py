@@ -7,6 +7,7 @@ from math import isfinite, prod, sqrt
 from typing import Any
 
 from kerneltools.arrays import Array, namespace, require_count, require_stopping, widest_float
+from kerneltools.progress import Progress, silent
 from kerneltools.solvers.line_search import Trial, search
 from kerneltools.trees import Shown, flatten
 from kerneltools.units import unit_of
@@ -36,13 +37,15 @@ def minimise(
     tolerance: float = 1e-6,
     iterations: int = 500,
     least: float = 0.0,
+    progress: Progress = silent,
 ) -> Minimum:
     """A point where the gradient is as good as zero, reached downhill from `start`.
 
     `value_and_grad(tree) -> (value, gradient)`: a scalar, and a tree with one array for each array of the tree.
     `start`: a tree of arrays of one library and device; its Python numbers are constants.
     `pairs`: how many of the last steps, and changes of the gradient, the curvature is estimated
-    from. At most `iterations` steps are taken.
+    from. At most `iterations` steps are taken. `progress` is told of each, with
+    the value (kerneltools.progress).
 
     It stops when the gradient's norm is at most `tolerance` * max(`least`, the norm at the start): with `least` = 0,
     whatever the function's unit. A function that is known to be of the order of 1 takes `least` = 1. When it cannot get
@@ -78,6 +81,7 @@ def minimise(
             continue
         _remember(steps, here, there)
         here, count = there, count + 1
+        progress("minimise", count, iterations, unit * here.value)
     return Minimum(unpack(here.vector), unit * here.value, unit * here.norm, count, here.norm <= bound)
 
 

@@ -7,6 +7,7 @@ from math import isfinite
 from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import Solution, conjugate_gradient
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KEPT_ENTRIES, KernelModel, Problem, problem
@@ -38,6 +39,7 @@ def fit_kernel(
     iterations: int = 100,
     block: int | None = None,
     rng: Rng = 0,
+    progress: Progress = silent,
 ) -> KernelModel:
     """The function f = k(., Z) α of least (1/Σw) Σ w_i loss(f(x_i), t_i) + λ |f|²: kernel logistic regression and SVM.
 
@@ -52,7 +54,8 @@ def fit_kernel(
     Bach and Rudi 2019), then steps are taken at `reg` until what they still promise is at most `tolerance` times the
     objective: `residual`. `iterations` counts Newton steps; each is some ten passes over the rows. Where `block` is not
     given and n m is at most 2^25, the features of all rows are made once and kept (268 MB in float64, twice that for a
-    moment), which takes a quarter of the time. Memory beyond the data else: O(k m² + block m + n k).
+    moment), which takes a quarter of the time. Memory beyond the data else: O(k m² + block m + n k). `progress` is told
+    of each step, with what it promised (kerneltools.progress).
 
     Raises what `falkon` raises, and ValueError for targets other than +1 and -1 of these losses; warns
     (NotConvergedWarning) after `iterations` steps, and (PrecisionWarning) as `falkon` does.
@@ -84,6 +87,7 @@ def fit_kernel(
         count += 1
         at = next(path, p.reg)
         point, promised, settled, inverses = search.step(point, at, at == p.reg, draws, inverses)
+        progress("newton", count, iterations, promised)
     if not settled:
         advice = "allow more iterations, or raise reg or tolerance"
         warn_not_converged("fit_kernel", "promised decrease", promised, count, advice)

@@ -9,6 +9,7 @@ from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks import Landmarks, ReducedWarning, RPCholesky, Selector
 from kerneltools.landmarks.base import chosen
 from kerneltools.linalg import conjugate_gradient
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.convergence import warn_not_converged
@@ -36,6 +37,7 @@ def nystrom_pcg(
     iterations: int = 200,
     block: int | None = None,
     rng: Rng = 0,
+    progress: Progress = silent,
 ) -> KernelModel:
     """The function f = k(., X) α of least (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|²: full kernel ridge regression.
 
@@ -50,7 +52,7 @@ def nystrom_pcg(
 
     `residual`: relative, in the norm of the preconditioner; it stops at `tolerance`. Kernel values are computed in the
     type of x, all else in float64 where the library has it. In float32 a λ below 1e-7 k(x, x) is no more than the
-    rounding of K.
+    rounding of K. `progress` as in `falkon`.
 
     Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels; warns
     (NotConvergedWarning) after `iterations` steps.
@@ -70,13 +72,16 @@ def nystrom_pcg(
     w = row_weights(targets, weights)
     check_reg(reg, targets)
     root, shift = xp.sqrt(w)[:, None], reg * float(xp.sum(w))
+    progress("preconditioner", 0, 1)
     low_rank = _low_rank(kernel, x, weights, root, shift, rank, selector, rng)
+    progress("preconditioner", 1, 1)
     found = conjugate_gradient(
         lambda v: root * _product(kernel, x, root * v, rows_of_block(x, block)) + shift * v,
         root * targets,
         precondition=low_rank.inverse_times,
         tolerance=tolerance,
         iterations=iterations,
+        progress=progress,
     )
     if not found.converged:
         advice = "allow more iterations or a higher rank, or raise reg or tolerance"
