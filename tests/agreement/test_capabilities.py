@@ -54,6 +54,7 @@ NO_NUMBERS = {
     *(
         "linalg.require_square",
         "primitives.primitive",
+        "primitives.program",
         "primitives.short_dtype",
         "primitives.by_rows",
         "primitives.by_rows_into_one",
