@@ -6,6 +6,7 @@ from math import exp, log
 
 from kerneltools.arrays import (
     Array,
+    asarray_like,
     indices_like,
     namespace,
     require_finite,
@@ -16,6 +17,7 @@ from kerneltools.arrays import (
     widest_float,
 )
 from kerneltools.backend import to_host
+from kerneltools.primitives import program
 from kerneltools.trees import Tree, static
 
 SPREADS = (1e-4, 1e3)
@@ -37,9 +39,8 @@ class Temperature(Tree):
 
     def __call__(self, scores: Array) -> Array:
         """(..., k) -> (..., k), numbers >= 0 that add up to 1"""
-        xp = namespace(scores)
-        powers = xp.exp((scores - xp.max(scores, axis=-1, keepdims=True)) / self.value)
-        return powers / xp.sum(powers, axis=-1, keepdims=True)
+        greatest = namespace(scores).max(scores, axis=-1, keepdims=True)
+        return _softmax((scores - greatest) / self.value)
 
 
 def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Array | None = None) -> Temperature:
@@ -69,27 +70,46 @@ def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Ar
     if weights is not None:
         require_weights(weights, n)
     xp = namespace(scores)
-    wide = xp.astype(scores, widest_float(scores))
-    centred = wide - xp.mean(wide, axis=1, keepdims=True)
+    counted = xp.ones_like(scores[:, 0]) if weights is None else weights
+    centred, share, spread, own = _parts(scores, indices_like(numbers, scores), counted)
+    if float(spread) == 0:
+        return Temperature(1.0)
     # As many rows as stand for the weights (docs/decisions/0019-weights.md).
     count = n if weights is None else max(float(xp.sum(weights)), int(xp.count_nonzero(weights)))
-    share = xp.full_like(centred[:, 0], 1 / n) if weights is None else xp.astype(weights / xp.sum(weights), wide.dtype)
-    spread: float = float(xp.sqrt(xp.sum(share * xp.mean(centred * centred, axis=1))))
-    if spread == 0:
-        return Temperature(1.0)
-    own = xp.take_along_axis(centred, indices_like(numbers, wide)[:, None], axis=1)[:, 0]
     # The centred scores of the other classes add up to -own.
-    wanted: float = float(xp.sum(share * own)) * (1 - (1 + 1 / (k - 1)) / (count + 2))
-
-    def excess(value: float) -> float:
-        """How much more of the scores the probabilities have than the targets: it falls with the temperature."""
-        return float(xp.sum(share * xp.sum(Temperature(value)(centred) * centred, axis=1))) - wanted
-
-    low, high = (log(spread * factor) for factor in SPREADS)
+    wanted = float(own) * (1 - (1 + 1 / (k - 1)) / (count + 2))
+    low, high = (log(float(spread) * factor) for factor in SPREADS)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if excess(exp(middle)) > 0 else (low, middle)
+        # The mean score that the probabilities have falls with the temperature.
+        above = float(_mean_score(centred, share, asarray_like(exp(middle), centred))) > wanted
+        low, high = (middle, high) if above else (low, middle)
     return Temperature(exp((low + high) / 2))
+
+
+@program
+def _parts(scores: Array, numbers: Array, weights: Array) -> tuple[Array, Array, Array, Array]:
+    """Centred scores (n, k), each row's share (n,), the root mean square of the former, the mean of the right ones."""
+    xp = namespace(scores, weights)
+    wide = xp.astype(scores, widest_float(scores))
+    centred = wide - xp.mean(wide, axis=1, keepdims=True)
+    share = xp.astype(weights, wide.dtype) / xp.sum(xp.astype(weights, wide.dtype))
+    spread = xp.sqrt(xp.sum(share * xp.mean(centred * centred, axis=1)))
+    own = xp.take_along_axis(centred, numbers[:, None], axis=1)[:, 0]
+    return centred, share, spread, xp.sum(share * own)
+
+
+@program
+def _mean_score(centred: Array, share: Array, value: Array) -> Array:
+    """The mean of the scores under their probabilities: (n, k), (n,), () -> ()"""
+    xp = namespace(centred, share, value)
+    return xp.sum(share * xp.sum(_softmax(centred / value) * centred, axis=1))
+
+
+def _softmax(scores: Array) -> Array:
+    xp = namespace(scores)
+    powers = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
+    return powers / xp.sum(powers, axis=-1, keepdims=True)
 
 
 def _numbers(labels: Array | Sequence[int], n: int, k: int) -> list[int]:
