@@ -1,13 +1,14 @@
-"""Graphs of networkx and of sparse adjacency matrices, both ways."""
+"""Graphs of networkx and of sparse adjacency matrices, both ways, and of lists of edges."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, indices_like, namespace
 from kerneltools.backend import to_host
-from kerneltools.structures.graphs import Graph, Graphs
+from kerneltools.structures.base import Host, number_like, offsets_of
+from kerneltools.structures.graphs import Graph, Graphs, both_ways
 
 LABEL, ATTRIBUTES = "label", "attributes"
 
@@ -63,6 +64,70 @@ def of_sparse(matrices: Sequence[Any], like: Array | None = None) -> Graphs:
         edges = np.stack([matrix.row[kept], matrix.col[kept]], axis=1).astype(np.int64)
         found.append(Graph(int(matrix.shape[0]), edges))
     return Graphs.of(found, like=like)
+
+
+def of_edges(
+    edges: Any,
+    owner: Any,
+    n: int | None = None,
+    *,
+    labels: Any = None,
+    attributes: Array | None = None,
+    edge_labels: Any = None,
+    directed: bool = False,
+    like: Array | None = None,
+) -> Graphs:
+    """From one list of all edges: edges (E, 2) between nodes 0..N-1, and the graph 0..n-1 of each node, owner (N,).
+
+    `n`: how many graphs there are, where the last have no nodes; `labels` (N,), `attributes` (N, d), `edge_labels`
+    (E,). Nodes come into the order of their graphs, those of one graph as they are. An edge without direction may be given
+    once or both ways; `directed`: edges are arcs.
+
+    Raises ValueError for nodes and graphs that are not there, loops, edges between graphs, and what has another length.
+
+    >>> x = of_edges([[0, 2], [1, 3]], [0, 1, 0, 1], labels=[5, 6, 7, 8])
+    >>> [(one.nodes, one.labels.tolist(), one.edges.tolist()) for one in x]
+    [(2, [5, 7], [[0, 1], [1, 0]]), (2, [6, 8], [[0, 1], [1, 0]])]
+    """
+    owner, edges = _numbers("owner", owner, (None,)), _numbers("edges", edges, (None, 2))
+    total = len(owner)
+    count = int(owner.max(initial=-1)) + 1 if n is None else n
+    if total and not 0 <= int(owner.min()) <= int(owner.max()) < count:
+        raise ValueError(f"owner: expected graphs 0 to {count - 1}, got {int(owner.min())} to {int(owner.max())}")
+    if edges.size and not 0 <= int(edges.min()) <= int(edges.max()) < total:
+        wrong = int(((edges < 0) | (edges >= total)).any(axis=1).argmax())
+        raise ValueError(f"edges: expected nodes 0 to {total - 1}, got {edges[wrong].tolist()} as number {wrong}")
+    order = np.argsort(owner, kind="stable")
+    place = np.argsort(order)
+    offsets = offsets_of(np.bincount(owner, minlength=count))
+    codes = np.zeros(len(edges), dtype=np.int64)
+    if edge_labels is not None:
+        codes = _numbers("edge_labels", edge_labels, (len(edges),))
+    arcs = place[edges]
+    if not directed:
+        arcs, codes = both_ways(arcs, codes, offsets)
+    if attributes is not None:
+        if attributes.shape[0] != total:
+            raise ValueError(f"attributes: expected ({total}, d), a row for each node, got {tuple(attributes.shape)}")
+        attributes = namespace(attributes).take(attributes, indices_like(order, attributes), axis=0)
+    return Graphs(
+        offsets,
+        arcs,
+        None if labels is None else _numbers("labels", labels, (total,))[order],
+        None if edge_labels is None else codes,
+        attributes,
+        number_like(like),
+    )
+
+
+def _numbers(name: str, values: Any, shape: tuple[int | None, ...]) -> Host:
+    host = np.asarray(values)
+    host = host if host.size else np.zeros((0, *(size or 0 for size in shape[1:])), dtype=np.int64)
+    good = len(host.shape) == len(shape) and all(b in (None, a) for a, b in zip(host.shape, shape, strict=True))
+    if not good or host.dtype.kind not in "iu":
+        wanted = ", ".join("m" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name}: expected ({wanted}) integers, got {host.dtype} of shape {host.shape}")
+    return host.astype(np.int64)
 
 
 def to_networkx(graphs: Graphs) -> list[Any]:

@@ -27,7 +27,8 @@ KNOWN = ("labels", "edge_labels", "attributes")
 class Graph(NamedTuple):
     """One graph: `edges` (E, 2) among nodes 0..v-1, each once where it has no direction, and what is known of both.
 
-    `labels` (v,) whole numbers, `attributes` (v, d), `edge_labels` (E,) or None.
+    `labels` (v,) whole numbers, `attributes` (v, d), `edge_labels` (E,) or None. `directed`: edges are arcs from
+    the first node to the second.
     """
 
     nodes: int
@@ -35,6 +36,7 @@ class Graph(NamedTuple):
     labels: Host | None = None
     attributes: Array | None = None
     edge_labels: Host | None = None
+    directed: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,7 +65,7 @@ class Graphs(Collection):
         offsets = check_offsets(self.offsets, total, "nodes")
         edges = np.asarray(self.edges)
         if edges.size == 0:
-            edges = np.zeros((0, 2), dtype=np.int64)
+            edges = _NO_EDGES
         if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
             raise ValueError(f"edges: expected (E, 2) integers, got {edges.dtype} of shape {edges.shape}")
         edges = edges.astype(np.int64)
@@ -91,6 +93,7 @@ class Graphs(Collection):
     def of(cls, graphs: Iterable[Graph], directed: bool = False, like: Array | None = None) -> Self:
         """From graphs one by one; an edge without direction may be given once or both ways.
 
+        `directed`: whether all are, else those that say so.
         Raises ValueError for graphs of which only some have labels, attributes or edge labels, with the number.
         """
         held = [one if isinstance(one, Graph) else Graph(*one) for one in graphs]
@@ -98,7 +101,7 @@ class Graphs(Collection):
         pieces, arcs = [], []
         for number, one in enumerate(held):
             edges = np.asarray(one.edges)
-            edges = edges if edges.size else np.zeros((0, 2), dtype=np.int64)
+            edges = edges if edges.size else _NO_EDGES
             if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
                 raise ValueError(
                     f"edges: expected (E, 2) integers in graph {number}, got {edges.dtype} of shape {edges.shape}"
@@ -112,23 +115,16 @@ class Graphs(Collection):
                     f"edges: expected nodes 0 to {one.nodes - 1} in graph {number}, got {int(edges.min())} to "
                     f"{int(edges.max())}"
                 )
-            if not directed:
-                edges, codes = np.concatenate([edges, edges[:, ::-1]]), np.concatenate([codes, codes])
-                edges, first, same = np.unique(edges, axis=0, return_index=True, return_inverse=True)
-                if (other := codes != codes[first][same.reshape(-1)]).any():
-                    a, b = edges[same.reshape(-1)[other.argmax()]].tolist()
-                    raise ValueError(
-                        f"edge_labels: expected one for each edge, got several for {[a, b]} in graph {number}; say "
-                        "directed=True if its directions differ"
-                    )
-                codes = codes[first]
             pieces.append(edges.astype(np.int64) + offsets[number])
             arcs.append(codes)
+        edges, codes = np.concatenate([_NO_EDGES, *pieces]), np.concatenate([_NO_EDGES[:, 0], *arcs])
+        one_way = np.repeat([directed or one.directed for one in held], [len(piece) for piece in pieces]).astype(bool)
+        both, both_codes = both_ways(edges[~one_way], codes[~one_way], offsets)
         return cls(
             offsets,
-            np.concatenate(pieces) if pieces else np.zeros((0, 2), dtype=np.int64),
+            np.concatenate([edges[one_way], both]),
             _all_or_none(held, "labels"),
-            np.concatenate(arcs) if held and _known(held, "edge_labels") else None,
+            np.concatenate([codes[one_way], both_codes]) if _known(held, "edge_labels") else None,
             _attributes(held, like),
             like,
         )
@@ -154,9 +150,8 @@ class Graphs(Collection):
 
     @property
     def directed(self) -> bool:
-        """Whether there is an arc without one back."""
-        back = self.edges[:, ::-1]
-        return bool((back[np.lexsort((back[:, 1], back[:, 0]))] != self.edges).any())
+        """Whether there is an arc without one back, of the same label."""
+        return bool(one_way(self.edges, self.edge_labels).any())
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -213,13 +208,16 @@ class Graphs(Collection):
     def item(self, number: int) -> Graph:
         """The graph with this number: its arcs among nodes 0..v-1, an edge without direction both ways."""
         nodes = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
-        arcs = slice(*self.edge_offsets[number : number + 2].tolist())
+        arcs = slice(*np.searchsorted(self.edges[:, 0], [nodes.start, nodes.stop]).tolist())
+        edges = self.edges[arcs] - nodes.start
+        edge_labels = None if self.edge_labels is None else self.edge_labels[arcs]
         return Graph(
             nodes.stop - nodes.start,
-            self.edges[arcs] - nodes.start,
+            edges,
             None if self.labels is None else self.labels[nodes],
             None if self.attributes is None else self.attributes[nodes, :],
-            None if self.edge_labels is None else self.edge_labels[arcs],
+            edge_labels,
+            bool(one_way(edges, edge_labels).any()),
         )
 
     def key(self, number: int) -> Any:
@@ -243,6 +241,34 @@ class Graphs(Collection):
     def _restored(cls, fixed: Any, attributes: Any, number: Any) -> Self:
         held = fixed.tree if isinstance(fixed, InFile) else fixed
         return cls(held["offsets"], held["edges"], held["labels"], held["edge_labels"], attributes, number)
+
+
+def both_ways(edges: Host, labels: Host, offsets: Host) -> tuple[Host, Host]:
+    """Edges without direction, given once or both ways, as arcs both ways with their labels: (E, 2) -> (A, 2), (A,)
+
+    Raises ValueError for an edge with several labels.
+    """
+    ends = np.sort(edges, axis=1)
+    _, first, same = np.unique(ends[:, 0] * int(offsets[-1]) + ends[:, 1], return_index=True, return_inverse=True)
+    if (other := labels != labels[first][same]).any():
+        raise ValueError(
+            f"edge_labels: expected one for each edge, got several for {_named(edges[other.argmax()], offsets)}; say "
+            "directed=True if its directions differ"
+        )
+    once = edges[first]
+    return np.concatenate([once, once[:, ::-1]]), np.concatenate([labels[first], labels[first]])
+
+
+def one_way(edges: Host, labels: Host | None) -> Host:
+    """Whether each of the arcs, in order, has none back, or one of another label: (E, 2), (E,) -> (E,)"""
+    total = int(edges.max(initial=0)) + 1
+    keys, back = edges[:, 0] * total + edges[:, 1], edges[:, 1] * total + edges[:, 0]
+    place = np.minimum(np.searchsorted(keys, back), max(len(keys) - 1, 0))
+    alone: Host = keys[place] != back
+    return alone if labels is None else alone | (labels[place] != labels)
+
+
+_NO_EDGES: Host = np.zeros((0, 2), dtype=np.int64)
 
 
 def _check_edges(edges: Host, offsets: Host) -> None:

@@ -37,6 +37,7 @@ COLLECTIONS: list[Collection] = [
     Strings.of(LETTERS),
     Ragged.of(ARRAYS),
     Graphs.of(GRAPHS),
+    Graphs.of(GRAPHS, directed=True),
     Objects(("a", ("b", 1), "a", 3.5)),
     Views((Strings.of(LETTERS[:4]), Ragged.of(ARRAYS), np.arange(8.0).reshape(4, 2))),
 ]
