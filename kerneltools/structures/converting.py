@@ -80,8 +80,8 @@ def of_edges(
     """From one list of all edges: edges (E, 2) between nodes 0..N-1, and the graph 0..n-1 of each node, owner (N,).
 
     `n`: how many graphs there are, where the last have no nodes; `labels` (N,), `attributes` (N, d), `edge_labels`
-    (E,). Nodes come into the order of their graphs, those of one graph as they are. An edge without direction may be given
-    once or both ways; `directed`: edges are arcs.
+    (E,). Nodes come into the order of their graphs, those of one graph as they are. An edge without direction may be
+    given once or both ways; `directed`: edges are arcs.
 
     Raises ValueError for nodes and graphs that are not there, loops, edges between graphs, and what has another length.
 

@@ -17,12 +17,12 @@ def read_tudataset(folder: str | Path, directed: bool = False, like: Array | Non
     """The graphs of a folder NAME with the files NAME_A.txt, NAME_graph_indicator.txt and so on, and their classes.
 
     -> graphs (n), classes (n,) whole numbers, as they are in NAME_graph_labels.txt; where there are only numbers
-    NAME_graph_attributes.txt, these, (n, c); None without both. Labels of nodes and edges and attributes of nodes are read where
-    there are some. Edges may be there once or both ways; `directed`: they are arcs. Nodes need not be in the order of
-    their graphs. A UserWarning says that attributes of edges are left out: nothing here uses them.
+    NAME_graph_attributes.txt, these, (n, c); None without both. Labels of nodes and edges and attributes of nodes are
+    read where there are some. Edges may be there once or both ways; `directed`: they are arcs. Nodes need not be in the
+    order of their graphs. A UserWarning says that attributes of edges are left out: nothing here uses them.
 
-    Raises FileNotFoundError for a folder without one of the first two files, and ValueError, with the file and line, for
-    what is no number, NaN and infinity, nodes that are not there, edges from a node to itself or between graphs.
+    Raises FileNotFoundError for a folder without one of the first two files, and ValueError, with the file and line,
+    for what is no number, NaN and infinity, nodes that are not there, edges from a node to itself or between graphs.
     """
     files = _Files(Path(folder))
     owner = files.whole("graph_indicator") - 1
