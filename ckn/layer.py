@@ -7,7 +7,7 @@ from typing import Any
 
 from ckn.bounds import check_kernel, check_products, reached_shape
 from ckn.checks import channels_first
-from kerneltools.arrays import Array, device_of, flattened, namespace, points_of, require_floating, require_rank
+from kerneltools.arrays import A, Array, device_of, flattened, namespace, points_of, require_floating, require_rank
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import check_positive, row_norms
 from kerneltools.maps.nystrom import whitening
@@ -91,7 +91,7 @@ class Layer(Tree):
         """The layer with its inverse square root computed, to apply many times."""
         return prepared((self,))[0]
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: A) -> A:
         """(n, *grid, c) -> (n, *grid', m)"""
         return self.prepare()(x)
 
@@ -104,10 +104,11 @@ class PreparedLayer(Tree):
     whitening: Array
 
     @in_single
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: A) -> A:
         """(n, *grid, c) -> (n, *grid', m)"""
         self._check(x)
-        return _mapped(self, x) if self.layer.by_products else self._map(x)
+        maps: A = _mapped(self, x) if self.layer.by_products else self._map(x)
+        return maps
 
     @property
     def filters(self) -> Array:

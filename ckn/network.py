@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ckn.checks import check_batch
 from ckn.layer import Layer, PreparedLayer, prepared
-from kerneltools.arrays import Array, blocks, flattened, namespace, on_host
+from kerneltools.arrays import A, Array, blocks, flattened, namespace, on_host
 from kerneltools.trees import Tree
 
 
@@ -42,7 +42,7 @@ class Network(Tree):
 
     layers: tuple[Layer | PreparedLayer, ...]
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: A) -> A:
         """(n, *grid, c) -> (n, *grid', m)"""
         for layer in prepared(self.layers):
             x = layer(x)
@@ -80,7 +80,7 @@ class Network(Tree):
         """An array of the library, type and device that the network works in: its first filters."""
         return self.layers[0].filters
 
-    def encode(self, x: Array, batch: int | None = None) -> Array:
+    def encode(self, x: A, batch: int | None = None) -> A:
         """The features of many images, `batch` at a time: memory for patches is that of one batch.
 
         (n, *grid, c) -> (n, features)
@@ -89,8 +89,10 @@ class Network(Tree):
         xp = namespace(x)
         prepared = self.prepare()
         size = batch or self.batch_for(x)
+        images: Array = x
         parts = of_one_size(x.shape[0], size)
-        return xp.concat([flattened(prepared(x[whole, ...]))[new, :] for whole, new in parts])
+        features: A = xp.concat([flattened(prepared(images[whole, ...]))[new, :] for whole, new in parts])
+        return features
 
     def batch_for(self, x: Array) -> int:
         """How many images to take at a time so that a layer's intermediate arrays stay in the host's cache.

@@ -3,15 +3,33 @@
 from collections.abc import Callable, Iterator
 from math import isfinite, prod
 from numbers import Integral, Number, Real
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import array_api_compat
 
-# The array API standard is a run-time protocol; Python's type checkers have no stubs for it.
+# The array API standard is a run-time protocol; Python's type checkers have no stubs for it. Inside, an array is
+# anything; what users call says that it gives back the type of array that it was given.
 Array = Any
 Namespace = Any
 DType = Any
 Device = Any
+
+
+class AnyArray(Protocol):
+    """What arrays of all libraries have, and collections of objects have not."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    @property
+    def ndim(self) -> Any: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+
+A = TypeVar("A", bound=AnyArray)
+"""An array of one library: `f(x: A) -> A` gives an array of NumPy for one of NumPy, a tensor for a tensor."""
 
 
 def namespace(*arrays: Array) -> Namespace:

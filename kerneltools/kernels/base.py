@@ -10,6 +10,7 @@ from operator import add, mul
 from typing import Any, ClassVar
 
 from kerneltools.arrays import (
+    A,
     Array,
     device_of,
     holds,
@@ -131,15 +132,17 @@ class InnerProductKernel(Kernel):
         """Kernel values from inner products and norms, which broadcast against them."""
 
     @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
+    def __call__(self, x: A, y: Array) -> A:
         check_rows(x, y)
-        if self.degree is None:
-            return self._of_rows(x, y)
+        values: A = self._of_rows(x, y) if self.degree is None else self._of_any_size(x, y, self.degree)
+        return values
+
+    def _of_any_size(self, x: Array, y: Array, degree: int) -> Array:
         (x, of_x), (y, of_y) = _in_range(x), _in_range(y)
         value = self._of_rows(x, y)
         if of_x is not None:
-            value = value * of_x[:, None] ** self.degree
-        return value if of_y is None else value * of_y[None, :] ** self.degree
+            value = value * of_x[:, None] ** degree
+        return value if of_y is None else value * of_y[None, :] ** degree
 
     def _of_rows(self, x: Array, y: Array) -> Array:
         across = namespace(x, y).matrix_transpose(y)

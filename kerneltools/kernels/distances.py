@@ -4,6 +4,7 @@ from abc import abstractmethod
 from math import sqrt
 
 from kerneltools.arrays import (
+    A,
     Array,
     device_of,
     evenly,
@@ -58,11 +59,13 @@ class Radial(Kernel):
         return True
 
     @in_single
-    def __call__(self, x: Array, y: Array) -> Array:
-        return self.of_square(differentiable_distances(*scaled_rows(self, self.lengths, x, y)))
+    def __call__(self, x: A, y: Array) -> A:
+        values: A = self.of_square(differentiable_distances(*scaled_rows(self, self.lengths, x, y)))
+        return values
 
-    def diag(self, x: Array) -> Array:
-        return ones_on_diagonal(self, self.lengths, x)
+    def diag(self, x: A) -> A:
+        ones: A = ones_on_diagonal(self, self.lengths, x)
+        return ones
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         if _is_vector(self.lengths):

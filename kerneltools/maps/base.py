@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
-from kerneltools.arrays import Array, asarray_like, holds, namespace, points_of, require_count, require_floating
+from kerneltools.arrays import A, Array, asarray_like, holds, namespace, points_of, require_count, require_floating
 from kerneltools.kernels import Kernel
 from kerneltools.precision import in_single, is_half
 from kerneltools.primitives import by_rows
-from kerneltools.structures.base import by_objects, is_collection
+from kerneltools.structures.base import Collection, by_objects, is_collection
 from kerneltools.trees import Tree
 
 CACHED = 2**21
@@ -37,8 +37,14 @@ class Map(Tree, ABC):
     def of_rows(self, x: Array) -> Array:
         """The features of rows that were checked: (n, d) -> (n, m)."""
 
+    @overload
+    def __call__(self, x: A) -> A: ...
+
+    @overload
+    def __call__(self, x: Collection) -> Array: ...
+
     @in_single
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Any) -> Array:
         """(..., d) -> (..., m)
 
         Raises ValueError for another number of columns, TypeError for what is not floating-point.

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from kerneltools.arrays import (
+    A,
     Array,
     DType,
     holds,
@@ -17,7 +18,14 @@ from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upp
 from kerneltools.maps.base import Map, in_type_of, of_examples, rows_of_block
 from kerneltools.precision import in_single, parameters_in, widened
 from kerneltools.primitives import solve_triangular
-from kerneltools.structures.base import is_collection, like_of, require_alike, require_examples, require_known
+from kerneltools.structures.base import (
+    Collection,
+    is_collection,
+    like_of,
+    require_alike,
+    require_examples,
+    require_known,
+)
 from kerneltools.trees import static
 
 
@@ -63,8 +71,14 @@ class Nystrom(Map):
         factor = in_type_of(self.whitening, values)
         return upper_product(values, factor) if self.triangular else values @ factor
 
+    @overload
+    def residual(self, x: A) -> A: ...
+
+    @overload
+    def residual(self, x: Collection) -> Array: ...
+
     @in_single
-    def residual(self, x: Array) -> Array:
+    def residual(self, x: Any) -> Array:
         """k(x, x) - |φ(x)|² >= 0: what the map misses of each x; 0 up to rounding at the landmarks.
 
         (..., d) -> (...,)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, isqrt
+from typing import Any, overload
 
-from kerneltools.arrays import Array, blocks, holds, namespace, widest_float
+from kerneltools.arrays import A, Array, blocks, holds, namespace, widest_float
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
 from kerneltools.linalg import cholesky_solve, identity_like, why_no_factor
@@ -14,7 +15,7 @@ from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.features import KernelModel, indefinite, require_definite
 from kerneltools.solvers.ridge import several
 from kerneltools.solvers.sums import row_weights, weighted_mean
-from kerneltools.structures.base import like_of, part, require_known
+from kerneltools.structures.base import Collection, like_of, part, require_known
 from kerneltools.trees import Shown, Tree, together
 
 TILE = 512
@@ -28,7 +29,13 @@ class InterceptModel(Tree):
     model: KernelModel
     intercept: Array
 
-    def __call__(self, x: Array) -> Array:
+    @overload
+    def __call__(self, x: A) -> A: ...
+
+    @overload
+    def __call__(self, x: Collection) -> Array: ...
+
+    def __call__(self, x: Any) -> Array:
         """(..., d) -> (..., t)"""
         values = self.model(x)
         return values + namespace(values).astype(self.intercept, values.dtype)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import Any, overload
 
 from kerneltools.arrays import (
+    A,
     Array,
     DType,
     blocks,
@@ -26,6 +28,7 @@ from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.convergence import warn_imprecise
 from kerneltools.solvers.sums import row_weights
 from kerneltools.structures.base import (
+    Collection,
     by_objects,
     count,
     in_type,
@@ -64,7 +67,13 @@ class KernelModel(Tree):
     converged: bool = static(True)
     shift: float = static(0.0)
 
-    def __call__(self, x: Array, block: int | None = None) -> Array:
+    @overload
+    def __call__(self, x: A, block: int | None = None) -> A: ...
+
+    @overload
+    def __call__(self, x: Collection, block: int | None = None) -> Array: ...
+
+    def __call__(self, x: Any, block: int | None = None) -> Array:
         """(..., d) -> (..., t), `block` rows at a time; memory beyond x and the result: O(block m)."""
         size = rows_of_block(self.points, block)
         if is_collection(x) or is_collection(self.points):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from kerneltools.arrays import Array, DType, blocks, holds, namespace, widest_float
+from kerneltools.arrays import A, Array, DType, blocks, holds, namespace, widest_float
 from kerneltools.linalg import solve_shifted
 from kerneltools.primitives import program, reciprocal
 from kerneltools.solvers.checks import check_reg, check_rows
@@ -20,7 +20,7 @@ class LinearModel(Tree):
     weights: Array
     intercept: Array
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: A) -> A:
         """(..., d) -> (..., t). Raises ValueError for rows of another length, TypeError for another library."""
         namespace(x, self.weights, self.intercept)
         if x.ndim < 1 or x.shape[-1] != self.weights.shape[0]:
@@ -28,7 +28,8 @@ class LinearModel(Tree):
                 f"x: expected (..., {self.weights.shape[0]}) for a model of {self.weights.shape[0]} columns, "
                 f"got {tuple(x.shape)}"
             )
-        return namespace(x, self.weights).matmul(x, self.weights) + self.intercept
+        values: A = namespace(x, self.weights).matmul(x, self.weights) + self.intercept
+        return values
 
 
 @dataclass(frozen=True, eq=False)
