@@ -18,8 +18,9 @@ KIND = "kerneltools"
 GROUP = "kerneltools.files"
 
 ROOMS = (
-    "kernels", "kernels.profiles", "kernels.spectral", "kernels.graphs", "kernels.strings", "landmarks", "maps",
-    "solvers", "structures", "patches", "pooling", "optimisers", "learning", "learning.hyper", "streaming",
+    "kernels", "kernels.profiles", "kernels.spectral", "kernels.graphs", "kernels.series", "kernels.strings",
+    "landmarks", "maps", "solvers", "structures", "patches", "pooling", "optimisers", "learning", "learning.hyper",
+    "streaming",
 )  # fmt: skip
 """The modules whose dataclasses may be in a file, as `maps.Nystrom`; and `estimators`, where these are installed."""
 

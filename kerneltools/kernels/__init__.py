@@ -1,6 +1,6 @@
 """Kernels: frozen dataclasses that are called on two sets of rows, (n, d), (m, d) -> (n, m)."""
 
-from kerneltools.kernels import graphs, profiles, spectral, strings
+from kerneltools.kernels import graphs, profiles, series, spectral, strings
 from kerneltools.kernels.arc_cosine import ArcCosine
 from kerneltools.kernels.base import InnerProductKernel, Kernel, Power, Product, Scaled, Sum
 from kerneltools.kernels.composite import Function, Normalised, On, Precomputed, as_kernel
@@ -52,6 +52,7 @@ __all__ = [
     "graphs",
     "pairwise",
     "profiles",
+    "series",
     "spectral",
     "square_distances",
     "strings",

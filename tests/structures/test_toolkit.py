@@ -12,9 +12,10 @@ import kerneltools
 from kerneltools import kernels, landmarks, learning, maps, solvers, streaming, structures
 from kerneltools.kernels import Kernel, Normalised, On, pairwise
 from kerneltools.kernels.graphs import OptimalAssignment, ShortestPath, WeisfeilerLehman
+from kerneltools.kernels.series import GlobalAlignment, Signature
 from kerneltools.kernels.strings import Spectrum
 from kerneltools.landmarks import RPCholesky
-from kerneltools.structures import Collection, Graph, Graphs, Objects, Strings, Views
+from kerneltools.structures import Collection, Graph, Graphs, Objects, Ragged, Strings, Views
 
 N = 40
 DRAWS = np.random.default_rng(0)
@@ -23,6 +24,8 @@ NUMBERS = DRAWS.standard_normal((N, 2))
 NETWORKS = [
     Graph(len(word), [[i, i + 1] for i in range(len(word) - 1)], [ord(letter) for letter in word]) for word in WORDS
 ]
+# As many points as letters: a step for each, up or down.
+SERIES = [np.cumsum([[(a in "AC") - 0.5, (a in "AG") - 0.5] for a in word], axis=0) for word in WORDS]
 TARGETS = np.asarray([[word.count("AC") + 0.5 * word.count("G")] for word in WORDS])
 
 
@@ -37,10 +40,15 @@ CASES: list[tuple[Kernel, Collection]] = [
     (On(0, Spectrum(2)) * On(1, kernels.Gaussian(2.0)), Views((Strings.of(WORDS), NUMBERS))),
     (WeisfeilerLehman(1), Graphs.of(NETWORKS)),
     (Normalised(OptimalAssignment(1)) + 0.01 * ShortestPath(), Graphs.of(NETWORKS)),
+    (GlobalAlignment(2.0), Ragged.of(SERIES)),
+    (Signature(2, kernels.Gaussian(3.0)), Ragged.of(SERIES)),
 ]
 
 
-@pytest.fixture(params=CASES, ids=["strings", "sums", "function", "views", "graphs", "sums of graphs"])
+NAMES = ["strings", "sums", "function", "views", "graphs", "sums of graphs", "alignment", "signature"]
+
+
+@pytest.fixture(params=CASES, ids=NAMES)
 def case(request: pytest.FixtureRequest) -> Any:
     return request.param
 
