@@ -1,27 +1,33 @@
 """Kernel logistic regression and support vector machines as a classifier."""
 
+from collections.abc import Mapping
+from math import isqrt
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, column_or_1d
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
-from kerneltools.backend import backend_of, move
+from kerneltools.backend import backend_of, move, to_host
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, usual_landmarks
+from kerneltools.estimators.calibration import slope
 from kerneltools.estimators.checks import as_examples, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
-from kerneltools.estimators.search import REGS_OF_CLASSES, search
-from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge, fit_kernel
-from kerneltools.structures.base import like_of
+from kerneltools.estimators.search import REGS_OF_CLASSES, KernelSearch, search
+from kerneltools.kernels import Kernel
+from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge
+from kerneltools.solvers.left_out import SAMPLE, LeftOut, fit_left_out
+from kerneltools.structures.base import count, like_of
 
+REGS_TRIED = 7
+"""The λ that are tried: from 4 times that of the search on, each a quarter of the one before."""
 
-def _has_probabilities(estimator: "KernelClassifier") -> bool:
-    return estimator.loss is None or isinstance(estimator.loss, Logistic | CrossEntropy)
+LEAST_REG = 1e-8
+"""Over the greatest k(z, z): below it products of kernel values with the landmarks' root are rounding errors."""
 
 
 class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc]  # untyped bases
@@ -29,14 +35,17 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
 
     (n, d), (n,) labels -> (n,) labels
 
-    Parameters: `kernel` as in `KernelRidge`, `landmarks` and `random_state` as in `NystromFeatures`, None for 300 or
-    all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge` (a support vector machine) or
-    `CrossEntropy` (softmax); `reg`, λ > 0, None for what generalised cross-validation of ridge regression on ±1 takes,
-    times the curvature of the loss at 0; `verbose`: print a line for each step of a fit.
+    Parameters: `kernel` as in `KernelRidge`, `landmarks` and `random_state` as in `NystromFeatures`, None for 8 √n, at
+    least 300 and at most 1,000, or all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge`
+    (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0, None for the one of a few at which rows that
+    are left out lose least; `class_weight`, None, "balanced" (each class counts as much) or a dict of numbers > 0 by
+    class (1 for others), by which the weights of a class's rows are multiplied; `verbose`: print a line for
+    each step of a fit.
 
-    After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (what was tried, or None), `landmarks_` (m, d), `model_` (a
-    `solvers.KernelModel`, with `iterations`, `residual` and `converged`). Labels that are numbers come in the library
-    and on the device of X, others in NumPy.
+    After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (of kernels, or None), `regs_` and `errors_` (the λ that were
+    tried, and the mean losses of rows left out; empty where λ was given), `landmarks_` (m, d), `model_` (a
+    `solvers.KernelModel`, with `iterations`, `residual` and `converged`), `slope_` (of probabilities, see
+    `predict_proba`). Labels that are numbers come in the library and on the device of X, others in NumPy.
 
     Found by Newton's method, see `solvers.fit_kernel`; it warns (NotConvergedWarning) when it stops early.
 
@@ -56,6 +65,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         landmarks: Any = None,
         loss: Loss | None = None,
         reg: float | None = None,
+        class_weight: Any = None,
         random_state: Any = 0,
         verbose: bool | int = False,
     ) -> None:
@@ -63,6 +73,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         self.landmarks = landmarks
         self.loss = loss
         self.reg = reg
+        self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose
 
@@ -77,30 +88,47 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             refuse_no_targets(self, X)
         rows = as_examples(self, X, kernel=self.kernel)
         classes, indices = _classes(y, rows.shape[0])
-        weights = as_weights(sample_weight, rows)
+        repeats = as_weights(sample_weight, rows)
+        weights = _class_weights(self.class_weight, classes, indices, repeats, rows)
         loss = Logistic() if self.loss is None else self.loss
         targets = move(_targets(indices, len(classes), loss), like_of(rows))
         kernel, tried = None if self.kernel is None else self._kernel_for(rows), None
         if kernel is None or reg is None:
             tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES, self._progress)
             kernel = tried.kernel
-            reg = reg or tried.reg * tried.share * _curvature(loss)
+        usual = max(LANDMARKS, min(1000, 8 * isqrt(count(rows))))
         self._progress("landmarks", 0, 1)
-        points = usual_landmarks(self.landmarks, LANDMARKS, kernel, rows, self.random_state, weights)
+        points = usual_landmarks(self.landmarks, usual, kernel, rows, self.random_state, weights)
         self._progress("landmarks", 1, 1)
-        draws = generator_of(self.random_state)
-        model = fit_kernel(
-            kernel, points, rows, targets, loss, reg, weights=weights, rng=draws, progress=self._progress
+        regs = _regs(tried, loss, kernel, points, rows) if reg is None and tried is not None else (float(reg or 0),)
+        found = fit_left_out(
+            kernel,
+            points,
+            rows,
+            targets,
+            loss,
+            regs,
+            weights=weights,
+            repeats=repeats,
+            wanted=not isinstance(loss, Logistic | CrossEntropy),
+            rng=generator_of(self.random_state),
+            progress=self._progress,
         )
         remember_columns(self, X)
-        self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, model
-        self.search_, self.reg_ = tried, reg
+        self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, found.model
+        self.search_, self.reg_, self.regs_, self.errors_ = tried, found.reg, found.regs, found.errors
+        self.slope_ = _slope(found, indices, weights)
         return self
 
     def _check_learnt(self) -> None:
         check_landmarks(self)
         if not isinstance(self.model_, KernelModel):
             raise TypeError(f"model_: expected a KernelModel, got {self.model_!r:.60}")
+        for name, values in {"slope_": (self.slope_,), "reg_": (self.reg_,), "regs_": self.regs_}.items():
+            for value in values:
+                check_number(name, value)
+        if len(self.errors_) != len(self.regs_) or not all(isinstance(error, float) for error in self.errors_):
+            raise ValueError(f"errors_: expected a number for each of regs_, got {self.errors_!r:.60}")
         if self.classes_.ndim != 1 or len(set(self.classes_.tolist())) < self.classes_.size:
             raise ValueError(f"classes_: expected different ones (k,), got {self.classes_!r:.60}")
         found, k = self.model_.coefficients.shape[1], len(self.classes_)
@@ -124,29 +152,36 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             return self.classes_[host(indices)]
         return xp.take(_in_library(self.classes_, scores), indices)
 
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class: (n, d) -> (n, k). With `Logistic` or `CrossEntropy` only.
+        """The probability of each class: (n, d) -> (n, k). The most likely class is that of `predict`.
 
-        Classes against the rest have probabilities of their own, which are divided by their sum.
+        `Logistic`, by class against the rest, has probabilities of its own, which are divided by their sum, and so has
+        `CrossEntropy`. Other losses have the softmax of `slope_` times the scores (of two classes its sigmoid): the
+        slope that suits the scores of rows left out best, each by a model that does not know it.
         """
         scores = self.decision_function(X)
         xp = namespace(scores)
         if scores.ndim == 1:
-            second = _sigmoid(scores)
-            return xp.stack([1 - second, second], axis=1)
-        if isinstance(self.loss, CrossEntropy):
-            powers = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
-            return powers / xp.sum(powers, axis=1, keepdims=True)
-        # Never all 0: the ratios are what counts.
-        chances = _sigmoid(scores) + float(xp.finfo(scores.dtype).smallest_normal)
-        return chances / xp.sum(chances, axis=1, keepdims=True)
+            return xp.stack([_sigmoid(-self.slope_ * scores), _sigmoid(self.slope_ * scores)], axis=1)
+        if self.loss is None or isinstance(self.loss, Logistic):
+            # Never all 0: the ratios are what counts.
+            chances = _sigmoid(scores) + float(xp.finfo(scores.dtype).smallest_normal)
+            return chances / xp.sum(chances, axis=1, keepdims=True)
+        powers = xp.exp(self.slope_ * (scores - xp.max(scores, axis=1, keepdims=True)))
+        return powers / xp.sum(powers, axis=1, keepdims=True)
 
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of `predict_proba`: (n, d) -> (n, k)"""
-        chances = self.predict_proba(X)
-        return namespace(chances).log(chances)
+        scores = self.decision_function(X)
+        xp = namespace(scores)
+        if scores.ndim == 1:
+            scores = self.slope_ * scores
+            zero = xp.zeros_like(scores)
+            return -xp.stack([xp.logaddexp(zero, scores), xp.logaddexp(zero, -scores)], axis=1)
+        if self.loss is None or isinstance(self.loss, Logistic):
+            return xp.log(self.predict_proba(X))
+        scores = self.slope_ * (scores - xp.max(scores, axis=1, keepdims=True))
+        return scores - xp.log(xp.sum(xp.exp(scores), axis=1, keepdims=True))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of labels that are right."""
@@ -170,6 +205,50 @@ def _classes(y: Any, n: int) -> tuple[Any, Any]:
     if len(classes) < 2:
         raise ValueError(f"y: expected at least two classes, got one class only: {classes[0]!r}")
     return classes, indices
+
+
+def _slope(found: LeftOut, indices: Any, weights: Array | None) -> float:
+    """Of probabilities; 1 where the loss has some of its own."""
+    if found.scores is None:
+        return 1.0
+    which = list(found.rows)
+    counts = np.ones(len(which)) if weights is None else to_host(weights).astype(np.float64)[which]
+    return slope(to_host(found.scores).astype(np.float64), indices[which], counts)
+
+
+def _class_weights(class_weight: Any, classes: Any, indices: Any, weights: Array | None, X: Array) -> Array | None:
+    """The weights of rows, each times that of its class: (n,), or None where all are 1."""
+    if class_weight is None:
+        return weights
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.ones(len(indices)) if weights is None else to_host(weights).astype(np.float64)
+        sums = np.bincount(indices, weights=counts, minlength=len(classes))
+        factors = counts.sum() / np.where(sums > 0, len(classes) * sums, np.inf)
+    elif isinstance(class_weight, Mapping):
+        known = classes.tolist()
+        if unknown := [key for key in class_weight if key not in known]:
+            raise ValueError(f"class_weight: expected classes of y, {_listed(known)}, got {_listed(unknown)}")
+        for key, value in class_weight.items():
+            check_number(f"class_weight[{key!r}]", value)
+        factors = np.asarray([class_weight.get(key, 1.0) for key in known], dtype=np.float64)
+    else:
+        raise ValueError(f"class_weight: expected None, 'balanced' or a dict by class, got {class_weight!r:.60}")
+    found = as_weights(factors[indices], X)
+    return found if weights is None else found * weights
+
+
+def _listed(classes: list[Any]) -> str:
+    return ", ".join(map(repr, classes[:10])) + (" ..." if len(classes) > 10 else "")
+
+
+def _regs(tried: KernelSearch, loss: Loss, kernel: Kernel, points: Array, X: Array) -> tuple[float, ...]:
+    """The λ to try on a sample, falling: of few landmarks, that of the search may be far too great."""
+    diagonal, n = kernel.diag(points), count(X)
+    size = float(namespace(diagonal).max(diagonal))
+    part = min(SAMPLE, n) / n
+    first = 4 * tried.reg * tried.share / part * _curvature(loss)
+    regs = (first / 4**k for k in range(REGS_TRIED))
+    return tuple(reg for reg in regs if reg * part >= LEAST_REG * size) or (first,)
 
 
 def _curvature(loss: Loss) -> float:

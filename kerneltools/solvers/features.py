@@ -21,7 +21,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise
-from kerneltools.linalg import cholesky_factor, identity_like, upper_product, why_no_factor
+from kerneltools.linalg import cholesky_factor, identity_like, why_no_factor
 from kerneltools.precision import parameters_in, widened
 from kerneltools.primitives import solve_triangular
 from kerneltools.solvers.checks import check_examples, check_reg
@@ -137,7 +137,7 @@ class Features:
 
     def of(self, x: Array) -> Array:
         """φ(x): (b, d) -> (b, m)"""
-        return upper_product(self.gram(x), self.whitening)
+        return self.gram(x) @ self.whitening
 
     def gram(self, x: Array) -> Array:
         """k(x, Z), in the type of W: (b, d) -> (b, m)"""

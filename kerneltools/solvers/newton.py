@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 
 from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
@@ -53,7 +53,7 @@ def fit_kernel(
     k m² = 4096²). λ falls by 4 from step to step, from where the penalty is as great as the curvature (Marteau-Ferey,
     Bach and Rudi 2019), then steps are taken at `reg` until what they still promise is at most `tolerance` times the
     objective: `residual`. `iterations` counts Newton steps; each is some ten passes over the rows. Where `block` is not
-    given and n m is at most 2^25, the features of all rows are made once and kept (268 MB in float64, twice that for a
+    given and n m is at most 2^25, the features of all rows are made once and kept (268 MB in float64, thrice that for a
     moment), which takes a quarter of the time. Memory beyond the data else: O(k m² + block m + n k). `progress` is told
     of each step, with what it promised (kerneltools.progress).
 
@@ -69,6 +69,31 @@ def fit_kernel(
     >>> float(((model(x) > 0) == (targets > 0)).mean())
     1.0
     """
+    search, units = prepared(
+        kernel, points, x, targets, loss, reg, weights, preconditioner, tolerance, iterations, block
+    )
+    p, search = search.problem, replace(search, progress=progress)
+    found = search.settled(search.start(), p.reg, search.path(p.reg), iterations, generator(rng))
+    if not found.settled:
+        advice = "allow more iterations, or raise reg or tolerance"
+        warn_not_converged("fit_kernel", "promised decrease", found.promised, found.count, advice)
+    return p.model(times_units(found.weights, units), found.count, found.promised, found.settled)
+
+
+def prepared(
+    kernel: Kernel,
+    points: Array,
+    x: Array,
+    targets: Array,
+    loss: Loss,
+    reg: float,
+    weights: Array | None,
+    preconditioner: Preconditioner,
+    tolerance: float,
+    iterations: int,
+    block: int | None,
+) -> tuple["Newton", tuple[float, ...]]:
+    """The problem of `fit_kernel`, its arguments checked, in units of the targets' columns; and these."""
     check_loss(loss)
     require_stopping(tolerance, iterations)
     p = problem(kernel, points, x, targets, reg, weights, block, "targets")
@@ -77,21 +102,10 @@ def fit_kernel(
     p = replace(p, targets=over_units(p.targets, units))
     if block is None and p.features.n * p.features.m <= KEPT_ENTRIES:
         p = replace(p, features=p.features.keeping())
-    search = _Newton(p, loss, preconditioner, tolerance)
+    search = Newton(p, loss, preconditioner, tolerance)
     if p.targets.shape[1] == 1 and search.ignores_shifts():
         raise ValueError(f"targets: expected a column for each class for {loss!r}, got 1; take Logistic for one column")
-    point = _Point(p.features.zeros(p.targets.shape[1]), namespace(p.targets).zeros_like(p.targets))
-    draws, count, promised, settled, inverses = generator(rng), 0, float("inf"), False, None
-    path = search.path(point)
-    while count < iterations and not settled:
-        count += 1
-        at = next(path, p.reg)
-        point, promised, settled, inverses = search.step(point, at, at == p.reg, draws, inverses)
-        progress("newton", count, iterations, promised)
-    if not settled:
-        advice = "allow more iterations, or raise reg or tolerance"
-        warn_not_converged("fit_kernel", "promised decrease", promised, count, advice)
-    return p.model(times_units(point.weights, units), count, promised, settled)
+    return search, units
 
 
 STALE = 8
@@ -102,37 +116,57 @@ HALVINGS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class _Point:
-    """Weights on the features (m, k), and the scores of the rows (n, k)."""
+class Point:
+    """Weights on the features (m, k), and the scores of the rows (n, k).
+
+    After `count` steps, of which the last promised to lower the objective by a share of `promised`; `inverses`: the
+    preconditioner for the next one, None where it should take its own.
+    """
 
     weights: Array
     scores: Array
+    count: int = 0
+    promised: float = inf
+    settled: bool = False
+    inverses: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Newton:
+class Newton:
+    """Newton's method on a problem; `tolerance`: how much the last step may promise, relative to the objective."""
+
     problem: Problem
     loss: Loss
     preconditioner: Preconditioner
     tolerance: float
+    progress: Progress = silent
 
-    def path(self, start: _Point) -> Iterator[float]:
+    def start(self) -> Point:
+        """Where all weights are 0."""
+        targets = self.problem.targets
+        return Point(self.problem.features.zeros(targets.shape[1]), namespace(targets).zeros_like(targets))
+
+    def path(self, reg: float) -> Iterator[float]:
         """Values of λ down to the last but one."""
-        p = self.problem
+        p, start = self.problem, self.start()
         xp = namespace(start.scores)
         curvature = p.weights @ xp.max(self.loss.curvature(start.scores, p.targets), axis=1)
         at = float(curvature * xp.mean(p.features.norms())) / 2
-        while at > p.reg:
+        while at > reg:
             yield at
             at = at / PATH
 
-    def step(
-        self, here: _Point, reg: float, last: bool, rng: Rng, inverses: Array | None
-    ) -> tuple[_Point, float, bool, Array | None]:
-        """One Newton step at λ: where it leads, its promise relative to the objective, and whether it is the last.
+    def settled(self, here: Point, reg: float, path: Iterator[float], iterations: int, rng: Rng) -> Point:
+        """At the minimum, after a step at each λ of a path and several at the last one."""
+        here = replace(here, settled=False)
+        while here.count < iterations and not here.settled:
+            at = next(path, None)
+            here = self.step(here, reg if at is None else at, at is None, rng)
+            self.progress("newton", here.count, iterations, here.promised)
+        return here
 
-        With the preconditioner that was taken, or None where the next step should take its own.
-        """
+    def step(self, here: Point, reg: float, last: bool, rng: Rng) -> Point:
+        """Where one Newton step at λ leads; settled when it is small enough at the last λ."""
         p, features = self.problem, self.problem.features
         xp = namespace(here.scores)
         shares = p.weights[:, None]
@@ -145,17 +179,21 @@ class _Newton:
 
             return features.sums(bent, v) + 2 * reg * v
 
-        if inverses is None:
-            inverses = self._inverses(shares * self.loss.curvature(here.scores, p.targets), reg, rng)
+        inverses = self.inverses(here, reg, rng) if here.inverses is None else here.inverses
         found = self._solve(product, -gradient, inverses, FINE if last else ROUGH)
         direction = namespace(gradient).reshape(found.x, gradient.shape)
-        step = _Point(direction, features.scores(direction))
+        step = Point(direction, features.scores(direction))
         promised = -float(xp.sum(gradient * direction)) / 2 / (self._value(here, reg) or 1.0)
         length = self._length(here, step, reg)
-        there = _Point(here.weights + length * step.weights, here.scores + length * step.scores)
-        settled = last and (promised <= self.tolerance or not float(xp.max(length)) > 0)
         stale = features.kept is None or found.iterations > STALE
-        return there, promised, settled, None if stale else inverses
+        return Point(
+            here.weights + length * step.weights,
+            here.scores + length * step.scores,
+            here.count + 1,
+            promised,
+            last and (promised <= self.tolerance or not float(xp.max(length)) > 0),
+            None if stale else inverses,
+        )
 
     def _solve(self, product: Callable[[Array], Array], rhs: Array, inverses: Array, tolerance: float) -> Solution:
         """The direction; losses that couple the classes have one linear system for all of them."""
@@ -181,13 +219,15 @@ class _Newton:
         seen = self.loss.hessian(xp.zeros_like(targets), targets, xp.ones_like(targets))
         return not self.loss.by_class and float(xp.max(xp.abs(seen))) < 1e-3
 
-    def _inverses(self, curvature: Array, reg: float, rng: Rng) -> Array:
-        xp = namespace(curvature)
+    def inverses(self, here: Point, reg: float, rng: Rng) -> Array:
+        """The preconditioner at a point."""
+        xp, p = namespace(here.scores), self.problem
+        curvature = p.weights[:, None] * self.loss.curvature(here.scores, p.targets)
         if curvature.shape[1] * self.problem.features.m**2 > LARGEST:
             curvature = xp.mean(curvature, axis=1, keepdims=True)
         return inverse_factors(self.preconditioner(self.problem.features, curvature, rng), 2 * reg)
 
-    def _value(self, point: _Point, reg: float) -> float:
+    def _value(self, point: Point, reg: float) -> float:
         xp = namespace(point.scores)
         losses = self.loss(point.scores, self.problem.targets)
         value = float(self.problem.weights @ losses) + reg * float(xp.sum(point.weights * point.weights))
@@ -195,7 +235,7 @@ class _Newton:
             raise FloatingPointError(f"fit_kernel: the objective is {value}; raise reg, or scale the data down")
         return value
 
-    def _length(self, here: _Point, step: _Point, reg: float) -> Array:
+    def _length(self, here: Point, step: Point, reg: float) -> Array:
         """How far to go, at most 1: a length for each class, or one for all where the loss couples them.
 
         The objective is convex: where the slope is not positive yet, it has only fallen. Halving an interval takes no

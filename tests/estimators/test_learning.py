@@ -1,5 +1,6 @@
 """What the estimators learn, how rows are added, and what wrong input does."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_classifier_is_fit_kernel() -> None:
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / (1 + np.exp(-expected)), atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", [solvers.Logistic(), solvers.CrossEntropy()])
+@pytest.mark.parametrize("loss", [solvers.Logistic(), solvers.CrossEntropy(), solvers.SquaredHinge()])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_probabilities(loss: Any, classes: int) -> None:
     labels = np.digitize(X[:, 0], [0.0, 1.0][: classes - 1])
@@ -69,9 +70,57 @@ def test_probabilities(loss: Any, classes: int) -> None:
     assert model.score(X, labels) > 0.85
 
 
-def test_no_probabilities_of_a_margin() -> None:
-    model = KernelClassifier(KERNEL, landmarks=POINTS, loss=solvers.SquaredHinge()).fit(X, LABELS)
-    assert not hasattr(model, "predict_proba")
+def calibration_error(chances: np.ndarray, right: np.ndarray) -> float:
+    """The mean difference of the greatest probability and the share of labels that are right, in ten bins of it."""
+    bins = np.minimum((10 * chances).astype(int), 9)
+    parts = [bins == b for b in range(10) if (bins == b).any()]
+    return float(sum(part.mean() * abs(chances[part].mean() - right[part].mean()) for part in parts))
+
+
+@pytest.mark.parametrize(("classes", "reg"), [(2, None), (2, 1e-5), (3, None)])
+def test_probabilities_of_the_hinge_are_reliable(classes: int, reg: float | None) -> None:
+    rows = np.random.default_rng(1).standard_normal((2600, 3))
+    noisy = np.sin(2 * rows[:, 0]) + rows[:, 1] + 0.7 * np.random.default_rng(2).standard_normal(2600)
+    labels = np.digitize(noisy, [0.0, 1.0][: classes - 1])
+    model = KernelClassifier(KERNEL, landmarks=60, loss=solvers.SquaredHinge(), reg=reg).fit(rows[:600], labels[:600])
+    chances = model.predict_proba(rows[600:])
+    right = model.predict(rows[600:]) == labels[600:]
+    np.testing.assert_array_equal(chances.argmax(axis=1), model.predict(rows[600:]))
+    assert calibration_error(chances.max(axis=1), right) < 0.05
+    plain = 1 / (1 + np.exp(-model.decision_function(rows[600:])))
+    plain = np.stack([1 - plain, plain], axis=1) if classes == 2 else plain / plain.sum(axis=1, keepdims=True)
+    assert calibration_error(plain.max(axis=1), right) > 0.1
+
+
+def test_class_weights() -> None:
+    labels = np.asarray(["rare", "some", "often"])[np.digitize(X[:, 0], [-1.0, 0.0])]
+    make = partial(KernelClassifier, KERNEL, landmarks=POINTS, reg=1e-3, loss=solvers.SquaredHinge())
+    factors = dict(zip(*np.unique(labels, return_counts=True), strict=True))
+    balanced = WEIGHTS * [len(X) / 3 / factors[label] for label in labels]
+    np.testing.assert_allclose(
+        make(class_weight="balanced").fit(X, labels).decision_function(X),
+        make().fit(X, labels, balanced / WEIGHTS).decision_function(X),
+        atol=1e-8,
+    )
+    doubled = make(class_weight={"rare": 2}).fit(X, labels, WEIGHTS).decision_function(X)
+    by_hand = make().fit(X, labels, WEIGHTS * np.where(labels == "rare", 2, 1)).decision_function(X)
+    np.testing.assert_allclose(doubled, by_hand, atol=1e-8)
+    assert np.abs(doubled - make().fit(X, labels, WEIGHTS).decision_function(X)).max() > 0.01
+    with pytest.raises(ValueError, match="class_weight: expected classes of y, 'often', 'rare', 'some', got 'never'"):
+        make(class_weight={"never": 2}).fit(X, labels)
+    with pytest.raises(ValueError, match=r"class_weight.'rare'.: expected a finite number > 0, got -1"):
+        make(class_weight={"rare": -1}).fit(X, labels)
+    with pytest.raises(ValueError, match="class_weight: expected None, 'balanced' or a dict by class, got 'even'"):
+        make(class_weight="even").fit(X, labels)
+
+
+def test_balanced_classes_of_weighted_rows_are_those_of_repeated_rows() -> None:
+    times = np.random.default_rng(0).integers(1, 4, len(X))
+    make = partial(KernelClassifier, KERNEL, landmarks=POINTS, loss=solvers.SquaredHinge(), class_weight="balanced")
+    weighted = make().fit(X, LABELS, times)
+    repeated = make().fit(np.repeat(X, times, axis=0), np.repeat(LABELS, times))
+    np.testing.assert_allclose(weighted.errors_, repeated.errors_, rtol=1e-5)
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-3)
 
 
 def make(cls: type) -> Any:
