@@ -6,6 +6,7 @@ from kerneltools.structures.making import of
 from kerneltools.structures.objects import Objects, Views
 from kerneltools.structures.ragged import Ragged
 from kerneltools.structures.strings import BYTES, DNA, PROTEIN, RNA, Alphabet, Strings
+from kerneltools.structures.ts import read_ts
 from kerneltools.structures.tudataset import read_tudataset
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "concat",
     "count",
     "of",
+    "read_ts",
     "read_tudataset",
     "take",
 ]
