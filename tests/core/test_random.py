@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -74,3 +75,10 @@ def test_what_is_no_seed(rng: Any) -> None:
 def test_a_negative_seed() -> None:
     with pytest.raises(ValueError, match="rng: expected a seed of 0 or more, got -1"):
         random.generator(-1)
+
+
+def test_keys_of_jax_are_told_what_to_do() -> None:
+    key, advice = jax.random.key(0), r"; draw an integer from it, as int\(jax\.random\.bits\(key\)\)"
+    with pytest.raises(TypeError, match="got PRNGKeyArray" + advice):
+        random.generator(key)  # type: ignore[arg-type]
+    assert 0 <= random.generator(int(jax.random.bits(key))).integers(10) < 10
