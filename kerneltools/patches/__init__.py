@@ -1,5 +1,51 @@
-"""From an object to its parts."""
+"""Patches of regular grids, and parts of objects that are none."""
 
+from kerneltools.patches.gapped import gapped_max, gapped_sum
+from kerneltools.patches.graphs import Neighbours, Paths, Walks
 from kerneltools.patches.grid import Grid, Padding
+from kerneltools.patches.local import (
+    Added,
+    Averaged,
+    Concatenated,
+    FirstNorm,
+    Multiplied,
+    PartKernel,
+    PartNorm,
+    Positions,
+    ProductOfNorms,
+    Scale,
+    Unscaled,
+)
+from kerneltools.patches.parts import Extractor, Parts
+from kerneltools.patches.pools import PartMax, PartMean, PartPool, PartSum
+from kerneltools.patches.sequences import Elements, Subsequences, Windows
 
-__all__ = ["Grid", "Padding"]
+__all__ = [
+    "Added",
+    "Averaged",
+    "Concatenated",
+    "Elements",
+    "Extractor",
+    "FirstNorm",
+    "Grid",
+    "Multiplied",
+    "Neighbours",
+    "Padding",
+    "PartKernel",
+    "PartMax",
+    "PartMean",
+    "PartNorm",
+    "PartPool",
+    "PartSum",
+    "Parts",
+    "Paths",
+    "Positions",
+    "ProductOfNorms",
+    "Scale",
+    "Subsequences",
+    "Unscaled",
+    "Walks",
+    "Windows",
+    "gapped_max",
+    "gapped_sum",
+]

@@ -1,0 +1,128 @@
+"""Parts of graphs: paths, walks and neighbours, each owned by the node that it starts at."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerneltools.arrays import require_count
+from kerneltools.landmarks.base import ReducedWarning
+from kerneltools.patches.parts import Parts, by_item, of_counts
+from kerneltools.random import Rng, generator
+from kerneltools.structures import Graphs
+from kerneltools.structures.base import Host
+from kerneltools.trees import Tree, static
+
+LIMIT = 2**23
+"""Paths of a table, where no other limit is given: 200 MB for three nodes each."""
+
+
+@dataclass(frozen=True)
+class Paths(Tree):
+    """All paths of `size` nodes, none twice, from each node (Chen, Jacob and Mairal 2020).
+
+    They are counted before they are made. Where there are more than `limit`, those that are made are drawn at random,
+    each with the weight by which sums over all paths are right in the mean; a ReducedWarning says how many of how many.
+
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> Paths(3)(Graphs.of([Graph(3, [[0, 1], [1, 2]])])).index.tolist()
+    [[0, 1, 2], [2, 1, 0]]
+    """
+
+    size: int = static(3)
+    limit: int = static(LIMIT)
+
+    def __post_init__(self) -> None:
+        require_count("size", self.size)
+        require_count("limit", self.limit)
+
+    def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
+        """Graphs -> parts, in the order of their nodes"""
+        return _walked(x, self.size, self.limit, rng, simple=True)
+
+
+@dataclass(frozen=True)
+class Walks(Tree):
+    """As `Paths`, with nodes that may be met again."""
+
+    size: int = static(3)
+    limit: int = static(LIMIT)
+
+    def __post_init__(self) -> None:
+        require_count("size", self.size)
+        require_count("limit", self.limit)
+
+    def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
+        """Graphs -> parts, in the order of their nodes"""
+        return _walked(x, self.size, self.limit, rng, simple=False)
+
+
+@dataclass(frozen=True)
+class Neighbours(Tree):
+    """Pairs of a node and another that is at most `hops` edges away."""
+
+    hops: int = static(1)
+    limit: int = static(LIMIT)
+
+    def __post_init__(self) -> None:
+        require_count("hops", self.hops)
+        require_count("limit", self.limit)
+
+    def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
+        """Graphs -> parts, in the order of their nodes. Raises ValueError where there are more than `limit`."""
+        total, starts = int(x.offsets[-1]), _starts(x)
+        nodes = np.arange(total)
+        seen, edge = nodes * (total + 1), np.stack([nodes, nodes], axis=1)
+        found = []
+        for _ in range(self.hops):
+            counts = np.diff(starts)[edge[:, 1]]
+            if int(counts.sum()) > self.limit:
+                raise ValueError(f"x: {int(counts.sum()):.1e} pairs are more than the limit of {self.limit:.1e}")
+            run, place = of_counts(counts)
+            step = np.stack([edge[run, 0], x.edges[starts[edge[run, 1]] + place, 1]], axis=1)
+            codes = np.setdiff1d(step[:, 0] * total + step[:, 1], seen)
+            seen, edge = np.union1d(seen, codes), np.stack([codes // max(total, 1), codes % max(total, 1)], axis=1)
+            found.append(edge)
+        index = np.concatenate(found)
+        return by_item(index[np.lexsort((index[:, 1], index[:, 0]))], x.offsets)
+
+
+def _starts(x: Graphs) -> Host:
+    """Where the arcs from each node start, and where those of the last end: (N + 1,)"""
+    return np.searchsorted(x.edges[:, 0], np.arange(int(x.offsets[-1]) + 1))
+
+
+def _walked(x: Graphs, size: int, limit: int, rng: Rng, simple: bool) -> Parts:
+    starts, draws = _starts(x), generator(rng)
+    degrees = np.diff(starts)
+    index, weight, asked = np.arange(int(x.offsets[-1]))[:, None], None, 0.0
+    for _ in range(size - 1):
+        counts = degrees[index[:, -1]]
+        total = int(counts.sum())
+        run, place = of_counts(counts) if total <= limit else _drawn(counts, limit, draws)
+        if total > limit:
+            ratio = total / limit
+            asked = max(asked, limit * ratio * (1.0 if weight is None else float(weight[0])))
+            weight = np.full(len(run), ratio) if weight is None else weight[run] * ratio
+        elif weight is not None:
+            weight = weight[run]
+        index = np.concatenate([index[run], x.edges[starts[index[run, -1]] + place, 1][:, None]], axis=1)
+        if simple:
+            new = (index[:, :-1] != index[:, -1:]).all(axis=1)
+            index, weight = index[new], None if weight is None else weight[new]
+    if weight is not None:
+        warnings.warn(
+            f"parts: about {asked:.1e} paths of {size} nodes are more than the limit of {limit:.1e}; so many were "
+            "drawn at random, with weights that keep sums right in the mean",
+            ReducedWarning,
+            stacklevel=3,
+        )
+    return by_item(index, x.offsets, weight)
+
+
+def _drawn(counts: Host, limit: int, draws: np.random.Generator) -> tuple[Host, Host]:
+    """As `of_counts`, for `limit` of all places, drawn without replacement; the list of all is never made."""
+    ends = np.cumsum(counts)
+    picked = np.sort(draws.choice(int(ends[-1]), size=limit, replace=False, shuffle=False))
+    run = np.searchsorted(ends, picked, side="right")
+    return run, picked - (ends - counts)[run]

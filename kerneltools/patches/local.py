@@ -1,0 +1,192 @@
+"""Kernels between parts of several items and filters: by position, with a profile and a scale."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import mul
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import Array, device_of, indices_like, namespace, require_floating, require_rank, safe_sqrt
+from kerneltools.kernels.base import row_norms
+from kerneltools.kernels.profiles import Profile
+from kerneltools.patches.parts import NOTHING
+from kerneltools.precision import in_single
+from kerneltools.primitives import reciprocal
+from kerneltools.trees import Tree, together
+
+
+class Positions(Tree, ABC):
+    """How the items of a part and those of a filter go together."""
+
+    @abstractmethod
+    def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
+        """Between parts and filters on the sphere, from inner products at each position: k of (P, m) -> (P, m)"""
+
+    @abstractmethod
+    def lengths(self, norms: Array) -> Array:
+        """What the items of a part are divided by to be on the sphere, from their norms: (P, k) -> (P, k) or (P, 1)"""
+
+
+@dataclass(frozen=True)
+class Concatenated(Positions):
+    """κ of the cosine of the vectors of all items: the patches of a convolutional kernel network (Mairal 2016)."""
+
+    def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
+        return profile(sum(cosines))
+
+    def lengths(self, norms: Array) -> Array:
+        return _length(norms)[:, None]
+
+
+class _ItemByItem(Positions):
+    """Each item of a part, and of a filter, is on a sphere of its own."""
+
+    def lengths(self, norms: Array) -> Array:
+        return norms
+
+
+@dataclass(frozen=True)
+class Averaged(_ItemByItem):
+    """κ of the mean of the cosines at each position: paths of graphs (Chen, Jacob and Mairal 2020)."""
+
+    def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
+        return profile(sum(cosines) / len(cosines))
+
+
+@dataclass(frozen=True)
+class Multiplied(_ItemByItem):
+    """The product of κ of the cosine at each position: k-mers with gaps (Chen, Jacob and Mairal 2019)."""
+
+    def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
+        return reduce(mul, (profile(cosine) for cosine in cosines))
+
+
+@dataclass(frozen=True)
+class Added(_ItemByItem):
+    """The mean of κ of the cosine at each position."""
+
+    def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
+        return sum(profile(cosine) for cosine in cosines) / len(cosines)
+
+
+class Scale(Tree, ABC):
+    """How great the values of a part are, from the norms of its items."""
+
+    @abstractmethod
+    def __call__(self, norms: Array) -> Array:
+        """(P, k) -> (P,)"""
+
+
+@dataclass(frozen=True)
+class PartNorm(Scale):
+    """The norm of the vector of all items."""
+
+    def __call__(self, norms: Array) -> Array:
+        return _length(norms)
+
+
+@dataclass(frozen=True)
+class FirstNorm(Scale):
+    """The norm of the first item: the node that a path starts at."""
+
+    def __call__(self, norms: Array) -> Array:
+        return norms[:, 0]
+
+
+@dataclass(frozen=True)
+class ProductOfNorms(Scale):
+    """The product of the norms of the items."""
+
+    def __call__(self, norms: Array) -> Array:
+        return namespace(norms).prod(norms, axis=1)
+
+
+@dataclass(frozen=True)
+class Unscaled(Scale):
+    """1, and 0 for a part of which every item is 0 or not there."""
+
+    def __call__(self, norms: Array) -> Array:
+        xp = namespace(norms)
+        return xp.astype(xp.any(norms > 0, axis=1), norms.dtype)
+
+
+@dataclass(frozen=True)
+class PartKernel(Tree):
+    """k(p, z) = s(p) · what `positions` makes of κ between a part p of k items and a filter z, of scale 1.
+
+    items (N, d), parts (P, k) of their numbers, filters (m, k, d) -> (P, m)
+
+    `profile` κ; `positions`: `Concatenated` (as it is without), `Averaged`, `Multiplied`, `Added`; `scale`: `PartNorm`
+    (as it is without), `FirstNorm`, `ProductOfNorms`, `Unscaled`. A part of scale 0 has the value 0. One product of all
+    items with the filters' items at each position, and a sum over what it gives: nothing of the size of parts times d
+    is made.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels.profiles import Exponential
+    >>> from kerneltools.patches import PartKernel
+    >>> items, filters = np.asarray([[2.0, 0.0], [0.0, 1.0]]), np.asarray([[[1.0, 0.0]]])
+    >>> PartKernel(Exponential(1.0))(items, np.asarray([[0], [1], [-1]]), filters).round(3)
+    array([[2.   ],
+           [0.368],
+           [0.   ]])
+    """
+
+    profile: Profile
+    positions: Positions = field(default_factory=Concatenated)
+    scale: Scale = field(default_factory=PartNorm)
+
+    @in_single
+    def __call__(self, items: Array, index: Any, filters: Array) -> Array:
+        """(N, d), (P, k), (m, k, d) -> (P, m). Raises ValueError for sizes that do not go together."""
+        _check(items, index, filters)
+        items, filters = together(items, filters)
+        norms, products = _gathered(items, index, filters)
+        inverse, scale = reciprocal(self.positions.lengths(norms)), self.scale(norms)
+        inverse = namespace(inverse).broadcast_to(inverse, tuple(norms.shape))
+        cosines = [product * inverse[:, j, None] for j, product in enumerate(products)]
+        values = scale[:, None] * self.positions.values(self.profile, cosines)
+        xp = namespace(values)
+        # Of a blank part κ is not 0: its scale is.
+        return xp.where(scale[:, None] > 0, values, xp.zeros_like(values))
+
+    @in_single
+    def gram(self, filters: Array) -> Array:
+        """Between filters on the sphere, which are taken to be there: (m, k, d) -> (m, m)"""
+        xp = namespace(filters)
+        positions = [filters[:, j, :] for j in range(filters.shape[1])]
+        return self.positions.values(self.profile, [z @ xp.matrix_transpose(z) for z in positions])
+
+    def normalised(self, filters: Array) -> Array:
+        """The filters on the sphere: (m, k, d) -> (m, k, d), 0 where they are 0"""
+        return filters * reciprocal(self.positions.lengths(row_norms(filters)))[:, :, None]
+
+
+def _gathered(items: Array, index: Any, filters: Array) -> tuple[Array, list[Array]]:
+    """The norms of the items of parts (P, k), and for each position their inner products with the filters' (P, m)."""
+    xp = namespace(items, filters)
+    places = indices_like(np.where(index == NOTHING, items.shape[0], index), items)
+    # One more row of zeros: what is not there.
+    zero = xp.zeros((1, items.shape[1]), dtype=items.dtype, device=device_of(items))
+    items = xp.concat([items, zero], axis=0)
+    inner = [items @ xp.matrix_transpose(filters[:, j, :]) for j in range(filters.shape[1])]
+    norms = xp.take(row_norms(items), xp.reshape(places, (-1,)), axis=0)
+    products = [xp.take(product, places[:, j], axis=0) for j, product in enumerate(inner)]
+    return xp.reshape(norms, tuple(places.shape)), products
+
+
+def _length(norms: Array) -> Array:
+    return safe_sqrt(namespace(norms).sum(norms * norms, axis=1))
+
+
+def _check(items: Array, index: Any, filters: Array) -> None:
+    require_rank(2, "(N, d)", items=items)
+    require_rank(3, "(m, k, d)", filters=filters)
+    require_floating(items=items, filters=filters)
+    if index.ndim != 2 or index.shape[1] != filters.shape[1] or items.shape[1] != filters.shape[2]:
+        raise ValueError(
+            f"items, index, filters: expected (N, d), (P, k), (m, k, d), got {tuple(items.shape)}, {index.shape} and "
+            f"{tuple(filters.shape)}"
+        )

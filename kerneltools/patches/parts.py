@@ -1,0 +1,85 @@
+"""Parts of objects that are no grids: which items are in each, and which owner it is pooled into."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from kerneltools.random import Rng, generator
+from kerneltools.structures.base import Host, offsets_of
+from kerneltools.trees import Shown
+
+NOTHING = -1
+"""The number of an item that is not there: a vector of zeros."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts(Shown):
+    """A table of parts of k items each, made on the host and used many times; no gradient goes through it.
+
+    `index` (P, k): the items of each part, numbered through all objects, -1 for nothing; `owner` (P,): what each part
+    is pooled into; `offsets` (n + 1,): where the owners of each object start, and where those of the last end;
+    `weight` (P,): what each part counts, None for 1.
+
+    Raises ValueError for tables that do not go together.
+    """
+
+    index: Host
+    owner: Host
+    offsets: Host
+    weight: Host | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, rank in (("index", self.index, 2), ("owner", self.owner, 1), ("offsets", self.offsets, 1)):
+            if value.ndim != rank or value.dtype.kind not in "iu":
+                raise ValueError(f"{name}: expected integers of {rank} axes, got {value.dtype} of shape {value.shape}")
+        count = len(self.owner)
+        if len(self.index) != count or (self.weight is not None and self.weight.shape != (count,)):
+            raise ValueError(f"index, owner, weight: expected as many of each, got {len(self.index)} and {count}")
+        if count and not 0 <= int(self.owner.min()) <= int(self.owner.max()) < self.owners:
+            raise ValueError(f"owner: expected 0 to {self.owners - 1}, got up to {int(self.owner.max())}")
+
+    @property
+    def size(self) -> int:
+        """k"""
+        return int(self.index.shape[1])
+
+    @property
+    def owners(self) -> int:
+        """How many owners there are, those without a part included."""
+        return int(self.offsets[-1])
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def sample(self, count: int, rng: Rng) -> Host:
+        """The items of at most `count` parts, drawn without replacement: (count, k)"""
+        draws = generator(rng)
+        if count >= len(self):
+            return self.index
+        return self.index[np.sort(draws.choice(len(self), size=count, replace=False))]
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Says what the parts of objects are."""
+
+    def __call__(self, x: Any, rng: Rng = 0) -> Parts:
+        """A collection of n objects -> parts; `rng` is for extractors that sample."""
+
+
+def by_item(index: Host, offsets: Host, weight: Host | None = None) -> Parts:
+    """Parts whose owner is their first item."""
+    return Parts(index, index[:, 0].copy(), offsets, weight)
+
+
+def empty(size: int, offsets: Host) -> Parts:
+    """No parts of that size."""
+    none = np.zeros((0, size), dtype=np.int64)
+    return Parts(none, none[:, 0], offsets)
+
+
+def of_counts(counts: Host) -> tuple[Host, Host]:
+    """The number of each of several runs, and the place in it: counts (n,) -> (Σ counts,), (Σ counts,)"""
+    run = np.repeat(np.arange(len(counts)), counts)
+    return run, np.arange(len(run)) - offsets_of(counts)[:-1][run]

@@ -1,0 +1,92 @@
+"""Parts of sequences: windows, elements, and subsequences with gaps."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+
+from kerneltools.arrays import require_count
+from kerneltools.patches.parts import NOTHING, Parts, empty, of_counts
+from kerneltools.random import Rng
+from kerneltools.structures.base import offsets_of
+from kerneltools.trees import Tree, static
+
+LARGEST_TABLE = 2**24
+"""Of subsequences: a table of more is not made."""
+
+
+@dataclass(frozen=True)
+class Windows(Tree):
+    """Windows of `size` items, one each `stride`, of items `dilation` apart; each is an owner of its own.
+
+    An object of T items has (T - (size - 1) dilation - 1) // stride + 1 of them, none where it is shorter. `partial`:
+    windows that begin inside of an object and hang over its end are there too, with nothing in the places beyond: that
+    is the rule "any item is there", the other one being "all are". With dilation, the delays of a series (Takens 1981).
+
+    >>> from kerneltools.structures import Strings
+    >>> Windows(2)(Strings.of(["ACG", "T"])).index.tolist()
+    [[0, 1], [1, 2]]
+    """
+
+    size: int = static(3)
+    stride: int = static(1)
+    dilation: int = static(1)
+    partial: bool = static(False)
+
+    def __post_init__(self) -> None:
+        for name in ("size", "stride", "dilation"):
+            require_count(name, getattr(self, name))
+
+    def __call__(self, x: Any, rng: Rng = 0) -> Parts:
+        """Sequences (strings or arrays) -> parts, in the order of the items"""
+        lengths, reach = x.lengths, 0 if self.partial else (self.size - 1) * self.dilation
+        counts = np.maximum((lengths - reach - 1) // self.stride + 1, 0)
+        run, place = of_counts(counts)
+        first = place * self.stride
+        within = first[:, None] + np.arange(self.size) * self.dilation
+        index = np.where(within < lengths[run][:, None], x.offsets[run][:, None] + within, NOTHING)
+        return Parts(index, np.arange(len(index)), offsets_of(counts))
+
+
+@dataclass(frozen=True)
+class Elements(Tree):
+    """Each item is a part, and its owner: what sets are made of, and what a layer on single points sees."""
+
+    def __call__(self, x: Any, rng: Rng = 0) -> Parts:
+        """Any collection of items with `offsets` -> parts"""
+        numbers = np.arange(int(x.offsets[-1]))
+        return Parts(numbers[:, None], numbers, x.offsets)
+
+
+@dataclass(frozen=True)
+class Subsequences(Tree):
+    """All tuples of `size` items in their order, with the weight decay^gaps; their owner is the object.
+
+    The reference for recursions over gaps: there are binomially many, and a table of more than 2²⁴ is refused.
+    """
+
+    size: int = static(3)
+    decay: float = static(0.5)
+
+    def __post_init__(self) -> None:
+        require_count("size", self.size)
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay: expected a number in [0, 1], got {self.decay!r}")
+
+    def __call__(self, x: Any, rng: Rng = 0) -> Parts:
+        """Sequences -> parts. Raises ValueError where there are too many."""
+        objects, counts = offsets_of(np.ones(len(x), dtype=np.int64)), [comb(int(t), self.size) for t in x.lengths]
+        if sum(counts) > LARGEST_TABLE:
+            raise ValueError(
+                f"x: {sum(counts):.1e} subsequences of {self.size} items are more than the {LARGEST_TABLE:.1e} of a "
+                f"table, for sequences of up to {int(x.lengths.max())} items; take the recursion over gaps"
+            )
+        tables = [np.array(list(combinations(range(int(t)), self.size)), dtype=np.int64) for t in x.lengths]
+        tables = [table.reshape(-1, self.size) + start for table, start in zip(tables, x.offsets[:-1], strict=True)]
+        if not sum(counts):
+            return empty(self.size, objects)
+        index = np.concatenate(tables)
+        gaps = index[:, -1] - index[:, 0] - (self.size - 1)
+        return Parts(index, np.repeat(np.arange(len(x)), counts), objects, float(self.decay) ** gaps)

@@ -1,0 +1,151 @@
+"""Parts of sequences and graphs: what is found, what is sampled, what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerneltools.kernels import Homogeneous
+from kerneltools.kernels.profiles import Exponential
+from kerneltools.landmarks import ReducedWarning
+from kerneltools.patches import (
+    Added,
+    Averaged,
+    Concatenated,
+    Elements,
+    FirstNorm,
+    Grid,
+    Multiplied,
+    Neighbours,
+    PartKernel,
+    PartMax,
+    PartMean,
+    Parts,
+    PartSum,
+    Paths,
+    ProductOfNorms,
+    Subsequences,
+    Unscaled,
+    Walks,
+    Windows,
+)
+from kerneltools.structures import Graph, Graphs, Ragged, Strings
+
+SERIES = Ragged.of([np.random.default_rng(i).standard_normal((t, 2)) for i, t in enumerate((6, 1, 0, 9))])
+STAR = Graphs.of([Graph(2, []), Graph(5, [[0, i] for i in range(1, 5)])])
+
+
+@pytest.mark.parametrize(("size", "stride", "dilation"), [(1, 1, 1), (3, 1, 1), (3, 2, 1), (2, 1, 3), (2, 3, 2)])
+def test_windows_are_patches_of_grids(size: int, stride: int, dilation: int) -> None:
+    parts = Windows(size, stride, dilation)(SERIES)
+    for i, one in enumerate(SERIES):
+        found = SERIES.values[parts.index[parts.offsets[i] : parts.offsets[i + 1]]]
+        if len(one) < (size - 1) * dilation + 1:
+            assert len(found) == 0
+            continue
+        grid = Grid(size, stride=stride, dilation=dilation, padding="valid")
+        assert np.array_equal(found.reshape(len(found), -1), grid.extract(one[None, ...])[0])
+
+
+def test_windows_over_the_end_hold_nothing_there() -> None:
+    parts = Windows(3, partial=True)(SERIES)
+    assert parts.offsets.tolist() == [0, 6, 7, 7, 16]
+    assert parts.index[5:8].tolist() == [[5, -1, -1], [6, -1, -1], [7, 8, 9]]
+
+
+def test_subsequences_are_weighted_by_their_gaps() -> None:
+    parts = Subsequences(2, 0.5)(Strings.of(["ACGT", "A", "AC"]))
+    assert parts.index.tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3], [5, 6]]
+    assert parts.owner.tolist() == [0] * 6 + [2]
+    assert parts.weight is not None
+    assert parts.weight.tolist() == [1.0, 0.5, 0.25, 1.0, 0.5, 1.0, 1.0]
+    with pytest.raises(ValueError, match="take the recursion over gaps"):
+        Subsequences(10)(Strings.of(["A" * 200]))
+
+
+def test_walks_go_back_and_paths_do_not() -> None:
+    paths, walks = Paths(3)(STAR), Walks(3)(STAR)
+    assert len(paths) == 4 * 3
+    assert len(walks) == 4 * 4 + 4  # from a leaf to any, and from the centre there and back
+    assert {tuple(row) for row in paths.index.tolist()} < {tuple(row) for row in walks.index.tolist()}
+    assert Paths(1)(STAR).index[:, 0].tolist() == list(range(7))
+    assert Paths(2)(Graphs.of([Graph(3, [])])).index.shape == (0, 2)
+
+
+def test_neighbours_by_distance() -> None:
+    line = Graphs.of([Graph(4, [[0, 1], [1, 2], [2, 3]])])
+    assert Neighbours(1)(line).index.tolist() == line.edges.tolist()
+    assert [row for row in Neighbours(2)(line).index.tolist() if row[0] == 0] == [[0, 1], [0, 2]]
+    with pytest.raises(ValueError, match="more than the limit"):
+        Neighbours(2, limit=3)(line)
+
+
+def test_sampled_paths_have_the_right_sums_in_the_mean() -> None:
+    star = Graphs.of([Graph(41, [[0, i] for i in range(1, 41)])])
+    values = np.random.default_rng(0).standard_normal(41)
+    everything = Paths(3)(star)
+    wanted = (values[everything.index[:, 0]] * values[everything.index[:, 2]]).sum()
+    found = []
+    for seed in range(200):
+        with pytest.warns(ReducedWarning, match="more than the limit"):
+            parts = Paths(3, limit=300)(star, seed)
+        assert len(parts) <= 300
+        assert parts.weight is not None
+        found.append((parts.weight * values[parts.index[:, 0]] * values[parts.index[:, 2]]).sum())
+    # Five standard errors of the mean of 200.
+    assert abs(np.mean(found) - wanted) < 5 * np.std(found) / 200**0.5
+
+
+def test_a_great_star_is_no_trouble() -> None:
+    star = Graphs.of([Graph(10_001, [[0, i] for i in range(1, 10_001)])])
+    with pytest.warns(ReducedWarning, match=r"1\.0e\+08 paths of 3 nodes"):
+        assert 9_000 < len(Paths(3, limit=10_000)(star)) <= 10_000
+
+
+@pytest.mark.parametrize("positions", [Concatenated(), Averaged(), Multiplied(), Added()], ids=str)
+@pytest.mark.parametrize("scale", [None, FirstNorm(), ProductOfNorms(), Unscaled()], ids=str)
+def test_kernels_between_parts_are_positive(positions: Any, scale: Any) -> None:
+    kernel = PartKernel(Exponential(0.7), positions, *([] if scale is None else [scale]))
+    filters = kernel.normalised(np.random.default_rng(0).standard_normal((7, 3, 2)))
+    gram = kernel.gram(filters)
+    assert np.allclose(np.diagonal(gram), 1.0)
+    assert np.linalg.eigvalsh(gram).min() > 0
+    index = np.arange(21).reshape(7, 3)
+    of_parts = kernel(filters.reshape(21, 2), index, filters)
+    scales = kernel.scale(np.linalg.norm(filters, axis=2))
+    assert np.allclose(of_parts, scales[:, None] * gram)
+
+
+def test_one_item_is_the_kernel_of_rows() -> None:
+    x = SERIES.values
+    filters = PartKernel(Exponential(0.7)).normalised(np.random.default_rng(0).standard_normal((4, 1, 2)))
+    got = PartKernel(Exponential(0.7))(x, Elements()(SERIES).index, filters)
+    assert np.allclose(got, Homogeneous(Exponential(0.7))(x, filters[:, 0, :]))
+
+
+@pytest.mark.parametrize(
+    ("pool", "wanted"),
+    [(PartSum(), [7.0, 0.0, 4.0]), (PartMean(), [7 / 3, 0.0, 4.0]), (PartMax(), [3.0, 0.0, 4.0])],
+)
+def test_owners_without_parts_have_nothing(pool: Any, wanted: list[float]) -> None:
+    parts = Parts(np.zeros((3, 1), dtype=int), np.asarray([0, 0, 2]), np.asarray([0, 3]), np.asarray([2.0, 1.0, 1.0]))
+    assert np.allclose(pool(np.asarray([[2.0], [3.0], [4.0]]), parts)[:, 0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Windows(0), "size: expected an integer >= 1"),
+        (lambda: Paths(3, limit=0), "limit"),
+        (lambda: Subsequences(2, 1.5), r"decay: expected a number in \[0, 1\]"),
+        (lambda: Parts(np.zeros((2, 1), int), np.asarray([0, 3]), np.asarray([0, 2])), "owner: expected 0 to 1"),
+        (lambda: Parts(np.zeros((2, 1), int), np.asarray([0]), np.asarray([0, 2])), "as many of each, got 2 and 1"),
+        (
+            lambda: PartKernel(Exponential(1.0))(np.ones((2, 3)), np.zeros((1, 2), int), np.ones((4, 1, 3))),
+            "items, index",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
