@@ -45,11 +45,17 @@ class Counts(Collection):
     @classmethod
     def of(cls, codes: Host, owners: Host, n: int, values: Host | float = 1.0, like: Array | None = None) -> Self:
         """Of features as they are found: codes (z,), the object of each (z,), and how much it counts."""
+        least, most = (int(codes.min()), int(codes.max())) if len(codes) else (0, 0)
+        if np.ndim(values) == 0 and n * (most - least + 1) < 2**63:  # object and code in one number
+            keys = owners * np.int64(most - least + 1) + (codes - least)
+            keys.sort()
+            starts = _starts(keys)
+            total = np.diff(np.append(starts, len(keys))) * float(values)
+            owners, codes = np.divmod(keys[starts], most - least + 1)
+            return cls(codes + least, total, offsets_of(np.bincount(owners, minlength=n)), like)
         order = np.lexsort((codes, owners))
         codes, owners = codes[order], owners[order]
-        first = np.ones(len(codes), dtype=bool)
-        first[1:] = (codes[1:] != codes[:-1]) | (owners[1:] != owners[:-1])
-        starts = first.nonzero()[0]
+        starts = _starts(codes, owners)
         held = np.broadcast_to(np.asarray(values, dtype=np.float64), (len(order),))[order]
         total = np.add.reduceat(held, starts) if len(starts) else np.zeros(0)
         return cls(codes[starts], total, offsets_of(np.bincount(owners[starts], minlength=n)), like)
@@ -124,6 +130,11 @@ class CountingKernel(Kernel):
     goes together with what was counted before.
     """
 
+    @property
+    def counted(self) -> bool:
+        """Whether it has features that `counts` gives, with the parameters that it has."""
+        return True
+
     @abstractmethod
     def counts(self, x: Any) -> Counts:
         """What is counted of each object: (n,) -> (n,)"""
@@ -163,9 +174,9 @@ class CountingKernel(Kernel):
             require_alike(self.checked(x), self.checked(y), "y")
         other = self.prepared(y)
         if isinstance(x, Counts):
-            return placed(x.products(other), _wider(x.like, other.like))
+            return placed(x.products(other), wider(x.like, other.like))
         x = self.checked(x)
-        like = _wider(x.like, other.like)
+        like = wider(x.like, other.like)
         pieces = [self.counts(x[part]).products(other) for part in parts(self.load(x))]
         return placed(np.concatenate(pieces), like)
 
@@ -194,7 +205,14 @@ def mixed(codes: Host) -> Host:
     return codes ^ (codes >> np.uint64(31))
 
 
-def _wider(a: Array, b: Array) -> Array:
+def _starts(*columns: Host) -> Host:
+    """Where rows in order differ from the row before."""
+    first = np.ones(len(columns[0]), dtype=bool)
+    first[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return first.nonzero()[0]
+
+
+def wider(a: Array, b: Array) -> Array:
     """Which of two arrays of one library says in what type values are made: that of more digits."""
     xp = namespace(a, b)
     return a if xp.finfo(a.dtype).bits >= xp.finfo(b.dtype).bits else b

@@ -111,21 +111,22 @@ class HashedCounts(Map):
         found = np.zeros((len(x), self.size))
         load = np.maximum(_load(self.kernel, x), self.size)
         for part in parts(load, HASHED):
+            groups: dict[float | None, list[tuple[Host, Host | None]]] = {}
             for codes, owners, values in _found(self.kernel, x[part]):
-                self._add(found[part], codes, owners, values)
+                single = None if np.ndim(values) else float(values)
+                groups.setdefault(single, []).append((self._places(codes, owners), None if single else values))
+            for factor, pieces in groups.items():
+                places = np.concatenate([place for place, _ in pieces])
+                weights = np.concatenate([weight for _, weight in pieces]) if factor is None else None
+                sums = np.bincount(places, weights, minlength=2 * found[part].size) * (factor or 1.0)
+                found[part] += (sums[0::2] - sums[1::2]).reshape(found[part].shape)
         return placed(found, x.like)
 
-    def _add(self, table: Host, codes: Host, owners: Host, values: Any) -> None:
-        """Each value, with its sign, at its column."""
+    def _places(self, codes: Host, owners: Host) -> Host:
+        """Where the features go, in twice as many columns: those of even numbers are added, of odd ones taken away."""
         hashed = mixed(codes.view(np.uint64) ^ np.uint64(self.seed))
-        place = ((hashed >> np.uint64(32)) * np.uint64(self.size)) >> np.uint64(32)
-        # The sign is in the place, so that most features need no weights.
-        place = (place << np.uint64(1)) | (hashed & np.uint64(1))
-        place = place.view(np.int64) + owners * (2 * self.size)
-        weights = np.asarray(values, dtype=np.float64)
-        ones, factor = (None, weights) if weights.ndim == 0 else (weights, 1.0)
-        sums = np.bincount(place, ones, minlength=2 * table.size) * factor
-        table += (sums[0::2] - sums[1::2]).reshape(table.shape)
+        column = ((hashed >> np.uint64(32)) * np.uint64(self.size)) >> np.uint64(32)
+        return ((column << np.uint64(1)) | (hashed & np.uint64(1))).view(np.int64) + owners * (2 * self.size)
 
 
 LARGEST = 2**24
@@ -179,7 +180,7 @@ def counts(kernel: Kernel, x: Any = None, columns: int | None = None, rng: Rng =
 
 def require_counting(kernel: Any) -> None:
     """Raise TypeError unless it is a kernel that counts, or `Normalised`, a multiple, a sum or `On` of such."""
-    if isinstance(kernel, CountingKernel):
+    if isinstance(kernel, CountingKernel) and kernel.counted:
         return
     if isinstance(kernel, Sum):
         for term in kernel.terms:
@@ -200,7 +201,7 @@ def _in_parts(kernel: Kernel, x: Any) -> Iterator[Counts]:
 
 def _counted(kernel: Kernel, x: Any) -> Counts:
     if isinstance(kernel, CountingKernel):
-        return kernel.prepared(x)
+        return x if isinstance(x, Counts) else kernel.counts(kernel.checked(x))
     codes, owners, values = zip(*_found(kernel, x), strict=True)
     full = [np.broadcast_to(value, code.shape) for value, code in zip(values, codes, strict=True)]
     return Counts.of(np.concatenate(codes), np.concatenate(owners), len(x), np.concatenate(full))

@@ -1,6 +1,7 @@
 """Collections of objects that are no vectors: strings, graphs, series, sets, and anything else."""
 
 from kerneltools.structures.base import Collection, concat, count, take
+from kerneltools.structures.fasta import Sequences, read_fasta
 from kerneltools.structures.graphs import Graph, Graphs
 from kerneltools.structures.making import of
 from kerneltools.structures.objects import Objects, Views
@@ -20,11 +21,13 @@ __all__ = [
     "Graphs",
     "Objects",
     "Ragged",
+    "Sequences",
     "Strings",
     "Views",
     "concat",
     "count",
     "of",
+    "read_fasta",
     "read_ts",
     "read_tudataset",
     "take",

@@ -154,8 +154,7 @@ class Strings(Collection):
                 raise TypeError(f"strings: expected strings, got {type(string).__name__} as number {number}")
         alphabet = guessed(held) if alphabet is None else alphabet
         pieces = [alphabet.tokens(string, f"string {number}") for number, string in enumerate(held)]
-        tokens = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
-        return cls(tokens, offsets_of([len(piece) for piece in pieces]), alphabet, like)
+        return cls(concatenated(pieces), offsets_of([len(piece) for piece in pieces]), alphabet, like)
 
     @classmethod
     def of_tokens(
@@ -166,8 +165,7 @@ class Strings(Collection):
             here = np.asarray(mask, dtype=bool)
             tokens = [row[kept] for row, kept in zip(np.asarray(tokens), here, strict=True)]
         pieces = [np.asarray(one, dtype=np.int32).reshape(-1) for one in tokens]
-        flat = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
-        return cls(flat, offsets_of([len(piece) for piece in pieces]), alphabet, like)
+        return cls(concatenated(pieces), offsets_of([len(piece) for piece in pieces]), alphabet, like)
 
     @classmethod
     def of_one_hot(cls, x: Any, alphabet: Alphabet, like: Array | None = None) -> Self:
@@ -254,6 +252,11 @@ class Strings(Collection):
             raise TypeError(f"alphabet: expected an Alphabet, got {alphabet!r:.60}")
         held = fixed.tree if isinstance(fixed, InFile) else fixed
         return cls(held["tokens"], held["offsets"], alphabet, number)
+
+
+def concatenated(pieces: Sequence[Host]) -> Host:
+    """Tokens of several strings, one behind the other: (Σ T,)"""
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
 
 
 def guessed(strings: Sequence[str | bytes]) -> Alphabet:

@@ -13,7 +13,7 @@ from kerneltools import kernels, landmarks, learning, maps, solvers, streaming, 
 from kerneltools.kernels import Kernel, Normalised, On, pairwise
 from kerneltools.kernels.graphs import OptimalAssignment, ShortestPath, WeisfeilerLehman
 from kerneltools.kernels.series import GlobalAlignment, Signature
-from kerneltools.kernels.strings import Spectrum
+from kerneltools.kernels.strings import GappedKmer, LocalAlignment, Mismatch, Spectrum, Subsequence, match_scores
 from kerneltools.landmarks import RPCholesky
 from kerneltools.structures import Collection, Graph, Graphs, Objects, Ragged, Strings, Views
 
@@ -35,6 +35,10 @@ def _common(a: str, b: str) -> float:
 
 CASES: list[tuple[Kernel, Collection]] = [
     (Spectrum(2), Strings.of(WORDS)),
+    (GappedKmer(3, 2), Strings.of(WORDS)),
+    (Normalised(Mismatch(3, 1)), Strings.of(WORDS)),
+    (Normalised(Subsequence(2, 0.7)), Strings.of(WORDS)),
+    (Normalised(LocalAlignment(match_scores(4), 2.0, 1.0, 0.5)), Strings.of(WORDS)),
     (2.0 * Normalised(Spectrum(2)) + 0.5 * Spectrum(1) ** 2, Strings.of(WORDS)),
     (pairwise(_common), Objects(tuple(WORDS))),
     (On(0, Spectrum(2)) * On(1, kernels.Gaussian(2.0)), Views((Strings.of(WORDS), NUMBERS))),
@@ -45,7 +49,10 @@ CASES: list[tuple[Kernel, Collection]] = [
 ]
 
 
-NAMES = ["strings", "sums", "function", "views", "graphs", "sums of graphs", "alignment", "signature"]
+NAMES = [
+    *("strings", "gaps", "mismatches", "subsequences", "local alignment", "sums", "function", "views"),
+    *("graphs", "sums of graphs", "alignment", "signature"),
+]
 
 
 @pytest.fixture(params=CASES, ids=NAMES)
