@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import kerneltools
+from kerneltools.arrays import namespace
 from kerneltools.kernels import Normalised
-from kerneltools.kernels.graphs import OptimalAssignment, ShortestPath, WeisfeilerLehman
-from kerneltools.structures import Graph, Graphs, concat
+from kerneltools.kernels.graphs import OptimalAssignment, Propagation, RandomWalk, ShortestPath, WeisfeilerLehman
+from kerneltools.kernels.graphs.propagation import _normal
+from kerneltools.kernels.graphs.random_walk import radii
+from kerneltools.random import stream
+from kerneltools.structures import Graph, Graphs, Strings, concat
 
 with np.load(Path(__file__).parents[1] / "golden" / "data" / "structured_graph_kernels.npz") as file:
     GOLDEN = dict(file)
@@ -24,7 +29,13 @@ COUNTING = [
     ShortestPath(),
     ShortestPath(labelled=False),
 ]
-KERNELS: list[Any] = [*COUNTING, Normalised(WeisfeilerLehman(1))]
+KERNELS: list[Any] = [
+    *COUNTING,
+    Normalised(WeisfeilerLehman(1)),
+    Propagation(2, 0.5),
+    RandomWalk(0.05),
+    RandomWalk(0.03, labelled=False),
+]
 
 
 def drawn(seed: int, sizes: tuple[int, ...], directed: bool = False) -> Graphs:
@@ -133,8 +144,8 @@ def test_the_order_of_nodes_and_graphs_is_nothing(kernel: Any) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
 def test_there_may_be_nothing_in_a_graph(kernel: Any) -> None:
-    nothing, alone = Graph(0, []), Graph(2, [])
-    x = Graphs.of([nothing, alone, Graph(3, [[0, 1]])])
+    nothing, alone = Graph(0, []), Graph(2, [], [1, 2])
+    x = Graphs.of([nothing, alone, Graph(3, [[0, 1]], [1, 1, 1])])
     gram = kernel(x, x)
     assert (gram[0] == 0).all()
     assert np.isfinite(gram).all()
@@ -142,12 +153,84 @@ def test_there_may_be_nothing_in_a_graph(kernel: Any) -> None:
     assert kernel(x[:0], x).shape == (0, 3)
 
 
-def test_labels_of_edges_count() -> None:
+@pytest.mark.parametrize("kernel", [WeisfeilerLehman(1), RandomWalk(0.1)], ids=repr)
+def test_labels_of_edges_count(kernel: Any) -> None:
     a, b = (Graphs.of([Graph(3, [[0, 1], [1, 2]], [0, 0, 0], None, kinds)]) for kinds in ([1, 1], [1, 2]))
-    kernel = WeisfeilerLehman(1)
     assert kernel(a, b) < kernel(a, a)
     bare = Graphs.of([Graph(3, [[0, 1], [1, 2]], [0, 0, 0])])
     assert kernel(bare, bare) == kernel(a, a)
+
+
+def adjacency(one: Graph, kind: int) -> Any:
+    found = np.zeros((one.nodes, one.nodes))
+    arcs = one.edges[one.edge_labels == kind]
+    found[arcs[:, 0], arcs[:, 1]] = 1.0
+    return found
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_walks_are_those_of_the_product_graph(labelled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, decay = SMALL[:5], 0.05
+
+    def value(a: Graph, b: Graph) -> float:
+        if labelled:
+            arcs = sum(np.kron(adjacency(a, kind), adjacency(b, kind)) for kind in (0, 1))
+            same = np.equal.outer(a.labels, b.labels).astype(float).reshape(-1)
+        else:
+            arcs = np.kron(adjacency(a, 0) + adjacency(a, 1), adjacency(b, 0) + adjacency(b, 1))
+            same = np.ones(a.nodes * b.nodes)
+        arcs = same[:, None] * arcs * same
+        return float(same @ np.linalg.solve(np.eye(len(same)) - decay * arcs, same))
+
+    wanted = np.array([[value(a, b) for b in x] for a in x])
+    kernel = RandomWalk(decay, labelled)
+    assert np.allclose(kernel(x, x), wanted, rtol=1e-12)
+    monkeypatch.setattr("kerneltools.kernels.graphs.random_walk.AT_A_TIME", 50)
+    assert np.allclose(kernel(x, x[:4]), wanted[:, :4], rtol=1e-12)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_the_decay_has_a_gradient(library: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    backend = kerneltools.backend(library)
+    decay = backend.asarray(0.05, dtype=backend.namespace.float64)
+    x, step = SMALL[:3].to(decay), 1e-6
+
+    def total(kernel: Any) -> Any:
+        values = kernel(x, x)
+        return namespace(values).sum(values)
+
+    value, gradient = backend.value_and_grad(total)(RandomWalk(decay))
+    here = SMALL[:3]
+    ends = [RandomWalk(0.05 + shift)(here, here).sum() for shift in (step, -step, 0.0)]
+    assert np.isclose(float(value), ends[2], rtol=1e-14)
+    assert np.isclose(float(gradient.decay), (ends[0] - ends[1]) / (2 * step), rtol=1e-6)
+
+
+def test_bins_are_those_of_distributions_that_spread() -> None:
+    x, kernel = SMALL, Propagation(3, 0.4)
+    label, rounds = _normal(np.arange(3), 0, 2), [stream(0, f"propagation {t}") for t in range(4)]
+    shift, direction = rounds[2].random(), rounds[2].standard_normal(2)
+    seen = [one.attributes @ direction + label[one.labels] for one in x]
+    for _ in range(2):
+        arcs = [adjacency(one, 0) + adjacency(one, 1) for one in x]
+        alone = [a + np.diag(1.0 - a.any(axis=1)) for a in arcs]
+        seen = [a / a.sum(axis=1, keepdims=True) @ values for a, values in zip(alone, seen, strict=True)]
+    histograms = [Counter(np.floor(values / 0.4 + shift)) for values in seen]
+    wanted = [[sum(a[b] * c[b] for b in a) for c in histograms] for a in histograms]
+    # What the third round adds.
+    assert (Propagation(2, 0.4)(x, x) - Propagation(1, 0.4)(x, x) == wanted).all()
+    assert (kernel(x, x) >= Propagation(2, 0.4)(x, x)).all()
+
+
+def test_what_is_close_shares_a_bin() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((8, 2))
+    x = Graphs.of([Graph(8, [[0, 1]], None, base + far) for far in (0.0, 1e-4, 3.0)])
+    gram = Propagation(0, 0.5)(x, x)
+    assert gram[0, 1] > gram[0, 2]
+    shares = np.mean([Propagation(0, 0.5, seed)(x, x)[0, :2] for seed in range(20)], axis=0)
+    assert shares[1] > 0.98 * shares[0]
 
 
 def test_new_graphs_have_the_colours_of_old_ones() -> None:
@@ -166,8 +249,20 @@ def test_a_star_of_many_nodes() -> None:
     assert WeisfeilerLehman(1)(star, star) == n**2 + (n - 1) ** 2 + 1
 
 
+def test_the_greatest_eigenvalues_are_bounded() -> None:
+    exact = [np.linalg.eigvalsh(adjacency(one, 0) + adjacency(one, 1)).max(initial=0) for one in SMALL]
+    assert (radii(SMALL) >= np.array(exact) - 1e-12).all()
+    assert np.allclose(radii(SMALL), exact, atol=1e-3)
+    star = Graphs.of([Graph(402, [[0, i] for i in range(1, 401)])])
+    assert np.allclose(radii(star), 20.0)
+
+
 LABELLED = Graphs.of([Graph(2, [[0, 1]], [0, 1])])
 BARE = Graphs.of([Graph(2, [[0, 1]])])
+ARC = Graphs.of([Graph(2, [[0, 1]])], directed=True)
+FAR = Graphs.of([Graph(2, [[0, 1]], None, [[0.0], [1.0]])])
+MANY = Graphs.of([Graph(6000, [[0, i] for i in range(1, 6000)])])
+NAMES = Strings.of(["A"])
 
 
 @pytest.mark.parametrize(
@@ -177,6 +272,14 @@ BARE = Graphs.of([Graph(2, [[0, 1]])])
         (lambda: WeisfeilerLehman(1, Normalised(ShortestPath())), "base: expected a kernel of graphs that counts"),
         (lambda: WeisfeilerLehman(1)(LABELLED, BARE), "y: expected .* graphs with labels, got graphs without"),
         (lambda: ShortestPath()(np.zeros((2, 2)), np.zeros((2, 2))), "expected Graphs for ShortestPath"),
+        (lambda: Propagation(1)(BARE, BARE), "x: expected graphs with labels or attributes"),
+        (lambda: Propagation(1, 0.0), "width: expected a number > 0"),
+        (lambda: Propagation(1, 1e-300)(FAR, FAR), "width: 1e-300 is too small for .* node 1 of graph 0"),
+        (lambda: RandomWalk(-0.1), "decay: expected a number >= 0"),
+        (lambda: RandomWalk(1.0)(BARE, BARE), r"decay: expected less than 1, 1 / .* graphs 0 of x and 0 of y, got 1"),
+        (lambda: RandomWalk(0.1)(ARC, ARC), r"x: expected edges without direction, got \[0, 1\] in graph 0"),
+        (lambda: RandomWalk(0.1)(NAMES, NAMES), "expected Graphs for RandomWalk"),
+        (lambda: RandomWalk(1e-6).diag(MANY), "graphs 0 of 6000 nodes and 0 of 6000 need some .* GB for RandomWalk"),
         (lambda: Graphs.of([Graph(1, []), Graph(3, [[0, 1, 2]])]), "integers in graph 1, got int64 of shape"),
         (lambda: Graphs.of([Graph(3, [[0.0, 1.0]])]), "integers in graph 0, got float64"),
         (

@@ -11,7 +11,7 @@ import pytest
 import kerneltools
 from kerneltools import kernels, landmarks, learning, maps, solvers, streaming, structures
 from kerneltools.kernels import Kernel, Normalised, On, pairwise
-from kerneltools.kernels.graphs import OptimalAssignment, ShortestPath, WeisfeilerLehman
+from kerneltools.kernels.graphs import OptimalAssignment, RandomWalk, ShortestPath, WeisfeilerLehman
 from kerneltools.kernels.series import GlobalAlignment, Signature
 from kerneltools.kernels.strings import GappedKmer, LocalAlignment, Mismatch, Spectrum, Subsequence, match_scores
 from kerneltools.landmarks import RPCholesky
@@ -43,7 +43,7 @@ CASES: list[tuple[Kernel, Collection]] = [
     (pairwise(_common), Objects(tuple(WORDS))),
     (On(0, Spectrum(2)) * On(1, kernels.Gaussian(2.0)), Views((Strings.of(WORDS), NUMBERS))),
     (WeisfeilerLehman(1), Graphs.of(NETWORKS)),
-    (Normalised(OptimalAssignment(1)) + 0.01 * ShortestPath(), Graphs.of(NETWORKS)),
+    (Normalised(OptimalAssignment(1)) + 0.01 * ShortestPath() + RandomWalk(0.1), Graphs.of(NETWORKS)),
     (GlobalAlignment(2.0), Ragged.of(SERIES)),
     (Signature(2, kernels.Gaussian(3.0)), Ragged.of(SERIES)),
 ]

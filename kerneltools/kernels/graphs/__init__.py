@@ -5,7 +5,9 @@ collections have the same of them, or are refused.
 """
 
 from kerneltools.kernels.graphs.optimal_assignment import OptimalAssignment
+from kerneltools.kernels.graphs.propagation import Propagation
+from kerneltools.kernels.graphs.random_walk import RandomWalk
 from kerneltools.kernels.graphs.shortest_path import ShortestPath
 from kerneltools.kernels.graphs.weisfeiler_lehman import WeisfeilerLehman
 
-__all__ = ["OptimalAssignment", "ShortestPath", "WeisfeilerLehman"]
+__all__ = ["OptimalAssignment", "Propagation", "RandomWalk", "ShortestPath", "WeisfeilerLehman"]

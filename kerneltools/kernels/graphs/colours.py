@@ -33,7 +33,8 @@ def labels_of(x: Graphs) -> Host:
 
 def hashed(values: Host, salt: Any) -> Host:
     """Whole numbers as hashes; those of another salt have nothing to do with them."""
-    return mixed(values.view(np.uint64) ^ salt)
+    # Mixed before, for whole numbers and salts that are small: 2 and salt 0 are not 0 and salt 2.
+    return mixed(mixed(values.view(np.uint64)) ^ salt)
 
 
 def colours(x: Graphs, iterations: int) -> Iterator[Host]:
