@@ -12,12 +12,10 @@ import numpy as np
 
 from kerneltools.arrays import Array, require_count
 from kerneltools.kernels.base import Kernel
+from kerneltools.progress import Progress, silent
 from kerneltools.structures import Objects
 from kerneltools.structures.base import Collection, is_collection, placed
 from kerneltools.trees import static
-
-Progress = Callable[[int, int], None]
-"""Called with how many rows of a matrix are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,11 @@ class Pairwise(Kernel):
     f: Callable[[Any, Any], float] = field(metadata={"static": True})
     symmetric: bool = static(True)
     processes: int = static(1)
-    progress: Progress | None = static(None)
+    progress: Progress = static(silent)
 
     def __post_init__(self) -> None:
         require_count("processes", self.processes)
-        for name, value in (("f", self.f), ("progress", self.progress or print)):
+        for name, value in (("f", self.f), ("progress", self.progress)):
             if not callable(value):
                 raise TypeError(f"{name}: expected a function, got {value!r}")
 
@@ -50,8 +48,7 @@ class Pairwise(Kernel):
         values = np.zeros((len(left), len(right)))
         for i, row in enumerate(self._rows(left, right, half)):
             values[i, i if half else 0 :] = row
-            if self.progress is not None:
-                self.progress(i + 1, len(left))
+            self.progress("pairs", i + 1, len(left))
         return placed(np.triu(values) + np.triu(values, 1).T if half else values, like)
 
     def diag(self, x: Any) -> Array:
@@ -72,14 +69,14 @@ def pairwise(
     *,
     symmetric: bool = True,
     processes: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Pairwise:
     """The kernel of a plain function of two objects, which gives a number: f(a, b) for each pair.
 
     `symmetric`: whether f(a, b) = f(b, a), so that half of a matrix k(x, x) need not be computed. f must be positive
     semi-definite: where a factor fails, the error names the kernel. `processes`: so many call f at the same time; it is
-    then a function of a module, and a program that runs it says `if __name__ == "__main__":`. `progress`: called after
-    each row of a matrix with how many are done, and of how many: a bar of tqdm or rich, say.
+    then a function of a module, and a program that runs it says `if __name__ == "__main__":`. `progress`: told after
+    each row of a matrix, such as `kerneltools.progress.printed`.
 
     Raises TypeError where f gives no number, with the objects' places, and ValueError where it is not symmetric.
 

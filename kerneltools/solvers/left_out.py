@@ -84,24 +84,23 @@ def fit_left_out(
     tolerance = GIVEN if len(regs) == 1 else CHOSEN
     least = share * regs[-1] if len(regs) > 1 else regs[-1]
     search, heights = prepared(kernel, points, *part, loss, least, own, FOUR_ROWS, tolerance, STEPS, None)
-    unit, draws, here, reg = search.problem.features.unit, generator(rng), search.start(), regs[0]
+    unit, draws, reg = search.problem.features.unit, generator(rng), regs[0]
     errors: tuple[float, ...] = ()
-    if len(regs) > 1:
-        weights_found, reg, errors = _best(search, often, regs, draws, progress)
-        reg, regs = share * reg, tuple(share * r for r in regs[: len(errors)])
-        here = replace(here, weights=weights_found, scores=search.problem.features.scores(weights_found))
+    whole = search
     if len(base) < len(seen):
-        model = fit_kernel(
-            kernel, points, x, targets, loss, reg, weights=weights, tolerance=tolerance, rng=draws, progress=progress
-        )
+        whole, _ = prepared(kernel, points, x, targets, loss, least, weights, FOUR_ROWS, tolerance, STEPS, None)
+    here, path = whole.start(), whole.path(reg / unit)
+    if len(regs) > 1:
+        found, reg, errors = _best(search, often, regs, draws, progress)
+        reg, regs = share * reg, tuple(share * r for r in regs[: len(errors)])
+        here, path = replace(here, weights=found, scores=whole.problem.features.scores(found)), iter(())
+    here = replace(whole, progress=progress).settled(here, reg / unit, path, STEPS, draws)
+    model = whole.problem.model(times_units(here.weights, heights), here.count, here.promised, here.settled)
+    if not here.settled:
+        warn_not_converged("fit_kernel", "promised decrease", here.promised, here.count, "raise reg")
+    if len(base) < len(seen):
         wide = namespace(here.scores).astype(model(part[0]), here.scores.dtype)
         here = replace(here, scores=over_units(wide, heights))
-    else:
-        path = iter(()) if len(regs) > 1 else search.path(reg / unit)
-        here = replace(search, progress=progress).settled(here, reg / unit, path, STEPS, draws)
-        model = search.problem.model(times_units(here.weights, heights), here.count, here.promised, here.settled)
-        if not here.settled:
-            warn_not_converged("fit_kernel", "promised decrease", here.promised, here.count, "raise reg")
     tried = (tuple(regs), errors) if errors else ((), ())
     if not wanted:
         return LeftOut(model, reg, *tried)

@@ -40,9 +40,9 @@ def test_processes_give_the_same() -> None:
 
 
 def test_progress_is_told() -> None:
-    seen: list[tuple[int, int]] = []
-    pairwise(common, progress=lambda done, all_: seen.append((done, all_)))(X, X[:1])
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    seen: list[tuple[Any, ...]] = []
+    pairwise(common, progress=lambda *told: seen.append(told))(X, X[:1])
+    assert seen == [("pairs", done, 4) for done in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize(
