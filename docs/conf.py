@@ -11,7 +11,8 @@ project = "kerneltools"
 author = "The kerneltools developers"
 copyright = "The kerneltools developers"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+# The last one puts MathJax beside the pages: formulas are drawn without a network.
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
 exclude_patterns = ["_build", "jupyter_execute"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
@@ -29,7 +30,12 @@ default_role = "code"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "kerneltools"
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 7,
+}
 
 CODE_OR_SPECIAL = re.compile(r"(`[^`]*`)|([\\*|_])")
 SHAPE_LINE = re.compile(r"\s*\(.*\) -> \S.*")
