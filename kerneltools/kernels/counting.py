@@ -53,7 +53,7 @@ class Counts(Collection):
             total = np.diff(np.append(starts, len(keys))) * float(values)
             owners, codes = np.divmod(keys[starts], most - least + 1)
             return cls(codes + least, total, offsets_of(np.bincount(owners, minlength=n)), like)
-        order = np.lexsort((codes, owners))
+        order = _order(codes, owners, n, stable=np.ndim(values) > 0)
         codes, owners = codes[order], owners[order]
         starts = _starts(codes, owners)
         held = np.broadcast_to(np.asarray(values, dtype=np.float64), (len(order),))[order]
@@ -121,6 +121,18 @@ class Counts(Collection):
         known[known] = columns[at[known]] == self.codes[known]
         offsets = offsets_of(np.bincount(self.owners[known], minlength=len(self)))
         return csr_array((self.values[known], at[known], offsets), shape=(len(self), len(columns))), columns
+
+
+def _order(codes: Host, owners: Host, n: int, stable: bool) -> Host:
+    """What puts them in order, object by object, each by its codes: (z,), (z,) -> (z,)
+
+    As `lexsort` does, in a quarter of its time: objects by 16 bits at a time, for which NumPy sorts in linear time.
+    `stable`: equal pairs stay as they are, so that sums of their values do not depend on the company.
+    """
+    order = np.argsort(codes, kind="stable" if stable else None)
+    for bits in range(0, max(n - 1, 1).bit_length(), 16):
+        order = order[np.argsort((owners[order] >> bits).astype(np.uint16), kind="stable")]
+    return order
 
 
 class CountingKernel(Kernel):
