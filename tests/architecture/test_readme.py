@@ -8,13 +8,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
-    accuracy = re.search(r"test accuracy (0\.\d+)", capsys.readouterr().out)
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    accuracy, prediction = re.search(r"test accuracy (0\.\d+)", printed), re.search(r"\[(1\.\d+)\]", printed)
     assert accuracy is not None
     assert float(accuracy[1]) >= 0.985
+    assert prediction is not None
+    assert 1.0 < float(prediction[1]) < 1.2
 
 
 def test_commands_are_targets() -> None:
