@@ -33,12 +33,12 @@ def alignment_logs(
 
 
 @primitive
-def warping_costs(x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterable[int], window: int | None) -> Array:
+def warping_costs(x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterable[int]) -> Array:
     """-min over all alignments of two series of Σ |x_i - y_j|², dynamic time warping.
 
     (S, *p, c), (T, *q, c), p, q whole numbers -> p and q broadcast
     """
-    return _swept(x, y, x_last, y_last, frozenset(ends), window, LEAST)
+    return _swept(x, y, x_last, y_last, frozenset(ends), None, LEAST)
 
 
 class Semiring(NamedTuple):

@@ -28,7 +28,7 @@ ESTIMATORS = "estimators."
 
 FUNCTIONS = (
     "maps.arccos", "maps.chi2", "maps.counts", "maps.fourier", "maps.maclaurin", "maps.nystrom", "maps.positive",
-    "maps.tensor_sketch", "solvers.falkon", "solvers.kernel_ridge", "solvers.nystrom_pcg",
+    "maps.signature", "maps.tensor_sketch", "solvers.falkon", "solvers.kernel_ridge", "solvers.nystrom_pcg",
 )  # fmt: skip
 """What estimators take as a parameter, alone or in a functools.partial."""
 

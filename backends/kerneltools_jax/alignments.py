@@ -19,10 +19,10 @@ def alignment_logs(
     return _padded(x, y, x_last, y_last, window, True)
 
 
-def warping_costs(x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterable[int], window: int | None) -> Array:
+def warping_costs(x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterable[int]) -> Array:
     """As `alignment_logs`."""
     del ends
-    return _padded(x, y, x_last, y_last, window, False)
+    return _padded(x, y, x_last, y_last, None, False)
 
 
 def rounded(size: int) -> int:

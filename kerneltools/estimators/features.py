@@ -10,14 +10,15 @@ from sklearn.utils.validation import check_is_fitted
 from kerneltools import maps
 from kerneltools.arrays import Array, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
-from kerneltools.estimators.checks import as_examples, as_rows, as_weights, draws, like, remember_columns
+from kerneltools.estimators.checks import as_examples, as_weights, draws, like, remember_columns
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parts import check_columns
 from kerneltools.estimators.work import FEATURES, ROOTS
 from kerneltools.kernels import Kernel
 from kerneltools.maps import Map, fourier, nystrom
 from kerneltools.memory import require_memory
-from kerneltools.structures.base import like_of, part, require_examples
+from kerneltools.structures import Ragged
+from kerneltools.structures.base import is_collection, like_of, part, require_examples
 from kerneltools.trees import map_leaves
 
 
@@ -125,7 +126,8 @@ class RandomFeatures(_FeatureMap):
     Parameters: `kernel`, as in `NystromFeatures`; `m`, the number of features (even, for pairs); `draw`, the function
     of kerneltools.maps that suits the kernel, called as draw(kernel, d, m, rng): `maps.fourier` for stationary ones,
     `maps.arccos`, `maps.tensor_sketch` (polynomial), `maps.maclaurin`, `maps.positive` (exponential of the inner
-    product), or one with more arguments by functools.partial; `random_state`, a seed, a generator or None.
+    product), `maps.signature` (`kernels.series.Signature`, of series: X is a list of arrays (T, d)), or one with more
+    arguments by functools.partial; `random_state`, a seed, a generator or None.
 
     After `fit`: `kernel_` and `map_`. The fit looks at the number of columns only.
 
@@ -149,9 +151,12 @@ class RandomFeatures(_FeatureMap):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the map for rows X (n, d) -> self; y is not used. A failed call leaves the estimator as it was."""
-        rows = as_rows(self, X)
+        rows = as_examples(self, X, kernel=self.kernel)
+        if is_collection(rows) and not isinstance(rows, Ragged):
+            raise TypeError(f"X: expected rows (n, d) or series, got {rows!r}; take NystromFeatures, or maps.counts")
         kernel = self._kernel_for(rows)
         check_callable("draw", self.draw, "a function such as kerneltools.maps.fourier")
         warn_uninformative(kernel, rows, rows)
-        found: Map = self.draw(kernel, rows.shape[1], self.m, draws(self.random_state))
+        columns = rows.columns if isinstance(rows, Ragged) else rows.shape[1]
+        found: Map = self.draw(kernel, columns, self.m, draws(self.random_state))
         return self._set(X, rows, map_leaves(lambda leaf: like(rows, leaf), found))

@@ -9,8 +9,10 @@ from kerneltools.maps.fourier import Fourier, fourier
 from kerneltools.maps.maclaurin import Maclaurin, maclaurin
 from kerneltools.maps.nystrom import Nystrom, nystrom
 from kerneltools.maps.positive import Positive, positive
+from kerneltools.maps.signature import SignatureFeatures, signature
 from kerneltools.maps.suggest import Candidate, Suggestion, suggest
 from kerneltools.maps.tensor_sketch import TensorSketch, tensor_sketch
+from kerneltools.maps.warping import OfWarping, RandomWarping, random_warping
 
 __all__ = [
     "ArcCosineFeatures",
@@ -22,9 +24,12 @@ __all__ = [
     "Maclaurin",
     "Map",
     "Nystrom",
+    "OfWarping",
     "Positive",
     "Product",
+    "RandomWarping",
     "Scaled",
+    "SignatureFeatures",
     "Suggestion",
     "Sum",
     "TensorSketch",
@@ -35,6 +40,8 @@ __all__ = [
     "maclaurin",
     "nystrom",
     "positive",
+    "random_warping",
+    "signature",
     "suggest",
     "tensor_sketch",
 ]

@@ -68,7 +68,7 @@ NO_NUMBERS = {
     "linalg.why_no_factor",
     *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
     *("streaming.rows", "streaming.transform_file"),
-    *("kernels.pairwise", "maps.counts"),  # tests/structures
+    *("kernels.pairwise", "maps.counts", "maps.random_warping", "maps.signature"),  # tests/structures
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.

@@ -10,7 +10,8 @@ from kerneltools.alignments import NOTHING, alignment_logs
 from kerneltools.arrays import Array, device_of, indices_like, namespace, require_count
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.distances import check_columns, check_lengths, median_distance
-from kerneltools.kernels.series.base import SeriesKernel, time_first
+from kerneltools.kernels.series.base import SeriesKernel
+from kerneltools.kernels.series.blocks import time_first
 from kerneltools.precision import in_single
 from kerneltools.structures import Ragged
 from kerneltools.trees import static
@@ -66,7 +67,7 @@ class GlobalAlignment(SeriesKernel):
     @in_single
     def __call__(self, x: Any, y: Any) -> Array:
         x, y = self._checked(x, "x"), self._checked(y, "y") if y is not x else x
-        logs = self.by_blocks(x, y, lambda a, b: self._logs(a, b, exact=False))
+        logs = self.of_all_pairs(x, y, lambda a, b: self._logs(a, b, exact=False))
         of_x = self._own(x)
         of_y = of_x if y is x else self._own(y)
         xp = namespace(logs)
@@ -83,7 +84,7 @@ class GlobalAlignment(SeriesKernel):
     def log_values(self, x: Any, y: Any) -> Array:
         """log g(x, y), without normalisation; -∞ where no alignment is: (n,), (m,) -> (n, m)"""
         x, y = self._checked(x, "x"), self._checked(y, "y") if y is not x else x
-        logs = self.by_blocks(x, y, lambda a, b: self._logs(a, b, exact=True))
+        logs = self.of_all_pairs(x, y, lambda a, b: self._logs(a, b, exact=True))
         xp = namespace(logs)
         return xp.where(logs < NOTHING / 2, xp.full_like(logs, -float("inf")), logs)
 
@@ -96,7 +97,7 @@ class GlobalAlignment(SeriesKernel):
         return series
 
     def _own(self, x: Ragged) -> Array:
-        return self.by_each(x, self._of_each)
+        return self.of_all(x, self._of_each)
 
     def _points(self, x: Ragged) -> tuple[Array, Array]:
         """(T, n, c) in units of √2 sigma, and the place of the last of each: (n,)"""

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from kerneltools.alignments import goursat, signature_levels
 from kerneltools.arrays import Array, namespace, require_count, require_finite, safe_sqrt
 from kerneltools.kernels.base import Kernel, check_parts
-from kerneltools.kernels.series.base import SeriesKernel, time_first
+from kerneltools.kernels.series.base import SeriesKernel
+from kerneltools.kernels.series.blocks import time_first
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.structures import Ragged
@@ -90,18 +91,18 @@ class Signature(OfIncrements):
     def __call__(self, x: Any, y: Any) -> Array:
         x, y = self.checked(x), self.checked(y, "y") if y is not x else x
         if not self.normalised:
-            return self.by_blocks(x, y, lambda a, b: _total_of_levels(self.of_pairs(a, b)))
-        return self.by_blocks(x, y, self._cosines)
+            return self.of_all_pairs(x, y, lambda a, b: _total_of_levels(self.of_pairs(a, b)))
+        return self.of_all_pairs(x, y, self._cosines)
 
     @in_single
     def diag(self, x: Any) -> Array:
         x = self.checked(x)
-        return self.by_each(x, self._own)
+        return self.of_all(x, self._own)
 
     def levels(self, x: Any, y: Any) -> Array:
         """k_l(x, y) of each level, without normalisation: (n,), (m,) -> (depth + 1, n, m)"""
         x, y = self.checked(x), self.checked(y, "y") if y is not x else x
-        return self.by_blocks(x, y, self.of_pairs)
+        return self.of_all_pairs(x, y, self.of_pairs)
 
     def area(self, s: int, t: int) -> int:
         return s * t * self.order**2
@@ -156,11 +157,11 @@ class SignaturePDE(OfIncrements):
     @in_single
     def __call__(self, x: Any, y: Any) -> Array:
         x, y = self.checked(x), self.checked(y, "y") if y is not x else x
-        return self._in_range(self.by_blocks(x, y, self.of_pairs))
+        return self._in_range(self.of_all_pairs(x, y, self.of_pairs))
 
     @in_single
     def diag(self, x: Any) -> Array:
-        return self._in_range(self.by_each(self.checked(x), self.of_each))
+        return self._in_range(self.of_all(self.checked(x), self.of_each))
 
     def area(self, s: int, t: int) -> int:
         return 2 * s * t + (min(s, t) << self.refinement)
