@@ -111,16 +111,22 @@ class Counts(Collection):
 
         `columns`: the codes that count; all that there are without them.
         """
-        from scipy.sparse import csr_array
-
         if columns is None:
             found, place = np.unique(self.codes, return_inverse=True)
-            return csr_array((self.values, place, self.offsets), shape=(len(self), len(found))), found
+            return _sparse(self.values, place, self.offsets, len(found)), found
         at: Host = np.searchsorted(columns, self.codes)
         known = at < len(columns)
         known[known] = columns[at[known]] == self.codes[known]
         offsets = offsets_of(np.bincount(self.owners[known], minlength=len(self)))
-        return csr_array((self.values[known], at[known], offsets), shape=(len(self), len(columns))), columns
+        return _sparse(self.values[known], at[known], offsets, len(columns)), columns
+
+
+def _sparse(values: Host, place: Host, offsets: Host, width: int) -> Any:
+    """With numbers of 32 bits where these will do: scikit-learn takes no others."""
+    from scipy.sparse import csr_array
+
+    kind = np.int32 if max(len(values), width) < 2**31 else np.int64
+    return csr_array((values, place.astype(kind), offsets.astype(kind)), shape=(len(offsets) - 1, width))
 
 
 def _order(codes: Host, owners: Host, n: int, stable: bool) -> Host:

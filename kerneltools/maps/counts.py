@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from kerneltools.arrays import Array, require_count
+from kerneltools.arrays import Array, namespace, require_count
 from kerneltools.backend import to_host
 from kerneltools.encoding import Host as InFile
 from kerneltools.kernels import Kernel, Normalised, On, Scaled, Sum
@@ -108,7 +108,8 @@ class HashedCounts(Map):
         return self.of_rows(x)
 
     def of_rows(self, x: Any) -> Array:
-        found = np.zeros((len(x), self.size))
+        bits = namespace(x.like).finfo(x.like.dtype).bits
+        found = np.zeros((len(x), self.size), dtype=np.float64 if bits > 32 else np.float32)
         load = np.maximum(_load(self.kernel, x), self.size)
         for part in parts(load, HASHED):
             groups: dict[float | None, list[tuple[Host, Host | None]]] = {}

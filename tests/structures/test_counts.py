@@ -99,6 +99,8 @@ def test_linear_models_and_streams_take_them(case: Any) -> None:
     kernel, x = case
     labels = np.where(np.median(TARGETS) < TARGETS, 1, 0)[:, 0]
     sparse = maps.counts(kernel, x)
+    # liblinear takes numbers of columns of 32 bits only.
+    assert LogisticRegression(C=1e4, solver="liblinear").fit(sparse(x), labels).score(sparse(x), labels) > 0.8
     assert LogisticRegression(C=1e4).fit(sparse(x), labels).score(sparse(x), labels) > 0.8
     assert sum(block.shape[0] for block in streaming.transform(sparse, streaming.rows(x, 9))) == len(x)
     hashed = maps.counts(kernel, columns=128)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerneltools.arrays import Array, require_count, require_number
-from kerneltools.kernels.counting import CountingKernel, Counts, mixed, parts
+from kerneltools.kernels.counting import CountingKernel, Counts, mixed, parts, wider
 from kerneltools.kernels.strings.windows import Windows, pair_sums
 from kerneltools.structures import Strings
 from kerneltools.structures.base import Collection, Host, placed
@@ -154,21 +154,20 @@ class GappedKmer(CountingKernel):
             raise ValueError(f"x, y: expected strings of one alphabet, got {x!r} and {y!r}")
         value, found = self._values(), np.zeros((len(x), len(y)))
         twice = 2.0 if self.reverse_complement else 1.0
-        weights = [self._all_weights(side) for side in self._strands(y)]
+        sides = [(side.tokens.astype(np.int8)[None, :], self._all_weights(side)) for side in self._strands(y)]
         for part in parts(x.lengths, COMPARED):
             some = x[part]
             rows, kept = some.tokens.astype(np.int8)[None, :], self._all_weights(some)
             owners = np.repeat(np.arange(len(some)), some.lengths)[: kept.shape[0]]
-            for number in range(len(y)):
+            for number in range(part.start if x is y else 0, len(y)):
                 letters = slice(int(y.offsets[number]), int(y.offsets[number + 1]))
                 if letters.stop - letters.start < self.length:
                     continue
                 starts = slice(letters.start, letters.stop - self.length + 1)
-                for side, weight in zip(self._strands(y), weights, strict=True):
-                    other = side.tokens[letters].astype(np.int8)[None, :]
-                    sums = pair_sums(rows, other, self.length, value, weight[None, starts])[0]
+                for tokens, weights in sides:
+                    sums = pair_sums(rows, tokens[:, letters], self.length, value, weights[None, starts])[0]
                     found[part, number] += twice * np.bincount(owners, sums * kept, minlength=len(some))
-        return placed(found, x.like)
+        return placed(np.triu(found) + np.triu(found, 1).T if x is y else found, wider(x.like, y.like))
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
