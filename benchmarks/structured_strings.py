@@ -54,7 +54,7 @@ ROWS = (nfe2_sparse, nfe2_hashed, many_sequences)
 
 
 def drawn(n: int, seed: int = 0) -> tuple[Strings, Any]:
-    """n strings of 200 letters, in float32, and 1 or -1: every other has TGA..CA.TC, its free letters drawn, somewhere."""
+    """n strings of 200 letters, in float32; 1 or -1: every other has TGA..CA.TC somewhere, some letters free."""
     rng = np.random.default_rng(seed)
     tokens, y = rng.integers(0, 4, (n, 200)), np.where(np.arange(n) % 2, 1, -1)
     motif = np.array(["ACGT.".index(letter) for letter in "TGA..CA.TC"])
