@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
 from kerneltools.backend import backend_of, move, to_host
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, usual_landmarks
-from kerneltools.estimators.calibration import slope
 from kerneltools.estimators.checks import as_examples, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
 from kerneltools.estimators.search import REGS_OF_CLASSES, KernelSearch, search
 from kerneltools.kernels import Kernel
+from kerneltools.learning import fit_temperature
 from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge
 from kerneltools.solvers.left_out import SAMPLE, LeftOut, fit_left_out
 from kerneltools.structures.base import count, like_of
@@ -213,7 +213,9 @@ def _slope(found: LeftOut, indices: Any, weights: Array | None) -> float:
         return 1.0
     which = list(found.rows)
     counts = np.ones(len(which)) if weights is None else to_host(weights).astype(np.float64)[which]
-    return slope(to_host(found.scores).astype(np.float64), indices[which], counts)
+    scores = to_host(found.scores).astype(np.float64)
+    both = np.concatenate([-scores / 2, scores / 2], axis=1) if scores.shape[1] == 1 else scores
+    return 1 / fit_temperature(both, indices[which].tolist(), weights=counts).value
 
 
 def _class_weights(class_weight: Any, classes: Any, indices: Any, weights: Array | None, X: Array) -> Array | None:

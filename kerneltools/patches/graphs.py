@@ -1,7 +1,9 @@
 """Parts of graphs: paths, walks and neighbours, each owned by the node that it starts at."""
 
 import warnings
+from abc import ABC
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,44 +19,46 @@ LIMIT = 2**23
 """Paths of a table, where no other limit is given: 200 MB for three nodes each."""
 
 
+class _Walked(Tree, ABC):
+    size: int
+    limit: int
+    simple: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        require_count("size", self.size)
+        require_count("limit", self.limit)
+
+    def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
+        """Graphs -> parts, in the order of their nodes"""
+        return _walked(x, self.size, self.limit, rng, self.simple)
+
+
 @dataclass(frozen=True)
-class Paths(Tree):
+class Paths(_Walked):
     """All paths of `size` nodes, none twice, from each node (Chen, Jacob and Mairal 2020).
 
     They are counted before they are made. Where there are more than `limit`, those that are made are drawn at random,
-    each with the weight by which sums over all paths are right in the mean; a ReducedWarning says how many of how many.
+    each with the weight by which sums over all are right in the mean; a ReducedWarning says how many of how many.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> Paths(3)(Graphs.of([Graph(3, [[0, 1], [1, 2]])])).index.tolist()
     [[0, 1, 2], [2, 1, 0]]
     """
 
+    simple = True
+
     size: int = static(3)
     limit: int = static(LIMIT)
-
-    def __post_init__(self) -> None:
-        require_count("size", self.size)
-        require_count("limit", self.limit)
-
-    def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
-        """Graphs -> parts, in the order of their nodes"""
-        return _walked(x, self.size, self.limit, rng, simple=True)
 
 
 @dataclass(frozen=True)
-class Walks(Tree):
+class Walks(_Walked):
     """As `Paths`, with nodes that may be met again."""
+
+    simple = False
 
     size: int = static(3)
     limit: int = static(LIMIT)
-
-    def __post_init__(self) -> None:
-        require_count("size", self.size)
-        require_count("limit", self.limit)
-
-    def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
-        """Graphs -> parts, in the order of their nodes"""
-        return _walked(x, self.size, self.limit, rng, simple=False)
 
 
 @dataclass(frozen=True)
