@@ -111,6 +111,9 @@ class Ragged(Collection):
         values = namespace(*(one.values for one in every)).concat([one.values for one in every], axis=0)
         return type(self)(values, offsets_of(np.concatenate([one.lengths for one in every])))
 
+    def differs(self, other: Self) -> str:
+        return "" if self.columns == other.columns else f"arrays of {self.columns} columns, got {other.columns}"
+
     def item(self, number: int) -> Array:
         return self.values[int(self.offsets[number]) : int(self.offsets[number + 1]), :]
 

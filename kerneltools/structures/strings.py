@@ -210,6 +210,10 @@ class Strings(Collection):
         tokens = np.concatenate([one.tokens for one in every])
         return self._with(tokens, offsets_of(np.concatenate([one.lengths for one in every])))
 
+    def differs(self, other: Self) -> str:
+        mine, theirs = (_shown(one.alphabet.letters) for one in (self, other))
+        return "" if self.alphabet == other.alphabet else f"strings of the alphabet {mine}, got {theirs}"
+
     def item(self, number: int) -> str:
         return self.alphabet.string(self.tokens[self.offsets[number] : self.offsets[number + 1]])
 

@@ -7,6 +7,10 @@ import pytest
 
 import kerneltools
 from kerneltools import structures
+from kerneltools.kernels.graphs import WeisfeilerLehman
+from kerneltools.kernels.series import GlobalAlignment
+from kerneltools.kernels.strings import Spectrum
+from kerneltools.maps import nystrom
 from kerneltools.structures import (
     DNA,
     PROTEIN,
@@ -32,6 +36,8 @@ GRAPHS = [
     Graph(1, np.zeros((0, 2), dtype=int), np.array([7])),
     Graph(4, np.array([[0, 1], [2, 1], [3, 0]]), np.array([1, 1, 1, 2])),
 ]
+
+GRAPH_OF_TWO, GRAPH_OF_ONE = (Graphs.of([Graph(1, [], None, np.zeros((1, d)))]) for d in (2, 1))
 
 COLLECTIONS: list[Collection] = [
     Strings.of(LETTERS),
@@ -74,6 +80,21 @@ def test_the_objects_make_the_collection_again(x: Any) -> None:
     again = of(list(x), type(x), x)
     assert _same(again, x)
     assert type(again) is type(x)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "x", "y", "message"),
+    [
+        (Spectrum(1), Strings.of(["ACGT"]), Strings.of(["MKV"]), "strings of the alphabet ACGT, got ARND"),
+        (GlobalAlignment(1.0), Ragged.of([[1.0]]), Ragged.of([np.zeros((1, 2))]), "arrays of 1 columns, got 2"),
+        (WeisfeilerLehman(1), Graphs.of([Graph(1, [])]), Graphs.of([Graph(1, [], [3])]), "graphs without labels, got "),
+        (WeisfeilerLehman(1), GRAPH_OF_TWO, GRAPH_OF_ONE, "attributes of 2 columns, got 1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_new_objects_are_of_the_kind_of_the_old_ones(kernel: Any, x: Any, y: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"x: expected what goes with the landmarks, {message}"):
+        nystrom(kernel, x)(y)
 
 
 def test_a_file_keeps_it(x: Any, tmp_path: Any) -> None:

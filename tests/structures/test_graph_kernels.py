@@ -11,6 +11,7 @@ import pytest
 import kerneltools
 from kerneltools.arrays import namespace
 from kerneltools.kernels import Normalised
+from kerneltools.kernels.counting import Counts
 from kerneltools.kernels.graphs import OptimalAssignment, Propagation, RandomWalk, ShortestPath, WeisfeilerLehman
 from kerneltools.kernels.graphs.propagation import _normal
 from kerneltools.kernels.graphs.random_walk import radii
@@ -255,6 +256,44 @@ def test_the_greatest_eigenvalues_are_bounded() -> None:
     assert np.allclose(radii(SMALL), exact, atol=1e-3)
     star = Graphs.of([Graph(402, [[0, i] for i in range(1, 401)])])
     assert np.allclose(radii(star), 20.0)
+
+
+# Three labels have no more than three landmarks.
+@pytest.mark.filterwarnings("ignore::kerneltools.landmarks.ReducedWarning")
+def test_lists_of_graphs_in_a_grid_search() -> None:
+    networkx = pytest.importorskip("networkx", reason="networkx is not installed")
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from sklearn.model_selection import GridSearchCV
+
+    from kerneltools.estimators import KernelClassifier
+
+    rng, rings = np.random.default_rng(0), np.arange(40) % 2
+    graphs = [(networkx.cycle_graph if ring else networkx.path_graph)(rng.integers(6, 12)) for ring in rings]
+    for one in graphs:
+        networkx.set_node_attributes(one, {node: int(rng.integers(0, 3)) for node in one}, "label")
+    model = KernelClassifier(Normalised(WeisfeilerLehman(1)), landmarks=10)
+    found = GridSearchCV(model, {"kernel__kernel__iterations": [0, 1]}, cv=3).fit(graphs, rings)
+    assert found.best_params_ == {"kernel__kernel__iterations": 1}
+    assert found.predict(graphs[:2]).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="graphs with labels, got graphs without"):
+        found.predict([networkx.cycle_graph(5)])
+
+
+@pytest.mark.parametrize("kernel", [RandomWalk(0.03), WeisfeilerLehman(1, ShortestPath()), Propagation(1)], ids=repr)
+def test_a_file_keeps_kernels(kernel: Any, tmp_path: Path) -> None:
+    kerneltools.save(Normalised(kernel), tmp_path / "kernel.safetensors")
+    again = kerneltools.load(tmp_path / "kernel.safetensors")
+    assert (again(SMALL, SMALL) == Normalised(kernel)(SMALL, SMALL)).all()
+
+
+def test_many_objects_come_into_order() -> None:
+    rng = np.random.default_rng(0)
+    codes, owners = rng.integers(-(2**63), 2**63 - 1, 30)[rng.integers(0, 30, 400)], rng.integers(0, 70_000, 400)
+    owners[:50] = owners[50]
+    found = Counts.of(codes, owners, 70_000)
+    wanted = Counter(zip(owners.tolist(), codes.tolist(), strict=True))
+    assert list(zip(found.owners.tolist(), found.codes.tolist(), strict=True)) == sorted(wanted)
+    assert found.values.tolist() == [wanted[key] for key in sorted(wanted)]
 
 
 LABELLED = Graphs.of([Graph(2, [[0, 1]], [0, 1])])

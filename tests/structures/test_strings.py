@@ -262,7 +262,7 @@ def test_values_are_in_the_library_of_the_strings(kernel: Kernel, library: str) 
         (lambda: GappedKmer(3, 2, truncated=True, letters=5).diag(X), "letters: expected 4, as the alphabet has"),
         (lambda: maps.counts(GappedKmer(3, 2, truncated=True), X), "kernel: expected one that counts.*maps.nystrom"),
         (lambda: maps.counts(GappedKmer(40, 20), X), "choices of places, at most 100000"),
-        (lambda: Spectrum(2, reverse_complement=True)(Strings.of(["AC"], Alphabet("AC")), X), "have no complement"),
+        (lambda: Spectrum(2, reverse_complement=True).diag(Strings.of(["AC"], Alphabet("AC"))), "have no complement"),
         (lambda: match_scores(4, np.inf), "match: expected a finite number"),
     ],
 )
