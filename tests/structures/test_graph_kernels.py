@@ -187,6 +187,8 @@ def test_walks_are_those_of_the_product_graph(labelled: bool, monkeypatch: pytes
     kernel = RandomWalk(decay, labelled)
     assert np.allclose(kernel(x, x), wanted, rtol=1e-12)
     monkeypatch.setattr("kerneltools.kernels.graphs.random_walk.AT_A_TIME", 50)
+    monkeypatch.setattr("kerneltools.kernels.graphs.random_walk.PAIRS", 7)
+    assert np.allclose(kernel(x, x), wanted, rtol=1e-12)
     assert np.allclose(kernel(x, x[:4]), wanted[:, :4], rtol=1e-12)
 
 
@@ -206,6 +208,17 @@ def test_the_decay_has_a_gradient(library: str) -> None:
     ends = [RandomWalk(0.05 + shift)(here, here).sum() for shift in (step, -step, 0.0)]
     assert np.isclose(float(value), ends[2], rtol=1e-14)
     assert np.isclose(float(gradient.decay), (ends[0] - ends[1]) / (2 * step), rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_attributes_of_another_library(library: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    backend = kerneltools.backend(library)
+    x = SMALL.to(backend.asarray(0.0, dtype=backend.namespace.float32))
+    for kernel in (Propagation(2, 0.5), WeisfeilerLehman(2), RandomWalk(0.05)):
+        values = kernel(x, x)
+        assert values.dtype == x.attributes.dtype
+        assert np.allclose(np.asarray(values), kernel(SMALL, SMALL), rtol=1e-6)
 
 
 def test_bins_are_those_of_distributions_that_spread() -> None:

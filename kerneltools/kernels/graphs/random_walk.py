@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, require_number
+from kerneltools.arrays import Array, blocks, require_number
 from kerneltools.backend import stop_gradient
 from kerneltools.kernels.base import Kernel
 from kerneltools.kernels.counting import parts
@@ -18,6 +18,9 @@ from kerneltools.trees import static
 
 AT_A_TIME = 2**18
 """Of arcs between pairs of nodes that are in memory at a time, about: 25 MB, and vectors that stay in a cache."""
+
+PAIRS = 2**20
+"""Of graphs that are in memory at a time, about: 100 MB."""
 
 MOST = 2**26
 """Of such arcs that two graphs may have: 6 GB."""
@@ -62,22 +65,25 @@ class RandomWalk(Kernel):
         self._check(x, "x")
         self._check(y, "y")
         require_alike(x, y, "y")
-        if x is y:
-            # Half of the pairs, and equal numbers in both halves.
-            left, right = np.triu_indices(len(x))
-        else:
-            left, right = (place.reshape(-1) for place in np.indices((len(x), len(y))))
         values = np.zeros((2, len(x), len(y)))
-        values[:, left, right] = self._pairs(x, y, left, right)
+        ours = radii(x)
+        theirs = ours if x is y else radii(y)
+        for rows in blocks(len(x), max(1, PAIRS // max(len(y), 1))):
+            left, right = (place.reshape(-1) for place in np.indices((rows.stop - rows.start, len(y))))
+            left += rows.start
+            if x is y:
+                # Half of the pairs, and equal numbers in both halves.
+                left, right = left[left <= right], right[left <= right]
+            values[:, left, right] = self._pairs(x, y, left, right, ours, theirs)
         if x is y:
-            values[:, right, left] = values[:, left, right]
+            values = np.triu(values) + np.triu(values, 1).transpose(0, 2, 1)
         return self._placed(values, x)
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
         self._check(x, "x")
-        every = np.arange(len(x))
-        return self._placed(self._pairs(x, x, every, every), x)
+        every, ours = np.arange(len(x)), radii(x)
+        return self._placed(self._pairs(x, x, every, every, ours, ours), x)
 
     def _placed(self, values: Host, x: Graphs) -> Array:
         found = placed(values[0], x.like)
@@ -109,10 +115,10 @@ class RandomWalk(Kernel):
                 "decay: its number is needed on the host; call RandomWalk outside of compiled functions"
             ) from error
 
-    def _pairs(self, x: Graphs, y: Graphs, left: Host, right: Host) -> Host:
+    def _pairs(self, x: Graphs, y: Graphs, left: Host, right: Host, ours: Host, theirs: Host) -> Host:
         """Values of pairs of graphs, and their derivatives by `decay`: (p,), (p,) -> (2, p)"""
         decay = self._number()
-        self._require_finite_sum(decay, x, y, left, right)
+        _require_finite_sum(decay, left, right, ours, theirs)
         arcs, sizes = np.diff(x.edge_offsets)[left], x.sizes[left]
         load = arcs * y.sizes[right] + sizes * np.diff(y.edge_offsets)[right] + sizes * y.sizes[right]
         if (load > MOST).any():
@@ -123,19 +129,6 @@ class RandomWalk(Kernel):
             )
         found = [_solve(self._product(x, y, left[part], right[part]), decay) for part in parts(load, AT_A_TIME)]
         return np.concatenate(found, axis=1)
-
-    def _require_finite_sum(self, decay: float, x: Graphs, y: Graphs, left: Host, right: Host) -> None:
-        ours = radii(x)
-        theirs = ours if x is y else radii(y)
-        product = decay * ours[left] * theirs[right]
-        if (product >= 1).any():
-            at = int(product.argmax())
-            i, j = int(left[at]), int(right[at])
-            raise ValueError(
-                f"decay: expected less than {1 / (ours[i] * theirs[j]):.6g}, 1 / ({ours[i]:.4g} · {theirs[j]:.4g}) of "
-                f"the greatest eigenvalues of graphs {i} of x and {j} of y, got {decay:.6g}: longer walks would count "
-                "ever more"
-            )
 
     def _product(self, x: Graphs, y: Graphs, left: Host, right: Host) -> "_Product":
         ones, others = x.sizes[left], y.sizes[right]
@@ -156,6 +149,18 @@ class RandomWalk(Kernel):
             for kind in kinds
         ]
         return _Product(pair[same], len(left), steps)
+
+
+def _require_finite_sum(decay: float, left: Host, right: Host, ours: Host, theirs: Host) -> None:
+    """Raise ValueError for the pair of graphs whose walks count ever more; `ours`, `theirs`: what `radii` gives."""
+    product = decay * ours[left] * theirs[right]
+    if (product >= 1).any():
+        at = int(product.argmax())
+        i, j = int(left[at]), int(right[at])
+        raise ValueError(
+            f"decay: expected less than {1 / (ours[i] * theirs[j]):.6g}, 1 / ({ours[i]:.4g} · {theirs[j]:.4g}) of the "
+            f"greatest eigenvalues of graphs {i} of x and {j} of y, got {decay:.6g}: longer walks would count ever more"
+        )
 
 
 @dataclass(frozen=True, eq=False)
