@@ -1,7 +1,7 @@
 """The features of kernels that count, themselves: sparse ones on the host, or hashed to a given number of columns."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -201,33 +201,59 @@ def _in_parts(kernel: Kernel, x: Any) -> Iterator[Counts]:
 
 
 def _counted(kernel: Kernel, x: Any) -> Counts:
-    if isinstance(kernel, CountingKernel):
-        return x if isinstance(x, Counts) else kernel.counts(kernel.checked(x))
-    codes, owners, values = zip(*_found(kernel, x), strict=True)
-    full = [np.broadcast_to(value, code.shape) for value, code in zip(values, codes, strict=True)]
-    return Counts.of(np.concatenate(codes), np.concatenate(owners), len(x), np.concatenate(full))
+    """What is counted, so that products of it are the kernel."""
+    if isinstance(kernel, Scaled):
+        return _times(_counted(kernel.kernel, x), _root(kernel))
+    if isinstance(kernel, Normalised):
+        counts = _counted(kernel.kernel, x)
+        return _times(counts, np.repeat(_inverse_roots(counts.squares()), counts.lengths))
+    if isinstance(kernel, On):
+        return _counted(kernel.kernel, _view(kernel, x))
+    if isinstance(kernel, Sum):
+        terms = [_counted(term, x) for term in kernel.terms]
+        codes = np.concatenate([_of_term(counts.codes, number) for number, counts in enumerate(terms)])
+        owners, values = (np.concatenate([getattr(counts, name) for counts in terms]) for name in ("owners", "values"))
+        return Counts.of(codes, owners, len(x), values)
+    held: Any = kernel
+    return x if isinstance(x, Counts) else held.counts(held.checked(x))
 
 
 def _found(kernel: Kernel, x: Any) -> Iterator[Piece]:
-    """What is counted, so that products of it are the kernel: codes, the object of each, and values."""
+    """The same in pieces that are not put together: codes, the object of each, and values."""
     if isinstance(kernel, Scaled):
-        root = float(to_host(kernel.scale) if hasattr(kernel.scale, "dtype") else kernel.scale) ** 0.5
+        root = _root(kernel)
         yield from ((codes, owners, root * values) for codes, owners, values in _found(kernel.kernel, x))
     elif isinstance(kernel, Sum):
         for number, term in enumerate(kernel.terms):
-            key = mixed(np.asarray([number + 1], dtype=np.uint64))
-            for codes, owners, values in _found(term, x):
-                yield mixed(codes.view(np.uint64) ^ key).view(np.int64), owners, values
+            yield from ((_of_term(codes, number), owners, values) for codes, owners, values in _found(term, x))
     elif isinstance(kernel, On):
         yield from _found(kernel.kernel, _view(kernel, x))
     elif isinstance(kernel, Normalised):
-        squares = np.asarray(to_host(kernel.kernel.diag(x)), dtype=np.float64)
-        inverse = np.where(squares > 0, 1 / np.sqrt(np.where(squares > 0, squares, 1.0)), 0.0)
+        inverse = _inverse_roots(np.asarray(to_host(kernel.kernel.diag(x)), dtype=np.float64))
         yield from ((codes, owners, inverse[owners] * values) for codes, owners, values in _found(kernel.kernel, x))
     elif isinstance(x, Counts):
         yield x.codes, x.owners, x.values
     elif isinstance(kernel, CountingKernel):
         yield from kernel.found(kernel.checked(x))
+
+
+def _times(counts: Counts, factor: Any) -> Counts:
+    return replace(counts, values=counts.values * factor)
+
+
+def _root(kernel: Scaled) -> float:
+    return float(to_host(kernel.scale) if hasattr(kernel.scale, "dtype") else kernel.scale) ** 0.5
+
+
+def _inverse_roots(squares: Host) -> Host:
+    """s^(-1/2), 0 for 0: (n,)"""
+    return np.where(squares > 0, 1 / np.sqrt(np.where(squares > 0, squares, 1.0)), 0.0)
+
+
+def _of_term(codes: Host, number: int) -> Host:
+    """Codes that are none of another term's."""
+    key = mixed(np.asarray([number + 1], dtype=np.uint64))
+    return mixed(codes.view(np.uint64) ^ key).view(np.int64)
 
 
 def _load(kernel: Any, x: Any) -> Host:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import log
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class LocalAlignment(PairKernel):
     array([[3.718, 1.607, 1.   ]])
     """
 
+    each: ClassVar[float] = 0.1  # without gradients, only the diagonals at hand are kept
+
     substitution: Array
     gap_open: float | Array = 11.0
     gap_extend: float | Array = 1.0
@@ -77,27 +79,26 @@ class LocalAlignment(PairKernel):
         """Logarithms of k. Cells (i, j) with one i + j are computed at once: they need those before them only."""
         del lengths
         scores = self._scores(len(alphabet), like)
-        letters = _diagonals(a, b, len(alphabet))
         xp = namespace(scores)
         opening, extending = self.beta * self.gap_open, self.beta * self.gap_extend
         nothing = xp.full(a.shape, NOTHING, dtype=scores.dtype, device=device_of(scores))
         edge = nothing[:, :1]
         # Logarithms of sums over alignments that end at (i, j) with a match, a gap in t, a gap in s; and of all three.
-        match = gap_t = gap_s = opened = ended = before = nothing
-        matches = []
+        match = gap_t = gap_s = opened = ended = before = total = nothing
 
         def below(values: Array) -> Array:
             return xp.concat([edge, values[:, :-1]], axis=1)
 
-        for number in range(letters.shape[0]):
-            score = xp.reshape(xp.take(scores, indices_like(letters[number].reshape(-1), like)), a.shape)
+        for number in range(a.shape[1] + b.shape[1] - 1):
+            places = _diagonal(a, b, number, len(alphabet))
+            score = xp.reshape(xp.take(scores, indices_like(places.reshape(-1), like)), a.shape)
             gap_s = log_add(opened - opening, gap_s - extending)
             gap_t = log_add(below(match) - opening, below(gap_t) - extending)
             match = score + log_add(xp.zeros_like(score), below(before))
             opened = log_add(match, gap_t)
             before, ended = ended, log_add(opened, gap_s)
-            matches.append(match)
-        return _log_sum(xp.concat(matches, axis=1))
+            total = log_add(total, match)
+        return _log_sum(total)
 
     def joined(self, values: list[Array]) -> Array:
         xp = namespace(*values)
@@ -129,15 +130,13 @@ class LocalAlignment(PairKernel):
         return xp.concat([xp.reshape(scores, (-1,)), rest])
 
 
-def _diagonals(a: Host, b: Host, letters: int) -> Host:
-    """For each i + j the place of the score of letters i and j, for all i: (p, T), (p, S) -> (T + S - 1, p, T)"""
-    (count, width), across = a.shape, b.shape[1]
-    outside = letters * letters + 1
-    found = np.full((width + across - 1, count, width), outside, dtype=np.int64)
-    for i in range(width):
-        one, other = a[:, i, None], b
-        place = np.where((one < 0) | (other < 0), letters * letters, one * letters + other)
-        found[i : i + across, :, i] = np.where((one == -2) | (other == -2), outside, place).T
+def _diagonal(a: Host, b: Host, number: int, letters: int) -> Host:
+    """The place of the score of letters i and j with i + j = number, for all i: (p, T), (p, S) -> (p, T)"""
+    found = np.full(a.shape, letters * letters + 1, dtype=np.int64)
+    here = slice(max(0, number - b.shape[1] + 1), min(a.shape[1], number + 1))
+    one, other = a[:, here], b[:, number - np.arange(here.start, here.stop)]
+    place = np.where((one < 0) | (other < 0), letters * letters, one * letters + other)
+    found[:, here] = np.where((one == -2) | (other == -2), letters * letters + 1, place)
     return found
 
 

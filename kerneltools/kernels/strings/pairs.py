@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ CELLS = 2**20
 
 class PairKernel(Kernel):
     """Defines `of_pairs`, and has the fields `reverse_complement` and `longest`."""
+
+    each: ClassVar[float] = 48.0
+    """Bytes that are in memory for each pair of letters, about."""
 
     reverse_complement: bool
     longest: int
@@ -98,8 +101,8 @@ class PairKernel(Kernel):
         if longest > self.longest:
             raise ValueError(
                 f"{name}: string {int(x.lengths.argmax())} has {longest} letters: a value of two of that length takes "
-                f"about {2e-7 * longest**2:.2g} s and {100 * longest**2 / 2**30:.2g} GiB; take pieces of it, a kernel "
-                f"that is linear in the letters, such as Spectrum, or allow it: longest={longest}"
+                f"about {2e-7 * longest**2:.2g} s and {self.each * longest**2 / 2**30:.2g} GiB; take pieces of it, a "
+                f"kernel that is linear in the letters, such as Spectrum, or allow it: longest={longest}"
             )
 
 

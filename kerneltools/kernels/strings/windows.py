@@ -51,17 +51,20 @@ def pair_sums(a: Host, b: Host, length: int, value: Host, weights: Host) -> Host
     common = np.zeros((a.shape[0], total), dtype=np.int8)
     for place in range(length):
         common += a[:, place : place + total] == b[:, place, None]
+    across = b.shape[1] - length + 1
+    first = sum((a[:, place, None] == b[:, place : place + across]).astype(np.int8) for place in range(length))
     before = np.zeros_like(common)
     here, came, went = sums.reshape(-1), np.zeros(a.shape, dtype=bool), np.zeros(a.shape, dtype=bool)
-    for start in range(b.shape[1] - length + 1):
+    for start in range(across):
         if start:
             np.equal(a, b[:, start + length - 1, None], out=came)
             np.equal(a, b[:, start - 1, None], out=went)
             before, common = common, before
             np.add(before[:, :-1], came[:, length:].view(np.int8), out=common[:, 1:])
             common[:, 1:] -= went[:, : total - 1].view(np.int8)
-            common[:, 0] = (a[:, :length] == b[:, start : start + length]).sum(axis=1)
+            common[:, 0] = first[:, start]
         found = (common.reshape(-1) >= least).nonzero()[0]
         if len(found):
-            here[found] += value[common.reshape(-1)[found]] * weights[found // total, start]
+            weight = weights[found // total, start] if len(weights) > 1 else weights[0, start]
+            here[found] += value[common.reshape(-1)[found]] * weight
     return sums
