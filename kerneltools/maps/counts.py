@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Any, Self
 
 import numpy as np
@@ -242,7 +243,8 @@ def _times(counts: Counts, factor: Any) -> Counts:
 
 
 def _root(kernel: Scaled) -> float:
-    return float(to_host(kernel.scale) if hasattr(kernel.scale, "dtype") else kernel.scale) ** 0.5
+    scale: Any = kernel.scale
+    return sqrt(float(to_host(scale) if hasattr(scale, "dtype") else scale))
 
 
 def _inverse_roots(squares: Host) -> Host:
