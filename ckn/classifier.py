@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.class_weight import compute_class_weight
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -21,14 +20,16 @@ from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
 from ckn.supervised.calibration import calibrated
 from ckn.supervised.data import Data
 from ckn.unsupervised import fit_unsupervised, require_patches
-from kerneltools.arrays import indices_like, namespace, require_number
+from kerneltools.arrays import indices_like, namespace
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
+from kerneltools.estimators.class_weight import check_class_weight, class_factors
+from kerneltools.estimators.foreign import Hinted
 from kerneltools.learning import Temperature
 from kerneltools.solvers import LinearModel
 
 
-class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
+class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted):  # type: ignore[misc]  # untyped bases
     """Filters learnt without labels, and with them when asked; a linear classifier on the features.
 
     Without labels: k-means of patches, then ridge regression, λ chosen by leave-one-out. `supervised=True`, or
@@ -44,10 +45,10 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
     measured after each epoch, and the model is that of the best one; `preprocessing` (a tuple of steps of
     `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches`
     per layer to learn the filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of
-    each class count for the head and its λ, as scikit-learn has it: a dict of numbers >= 0 by class, "balanced" for as
-    much for each class, or None (without labels only: a supervised training takes all alike); `batch` images encoded at
-    a time (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
-    `device` to compute on; `dtype`, "float32" or "float64".
+    each class count for the head, its λ and the probabilities, as scikit-learn has it: a dict of numbers >= 0 by class
+    (1 for others), "balanced" for as much for each class, or None (without labels only: a supervised training takes all
+    alike); `batch` images encoded at a time (None: what fits the cache); `random_state`, an integer seed; `backend` (a
+    name, "numpy" when None) and `device` to compute on; `dtype`, "float32" or "float64".
 
     After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `loo_accuracy_`
     and `loo_errors_` (leave-one-out mean squared error for each of `regs`). Supervised: `training_` (the last
@@ -125,7 +126,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
             job = _Job(progress, on_epoch, start, best)
             network, linear, calibration, found = self._with_labels(images, indices, len(classes), validation, job)
         else:
-            weights = self._weights(classes, y)
+            weights = class_factors(self.class_weight, classes, indices)
             network = self._filters(images, progress)
             head = self._ridge(network, images, indices, len(classes), weights, progress)
             linear, calibration = head.model, head.calibration
@@ -159,12 +160,6 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
         return fit_unsupervised(
             self.architecture, images, self.random_state, patches=self.patches, batch=self.batch, progress=progress
         )
-
-    def _weights(self, classes: Any, y: Any) -> Any:
-        """How much each image counts, (n,); None where all count alike."""
-        if self.class_weight is None:
-            return None
-        return compute_class_weight(self.class_weight, classes=classes, y=y)[np.searchsorted(classes, y)]
 
     def _ridge(
         self, network: Network, images: Any, indices: Any, classes: int, weights: Any, progress: Progress
@@ -241,11 +236,7 @@ class ImageClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transfor
                 "class_weight: a supervised training takes all images alike; leave it out, or give each class as many "
                 "images"
             )
-        if not (wanted is None or wanted == "balanced" or isinstance(wanted, Mapping)):
-            raise ValueError(f"class_weight: expected a dict of numbers by class, 'balanced' or None, got {wanted!r}")
-        if isinstance(wanted, Mapping):
-            for name, weight in wanted.items():
-                require_number(f"class_weight of {name!r}", weight, least=0.0)
+        check_class_weight(wanted)
 
     def _check_preprocessing(self) -> None:
         steps = self.preprocessing

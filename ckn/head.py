@@ -39,8 +39,8 @@ def fit_head(
 ) -> FittedHead:
     """Ridge regression of +1 / -1 targets; of the values of λ, that of least leave-one-out squared error.
 
-    (n, d), (n,) class numbers on the host -> head; `weights` (n,) >= 0: how much each row counts in the regression and
-    in the choice of λ
+    (n, d), (n,) class numbers on the host -> head; `weights` (n,) >= 0: how much each row counts in the regression,
+    in the choice of λ and in that of the temperature
 
     Raises ValueError for an empty `regs` and for values <= 0.
     """
@@ -55,7 +55,7 @@ def fit_head(
     best = int(errors.argmin())
     right = namespace(left_out).argmax(left_out[best, ...], axis=1) == numbers
     accuracy = float(to_host(right).mean())
-    calibration = fit_temperature(left_out[best, ...], numbers)
+    calibration = fit_temperature(left_out[best, ...], numbers, weights=counted)
     return FittedHead(path.model(regs[best]), regs[best], tuple(errors.tolist()), accuracy, calibration)
 
 

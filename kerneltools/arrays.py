@@ -329,16 +329,16 @@ def require_everywhere(good: Array, wanted: str, name: str, array: Array) -> Non
     raise ValueError(f"{name}: expected {wanted}, got {float(value)}{_place(place, tuple(array.shape))}")
 
 
-def require_weights(weights: Array, n: int, least: int = 1) -> None:
+def require_weights(weights: Array, n: int, least: int = 1, name: str = "weights") -> None:
     """Raise unless there is a finite weight >= 0 for each of n rows, and at least `least` of them are > 0."""
-    require_rank(1, f"({n},), a number for each row", weights=weights)
-    require_floating(weights=weights)
+    require_rank(1, f"({n},), a number for each row", **{name: weights})
+    require_floating(**{name: weights})
     if weights.shape[0] != n:
-        raise ValueError(f"weights: expected one for each of {n} rows, got {weights.shape[0]}")
+        raise ValueError(f"{name}: expected one for each of {n} rows, got {weights.shape[0]}")
     xp = namespace(weights)
-    require_everywhere(xp.isfinite(weights) & (weights >= 0), "finite numbers >= 0", "weights", weights)
+    require_everywhere(xp.isfinite(weights) & (weights >= 0), "finite numbers >= 0", name, weights)
     if not holds(xp.count_nonzero(weights) >= least):
-        raise ValueError(f"weights: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
+        raise ValueError(f"{name}: expected at least {least} > 0, got {int(xp.count_nonzero(weights))}")
 
 
 def _place(flat: int, shape: tuple[int, ...]) -> str:

@@ -231,8 +231,7 @@ def open_rows(path: str | Path) -> RowsFile:
     Raises FileNotFoundError, and FileFormatError for what is no .npy file, is truncated, or holds something else.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    _require_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a header that NumPy has to repair
@@ -288,8 +287,7 @@ def _order_header(path: Path) -> None:
 def _read(path: Path, of_header: bool = False) -> tuple[dict[str, str], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    _require_file(path)
     with path.open("rb") as raw:
         try:
             with safe_open(path, framework="numpy") as file:
@@ -300,3 +298,11 @@ def _read(path: Path, of_header: bool = False) -> tuple[dict[str, str], dict[str
         except (SafetensorError, RecursionError, TypeError, ValueError, OSError) as error:
             raise FileFormatError(f"{path}: not a safetensors file, truncated or corrupt ({error})") from error
     return header, arrays
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        inside = next(iter(sorted(path.glob("*.safetensors"))), None)
+        raise FileNotFoundError(f"{path}: a folder, no file{f'; there is {inside}' if inside else ''}")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")

@@ -128,7 +128,7 @@ def _decoded(files: Sequence[Path], wanted: Pictures, skip_unreadable: bool, rep
 
 
 def _unreadable(failures: Sequence[str], count: int) -> str:
-    advice = "repair or remove {}, or go on without with --skip-unreadable (skip_unreadable=True)"
+    advice = "repair or remove {0}, or go on without {0} by --skip-unreadable (skip_unreadable=True)"
     if count == 1:
         return failures[0]
     if len(failures) == 1:

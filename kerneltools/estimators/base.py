@@ -6,12 +6,11 @@ from typing import Any, ClassVar, Self
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from kerneltools.arrays import Array, is_whole
 from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like, require_kernel
-from kerneltools.estimators.foreign import hint, kernel_hint
+from kerneltools.estimators.foreign import Hinted, kernel_hint
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
@@ -29,7 +28,7 @@ LANDMARKS = 300
 """How many, where no number is given."""
 
 
-class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
+class KernelEstimator(Hinted):
     """An estimator with the parameters `kernel` and `random_state`, and with names for what is inside of them."""
 
     _hidden: ClassVar[tuple[str, ...]] = ()
@@ -41,12 +40,6 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
     @property
     def _progress(self) -> Progress:
         return printed if getattr(self, "verbose", False) else silent
-
-    def __new__(cls, *args: Any, **params: Any) -> Self:
-        # Before `__init__`, whose signature is what scikit-learn reads the parameters from.
-        if known := hint(cls, params, cls._get_param_names()):
-            raise TypeError(known)
-        return super().__new__(cls)  # type: ignore[no-any-return]  # an untyped base
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep`, also those of kernels and selectors: `kernel__bandwidth`."""
@@ -63,8 +56,6 @@ class KernelEstimator(BaseEstimator):  # type: ignore[misc]  # an untyped base
 
         Raises ValueError for names that are not there, and what a kernel raises for values out of its range.
         """
-        if known := hint(type(self), params, self._get_param_names()):
-            raise ValueError(known)
         super().set_params(**{name: value for name, value in params.items() if "__" not in name})
         for key, value in params.items():
             name, _, rest = key.partition("__")

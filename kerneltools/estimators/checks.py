@@ -134,7 +134,7 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
         if sample_weight.ndim == 0:
             sample_weight = np.full(X.shape[0], sample_weight)
     weights = stop_gradient(move(sample_weight, _wide(X)))
-    require_weights(weights, X.shape[0], least=0)
+    require_weights(weights, X.shape[0], least=0, name="sample_weight")
     positive = int(namespace(weights).count_nonzero(weights))
     if positive < least:
         raise ValueError(f"sample_weight: expected at least {least} above zero, got {positive} of {X.shape[0]}")

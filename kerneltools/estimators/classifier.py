@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerneltools.arrays import Array, asarray_like, device_of, index_dtype, namespace, require_finite
 from kerneltools.backend import backend_of, move, to_host
+from kerneltools.encoding import Host
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, check_number, usual_landmarks
 from kerneltools.estimators.checks import as_examples, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
+from kerneltools.estimators.class_weight import class_factors
 from kerneltools.estimators.search import REGS_OF_CLASSES, KernelSearch, search
 from kerneltools.kernels import Kernel
 from kerneltools.learning import fit_temperature
@@ -38,7 +40,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
     Parameters: `kernel` as in `KernelRidge`, `landmarks` and `random_state` as in `NystromFeatures`, None for 8 √n, at
     least 300 and at most 1,000, or all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge`
     (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0, None for the one of a few at which rows that
-    are left out lose least; `class_weight`, None, "balanced" (each class counts as much) or a dict of numbers > 0 by
+    are left out lose least; `class_weight`, None, "balanced" (each class counts as much) or a dict of numbers >= 0 by
     class (1 for others), by which the weights of a class's rows are multiplied; `verbose`: print a line for
     each step of a fit.
 
@@ -119,6 +121,18 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         self.search_, self.reg_, self.regs_, self.errors_ = tried, found.reg, found.regs, found.errors
         self.slope_ = _slope(found, indices, weights)
         return self
+
+    def _stored(self) -> dict[str, Any]:
+        parts = super()._stored()
+        params = parts["params"].tree
+        if isinstance(params["class_weight"], Mapping):  # whose keys are of the labels' type, those of files are words
+            params = params | {"class_weight": tuple(params["class_weight"].items())}
+        return parts | {"params": Host(params)}
+
+    @classmethod
+    def _restored(cls, params: Any, learnt: Any) -> Self:
+        given = params.get("class_weight")
+        return super()._restored(params | {"class_weight": dict(given)} if isinstance(given, tuple) else params, learnt)
 
     def _check_learnt(self) -> None:
         check_landmarks(self)
@@ -203,12 +217,12 @@ def _classes(y: Any, n: int) -> tuple[Any, Any]:
         raise ValueError(f"y: expected a label for each of {n} rows, got {labels.shape[0]}")
     classes, indices = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"y: expected at least two classes, got one class only: {classes[0]!r}")
+        raise ValueError(f"y: expected at least two classes, got one class only: {classes.tolist()[0]!r}")
     return classes, indices
 
 
 def _slope(found: LeftOut, indices: Any, weights: Array | None) -> float:
-    """Of probabilities; 1 where the loss has some of its own."""
+    """Of probabilities, one over a temperature; 1 where the loss has some of its own."""
     if found.scores is None:
         return 1.0
     which = list(found.rows)
@@ -220,27 +234,12 @@ def _slope(found: LeftOut, indices: Any, weights: Array | None) -> float:
 
 def _class_weights(class_weight: Any, classes: Any, indices: Any, weights: Array | None, X: Array) -> Array | None:
     """The weights of rows, each times that of its class: (n,), or None where all are 1."""
-    if class_weight is None:
+    counts = None if weights is None else to_host(weights).astype(np.float64)
+    factors = class_factors(class_weight, classes, indices, counts)
+    if factors is None:
         return weights
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.ones(len(indices)) if weights is None else to_host(weights).astype(np.float64)
-        sums = np.bincount(indices, weights=counts, minlength=len(classes))
-        factors = counts.sum() / np.where(sums > 0, len(classes) * sums, np.inf)
-    elif isinstance(class_weight, Mapping):
-        known = classes.tolist()
-        if unknown := [key for key in class_weight if key not in known]:
-            raise ValueError(f"class_weight: expected classes of y, {_listed(known)}, got {_listed(unknown)}")
-        for key, value in class_weight.items():
-            check_number(f"class_weight[{key!r}]", value)
-        factors = np.asarray([class_weight.get(key, 1.0) for key in known], dtype=np.float64)
-    else:
-        raise ValueError(f"class_weight: expected None, 'balanced' or a dict by class, got {class_weight!r:.60}")
-    found = as_weights(factors[indices], X)
+    found = as_weights(factors, X)
     return found if weights is None else found * weights
-
-
-def _listed(classes: list[Any]) -> str:
-    return ", ".join(map(repr, classes[:10])) + (" ..." if len(classes) > 10 else "")
 
 
 def _regs(tried: KernelSearch, loss: Loss, kernel: Kernel, points: Array, X: Array) -> tuple[float, ...]:

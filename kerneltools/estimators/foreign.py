@@ -1,6 +1,9 @@
 """scikit-learn's names of parameters, and what they are here."""
 
 from collections.abc import Iterable
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
 
 # Ours, and what to write; the first that the estimator has. Our λ |f|² stands beside a mean, theirs beside a sum.
 FOREIGN: dict[str, tuple[tuple[str, str], ...]] = {
@@ -9,8 +12,18 @@ FOREIGN: dict[str, tuple[tuple[str, str], ...]] = {
     "degree": (("kernel", "kernel=Polynomial(degree, offset)"),),
     "coef0": (("kernel", "kernel=Polynomial(degree, offset), with offset = coef0 / gamma"),),
     "kernel_params": (("kernel", "the fields of a kernel of kerneltools.kernels"),),
-    "alpha": (("reg", "reg, with reg = alpha / n for n rows"),),
-    "C": (("reg", "reg, with reg = 1 / (2 C n) for n rows, and 1 / (4 C n) with SquaredHinge()"),),
+    "alpha": (
+        ("reg", "reg, with reg = alpha / n for n rows"),
+        ("regs", "regs, those to choose from, with reg = alpha / n for n rows"),
+    ),
+    "alphas": (
+        ("reg", "reg, several with reg = alpha / n for n rows"),
+        ("regs", "regs, with reg = alpha / n for n rows"),
+    ),
+    "C": (
+        ("reg", "reg, with reg = 1 / (2 C n) for n rows, and 1 / (4 C n) with SquaredHinge()"),
+        ("regs", "regs, those to choose from, with reg = 1 / (2 C n) for n rows"),
+    ),
     "n_components": (("m", "m"), ("landmarks", "landmarks")),
 }
 KERNELS = {
@@ -27,14 +40,33 @@ KERNELS = {
 }
 
 
+class Hinted(BaseEstimator):  # type: ignore[misc]  # an untyped base
+    """An estimator that answers scikit-learn's names of parameters with its own."""
+
+    def __new__(cls, *args: Any, **params: Any) -> Self:
+        # Before `__init__`, whose signature is what scikit-learn reads the parameters from.
+        if known := hint(cls, params, cls._get_param_names()):
+            raise TypeError(known)
+        return super().__new__(cls)  # type: ignore[no-any-return]  # an untyped base
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters. Raises ValueError for names that are not there."""
+        if known := hint(type(self), params, self._get_param_names()):
+            raise ValueError(known)
+        return super().set_params(**params)  # type: ignore[no-any-return]  # an untyped base
+
+
 def hint(cls: type, given: Iterable[str], own: Iterable[str]) -> str | None:
     """A line on the first name that is scikit-learn's and not the estimator's own; None where all are as they should.
 
-    >>> class Model: ...
+    >>> class Model:
+    ...     def predict(self, x): ...
     >>> hint(Model, ["alpha"], ["kernel", "reg"])
     "Invalid parameter 'alpha' for Model: here it is reg, with reg = alpha / n for n rows"
     """
     known = set(own)
+    if not hasattr(cls, "predict"):
+        known.discard("reg")  # it is no λ there
     for name in given:
         for ours, text in FOREIGN.get(name, ()) if name not in known else ():
             if ours in known:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from math import isqrt
 from typing import Any, Self
 
@@ -148,7 +149,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         """
         regs = self._regs()
         if self.solver is not None:
-            check_callable("solver", self.solver, "a function such as kerneltools.solvers.falkon")
+            _check_solver(self.solver)
         if y is None:
             refuse_no_targets(self, X)
         rows = as_examples(self, X, least=2, kernel=self.kernel)
@@ -348,6 +349,23 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _check_solver(solver: Any) -> None:
+    """Raise TypeError unless it can be called as `falkon` is."""
+    check_callable("solver", solver, "a function such as kerneltools.solvers.falkon")
+    try:
+        taken = signature(solver)
+    except ValueError:  # it does not say
+        return
+    try:
+        taken.bind(None, None, None, None, 1.0, weights=None)
+    except TypeError as error:
+        raise TypeError(
+            "solver: expected a function of (kernel, landmarks, x, y, reg, *, weights), such as "
+            f"kerneltools.solvers.falkon, got {getattr(solver, '__name__', solver)!s:.60}: {error}; for all rows "
+            "give no solver and landmarks=X"
+        ) from error
 
 
 def _of_features(regs: tuple[float, ...]) -> Work:

@@ -262,6 +262,13 @@ class TestErrors:
         with pytest.raises(OSError, match="absent"):
             save(fitted, path.parent / "absent" / "model.safetensors")
 
+    def test_the_folder_of_a_file(self, fitted: ImageClassifier, path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"a folder, no file$"):
+            load(path.parent)
+        save(fitted, path)
+        with pytest.raises(FileNotFoundError, match=r"a folder, no file; there is .*model\.safetensors"):
+            load(path.parent)
+
     def test_no_file(self, path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"model\.safetensors: no such file"):
             load(path)

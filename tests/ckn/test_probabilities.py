@@ -119,8 +119,9 @@ def test_a_rare_class_is_found_more_often_where_classes_count_alike(images: np.n
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"class_weight": "even"}, "class_weight: expected a dict of numbers by class, 'balanced' or None, got 'even'"),
-        ({"class_weight": {0: -1.0}}, "class_weight of 0: expected a number >= 0, got -1"),
+        ({"class_weight": "even"}, "class_weight: expected None, 'balanced' or a dict by class, got 'even'"),
+        ({"class_weight": {0: -1.0}}, r"class_weight\[0\]: expected a number >= 0, got -1"),
+        ({"class_weight": {99: 1.0}}, "class_weight: expected classes of y, 0, 1, .*, got 99"),
         (
             {"class_weight": "balanced", "supervised": True},
             "class_weight: a supervised training takes all images",

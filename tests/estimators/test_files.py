@@ -54,6 +54,15 @@ def test_values_are_equal(name: str, dtype: str, path: Path) -> None:
     assert found.fit(x, NAMES if hasattr(found, "classes_") else Y).n_features_in_ == 3
 
 
+@pytest.mark.parametrize("keys", [(0, 1), (np.int64(0), np.int64(1)), (False, True), ("no", "yes")])
+def test_weights_of_classes_of_any_type(keys: tuple[Any, Any], path: Path) -> None:
+    labels = np.asarray([keys[label] for label in (LABELS > 0).astype(int)])
+    estimator = KernelClassifier(KERNEL, landmarks=SELECTOR, reg=1e-2, class_weight={keys[1]: 3.0}).fit(X, labels)
+    found = returned(estimator, path)
+    assert found.class_weight == estimator.class_weight
+    assert np.array_equal(found.fit(X, labels).predict_proba(X), estimator.predict_proba(X))
+
+
 @pytest.mark.parametrize("name", ["nystrom", "ridge", "falkon", "logistic", "pca"])
 def test_from_and_to_torch(name: str, path: Path) -> None:
     estimator = fitted(name, library=torch)

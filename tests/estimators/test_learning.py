@@ -108,10 +108,20 @@ def test_class_weights() -> None:
     assert np.abs(doubled - make().fit(X, labels, WEIGHTS).decision_function(X)).max() > 0.01
     with pytest.raises(ValueError, match="class_weight: expected classes of y, 'often', 'rare', 'some', got 'never'"):
         make(class_weight={"never": 2}).fit(X, labels)
-    with pytest.raises(ValueError, match=r"class_weight.'rare'.: expected a finite number > 0, got -1"):
+    with pytest.raises(ValueError, match=r"class_weight.'rare'.: expected a number >= 0, got -1"):
         make(class_weight={"rare": -1}).fit(X, labels)
+    with pytest.raises(ValueError, match="y: expected at least two classes, got one class only: 'rare'"):
+        make().fit(X, np.full(len(X), "rare"))
     with pytest.raises(ValueError, match="class_weight: expected None, 'balanced' or a dict by class, got 'even'"):
         make(class_weight="even").fit(X, labels)
+
+
+def test_a_class_of_weight_0_is_as_its_rows_of_weight_0() -> None:
+    make = partial(KernelClassifier, KERNEL, landmarks=POINTS, reg=1e-3)
+    found = make(class_weight={"no": 0}).fit(X, LABELS).decision_function(X)
+    np.testing.assert_array_equal(found, make().fit(X, LABELS, (LABELS == "yes").astype(float)).decision_function(X))
+    with pytest.raises(ValueError, match=r"class_weight: expected a number > 0 for some class of y, got 0 for"):
+        make(class_weight=dict.fromkeys(LABELS.tolist(), 0)).fit(X, LABELS)
 
 
 def test_balanced_classes_of_weighted_rows_are_those_of_repeated_rows() -> None:
@@ -265,6 +275,10 @@ def test_merge_of_another_thing() -> None:
 def test_what_cannot_be_called() -> None:
     y = np.sin(X[:, 0])
     for estimator, message in (
+        (
+            KernelRidge(KERNEL, landmarks=5, solver=solvers.exact_ridge),
+            "solver: expected .* got exact_ridge: too",
+        ),
         (KernelRidge(KERNEL, landmarks=5, solver="falkon"), "solver: expected a function .*falkon, got 'falkon'"),
         (KernelClassifier(KERNEL, landmarks=5, loss="hinge"), r"loss: expected one of .*Logistic\(\), got 'hinge'"),
         (RandomFeatures(KERNEL, m=6, draw="fourier"), "draw: expected a function .*fourier, got 'fourier'"),

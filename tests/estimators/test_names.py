@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import LinearSVC
 
+from ckn import ImageClassifier
 from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge, NystromFeatures, RandomFeatures
 from kerneltools.estimators.foreign import FOREIGN, KERNELS
 from kerneltools.kernels import Gaussian, Linear
@@ -28,6 +29,11 @@ HINTS: tuple[tuple[Any, dict[str, Any], str], ...] = (
     ),
     (NystromFeatures, {"n_components": 9}, "'n_components' for NystromFeatures: here it is landmarks"),
     (RandomFeatures, {"n_components": 9}, "'n_components' for RandomFeatures: here it is m$"),
+    (
+        ImageClassifier,
+        {"alpha": 1.0},
+        "'alpha' for ImageClassifier: here it is regs, .* alpha / n",
+    ),
     *((cls, {"gamma": 1.0}, "'gamma' for .*kernel=Gaussian.* bandwidth = 1 / sqrt") for cls in EVERY),
 )
 
@@ -41,7 +47,7 @@ def test_hints(cls: Callable[..., Any], given: dict[str, Any], message: str) -> 
 
 
 def test_hints_name_parameters_that_are_there() -> None:
-    names = {name for cls in EVERY for name in cls._get_param_names()}
+    names = {name for cls in (*EVERY, ImageClassifier) for name in cls._get_param_names()}
     assert {ours for ways in FOREIGN.values() for ours, _ in ways} <= names
 
 
@@ -52,6 +58,8 @@ def test_other_names_are_answered_as_before() -> None:
         KernelRidge().set_params(colour=1)
     with pytest.raises(ValueError, match="Invalid parameter 'alpha' for estimator KernelPCA"):
         KernelPCA().set_params(alpha=1)
+    with pytest.raises(ValueError, match="Invalid parameter 'alpha' for estimator NystromFeatures"):
+        NystromFeatures().set_params(alpha=1)  # its `reg` is no λ
     assert KernelPCA(n_components=3).n_components == 3
 
 

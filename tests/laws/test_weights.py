@@ -177,8 +177,8 @@ def test_estimators_pass_weights_on(make: Callable[..., Any]) -> None:
     points = model.landmarks_
     assert np.sum(points[:, 0] < 0.1) >= 6
     for wrong, message in (
-        (-weights, "weights"),
-        (weights[:9], "weights"),
+        (-weights, "sample_weight: expected finite"),
+        (weights[:9], "sample_weight: expected one for each"),
         (0 * weights, "sample_weight: expected at"),
     ):
         with pytest.raises(ValueError, match=message):
