@@ -3,7 +3,7 @@
 from kerneltools.kernels import graphs, profiles, series, spectral, strings
 from kerneltools.kernels.arc_cosine import ArcCosine
 from kerneltools.kernels.base import InnerProductKernel, Kernel, Power, Product, Scaled, Sum
-from kerneltools.kernels.composite import Function, Normalised, On, Precomputed, as_kernel
+from kerneltools.kernels.composite import Function, GaussianOf, Normalised, On, Precomputed, as_kernel
 from kerneltools.kernels.counting import CountingKernel, Counts
 from kerneltools.kernels.distances import Radial, square_distances
 from kerneltools.kernels.dot_product import Cosine, ExponentialDotProduct, Linear, Polynomial, Sigmoid
@@ -26,6 +26,7 @@ __all__ = [
     "ExponentialDotProduct",
     "Function",
     "Gaussian",
+    "GaussianOf",
     "HistogramKernel",
     "Homogeneous",
     "InnerProductKernel",

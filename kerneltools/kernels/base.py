@@ -467,7 +467,8 @@ class Power(_OfOne):
             raise ValueError(
                 f"exponent: expected an integer >= 1, got {self.exponent!r}, for {self.kernel!r}: other powers > 0, as "
                 "kernel ** 0.5, are kernels for Gaussian, Exponential, Matern(0.5) and Matern(inf), RationalQuadratic, "
-                "Laplacian, Periodic, ExponentialDotProduct and Chi2, their multiples and products, and On(...) of them"
+                "Laplacian, Periodic, ExponentialDotProduct, Chi2 and GaussianOf, their multiples and products, and "
+                "On(...) of them"
             )
 
     @property

@@ -11,13 +11,14 @@ from kerneltools.arrays import (
     index_dtype,
     indices_like,
     namespace,
+    require_beside,
     require_everywhere,
     require_floating,
     require_rank,
     safe_sqrt,
 )
 from kerneltools.backend import stop_gradient
-from kerneltools.kernels.base import Kernel, check_parts, check_rows, require_dataclass, step
+from kerneltools.kernels.base import Kernel, check_parts, check_positive, check_rows, require_dataclass, step
 from kerneltools.linalg import require_square
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
@@ -216,6 +217,60 @@ class Normalised(Kernel):
 
     def _inverse_root(self, x: Any) -> Array:
         return reciprocal(safe_sqrt(self.kernel.diag(x)))
+
+
+@dataclass(frozen=True)
+class GaussianOf(Kernel):
+    """k(x, y) = exp(-|φ(x) - φ(y)|² / (2 bandwidth²)), of the features φ of another kernel k₁.
+
+    |φ(x) - φ(y)|² is k₁(x, x) + k₁(y, y) - 2 k₁(x, y): any k₁ will do, of strings, graphs and series too, as a rule
+    `Normalised`: all distances are at most 2 then. `bandwidth` > 0, a number or an array (). Values in [0, 1]; positive
+    semi-definite where k₁ is. Raises ValueError for a bandwidth that is not finite and > 0.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Linear
+    >>> GaussianOf(Normalised(Linear()), 1.0)(np.asarray([[2.0, 0.0]]), np.asarray([[3.0, 0.0], [0.0, 5.0]])).round(3)
+    array([[1.   , 0.368]])
+    """
+
+    kernel: Kernel
+    bandwidth: float | Array = 1.0
+
+    def __post_init__(self) -> None:
+        check_parts("kernel", self.kernel)
+        check_positive("bandwidth", self.bandwidth)
+
+    @property
+    def structure(self) -> type[Collection] | None:
+        return self.kernel.structure
+
+    @property
+    def indefinite(self) -> bool:
+        return self.kernel.indefinite
+
+    @property
+    def by_differences(self) -> bool:
+        return self.kernel.by_differences
+
+    def prepared(self, x: Any) -> Any:
+        return self.kernel.prepared(x)
+
+    def raised(self, exponent: float) -> "GaussianOf":
+        return GaussianOf(self.kernel, self.bandwidth / exponent**0.5)
+
+    @in_single
+    def __call__(self, x: Any, y: Any) -> Array:
+        value = self.kernel(x, y)
+        require_beside(value, self.bandwidth)
+        square = self.kernel.diag(x)[:, None] + self.kernel.diag(y)[None, :] - 2 * value
+        xp = namespace(square)
+        # Of equal objects a rounding error is left, which may be negative.
+        return xp.exp(-0.5 * xp.where(square < 0, xp.zeros_like(square), square) / self.bandwidth**2)
+
+    @in_single
+    def diag(self, x: Any) -> Array:
+        value = self.kernel.diag(x)
+        return namespace(value).exp(0.0 * value)
 
 
 # A diagonal out of matrices of so many rows: few calls of the function, few values in vain.

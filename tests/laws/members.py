@@ -69,6 +69,7 @@ DOT_PRODUCT: tuple[Kernel, ...] = (
 
 COMPOSITE: tuple[Kernel, ...] = (
     kernels.Normalised(Polynomial()),
+    kernels.GaussianOf(kernels.Normalised(Polynomial()), 0.8),
     Gaussian(1.0) + Linear(),
     0.3 * Homogeneous(Exponential(0.6)) + Homogeneous(Power(2)),
     Gaussian(2.0) * Polynomial(degree=2, offset=1.0),

@@ -25,6 +25,7 @@ DIVISIBLE: tuple[Kernel, ...] = (
     kernels.On((0, 2), Gaussian(1.0)) * kernels.On((1,), kernels.Laplacian(2.0)),
     2.5 * kernels.Exponential(2.0) * Gaussian(1.0),
     Gaussian(1.5) ** 2,
+    kernels.GaussianOf(kernels.Polynomial(2, 0.5), 2.0),
 )
 TYPES = {type(kernel) for kernel in DIVISIBLE}
 OTHERS = tuple(k for k in (*KERNELS, *HISTOGRAM, *INDEFINITE) if k.raised(0.5) is None)

@@ -36,7 +36,7 @@ def _common(a: str, b: str) -> float:
 CASES: list[tuple[Kernel, Collection]] = [
     (Spectrum(2), Strings.of(WORDS)),
     (GappedKmer(3, 2), Strings.of(WORDS)),
-    (Normalised(Mismatch(3, 1)), Strings.of(WORDS)),
+    (kernels.GaussianOf(Normalised(Mismatch(3, 1)), 1.0), Strings.of(WORDS)),
     (Normalised(Subsequence(2, 0.7)), Strings.of(WORDS)),
     (Normalised(LocalAlignment(match_scores(4), 2.0, 1.0, 0.5)), Strings.of(WORDS)),
     (2.0 * Normalised(Spectrum(2)) + 0.5 * Spectrum(1) ** 2, Strings.of(WORDS)),
