@@ -10,13 +10,21 @@ import pytest
 
 import kerneltools
 from kerneltools.arrays import namespace
-from kerneltools.kernels import Normalised
+from kerneltools.kernels import Gaussian, Linear, Normalised
 from kerneltools.kernels.counting import Counts
-from kerneltools.kernels.graphs import OptimalAssignment, Propagation, RandomWalk, ShortestPath, WeisfeilerLehman
+from kerneltools.kernels.graphs import (
+    AttributedShortestPath,
+    OptimalAssignment,
+    Propagation,
+    RandomWalk,
+    ShortestPath,
+    WeisfeilerLehman,
+)
 from kerneltools.kernels.graphs.propagation import _normal
 from kerneltools.kernels.graphs.random_walk import radii
 from kerneltools.random import stream
 from kerneltools.structures import Graph, Graphs, Strings, concat
+from kerneltools.trees import replace_children
 
 with np.load(Path(__file__).parents[1] / "golden" / "data" / "structured_graph_kernels.npz") as file:
     GOLDEN = dict(file)
@@ -36,6 +44,7 @@ KERNELS: list[Any] = [
     Propagation(2, 0.5),
     RandomWalk(0.05),
     RandomWalk(0.03, labelled=False),
+    AttributedShortestPath(Gaussian(1.0)),
 ]
 
 
@@ -145,8 +154,8 @@ def test_the_order_of_nodes_and_graphs_is_nothing(kernel: Any) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
 def test_there_may_be_nothing_in_a_graph(kernel: Any) -> None:
-    nothing, alone = Graph(0, []), Graph(2, [], [1, 2])
-    x = Graphs.of([nothing, alone, Graph(3, [[0, 1]], [1, 1, 1])])
+    nothing, alone = Graph(0, []), Graph(2, [], [1, 2], np.zeros((2, 1)))
+    x = Graphs.of([nothing, alone, Graph(3, [[0, 1]], [1, 1, 1], np.ones((3, 1)))])
     gram = kernel(x, x)
     assert (gram[0] == 0).all()
     assert np.isfinite(gram).all()
@@ -219,6 +228,60 @@ def test_attributes_of_another_library(library: str) -> None:
         values = kernel(x, x)
         assert values.dtype == x.attributes.dtype
         assert np.allclose(np.asarray(values), kernel(SMALL, SMALL), rtol=1e-6)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_attributes_are_compared_at_equal_distances(labelled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, bandwidth = SMALL, 1.5
+
+    def value(a: Graph, b: Graph) -> float:
+        near = Gaussian(bandwidth)(a.attributes, b.attributes)
+        if labelled:
+            near = near * np.equal.outer(a.labels, b.labels)
+        one, other = distances(a), distances(b)
+        pairs = [(i, j) for i, j in product(range(a.nodes), repeat=2) if i != j and np.isfinite(one[i, j])]
+        others = [(k, m) for k, m in product(range(b.nodes), repeat=2) if k != m]
+        return sum(near[i, k] * near[j, m] for i, j in pairs for k, m in others if one[i, j] == other[k, m])
+
+    wanted = np.array([[value(a, b) for b in x] for a in x])
+    kernel = AttributedShortestPath(Gaussian(bandwidth), labelled)
+    assert np.allclose(kernel(x, x), wanted, rtol=1e-12)
+    monkeypatch.setattr("kerneltools.kernels.graphs.attributed.NODES", 14)
+    assert np.allclose(kernel(x, x[1:]), wanted[:, 1:], rtol=1e-12)
+
+
+def test_labels_are_attributes_of_their_own() -> None:
+    one_hot = replace_children(SMALL, {"attributes": np.eye(3)[SMALL.labels]})
+    wanted = ShortestPath()(SMALL, SMALL)
+    assert np.allclose(AttributedShortestPath(Linear(), labelled=False)(one_hot, one_hot), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_gradients_go_through_attributes(library: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    backend = kerneltools.backend(library)
+    like = backend.asarray(1.5, dtype=backend.namespace.float64)
+    x, step = SMALL[:3].to(like), 1e-6
+
+    def total(kernel: Any, attributes: Any) -> Any:
+        some = replace_children(x, {"attributes": attributes})
+        values = kernel(some, some)
+        return namespace(values).sum(values)
+
+    kernel = AttributedShortestPath(Gaussian(like))
+    _, (of_kernel, of_rows) = backend.value_and_grad(total, argnums=(0, 1))(kernel, x.attributes)
+    here, host = SMALL[:3], SMALL[:3].attributes
+
+    def shifted(bandwidth: float, place: float) -> float:
+        moved = host.copy()
+        moved[2, 1] += place
+        some = replace_children(here, {"attributes": moved})
+        return float(AttributedShortestPath(Gaussian(1.5 + bandwidth))(some, some).sum())
+
+    wanted = (shifted(step, 0.0) - shifted(-step, 0.0)) / (2 * step)
+    assert np.isclose(float(of_kernel.kernel.bandwidth), wanted, rtol=1e-5)
+    wanted = (shifted(0.0, step) - shifted(0.0, -step)) / (2 * step)
+    assert np.isclose(float(of_rows[2, 1]), wanted, rtol=1e-5)
 
 
 def test_bins_are_those_of_distributions_that_spread() -> None:
@@ -314,6 +377,7 @@ BARE = Graphs.of([Graph(2, [[0, 1]])])
 ARC = Graphs.of([Graph(2, [[0, 1]])], directed=True)
 FAR = Graphs.of([Graph(2, [[0, 1]], None, [[0.0], [1.0]])])
 MANY = Graphs.of([Graph(6000, [[0, i] for i in range(1, 6000)])])
+WIDE = Graphs.of([Graph(9000, [], None, np.zeros((9000, 1)))])
 NAMES = Strings.of(["A"])
 
 
@@ -324,6 +388,9 @@ NAMES = Strings.of(["A"])
         (lambda: WeisfeilerLehman(1, Normalised(ShortestPath())), "base: expected a kernel of graphs that counts"),
         (lambda: WeisfeilerLehman(1)(LABELLED, BARE), "y: expected .* graphs with labels, got graphs without"),
         (lambda: ShortestPath()(np.zeros((2, 2)), np.zeros((2, 2))), "expected Graphs for ShortestPath"),
+        (lambda: AttributedShortestPath(Linear())(BARE, BARE), "x: expected graphs with attributes"),
+        (lambda: AttributedShortestPath(Linear())(NAMES, NAMES), "expected Graphs for AttributedShortestPath"),
+        (lambda: AttributedShortestPath(Linear()).diag(WIDE), "graphs 0 of 9000 nodes and 0 of 9000 need some 5 GB"),
         (lambda: Propagation(1)(BARE, BARE), "x: expected graphs with labels or attributes"),
         (lambda: Propagation(1, 0.0), "width: expected a number > 0"),
         (lambda: Propagation(1, 1e-300)(FAR, FAR), "width: 1e-300 is too small for .* node 1 of graph 0"),

@@ -44,7 +44,7 @@ class ShortestPath(GraphCounting):
         names, labels = np.unique(known if self.labelled else np.zeros_like(known), return_inverse=True)
         starts, ends = hashed(names, NODE), hashed(names, NEIGHBOUR)
         codes, owners, values = ([np.zeros(0, dtype=np.int64)] for _ in range(3))
-        for sources, targets, steps in _reached(x):
+        for sources, targets, steps in reached(x):
             # The sources of a block have few labels: (graph, label), label and distance in one whole number.
             kinds, kind = np.unique(x.owner[sources] * len(names) + labels[sources], return_inverse=True)
             most = int(steps.max(initial=0)) + 1
@@ -58,7 +58,7 @@ class ShortestPath(GraphCounting):
         return Counts.of(np.concatenate(codes), np.concatenate(owners), len(x), np.concatenate(values), x.like)
 
 
-def _reached(x: Graphs) -> Iterator[tuple[Host, Host, Host]]:
+def reached(x: Graphs) -> Iterator[tuple[Host, Host, Host]]:
     """All pairs of a node and another that there is a way to, and its edges: (p,), (p,), (p,), block by block."""
     first: Host = np.searchsorted(x.edges[:, 0], np.arange(int(x.offsets[-1]) + 1))
     cost = np.maximum(x.sizes, np.diff(x.edge_offsets))[x.owner]
