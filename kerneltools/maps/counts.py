@@ -15,7 +15,7 @@ from kerneltools.kernels.counting import ENTRIES, CountingKernel, Counts, mixed,
 from kerneltools.maps.base import Map
 from kerneltools.random import Rng, generator
 from kerneltools.structures import Views
-from kerneltools.structures.base import Host, placed
+from kerneltools.structures.base import Collection, Host, is_collection, placed, require_alike
 from kerneltools.trees import static
 
 Piece = tuple[Host, Host, Any]
@@ -28,11 +28,13 @@ HASHED = 2**20
 class CountFeatures(Map):
     """φ(x) = what a kernel counts, a column for each feature that training objects have: sparse, on the host.
 
-    Prepared by `counts`. `codes` (m,), whole numbers in order: what stands for the feature of each column.
+    Prepared by `counts`. `codes` (m,), whole numbers in order: what stands for the feature of each column. `none`: none
+    of the training objects, which says what others must be, of which alphabet say.
     """
 
     kernel: Kernel
     codes: Host = static(())
+    none: Collection | None = None
 
     def __post_init__(self) -> None:
         codes = np.asarray(self.codes)
@@ -53,7 +55,7 @@ class CountFeatures(Map):
         """(n,) objects -> a sparse array of SciPy (n, m), float64; features without a column are left out."""
         from scipy.sparse import vstack
 
-        pieces = [counts.matrix(self.codes)[0] for counts in _in_parts(self.kernel, x)]
+        pieces = [counts.matrix(self.codes)[0] for counts in self._counted(x)]
         return pieces[0] if len(pieces) == 1 else vstack(pieces, format="csr")
 
     def of_rows(self, x: Any) -> Any:
@@ -61,20 +63,27 @@ class CountFeatures(Map):
 
     def unseen(self, x: Any) -> Host:
         """How many different features of each object have no column, for no training object had them: (n,) -> (n,)"""
-        return np.concatenate([_others(counts, self.codes)[1] for counts in _in_parts(self.kernel, x)])
+        return np.concatenate([_others(counts, self.codes)[1] for counts in self._counted(x)])
 
     def residual(self, x: Any) -> Array:
         """k(x, x) - φ(x)·φ(x), what features without a column make of k(x, x): (n,) -> (n,)"""
-        found = [_others(counts, self.codes)[0] for counts in _in_parts(self.kernel, x)]
+        found = [_others(counts, self.codes)[0] for counts in self._counted(x)]
         return placed(np.concatenate(found), x.like)
 
+    def _counted(self, x: Any) -> Iterator[Counts]:
+        if self.none is not None and not isinstance(x, Counts):
+            require_alike(self.none, x, "x", "the objects that the map was made for")
+        return _in_parts(self.kernel, x)
+
     def _stored(self) -> dict[str, Any]:
-        return {"kernel": self.kernel, "codes": InFile(self.codes)}
+        return {"kernel": self.kernel, "codes": InFile(self.codes), "none": self.none}
 
     @classmethod
-    def _restored(cls, kernel: Any, codes: Any) -> Self:
+    def _restored(cls, kernel: Any, codes: Any, none: Any) -> Self:
         require_counting(kernel)
-        return cls(kernel, codes.tree if isinstance(codes, InFile) else codes)
+        if none is not None and not is_collection(none):
+            raise TypeError(f"none: expected a collection, got {none!r:.60}")
+        return cls(kernel, codes.tree if isinstance(codes, InFile) else codes, none)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +186,7 @@ def counts(kernel: Kernel, x: Any = None, columns: int | None = None, rng: Rng =
         codes = np.union1d(codes, found.codes)
     if len(codes) == 0:
         raise ValueError(f"x: expected objects with features of {kernel!r}, got {len(x)} that have none")
-    return CountFeatures(kernel, codes)
+    return CountFeatures(kernel, codes, None if isinstance(x, Counts) else x[:0])
 
 
 def require_counting(kernel: Any) -> None:

@@ -136,3 +136,13 @@ def test_files_keep_them(case: Any, columns: int | None, tmp_path: Path) -> None
 def test_what_is_wrong_is_named(arguments: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         maps.counts(*arguments)
+
+
+def test_objects_of_another_kind_are_refused(tmp_path: Path) -> None:
+    phi = maps.counts(Normalised(Spectrum(2)), X)
+    kerneltools.save(phi, tmp_path / "map")
+    for one in (phi, kerneltools.load(tmp_path / "map")):
+        with pytest.raises(ValueError, match=r"x: expected what goes with the objects that the map was made for"):
+            one(Strings.of(["MKVL"]))
+        with pytest.raises(TypeError, match="x: expected Strings"):
+            one.unseen(NUMBERS)
