@@ -152,22 +152,9 @@ class GappedKmer(CountingKernel):
         x, y = self._ready(x), self._ready(y)
         if x.alphabet != y.alphabet:
             raise ValueError(f"x, y: expected strings of one alphabet, got {x!r} and {y!r}")
-        value, found = self._values(), np.zeros((len(x), len(y)))
-        twice = 2.0 if self.reverse_complement else 1.0
-        sides = [(side.tokens.astype(np.int8)[None, :], self._all_weights(side)) for side in self._strands(y)]
-        for part in parts(x.lengths, COMPARED):
-            some = x[part]
-            rows, kept = some.tokens.astype(np.int8)[None, :], self._all_weights(some)
-            owners = np.repeat(np.arange(len(some)), some.lengths)[: kept.shape[0]]
-            for number in range(part.start if x is y else 0, len(y)):
-                letters = slice(int(y.offsets[number]), int(y.offsets[number + 1]))
-                if letters.stop - letters.start < self.length:
-                    continue
-                starts = slice(letters.start, letters.stop - self.length + 1)
-                for tokens, weights in sides:
-                    sums = pair_sums(rows, tokens[:, letters], self.length, value, weights[None, starts])[0]
-                    found[part, number] += twice * np.bincount(owners, sums * kept, minlength=len(some))
-        return placed(np.triu(found) + np.triu(found, 1).T if x is y else found, wider(x.like, y.like))
+        # The letters of the first are gone through at once, those of the other one by one.
+        found = self._of_pairs(x, y) if len(x.tokens) >= len(y.tokens) else self._of_pairs(y, x).T
+        return placed(found, wider(x.like, y.like))
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
@@ -208,6 +195,24 @@ class GappedKmer(CountingKernel):
         if len(held.alphabet) > 127:
             raise ValueError(f"x: expected an alphabet of at most 127 letters, got {len(held.alphabet)}")
         return held
+
+    def _of_pairs(self, x: Strings, y: Strings) -> Host:
+        value, found = self._values(), np.zeros((len(x), len(y)))
+        twice = 2.0 if self.reverse_complement else 1.0
+        sides = [(side.tokens.astype(np.int8)[None, :], self._all_weights(side)) for side in self._strands(y)]
+        for part in parts(x.lengths, COMPARED):
+            some = x[part]
+            rows, kept = some.tokens.astype(np.int8)[None, :], self._all_weights(some)
+            owners = np.repeat(np.arange(len(some)), some.lengths)[: kept.shape[0]]
+            for number in range(part.start if x is y else 0, len(y)):
+                letters = slice(int(y.offsets[number]), int(y.offsets[number + 1]))
+                if letters.stop - letters.start < self.length:
+                    continue
+                starts = slice(letters.start, letters.stop - self.length + 1)
+                for tokens, weights in sides:
+                    sums = pair_sums(rows, tokens[:, letters], self.length, value, weights[None, starts])[0]
+                    found[part, number] += twice * np.bincount(owners, sums * kept, minlength=len(some))
+        return np.triu(found) + np.triu(found, 1).T if x is y else found
 
     def _strands(self, x: Strings) -> list[Strings]:
         return [x, x.reverse_complement()] if self.reverse_complement else [x]
