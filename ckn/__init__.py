@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ckn.memory import keep_freed_memory
     from ckn.model import Model
     from ckn.network import Network
+    from ckn.parts import PartLayer, PartNetwork, PartSpec, fit_parts
     from ckn.supervised import Supervised, TrainingState, fit_supervised
     from ckn.unsupervised import fit_unsupervised
 
@@ -22,10 +23,14 @@ __all__ = [
     "LayerSpec",
     "Model",
     "Network",
+    "PartLayer",
+    "PartNetwork",
+    "PartSpec",
     "Supervised",
     "TrainingState",
     "architectures",
     "exact",
+    "fit_parts",
     "fit_supervised",
     "fit_unsupervised",
     "keep_freed_memory",
@@ -45,9 +50,13 @@ _PLACES = {
     "LayerSpec": "architecture",
     "Model": "model",
     "Network": "network",
+    "PartLayer": "parts",
+    "PartNetwork": "parts",
+    "PartSpec": "parts",
     "Supervised": "supervised",
     "TrainingState": "supervised",
     "architectures": "architecture",
+    "fit_parts": "parts",
     "fit_supervised": "supervised",
     "fit_unsupervised": "unsupervised",
     "keep_freed_memory": "memory",

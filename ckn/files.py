@@ -1,35 +1,40 @@
 """Networks and models in files: one safetensors file, the architecture as JSON in its header."""
 
 from collections.abc import Iterable
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
-from ckn import preprocessing
+from ckn import embedding, preprocessing
 from ckn.layer import Layer
 from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
 from ckn.network import Network
+from ckn.parts import PartLayer, PartNetwork
 from ckn.readers import Pictures
-from kerneltools import kernels
+from kerneltools import kernels, patches
 from kerneltools.backend import backend as backend_named
 from kerneltools.encoding import by_stored_name, placing
 from kerneltools.files import load_tree, save_tree
 from kerneltools.learning import Temperature
 from kerneltools.solvers import LinearModel
+from kerneltools.structures import Alphabet
 from kerneltools.trees import Tree
 
 KIND = "ckn"
 
 
-def save(model: Model | Network | Any, path: str | Path) -> None:
-    """Write a `Model`, a `Network` or a fitted `ImageClassifier` to a file; the last is read back as its `Model`.
+def save(model: Model | Network | PartNetwork | Any, path: str | Path) -> None:
+    """Write a `Model`, a `Network`, a `PartNetwork` or a fitted `ImageClassifier`, which is read back as its `Model`.
 
     The file appears whole or not at all. Raises OSError when the folder cannot be written, and ValueError, which says
     what is wrong, for a model that `load` would refuse: NaN, repeated classes, sizes that do not go together.
     """
     model = getattr(model, "model_", model)
-    if not isinstance(model, Model | Network):
-        raise TypeError(f"model: expected a Model, a Network or a fitted ImageClassifier, got {type(model).__name__}")
+    if not isinstance(model, Model | Network | PartNetwork):
+        raise TypeError(
+            f"model: expected a Model, a Network, a PartNetwork or a fitted ImageClassifier, got {type(model).__name__}"
+        )
     model = model.unprepared()
     require_readable(path, check_model, model)
     save_tree(model, path, KIND)
@@ -37,7 +42,7 @@ def save(model: Model | Network | Any, path: str | Path) -> None:
 
 def load(
     path: str | Path, backend: str | None = None, device: Any = None, types: Iterable[type] = ()
-) -> Model | Network:
+) -> Model | Network | PartNetwork:
     """Read what `save` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
 
     `types`: kernels, profiles and preprocessing steps of your own that the file may hold.
@@ -49,12 +54,13 @@ def load(
     """
     convert = placing(backend_named(backend or "numpy"), device)
     loaded = load_tree(path, KIND, by_stored_name((*model_types(), *types)), convert)
-    found: Model | Network = checked(path, check_model, loaded)
+    found: Model | Network | PartNetwork = checked(path, check_model, loaded)
     return found
 
 
 def model_types() -> list[type]:
     """The types of which a file of `save` may be made."""
-    members = [*vars(kernels).values(), *vars(kernels.profiles).values(), *vars(preprocessing).values()]
-    trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree)]
-    return [Model, Network, Layer, LinearModel, Pictures, Temperature, *trees]
+    modules = (kernels, kernels.profiles, preprocessing, patches, embedding)
+    members = [member for module in modules for member in vars(module).values()]
+    trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree) and not isabstract(m)]
+    return [Model, Network, Layer, PartNetwork, PartLayer, Alphabet, LinearModel, Pictures, Temperature, *trees]

@@ -11,10 +11,12 @@ from numbers import Real
 from typing import Any
 
 from ckn.bounds import LARGEST_MAP, check_kernel
+from ckn.embedding import Labels, Letters, Vectors
 from ckn.layer import Layer
 from ckn.memory import out_of_memory
 from ckn.model import Model
 from ckn.network import Network
+from ckn.parts import PartLayer, PartNetwork
 from ckn.preprocessing import Step
 from ckn.readers import Pictures
 from kerneltools.arrays import Array, is_whole, namespace
@@ -24,6 +26,7 @@ from kerneltools.files import FileFormatError
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.learning import Temperature
+from kerneltools.patches import Extractor, PartPool
 from kerneltools.precision import widened
 from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
@@ -54,11 +57,14 @@ def _passed(check: Callable[[Any], Any], value: Any, failure: Callable[[str], Ex
         raise failure(told(error)) from error
 
 
-def check_model(loaded: Any) -> Model | Network:
+def check_model(loaded: Any) -> Model | Network | PartNetwork:
     """A network, or a model ready for use, whose parts go together."""
-    if not isinstance(loaded, Model | Network):
-        raise TypeError(f"expected a Model or a Network, got {type(loaded).__name__}")
+    if not isinstance(loaded, Model | Network | PartNetwork):
+        raise TypeError(f"expected a Model, a Network or a PartNetwork, got {type(loaded).__name__}")
     check_arrays(loaded)
+    if isinstance(loaded, PartNetwork):
+        _check_part_network(loaded)
+        return loaded
     if isinstance(loaded, Network):
         check_network(loaded)
         return loaded
@@ -73,6 +79,28 @@ def check_model(loaded: Any) -> Model | Network:
     prepared = loaded.prepare()
     check_arrays(prepared.network)
     return prepared
+
+
+def _check_part_network(network: PartNetwork) -> None:
+    """At least one layer, filters on their spheres, items as long as the layer before makes them."""
+    if not isinstance(network.embedding, Letters | Labels | Vectors) or not isinstance(network.strands, bool):
+        raise TypeError(f"embedding, strands: expected an embedding and a truth value, got {network.embedding!r:.60}")
+    if not network.layers or not all(isinstance(layer, PartLayer) for layer in network.layers):
+        raise TypeError("expected a network of at least one layer")
+    columns = network.embedding.columns
+    for number, layer in enumerate(network.bare_layers, start=1):
+        for name, value, kind in (("parts", layer.parts, Extractor), ("pool", layer.pool, PartPool)):
+            if not isinstance(value, kind):
+                raise TypeError(f"layer {number}: {name}: got {value!r:.60}")
+        m, k, d = layer.filters.shape
+        size = getattr(layer.parts, "size", k)
+        if d != columns or k != size:
+            raise ValueError(f"layer {number}: filters: expected (m, {size}, {columns}), got {(m, k, d)}")
+        missed = to_host(layer.kernel.normalised(layer.filters)) - to_host(layer.filters)
+        if not (abs(missed) <= UNIT_ERROR).all():
+            raise ValueError(f"layer {number}: filters: expected filters on the sphere of {layer.kernel!r:.80}")
+        check_arrays(layer.prepare())
+        columns = m
 
 
 def check_arrays(tree: Any, integers: bool = False) -> None:

@@ -7,6 +7,7 @@ from ckn.commands.supervised import LAST
 from ckn.files import load
 from ckn.model import Model
 from ckn.network import Network
+from ckn.parts import PartNetwork
 from ckn.supervised import load_state
 from kerneltools.files import FileFormatError
 
@@ -18,7 +19,7 @@ def load_model(
 ) -> Model | Network:
     """What `ckn.load` gives. Of the state of a training the error says how a model is made of it."""
     try:
-        return load(path, backend, device, types)
+        found = load(path, backend, device, types)
     except FileFormatError as error:
         if _epoch_of(path) is None:
             said = str(error)
@@ -31,6 +32,9 @@ def load_model(
             f"{path}: the state of a training, no model; a run that ends writes its model.safetensors, and this one "
             f"ends at once with: ckn train DATA --resume {path.parent}{at_once}"
         ) from error
+    if isinstance(found, PartNetwork):
+        raise FileFormatError(f"{path}: a network on {found.embedding!r:.40}; the command is for those on images only")
+    return found
 
 
 def _epoch_of(path: Path) -> int | None:

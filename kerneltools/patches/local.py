@@ -25,6 +25,12 @@ class Positions(Tree, ABC):
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
         """Between parts and filters on the sphere, from inner products at each position: k of (P, m) -> (P, m)"""
 
+    def products(self, items: Array, places: Array, filters: Array) -> list[Array]:
+        """The inner products that `values` needs, of parts whose items have these places: (N, d), (P, k) -> (P, m)"""
+        xp = namespace(items, filters)
+        inner = (items @ xp.matrix_transpose(filters[:, j, :]) for j in range(filters.shape[1]))
+        return [xp.take(product, places[:, j], axis=0) for j, product in enumerate(inner)]
+
     @abstractmethod
     def lengths(self, norms: Array) -> Array:
         """What the items of a part are divided by to be on the sphere, from their norms: (P, k) -> (P, k) or (P, 1)"""
@@ -36,6 +42,14 @@ class Concatenated(Positions):
 
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
         return profile(sum(cosines))
+
+    def products(self, items: Array, places: Array, filters: Array) -> list[Array]:
+        xp, (m, k, d) = namespace(items, filters), filters.shape
+        if d >= m:
+            return super().products(items, places, filters)
+        # Parts of short items, such as letters: one product with the parts themselves, which are less than k times m.
+        parts = xp.reshape(xp.take(items, xp.reshape(places, (-1,)), axis=0), (places.shape[0], k * d))
+        return [parts @ xp.matrix_transpose(xp.reshape(filters, (m, k * d)))]
 
     def lengths(self, norms: Array) -> Array:
         return _length(norms)[:, None]
@@ -143,14 +157,21 @@ class PartKernel(Tree):
         """(N, d), (P, k), (m, k, d) -> (P, m). Raises ValueError for sizes that do not go together."""
         _check(items, index, filters)
         items, filters = together(items, filters)
-        norms, products = _gathered(items, index, filters)
+        items, places = _with_nothing(items, index)
+        norms = _item_norms(items, places)
+        products = self.positions.products(items, places, filters)
         inverse, scale = reciprocal(self.positions.lengths(norms)), self.scale(norms)
-        inverse = namespace(inverse).broadcast_to(inverse, tuple(norms.shape))
+        inverse = namespace(inverse).broadcast_to(inverse, (inverse.shape[0], len(products)))
         cosines = [product * inverse[:, j, None] for j, product in enumerate(products)]
         values = scale[:, None] * self.positions.values(self.profile, cosines)
         xp = namespace(values)
         # Of a blank part κ is not 0: its scale is.
         return xp.where(scale[:, None] > 0, values, xp.zeros_like(values))
+
+    @in_single
+    def scales(self, items: Array, index: Any) -> Array:
+        """The roots of k(p, p): (N, d), (P, k) -> (P,)"""
+        return self.scale(_item_norms(*_with_nothing(items, index)))
 
     @in_single
     def gram(self, filters: Array) -> Array:
@@ -164,17 +185,18 @@ class PartKernel(Tree):
         return filters * reciprocal(self.positions.lengths(row_norms(filters)))[:, :, None]
 
 
-def _gathered(items: Array, index: Any, filters: Array) -> tuple[Array, list[Array]]:
-    """The norms of the items of parts (P, k), and for each position their inner products with the filters' (P, m)."""
-    xp = namespace(items, filters)
+def _item_norms(items: Array, places: Array) -> Array:
+    """The norms of the items of parts, 0 for what is not there: (P, k)"""
+    norms = namespace(items).take(row_norms(items), namespace(items).reshape(places, (-1,)), axis=0)
+    return namespace(items).reshape(norms, tuple(places.shape))
+
+
+def _with_nothing(items: Array, index: Any) -> tuple[Array, Array]:
+    """The items and one more row of zeros, and the places of the parts' items among them: (N + 1, d), (P, k)"""
+    xp = namespace(items)
     places = indices_like(np.where(index == NOTHING, items.shape[0], index), items)
-    # One more row of zeros: what is not there.
     zero = xp.zeros((1, items.shape[1]), dtype=items.dtype, device=device_of(items))
-    items = xp.concat([items, zero], axis=0)
-    inner = [items @ xp.matrix_transpose(filters[:, j, :]) for j in range(filters.shape[1])]
-    norms = xp.take(row_norms(items), xp.reshape(places, (-1,)), axis=0)
-    products = [xp.take(product, places[:, j], axis=0) for j, product in enumerate(inner)]
-    return xp.reshape(norms, tuple(places.shape)), products
+    return xp.concat([items, zero], axis=0), places
 
 
 def _length(norms: Array) -> Array:

@@ -49,6 +49,11 @@ class Parts(Shown):
         """How many owners there are, those without a part included."""
         return int(self.offsets[-1])
 
+    @property
+    def alone(self) -> bool:
+        """Whether each owner has one part, in their order: then there is nothing to put together."""
+        return len(self) == self.owners and bool((self.owner == np.arange(self.owners)).all())
+
     def __len__(self) -> int:
         return len(self.owner)
 

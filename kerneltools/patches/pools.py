@@ -27,6 +27,8 @@ class PartSum(Tree):
         """(P, m) -> (owners, m)"""
         if parts.weight is not None:
             values = values * asarray_like(parts.weight, values)[:, None]
+        if parts.alone:
+            return values
         return segment_sum(values, indices_like(parts.owner, values), parts.owners)
 
 
@@ -46,6 +48,8 @@ class PartMax(Tree):
 
     def __call__(self, values: Array, parts: Parts) -> Array:
         """(P, m) -> (owners, m)"""
+        if parts.alone:
+            return values
         found = segment_max(values, indices_like(parts.owner, values), parts.owners)
         xp = namespace(found)
         known = indices_like(np.bincount(parts.owner, minlength=parts.owners), values)[:, None] > 0

@@ -1,0 +1,180 @@
+"""Networks on sequences, graphs and sets."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ckn
+import kerneltools
+from ckn import PartLayer, PartNetwork, PartSpec, fit_parts
+from kerneltools.files import FileFormatError
+from kerneltools.kernels.profiles import Exponential
+from kerneltools.patches import Averaged, Elements, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
+from kerneltools.structures import Graph, Graphs, Objects, Ragged, Strings
+
+DRAWS = np.random.default_rng(0)
+WORDS = Strings.of(["".join(DRAWS.choice(list("ACGT"), size=DRAWS.integers(8, 20))) for _ in range(30)])
+SERIES = Ragged.of([DRAWS.standard_normal((DRAWS.integers(6, 15), 3)) for _ in range(30)])
+
+
+def _ring(n: int, chord: int) -> Graph:
+    return Graph(n, [[i, (i + 1) % n] for i in range(n)] + [[0, chord]], DRAWS.integers(0, 3, size=n))
+
+
+GRAPHS = Graphs.of([_ring(int(n), int(n) // 2) for n in DRAWS.integers(6, 12, size=30)])
+OF_PATHS = PartKernel(Exponential(1.0), Averaged(), FirstNorm())
+
+CASES: list[Any] = [
+    (WORDS, [PartSpec(8, Windows(4)), PartSpec(6, Windows(3))]),
+    (SERIES, [PartSpec(8, Windows(3)), PartSpec(5, Elements())]),
+    (GRAPHS, [PartSpec(8, Paths(3), OF_PATHS), PartSpec(6, Paths(2), OF_PATHS, PartMean())]),
+]
+
+
+@pytest.fixture(params=CASES, ids=["strings", "series", "graphs"])
+def case(request: pytest.FixtureRequest) -> Any:
+    x, specs = request.param
+    return x, fit_parts(specs, x, rng=0)
+
+
+def test_features_of_objects_are_their_own(case: Any) -> None:
+    x, network = case
+    features = network(x)
+    assert features.shape == (30, network.dimension)
+    assert np.isfinite(features).all()
+    assert np.allclose(network.encode(x, batch=7), features, rtol=1e-10, atol=1e-12)
+    assert np.allclose(network(x[[3, 20]]), features[[3, 20]], rtol=1e-10, atol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_network(case: Any) -> None:
+    x, network = case
+    specs = next(specs for data, specs in CASES if data is x)
+    again = fit_parts(specs, x, rng=0)
+    assert all((a.filters == b.filters).all() for a, b in zip(again.layers, network.layers, strict=True))
+
+
+def test_filters_are_on_the_sphere(case: Any) -> None:
+    for layer in case[1].layers:
+        assert np.allclose(layer.kernel.normalised(layer.filters), layer.filters)
+        assert np.allclose(np.diagonal(layer.kernel.gram(layer.filters)), 1.0)
+
+
+def test_what_the_map_misses_is_not_negative(case: Any) -> None:
+    x, network = case
+    missed, whole = network.layers[0].prepare().residual(network.embedding(x))
+    assert (missed >= -1e-8 * whole.max()).all()
+    assert missed.sum() < whole.sum()
+
+
+def test_all_parts_as_filters_miss_nothing() -> None:
+    x = WORDS[:2]
+    specs = [PartSpec(10_000, Windows(3), reg=1e-10)]
+    with pytest.warns(kerneltools.landmarks.ReducedWarning):
+        network = fit_parts(specs, x, rng=0)
+    missed, whole = network.layers[0].prepare().residual(network.embedding(x))
+    assert np.abs(missed).max() < 1e-6 * whole.max()
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_libraries_agree_on_values_and_gradients(case: Any, library: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    x, network = case
+    there = kerneltools.backend(library)
+    like = there.asarray(0.0, dtype=there.namespace.float64)
+    moved = x.to(like)
+
+    def placed(leaf: Any) -> Any:
+        return there.asarray(leaf, dtype=like.dtype) if hasattr(leaf, "dtype") else leaf
+
+    held = kerneltools.trees.map_leaves(placed, network)
+    assert np.allclose(np.asarray(held(moved)), network(x), rtol=1e-9, atol=1e-11)
+    here = kerneltools.backend("numpy").value_and_grad(lambda z: _square(replace_first(network, z)(x)))
+    across = there.value_and_grad(lambda z: _square(replace_first(held, z)(moved)))
+    value, gradient = here(network.layers[0].filters)
+    other, found = across(held.layers[0].filters)
+    assert np.allclose(float(other), float(value), rtol=1e-9)
+    assert np.allclose(np.asarray(found), np.asarray(gradient), rtol=1e-7, atol=1e-9)
+
+
+def _square(features: Any) -> Any:
+    return kerneltools.arrays.namespace(features).sum(features * features)
+
+
+def replace_first(network: PartNetwork, filters: Any) -> PartNetwork:
+    first, *others = network.layers
+    assert isinstance(first, PartLayer)
+    return replace(network, layers=(replace(first, filters=filters), *others))
+
+
+def test_graphs_in_another_order_of_nodes_are_the_same() -> None:
+    network = fit_parts([PartSpec(8, Paths(3), OF_PATHS)], GRAPHS, rng=0, readout=PartSum())
+    one = GRAPHS[0]
+    order = np.random.default_rng(1).permutation(one.nodes)
+    place = np.argsort(order)
+    edges = place[one.edges]
+    shuffled = Graphs.of([Graph(one.nodes, edges, one.labels[order])])
+    assert np.allclose(network(shuffled), network(GRAPHS[:1]))
+
+
+def test_both_strands_are_one() -> None:
+    network = fit_parts([PartSpec(8, Windows(4))], WORDS, rng=0, strands=True, readout=PartMax())
+    assert np.allclose(network(WORDS), network(WORDS.reverse_complement()))
+    with pytest.raises(ValueError, match="strands: expected strings"):
+        fit_parts([PartSpec(8, Windows(4))], SERIES, rng=0, strands=True)
+
+
+def test_what_has_no_part_has_no_features() -> None:
+    network = fit_parts([PartSpec(8, Windows(6))], WORDS, rng=0)
+    short = Strings.of(["ACG", "", "ACGTAC"], WORDS.alphabet)
+    assert (network(short)[:2] == 0).all()
+    assert (network(short)[2] != 0).any()
+
+
+def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
+    x, network = case
+    ckn.save(network, tmp_path / "network.ckn")
+    again = ckn.load(tmp_path / "network.ckn")
+    assert (again(x) == network(x)).all()
+    wrong = replace_first(network, 2 * network.layers[0].filters)
+    with pytest.raises(ValueError, match=r"not written.*on the sphere"):
+        ckn.save(wrong, tmp_path / "network.ckn")
+    narrow = replace(network, layers=network.layers[1:])
+    with pytest.raises(ValueError, match="layer 1: filters: expected"):
+        ckn.save(narrow, tmp_path / "network.ckn")
+    assert (ckn.load(tmp_path / "network.ckn")(x) == network(x)).all()
+    content = (tmp_path / "network.ckn").read_bytes()
+    (tmp_path / "cut.ckn").write_bytes(content[:-10])
+    with pytest.raises(FileFormatError):
+        ckn.load(tmp_path / "cut.ckn")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: fit_parts([], WORDS, rng=0), "at least one PartSpec"),
+        (lambda: fit_parts([PartSpec(4, Windows(50))], WORDS, rng=0), "none of 30 strings has a part"),
+        (lambda: fit_parts([PartSpec(4)], Objects((1, 2)), rng=0), "expected strings, arrays or graphs"),
+        (lambda: fit_parts([PartSpec(4, Paths(2))], Graphs.of([Graph(2, [[0, 1]])]), rng=0), "labels or attributes"),
+        (lambda: PartSpec(0), "filters: expected an integer >= 1"),
+        (lambda: PartSpec(4, Windows), "parts: expected an object"),  # type: ignore[arg-type]
+        (lambda: PartSpec(4, kernel=Exponential(1.0)), "kernel: expected a"),  # type: ignore[arg-type]
+        (lambda: fit_parts([PartSpec(4)], WORDS, rng=0)(SERIES), "x: expected strings"),
+        (lambda: fit_parts([PartSpec(4)], WORDS, rng=0)(Strings.of(["MKV"])), "expected strings of ACGT"),
+        (lambda: fit_parts([PartSpec(4, Windows(2))], SERIES, rng=0)(Ragged.of([[1.0, 2.0]])), "expected 3 columns"),
+    ],
+)
+def test_what_is_wrong_is_named(make: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_the_command_says_that_it_is_of_images(tmp_path: Path) -> None:
+    from ckn.commands.models import load_model
+
+    network = fit_parts([PartSpec(4, Windows(3))], WORDS, rng=0)
+    ckn.save(network, tmp_path / "strings.ckn")
+    with pytest.raises(FileFormatError, match="for those on images only"):
+        load_model(tmp_path / "strings.ckn")
