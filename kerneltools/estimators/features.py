@@ -126,8 +126,9 @@ class RandomFeatures(_FeatureMap):
     Parameters: `kernel`, as in `NystromFeatures`; `m`, the number of features (even, for pairs); `draw`, the function
     of kerneltools.maps that suits the kernel, called as draw(kernel, d, m, rng): `maps.fourier` for stationary ones,
     `maps.arccos`, `maps.tensor_sketch` (polynomial), `maps.maclaurin`, `maps.positive` (exponential of the inner
-    product), `maps.signature` (`kernels.series.Signature`, of series: X is a list of arrays (T, d)), or one with more
-    arguments by functools.partial; `random_state`, a seed, a generator or None.
+    product), `maps.signature` (`kernels.series.Signature`, of series: X is a list of arrays (T, d)), `maps.counts`
+    (kernels that count, of strings and graphs, hashed to m columns), or one with more arguments by functools.partial;
+    `random_state`, a seed, a generator or None.
 
     After `fit`: `kernel_` and `map_`. The fit looks at the number of columns only.
 
@@ -152,11 +153,14 @@ class RandomFeatures(_FeatureMap):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the map for rows X (n, d) -> self; y is not used. A failed call leaves the estimator as it was."""
         rows = as_examples(self, X, kernel=self.kernel)
-        if is_collection(rows) and not isinstance(rows, Ragged):
-            raise TypeError(f"X: expected rows (n, d) or series, got {rows!r}; take NystromFeatures, or maps.counts")
+        others = is_collection(rows) and not isinstance(rows, Ragged)
+        if others and self.draw is fourier:
+            raise TypeError(
+                f"draw: expected another function than maps.fourier for {rows!r}: maps.counts, or take NystromFeatures"
+            )
         kernel = self._kernel_for(rows)
         check_callable("draw", self.draw, "a function such as kerneltools.maps.fourier")
         warn_uninformative(kernel, rows, rows)
-        columns = rows.columns if isinstance(rows, Ragged) else rows.shape[1]
+        columns = None if others else rows.columns if isinstance(rows, Ragged) else rows.shape[1]
         found: Map = self.draw(kernel, columns, self.m, draws(self.random_state))
         return self._set(X, rows, map_leaves(lambda leaf: like(rows, leaf), found))

@@ -146,3 +146,22 @@ def test_objects_of_another_kind_are_refused(tmp_path: Path) -> None:
             one(Strings.of(["MKVL"]))
         with pytest.raises(TypeError, match="x: expected Strings"):
             one.unseen(NUMBERS)
+
+
+def test_a_pipeline_takes_lists_of_strings(tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    from kerneltools.estimators import RandomFeatures
+
+    labels = np.where(np.median(TARGETS) < TARGETS, "many", "few")[:, 0]
+    features = RandomFeatures(Normalised(Spectrum(2)), m=256, draw=maps.counts)
+    model = make_pipeline(features, LogisticRegression(C=1e3)).fit(WORDS, labels)
+    assert model.score(WORDS, labels) > 0.8
+    assert np.allclose(features.fit(WORDS).transform(WORDS), maps.counts(Normalised(Spectrum(2)), columns=256)(X))
+    kerneltools.save(features, tmp_path / "features")
+    assert np.array_equal(kerneltools.load(tmp_path / "features").transform(WORDS[:3]), features.transform(WORDS[:3]))
+    with pytest.raises(ValueError, match="X: string 0"):
+        features.transform(["A5"])
+    with pytest.raises(TypeError, match=r"draw: expected another function than maps.fourier .*maps.counts"):
+        RandomFeatures(Spectrum(2)).fit(WORDS)

@@ -129,7 +129,7 @@ def test_an_estimator_draws_them() -> None:
     features = RandomFeatures(Signature(3, Gaussian(1.0)), m=100, draw=maps.signature)
     model = make_pipeline(features, LogisticRegression(C=1e3)).fit(x, labels)
     assert model.score(x, labels) == 1.0
-    with pytest.raises(TypeError, match=r"X: expected rows .* or series, got Strings"):
+    with pytest.raises(TypeError, match=r"draw: expected another function .* for Strings"):
         RandomFeatures(kerneltools.kernels.strings.Spectrum(2)).fit(["AC", "GT"])
 
 
