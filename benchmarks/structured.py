@@ -4,7 +4,7 @@
 
 One table, row by row as they are done; a row whose file is not in the folder says so. Seconds are those of the wall
 clock; what they are of, and how accuracies are measured, is said in each row. The rows of each kind are in a file of
-their own: `structured_strings.py`, `structured_graphs.py`.
+their own: `structured_strings.py`, `structured_graphs.py`, `structured_series.py`.
 """
 
 import argparse
@@ -15,11 +15,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import structured_graphs
+import structured_series
 import structured_strings
 from measuring import limit_threads
 from structured_rows import HEAD, text
 
-KINDS = {"strings": structured_strings.ROWS, "graphs": structured_graphs.ROWS}
+KINDS = {
+    "strings": structured_strings.ROWS,
+    "graphs": structured_graphs.ROWS,
+    "series": structured_series.ROWS,
+}
 
 
 def main() -> None:

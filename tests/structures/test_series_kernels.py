@@ -132,6 +132,15 @@ def test_no_length_overflows(length: int) -> None:
     assert np.linalg.eigvalsh(whole).min() > 0
 
 
+def test_single_precision_keeps_its_digits() -> None:
+    time = np.arange(600) / 20
+    x = Ragged.of([np.sin(time), np.sin(time * 1.02), np.cos(time[:590])])
+    kernel = GlobalAlignment(5.0)
+    assert_close(kernel(x.to(np.float32(0)), x.to(np.float32(0))), kernel(x, x).astype(np.float32), 1e-5)
+    prepared = kernel.prepared(x)
+    assert_close(kernel(concat([prepared[2:], prepared[:1]]), prepared), kernel(x[[2, 0]], x))
+
+
 def test_series_far_from_each_other_have_digits_in_logarithms() -> None:
     x = Ragged.of([np.zeros(30), np.full(30, 200.0)])
     kernel = GlobalAlignment(1.0)

@@ -1,20 +1,37 @@
 """Series that agree after their time is stretched here and there."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Self
 
 import numpy as np
 
 from kerneltools.alignments import NOTHING, alignment_logs
-from kerneltools.arrays import Array, device_of, indices_like, namespace, require_count
+from kerneltools.arrays import Array, device_of, indices_like, namespace, require_count, widest_float
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.distances import check_columns, check_lengths, median_distance
 from kerneltools.kernels.series.base import SeriesKernel
 from kerneltools.kernels.series.blocks import time_first
 from kerneltools.precision import in_single
 from kerneltools.structures import Ragged
+from kerneltools.structures.base import Host, in_type
 from kerneltools.trees import static
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _WithOwn(Ragged):
+    """Series with log g(x, x) of each."""
+
+    own: Array = None
+
+    def taken(self, numbers: Host) -> Self:
+        own = namespace(self.own).take(self.own, indices_like(numbers, self.own), axis=0)
+        return replace(super().taken(numbers), own=own)
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        own = [self.own, *(one.own for one in others)]
+        return replace(super().joined(others), own=namespace(*own).concat(own, axis=0))
 
 
 @dataclass(frozen=True)
@@ -64,15 +81,26 @@ class GlobalAlignment(SeriesKernel):
         check_positive("multiple", multiple)
         return cls(multiple * median_distance(x.values) * sqrt(float(np.median(x.lengths))), window)
 
+    def prepared(self, x: Any) -> Ragged:
+        """The series with their own g(x, x), which each value needs."""
+        series = self._checked(x, "x")
+        wide = in_type(series, widest_float(series.values))
+        return _WithOwn(series.values, series.offsets, self._own(wide))
+
     @in_single
     def __call__(self, x: Any, y: Any) -> Array:
-        x, y = self._checked(x, "x"), self._checked(y, "y") if y is not x else x
+        same = y is x
+        x, y = self._checked(x, "x"), self._checked(y, "y")
+        wanted = namespace(x.values, y.values).result_type(x.values, y.values)
+        # Logarithms are large numbers whose differences count.
+        x = in_type(x, widest_float(x.values))
+        y = x if same else in_type(y, widest_float(y.values))
         logs = self.of_all_pairs(x, y, lambda a, b: self._logs(a, b, exact=False))
         of_x = self._own(x)
-        of_y = of_x if y is x else self._own(y)
+        of_y = of_x if same else self._own(y)
         xp = namespace(logs)
         excess = logs - (of_x[:, None] + of_y[None, :]) / 2
-        return xp.exp(xp.minimum(excess, xp.zeros_like(excess)))
+        return xp.astype(xp.exp(xp.minimum(excess, xp.zeros_like(excess))), wanted)
 
     @in_single
     def diag(self, x: Any) -> Array:
@@ -97,7 +125,7 @@ class GlobalAlignment(SeriesKernel):
         return series
 
     def _own(self, x: Ragged) -> Array:
-        return self.of_all(x, self._of_each)
+        return x.own if isinstance(x, _WithOwn) and x.own is not None else self.of_all(x, self._of_each)
 
     def _points(self, x: Ragged) -> tuple[Array, Array]:
         """(T, n, c) in units of √2 sigma, and the place of the last of each: (n,)"""
