@@ -111,6 +111,15 @@ def test_numbers_and_gradients_of_libraries(library: str) -> None:
         assert np.isclose(float(gradient), wanted / 2e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["projected", "warping"])
+def test_programs_of_jax_give_the_same(name: str) -> None:
+    pytest.importorskip("jax", reason="jax is not installed")
+    like = kerneltools.backend("jax").asarray(0.0, dtype=kerneltools.backend("jax").namespace.float64)
+    x = SERIES.to(like)
+    there = kerneltools.trees.map_leaves(lambda leaf: kerneltools.backend("jax").asarray(leaf), MAPS[name])
+    assert_close(np.asarray(there(x)), MAPS[name](SERIES))
+
+
 def test_a_file_keeps_them(phi: Any, tmp_path: Path) -> None:
     kerneltools.save(phi, tmp_path / "map.safetensors")
     again = kerneltools.load(tmp_path / "map.safetensors")

@@ -34,14 +34,18 @@ class SeriesKernel(Kernel):
         series = require_series(name, x, self)
         longest = int(series.lengths.max(initial=0))
         if longest > self.longest:
+            cells, memory = self.cells(longest), 64 * self.area(longest, longest)
             raise ValueError(
                 f"{name}: series {int(series.lengths.argmax())} has {longest:,} points, more than longest="
-                f"{self.longest:,}: one pair of such is {longest**2:,} cells, about "
-                f"{longest**2 * NANOSECONDS * 1e-9:,.1f} s and {64 * self.area(longest, longest) / 2**20:,.0f} MiB, "
-                f"and there are {len(series):,} series; say longest={longest} to allow it, cut or thin the series, or "
-                "take maps.signature, which is linear in the length"
+                f"{self.longest:,}: one pair of such is {cells:,} cells, about {cells * NANOSECONDS * 1e-9:,.1f} s and "
+                f"{memory / 2**20:,.0f} MiB, and there are {len(series):,} series; say longest={longest} to allow it, "
+                "cut or thin the series, or take maps.signature, which is linear in the length"
             )
         return series
+
+    def cells(self, length: int) -> int:
+        """How often a pair of points of two series of this length is worked on."""
+        return length**2
 
     @abstractmethod
     def area(self, s: int, t: int) -> int:

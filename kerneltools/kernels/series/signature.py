@@ -59,7 +59,8 @@ class Signature(OfIncrements):
     i_p = i_(p+1) = ... are allowed, q of them with the weight 1/q!; with order = depth and a linear kernel these are
     the signatures of piecewise linear paths, exactly (Király and Oberhauser 2019, algorithms 3 and 6). `normalised`:
     the mean over l of k_l(x, y) / √(k_l(x, x) k_l(y, y)), a level that is 0 counting as 0; values in [-1, 1].
-    Lengths may differ; a shift of a series and a repeated point change nothing. Positive semi-definite where k₁ is.
+    Lengths may differ. Repeated points change nothing, nor do, where k₁ is linear, shifts. Positive semi-definite where
+    k₁ is.
 
     Time is depth · order² times the product of the lengths. Raises ValueError for empty series, and for those of more
     than `longest` points with the time and memory they would take.
@@ -104,6 +105,9 @@ class Signature(OfIncrements):
         x, y = self.checked(x), self.checked(y, "y") if y is not x else x
         return self.of_all_pairs(x, y, self.of_pairs)
 
+    def cells(self, length: int) -> int:
+        return self.depth * self.order**2 * length**2
+
     def area(self, s: int, t: int) -> int:
         return s * t * self.order**2
 
@@ -131,8 +135,8 @@ class SignaturePDE(OfIncrements):
 
     K(s, t) with ∂²K/∂s∂t = K m(s, t) and K = 1 on the edges, where m are second differences of the `kernel` of points;
     each step is cut into 2^`refinement` >= 1 pieces, and the error falls with the square of a piece (Salvi et al.
-    2021). Lengths may differ; a shift of a series and a repeated point change nothing. Values grow exponentially with
-    the lengths of paths: bring series to a scale of about 1. Positive semi-definite up to that error.
+    2021). Lengths may differ. Repeated points change nothing, nor do, where the kernel is linear, shifts. Values grow
+    exponentially with the lengths of paths: bring series to a scale of about 1. Positive semi-definite up to the error.
 
     Time is 4^refinement times the product of the lengths. Raises ValueError for empty series, for those of more than
     `longest` points with the time and memory they would take, and where values leave the range of numbers.
@@ -162,6 +166,9 @@ class SignaturePDE(OfIncrements):
     @in_single
     def diag(self, x: Any) -> Array:
         return self._in_range(self.of_all(self.checked(x), self.of_each))
+
+    def cells(self, length: int) -> int:
+        return length**2 << 2 * self.refinement
 
     def area(self, s: int, t: int) -> int:
         return 2 * s * t + (min(s, t) << self.refinement)
