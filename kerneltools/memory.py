@@ -29,12 +29,12 @@ LITTLE = 2**28
 """Bytes that are always there: nobody is asked."""
 
 
-def require_memory(message: str, needed: float, like: Array, instead: Callable[[int], str]) -> None:
+def require_memory(message: str, needed: float, like: Array | None, instead: Callable[[int], str]) -> None:
     """Raise MemoryError where so many bytes are not there: "`message` 16.8 GB, and 9.9 GB are free; `instead`(free)".
 
-    Arrays on accelerators pass: their libraries say at once when there is no room.
+    Where `like` is on an accelerator they pass: its library says at once when there is no room. None is the host.
     """
-    if needed < LITTLE or not on_host(like):
+    if needed < LITTLE or not (like is None or on_host(like)):
         return
     free = free_memory()
     if free is not None and needed > free:

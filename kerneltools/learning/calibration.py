@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
+from numbers import Integral
 
 from kerneltools.arrays import (
     Array,
@@ -19,6 +20,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import to_host
 from kerneltools.primitives import program
 from kerneltools.trees import Tree, static
+from kerneltools.units import square_unit_of
 
 SPREADS = (1e-4, 1e3)
 """The temperatures looked at, in units of the scores' spread."""
@@ -52,7 +54,8 @@ def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Ar
     The right class counts (n + 1) / (n + 2), n the number of rows or the sum of the weights, and the others share the
     rest, as Laplace's rule has it: rows that are all right do not ask for certainty.
 
-    Raises ValueError for fewer than two columns, no row, NaN, labels of another number or beyond 0..k-1.
+    Raises ValueError for fewer than two columns, no row, NaN, labels of another number or beyond 0..k-1, TypeError for
+    labels that are no integers.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -70,6 +73,8 @@ def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Ar
     if weights is not None:
         require_weights(weights, n)
     xp = namespace(scores)
+    unit = square_unit_of(float(xp.max(xp.abs(scores))))
+    scores = scores / unit
     counted = xp.ones_like(scores[:, 0]) if weights is None else weights
     centred, share, spread, own = _parts(scores, indices_like(numbers, scores), counted)
     if float(spread) == 0:
@@ -84,7 +89,7 @@ def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Ar
         # The mean score that the probabilities have falls with the temperature.
         above = float(_mean_score(centred, share, asarray_like(exp(middle), centred))) > wanted
         low, high = (middle, high) if above else (low, middle)
-    return Temperature(exp((low + high) / 2))
+    return Temperature(unit * exp((low + high) / 2))
 
 
 @program
@@ -113,11 +118,13 @@ def _softmax(scores: Array) -> Array:
 
 
 def _numbers(labels: Array | Sequence[int], n: int, k: int) -> list[int]:
-    found = [int(label) for label in (to_host(labels).tolist() if hasattr(labels, "dtype") else labels)]
+    found = list(to_host(labels).tolist() if hasattr(labels, "dtype") else labels)
+    if wrong := [label for label in found if not isinstance(label, Integral)]:
+        raise TypeError(f"labels: expected integers, got {wrong[0]!r:.60}")
     if n < 1 or k < 2:
         raise ValueError(f"scores: expected (n, k) of at least one row and two classes, got {(n, k)}")
     if len(found) != n:
         raise ValueError(f"labels: expected {n}, one for each row of the scores, got {len(found)}")
     if min(found) < 0 or max(found) >= k:
         raise ValueError(f"labels: expected class numbers in 0..{k - 1}, got {min(found)}..{max(found)}")
-    return found
+    return [int(label) for label in found]

@@ -4,6 +4,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, namespace
 from kerneltools.kernels.spectral import Isotropic, Law
+from kerneltools.memory import require_memory
 from kerneltools.random import Rng, generator
 
 SOBOL_DIMENSIONS = 21_201
@@ -12,6 +13,7 @@ SOBOL_DIMENSIONS = 21_201
 
 def draw(law: Law, rng: Rng, count: int, d: int, orthogonal: bool) -> Any:
     """Frequencies of the law, orthogonal in groups of d where rotations leave the law alone: -> (count, d)."""
+    _require_room(count, d)
     rng = generator(rng)
     if orthogonal and isinstance(law, Isotropic):
         return directions(rng, count, d) * law.radii(rng, count, d)[:, None]
@@ -23,8 +25,19 @@ def directions(rng: Any, count: int, d: int) -> Any:
 
     Yu et al. 2016, definition 1.
     """
+    _require_room(count, d)
     groups = [_rotation(rng, d) for _ in range(-(-count // d))]
     return namespace(groups[0]).concat(groups)[:count, :]
+
+
+def _require_room(count: int, d: int) -> None:
+    """Raise MemoryError where there is no room for so many vectors, which are there twice at once."""
+    require_memory(
+        f"m: {count} random vectors of {d} numbers need",
+        16.0 * count * d,
+        None,
+        lambda free: f"take at most {int(free / 16 / d)}",
+    )
 
 
 def _rotation(rng: Any, d: int) -> Array:
@@ -43,6 +56,7 @@ def quasi(law: Law, rng: Rng, count: int, d: int) -> Any:
     Raises ImportError without SciPy.
     """
     sequences = _sequences()
+    _require_room(count, d)
     u = law.uniforms(d)
     if u > SOBOL_DIMENSIONS:
         points = sequences.Halton(u, scramble=True, rng=generator(rng)).random(count)

@@ -154,8 +154,11 @@ class ExactPath(Shown):
     def leave_one_out(self, regs: Sequence[float]) -> Array:
         """What each row's prediction would be, had the row not been in the data: r values of λ -> (r, n, t)
 
-        Exactly, as `RidgePath.leave_one_out`. Raises ValueError for no λ.
+        Exactly, as `RidgePath.leave_one_out`. Raises ValueError for no λ, and where one row only has a weight > 0.
         """
+        known = int(namespace(self.basis).count_nonzero(self.rows.weights > 0))
+        if known < 2:
+            raise ValueError(f"leave_one_out: expected at least 2 rows of weight > 0, got {known}")
         return namespace(self.basis).stack([self._left_out(reg) for reg in several(regs)])
 
     def generalised_cross_validation(self, regs: Sequence[float]) -> Array:

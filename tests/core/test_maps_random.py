@@ -172,6 +172,12 @@ def test_positive_features_are_positive_and_finite() -> None:
     assert np.all(np.isfinite(maps.positive(Gaussian(1.0), 3, 64, 0)(x.astype(np.float32))))
 
 
+@pytest.mark.parametrize("settings", [{}, {"orthogonal": False}, {"quasi": True}], ids=str)
+def test_what_does_not_fit_is_refused_before_it_is_drawn(settings: Any) -> None:
+    with pytest.raises(MemoryError, match=r"m: 5\d* random vectors of 3 numbers need .* GB are free; take at most \d"):
+        maps.fourier(Gaussian(1.0), 3, 10**15, 0, **settings)
+
+
 def test_errors() -> None:
     with pytest.raises(ValueError, match=r"m: expected an even number, .* got 7; take 8"):
         maps.fourier(Gaussian(1.0), 3, 7, 0)

@@ -73,7 +73,7 @@ def test_whole_weights_are_repeated_rows() -> None:
     np.testing.assert_allclose(a.predict(X_NEW), b.predict(X_NEW), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize("name", ["torch", pytest.param("jax", marks=pytest.mark.heavy)])
 def test_the_same_in_other_libraries(name: str) -> None:
     library = backend(name)
     x, y = (library.asarray(a[:150].astype(np.float32)) for a in (X, Y))

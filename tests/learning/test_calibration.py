@@ -60,6 +60,12 @@ def test_great_scores_do_not_overflow_and_the_best_class_stays() -> None:
     assert_close(chances.sum(axis=1), np.ones(2), 1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_the_scores_is_that_of_the_temperature(unit: float) -> None:
+    scores, labels = drawn(50, 3, 1.0)
+    assert fit_temperature(unit * scores, labels).value == pytest.approx(unit * fit_temperature(scores, labels).value)
+
+
 @pytest.mark.parametrize("device", DEVICES, ids=str)
 def test_by_the_standard_alone(device: Any) -> None:
     scores, labels = drawn(50, 3, 1.0)
@@ -85,6 +91,12 @@ SCORES = np.zeros((3, 2))
 def test_what_is_wrong_is_named(scores: Any, labels: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit_temperature(scores, labels)
+
+
+@pytest.mark.parametrize("label", [0.5, "a", None])
+def test_labels_are_numbers_of_classes(label: Any) -> None:
+    with pytest.raises(TypeError, match=f"labels: expected integers, got {label!r}"):
+        fit_temperature(SCORES, [0, 1, label])
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])

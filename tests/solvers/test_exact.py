@@ -116,3 +116,10 @@ def test_values_that_are_nearly_equal_keep_their_directions(bandwidth: float) ->
     np.testing.assert_allclose(path.model(reg)(x), exact_ridge(Gaussian(bandwidth), x, y, reg)(x), atol=1e-6)
     # So wide a kernel is the linear one over its bandwidth squared.
     np.testing.assert_allclose(path.model(reg)(x), ridge(x / bandwidth, y, reg)(x / bandwidth), atol=0.01)
+
+
+@pytest.mark.parametrize("weights", [None, np.eye(3)[1]])
+def test_of_a_single_row_none_is_left_out(weights: Any) -> None:
+    rows = slice(0, 1 if weights is None else 3)
+    with pytest.raises(ValueError, match="leave_one_out: expected at least 2 rows of weight > 0, got 1"):
+        exact_path(KERNEL, P.x[rows], Y[rows], weights=weights).leave_one_out([1e-3])
