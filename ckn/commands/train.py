@@ -1,6 +1,6 @@
 """`ckn train`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -243,14 +243,19 @@ def _of_ridge(outcome: Outcome) -> dict[str, str]:
 def _of_epochs(outcome: Outcome) -> dict[str, str]:
     last, best = outcome.history[-1], best_epoch(outcome.history)
     measured = outcome.history[best - 1].validation_accuracy
-    least = min(outcome.history, key=lambda report: report.loss).epoch
     before = "" if outcome.initial is None else f", before training {outcome.initial.loss:.4g}"
     return {
         **({} if measured is None else {"validation": f"{measured:.2%} right after epoch {best}, whose model this is"}),
         **_of_training(last),
-        "loss": f"{last.loss:.4g}{before}, least in epoch {least}",
+        "loss": f"{last.loss:.4g}{before}, least {least_loss(outcome.initial, outcome.history)}",
         "learning rate": f"{outcome.history[0].rate:.3g} at first, {last.rate:.3g} at last",
     }
+
+
+def least_loss(start: EpochReport | None, history: Sequence[EpochReport]) -> str:
+    """When the loss was least: of equal ones the first."""
+    least = min(history if start is None else (start, *history), key=lambda report: report.loss)
+    return f"in epoch {least.epoch}" if least.epoch else "at the start"
 
 
 def _of_training(last: EpochReport) -> dict[str, str]:

@@ -19,9 +19,9 @@ from safetensors.numpy import load_file
 import ckn
 from ckn.commands import epochs
 from ckn.commands.supervised import supervised_settings
-from ckn.commands.train import train
+from ckn.commands.train import least_loss, train
 from ckn.readers import read
-from ckn.supervised import DivergedError, Supervised, TrainingState, load_state, save_state, state_notes
+from ckn.supervised import DivergedError, EpochReport, Supervised, TrainingState, load_state, save_state, state_notes
 from ckn.supervised.trainer import Trainer
 
 EPOCHS = 3
@@ -168,9 +168,16 @@ def test_says_how_it_goes_epoch_by_epoch(whole: Any) -> None:
         assert f"epoch {number}/{EPOCHS}  loss " in result.stderr
     for words in ("before training", "train accuracy", "images/s", "left", "λ ", "head ", "epochs "):
         assert words in result.stderr
-    for words in ("test accuracy", "learning rate", "least in epoch", "curves.png", "last.safetensors"):
+    for words in ("test accuracy", "learning rate", "least ", "curves.png", "last.safetensors"):
         assert words in result.stdout
     assert all(c.isprintable() or c == "\n" for c in result.stdout + result.stderr)
+
+
+def test_the_least_loss_may_be_that_of_the_start() -> None:
+    start, *history = (EpochReport(epoch, loss, 0.1) for epoch, loss in enumerate([0.2, 0.3, 0.2, 0.1]))
+    assert least_loss(start, history) == least_loss(None, history) == "in epoch 3"
+    assert least_loss(start, history[:2]) == "at the start"
+    assert least_loss(None, history[:2]) == "in epoch 2"
 
 
 def test_ctrl_c_and_then_the_command_that_it_said(
