@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import kerneltools
-from kerneltools import columns, kernels, linalg, pairwise, pooling, primitives
+from kerneltools import alignments, columns, kernels, linalg, pairwise, pooling, primitives
 from kerneltools.arrays import namespace
 from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.patches import Grid
@@ -124,6 +124,16 @@ def definite(count: int, m: int) -> Case:
     return Case(linalg.inverse_root, f"{count} of {m}x{m}", ((z @ z.swapaxes(1, 2)) ** 2 + 1e-2 * np.eye(m),))
 
 
+def series(n: int, m: int, length: int) -> Case:
+    """All alignments of pairs of series, with gradients in both."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((length, n, 1, 1)).astype(np.float32)
+    y = rng.standard_normal((length, 1, m, 1)).astype(np.float32)
+    last = np.full((n, 1), length - 1), np.full((1, m), length - 1)
+    settings = ((2 * length - 2,), None, False)
+    return Case(alignments.alignment_logs, f"{n}x{m}, {length} points", (x, y, *last), settings, (0, 1))
+
+
 CASES = (
     patches((16, 32, 32, 3), 3, 64),
     patches((8, 16, 16, 64), 3, 128),
@@ -158,6 +168,7 @@ CASES = (
     square_distances(2_000, 500, 768),
     square_distances(100, 20, 10),
     distances(columns.chi_square_distances.values, 5_000, 500, 50),
+    series(20, 20, 20),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import columns, linalg, pairwise, pooling, primitives
+from kerneltools import alignments, columns, linalg, pairwise, pooling, primitives
 from kerneltools.arrays import namespace
 from kerneltools.backend import Backend, available, backend
 from kerneltools.kernels import Homogeneous, Polynomial
@@ -143,6 +143,16 @@ def equations() -> Any:
         yield (definite(m, 0.1), definite(m, 0.0)), (), ()
 
 
+def paired(*settings: Any) -> Any:
+    """Series of two lengths, few and short: JAX compiles each step of the generic body by itself."""
+    x, y = rng.standard_normal((2, 2, 1, 1)), rng.standard_normal((3, 1, 2, 1))
+    yield (x, y, np.asarray([[1], [0]]), np.asarray([[1, 2]])), ((1, 2, 3), *settings), (0, 1)
+
+
+def increments(*settings: Any) -> Any:
+    yield (rng.standard_normal((2, 3, 2)),), settings, (0,)
+
+
 def row_by_row() -> Any:
     for n, block in ((1, 3), (7, 3), (6, 3)):
         yield (rng.standard_normal((n, 4)),), (lambda x: x[:, :2] * namespace(x).exp(x[:, 2:]), block), (0,)
@@ -166,13 +176,25 @@ CASES = {
     linalg.inverse_root: list(definites()),
     linalg.inverse_sqrt_of_definite: [(arrays, (), (0,)) for arrays, *_ in definites()],
     linalg.lyapunov_solution: list(equations()),
+    alignments.alignment_logs: list(paired(3, False)),
+    alignments.warping_costs: list(paired()),
+    alignments.goursat: list(increments(1)),
+    alignments.signature_levels: list(increments(3, 2)),
     **{s.values: list(column_sums(False)) for s in columns.SUMS},
     **{s.pull: list(column_sums(True)) for s in columns.SUMS},
     **{s.values: list(difference_sums(False)) for s in columns.DIFFERENCE_SUMS},
     **{s.pull: list(difference_sums(True)) for s in columns.DIFFERENCE_SUMS},
 }
+# Half a minute of compilation for their generic bodies; tests/structures has them on JAX beside numbers of NumPy.
+STEP_BY_STEP = {primitive for primitive in CASES if primitive.generic.__module__ == alignments.__name__}
 OVERRIDDEN = [
-    pytest.param(name, primitive, *case, id=f"{name}-{primitive.__name__}-{number}")
+    pytest.param(
+        name,
+        primitive,
+        *case,
+        id=f"{name}-{primitive.__name__}-{number}",
+        marks=pytest.mark.heavy if primitive in STEP_BY_STEP else (),
+    )
     for name in available()
     if backend(name).devices()
     for primitive in backend(name).overrides
