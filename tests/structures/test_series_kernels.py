@@ -210,6 +210,15 @@ def test_what_is_wrong_is_named(x: Any, message: str) -> None:
             kernel(x, y)
 
 
+def test_pairs_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kerneltools.memory.free_memory", lambda: 2**30)
+    x = Ragged.of([np.zeros(5000)])
+    with pytest.raises(
+        MemoryError, match=r"a pair of series of 5,000 points needs 3.2 GB, and 1.1 GB .* maps.signature"
+    ):
+        Signature(2, Linear())(x, x)
+
+
 def test_parameters_are_checked() -> None:
     with pytest.raises(ValueError, match="sigma"):
         GlobalAlignment(-1.0)

@@ -7,11 +7,17 @@ from typing import Any, ClassVar
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.kernels.base import Kernel
 from kerneltools.kernels.series.blocks import by_blocks, by_each, require_series
+from kerneltools.memory import require_memory
 from kerneltools.structures import Ragged
 from kerneltools.structures.base import Collection
 
-NANOSECONDS = 10
-"""What a pair of points takes, about, where time is predicted."""
+NANOSECONDS = 30
+"""What a pair of points of long series takes, about, where time is predicted."""
+
+BYTES = 128
+"""For each number that is held: there are some arrays of them."""
+
+INSTEAD = "cut or thin the series, or take maps.signature, which is linear in the length"
 
 
 class SeriesKernel(Kernel):
@@ -30,17 +36,23 @@ class SeriesKernel(Kernel):
         return Ragged
 
     def checked(self, x: Any, name: str = "x") -> Ragged:
-        """The series. Raises TypeError for what is none, ValueError for empty and overlong ones, with the number."""
+        """The series. Raises TypeError for what is none, ValueError for empty and overlong ones, with the number,
+        MemoryError where there is no room for a pair.
+        """
         series = require_series(name, x, self)
         longest = int(series.lengths.max(initial=0))
+        memory = BYTES * self.area(longest, longest)
         if longest > self.longest:
-            cells, memory = self.cells(longest), 64 * self.area(longest, longest)
+            cells = self.cells(longest)
             raise ValueError(
                 f"{name}: series {int(series.lengths.argmax())} has {longest:,} points, more than longest="
                 f"{self.longest:,}: one pair of such is {cells:,} cells, about {cells * NANOSECONDS * 1e-9:,.1f} s and "
                 f"{memory / 2**20:,.0f} MiB, and there are {len(series):,} series; say longest={longest} to allow it, "
-                "cut or thin the series, or take maps.signature, which is linear in the length"
+                f"{INSTEAD}"
             )
+        require_memory(
+            f"{name}: a pair of series of {longest:,} points needs", memory, series.values, lambda _: INSTEAD
+        )
         return series
 
     def cells(self, length: int) -> int:

@@ -62,8 +62,9 @@ class Signature(OfIncrements):
     Lengths may differ. Repeated points change nothing, nor do, where k₁ is linear, shifts. Positive semi-definite where
     k₁ is.
 
-    Time is depth · order² times the product of the lengths. Raises ValueError for empty series, and for those of more
-    than `longest` points with the time and memory they would take.
+    Time is depth · order² times the product of the lengths, memory at least that of one pair. Raises ValueError for
+    empty series, and for those of more than `longest` points with the time and memory they would take; MemoryError
+    where there is no room for a pair.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
