@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
-from math import inf
+from math import inf, isqrt
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from kerneltools.arrays import (
     Array,
+    compiling,
     is_whole,
     namespace,
     require_finite,
@@ -19,6 +20,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import stop_gradient, to_host
 from kerneltools.kernels import Function, Kernel
+from kerneltools.memory import require_memory
 from kerneltools.random import Rng
 from kerneltools.structures.base import in_type, is_collection, keys, like_of, part, take
 from kerneltools.trees import Shown, child_names, map_leaves
@@ -155,6 +157,16 @@ TINY = 1e-300
 def constant(tree: Tree) -> Tree:
     """The tree with its arrays as constants: choosing rows needs no gradient, nor the memory of one."""
     return cast(Tree, map_leaves(lambda leaf: stop_gradient(leaf) if hasattr(leaf, "dtype") else leaf, tree))
+
+
+def require_room(points: Array) -> None:
+    """Raise MemoryError where there is no room for k(Z, Z) and its factors, 5.25 matrices (m, m), before it begins."""
+    if compiling():  # when the machine is not known that it will run on
+        return
+    m = int(points.shape[0])
+    require_memory(
+        f"points: {m} landmarks need", 42.0 * m**2, like_of(points), lambda free: f"take at most {isqrt(free // 42)}"
+    )
 
 
 def precise(kernel: Kernel, x: Array) -> Array:

@@ -13,7 +13,7 @@ from kerneltools.arrays import (
     widest_float,
 )
 from kerneltools.kernels import Kernel, as_kernel
-from kerneltools.landmarks.base import precise
+from kerneltools.landmarks.base import precise, require_room
 from kerneltools.linalg import cholesky_factor, identity_like, inverse_sqrt, upper_product, why_no_factor
 from kerneltools.maps.base import Map, in_type_of, of_examples, rows_of_block
 from kerneltools.precision import in_single, parameters_in, widened
@@ -184,6 +184,7 @@ def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Ar
 
 def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:
     """k(Z, Z), in float64 where the library has it, and the type that W is for."""
+    require_room(points)
     points, kernel = widened(points), widened(kernel)
     wide = precise(kernel, points)
     return parameters_in(like_of(wide).dtype, kernel)(wide, wide), like_of(points).dtype

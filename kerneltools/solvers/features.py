@@ -20,7 +20,7 @@ from kerneltools.arrays import (
     widest_float,
 )
 from kerneltools.kernels import Kernel, as_kernel
-from kerneltools.landmarks.base import precise
+from kerneltools.landmarks.base import precise, require_room
 from kerneltools.linalg import cholesky_factor, identity_like, why_no_factor
 from kerneltools.precision import parameters_in, widened
 from kerneltools.primitives import solve_triangular
@@ -230,6 +230,7 @@ def problem(
         raise ValueError(f"points: expected at least one landmark, got shape {tuple(points.shape)}")
     require_known(x=x, points=points, **{name: targets})
     check_reg(reg, like_of(points), widest_float(like_of(points)))
+    require_room(points)
     if not iterative:
         points = precise(kernel, points)
     unit = _unit_of(kernel, points)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import memory, solvers
+from kerneltools import maps, memory, solvers
 from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge, NystromFeatures, SlowWarning
 from kerneltools.estimators.work import FACTOR, FEATURES, PATH, ROOTS, SPECTRUM, STEPS, SUMS, Work
 from kerneltools.kernels import Gaussian, Polynomial
@@ -127,6 +127,21 @@ def test_no_more_is_taken_than_was_said(name: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < work.bytes(len(x), m) * 1.1 + 2e6
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda z: maps.nystrom(KERNEL, z),
+        lambda z: solvers.kernel_ridge(KERNEL, z, X, X[:, :1], 1e-3),
+        lambda z: solvers.falkon(KERNEL, z, X, X[:, :1], 1e-3),
+        lambda z: solvers.fit_kernel(KERNEL, z, X, np.sign(X[:, :1]), solvers.Logistic(), 1e-3),
+    ],
+    ids=["nystrom", "kernel_ridge", "falkon", "fit_kernel"],
+)
+def test_maps_and_solvers_refuse_landmarks_that_no_machine_has_room_for(solve: Any) -> None:
+    with pytest.raises(MemoryError, match=rf"points: 1000000 landmarks need 42000\.0 {FITS}"):
+        solve(np.broadcast_to(np.zeros(3), (1_000_000, 3)))
 
 
 def test_free_memory(tmp_path: Path) -> None:
