@@ -74,7 +74,7 @@ def test_goes_on_to_the_same_numbers_to_the_last_bit(change: dict, dtype: type, 
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize("name", ["torch", pytest.param("jax", marks=pytest.mark.heavy)])
 def test_goes_on_in_other_libraries(name: str, tmp_path: Path) -> None:
     # JAX without compilation takes a minute here.
     settings = replace(SETTINGS, jit=name == "jax")
