@@ -82,6 +82,10 @@ def test_all_parts_as_filters_miss_nothing() -> None:
 def test_libraries_agree_on_values_and_gradients(case: Any, library: str) -> None:
     pytest.importorskip(library, reason=f"{library} is not installed")
     x, network = case
+    if library == "jax":  # which compiles each layer anew for each structure
+        if not isinstance(x, Graphs):
+            pytest.skip("JAX: compiling takes half a minute; graphs stand for all")
+        network = replace(network, layers=network.layers[:1])
     there = kerneltools.backend(library)
     like = there.asarray(0.0, dtype=there.namespace.float64)
     moved = x.to(like)

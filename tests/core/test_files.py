@@ -180,7 +180,7 @@ class TestForeignFiles:
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match="tree: no such file"):
             load_tree(tmp_path / "tree", KIND, TYPES)
-        with pytest.raises(FileNotFoundError, match="no such file"):
+        with pytest.raises(FileNotFoundError, match="a folder, no file"):
             load_tree(tmp_path, KIND, TYPES)
 
     @pytest.mark.parametrize("content", [b"", b"x", b"PK\x03\x04" + bytes(100), b"\x89PNG\r\n\x1a\n" * 9, b"\xff" * 64])
