@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ckn.model import Model, encode_blocks
-from ckn.network import Progress, silent
+from ckn.network import Progress
 from ckn.preprocessing import Scale
 from ckn.readers import DataError, Images
 from ckn.readers.images import listed
 from ckn.text import cell
 from kerneltools.backend import to_host
+from kerneltools.progress import silent
 
 Numbers = npt.NDArray[Any]
 

@@ -13,7 +13,7 @@ from ckn.architecture import Architecture, architectures
 from ckn.checks import check_batch, check_count, check_regs
 from ckn.head import DEFAULT_REGS, FittedHead, fit_head
 from ckn.model import Model, encode, preprocess
-from ckn.network import Network, Progress, silent
+from ckn.network import Network, Progress
 from ckn.preprocessing import Scale, Step
 from ckn.splitting import as_images, labelled, numbers_of, split_off
 from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
@@ -26,6 +26,7 @@ from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
 from kerneltools.estimators.foreign import Hinted
 from kerneltools.learning import Temperature
+from kerneltools.progress import silent
 from kerneltools.solvers import LinearModel
 
 

@@ -6,13 +6,14 @@ from operator import eq
 from typing import Any
 
 from ckn.checks import channels_first, check_batch, check_images
-from ckn.network import Network, Progress, of_one_size, silent
+from ckn.network import Network, Progress, of_one_size
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
 from kerneltools.arrays import Array, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.learning import Temperature
 from kerneltools.primitives import program
+from kerneltools.progress import silent
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import Tree, shown, static
 

@@ -14,11 +14,7 @@ from kerneltools.trees import Tree
 class Progress(Protocol):
     """Told how far a stage of work is; raise in it to stop the work."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """The progress that nobody watches."""
+    def __call__(self, stage: str, done: int, total: int, /) -> None: ...
 
 
 def named(name: str, progress: Progress) -> Progress:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ckn.checks import check_count
 from ckn.embedding import Embedding, Letters, embedding_of, vectors_of, with_vectors
-from ckn.network import Progress, silent
+from ckn.network import Progress
 from kerneltools.arrays import Array, blocks, is_whole, namespace, require_floating, require_rank
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential
@@ -15,6 +15,7 @@ from kerneltools.landmarks import SphericalKMeans
 from kerneltools.maps.nystrom import whitening
 from kerneltools.patches import Extractor, PartKernel, PartMean, PartPool, Parts, PartSum, Windows
 from kerneltools.precision import in_single
+from kerneltools.progress import silent
 from kerneltools.random import Rng, generator
 from kerneltools.structures import Collection, Strings
 from kerneltools.structures.base import offsets_of, take

@@ -13,12 +13,13 @@ import numpy.typing as npt
 from ckn.applying import labels_for, matched, predictions, scores
 from ckn.architecture import architectures
 from ckn.model import Model, preprocess
-from ckn.network import Network, Progress, named, of_one_size, silent
+from ckn.network import Network, Progress, named, of_one_size
 from ckn.preprocessing import Scale, Step, Whiten
 from ckn.readers import DataError, Images
 from ckn.splitting import held_out, validation_rows
 from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
 from kerneltools.backend import to_host
+from kerneltools.progress import silent
 
 Numbers = npt.NDArray[Any]
 

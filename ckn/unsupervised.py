@@ -6,12 +6,13 @@ from functools import partial
 from ckn.architecture import Architecture, LayerSpec
 from ckn.checks import check_batch, check_count, check_images, require_channels_last
 from ckn.layer import Layer
-from ckn.network import Network, Progress, silent
+from ckn.network import Network, Progress
 from ckn.sampling import sample_patches
 from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.landmarks import Selector, SphericalKMeans, Uniform
 from kerneltools.landmarks.spherical_kmeans import unit_rows
 from kerneltools.patches import Grid
+from kerneltools.progress import silent
 from kerneltools.random import Rng, generator
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ckn.checks import check_count, check_images
 from ckn.layer import Layer
-from ckn.network import Network, Progress, silent
+from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
@@ -15,6 +15,7 @@ from ckn.supervised.state import StartError, TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, indices_like, namespace, require_floating
 from kerneltools.backend import to_host
+from kerneltools.progress import silent
 from kerneltools.trees import map_leaves, named_leaves
 
 DEFAULT = Supervised()

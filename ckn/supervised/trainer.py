@@ -7,7 +7,7 @@ from math import isfinite, sqrt
 from typing import Any
 
 from ckn.model import encode, encode_blocks
-from ckn.network import Network, Progress, named, silent
+from ckn.network import Network, Progress, named
 from ckn.supervised.augmentation import augment
 from ckn.supervised.data import Data
 from ckn.supervised.features import Features, features_of
@@ -18,6 +18,7 @@ from ckn.supervised.state import DivergedError, EpochReport, TrainingState, in_r
 from kerneltools.arrays import Array, blocks, device_of, indices_like, namespace
 from kerneltools.backend import Backend, backend_of, stop_gradient
 from kerneltools.optimisers import Geometry, clip
+from kerneltools.progress import silent
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel
 from kerneltools.trees import flatten, map_leaves

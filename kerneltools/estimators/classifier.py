@@ -23,6 +23,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.learning import fit_temperature
 from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge
 from kerneltools.solvers.left_out import SAMPLE, LeftOut, fit_left_out
+from kerneltools.solvers.losses import sigmoid, softmax
 from kerneltools.structures.base import count, like_of
 
 REGS_TRIED = 7
@@ -176,13 +177,12 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         scores = self.decision_function(X)
         xp = namespace(scores)
         if scores.ndim == 1:
-            return xp.stack([_sigmoid(-self.slope_ * scores), _sigmoid(self.slope_ * scores)], axis=1)
+            return xp.stack([sigmoid(-self.slope_ * scores), sigmoid(self.slope_ * scores)], axis=1)
         if self.loss is None or isinstance(self.loss, Logistic):
             # Never all 0: the ratios are what counts.
-            chances = _sigmoid(scores) + float(xp.finfo(scores.dtype).smallest_normal)
+            chances = sigmoid(scores) + float(xp.finfo(scores.dtype).smallest_normal)
             return chances / xp.sum(chances, axis=1, keepdims=True)
-        powers = xp.exp(self.slope_ * (scores - xp.max(scores, axis=1, keepdims=True)))
-        return powers / xp.sum(powers, axis=1, keepdims=True)
+        return softmax(self.slope_ * (scores - xp.max(scores, axis=1, keepdims=True)))
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of `predict_proba`: (n, d) -> (n, k)"""
@@ -261,13 +261,6 @@ def _targets(indices: Any, count: int, loss: Loss) -> Any:
     """+1 for a row's class and -1 for others; one column for two classes, where scores are not of differences only."""
     targets = np.where(indices[:, None] == np.arange(count), 1.0, -1.0)
     return targets if count > 2 or isinstance(loss, CrossEntropy) else targets[:, 1:]
-
-
-def _sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow."""
-    xp = namespace(x)
-    small = xp.exp(-xp.abs(x))
-    return xp.where(x >= 0, xp.ones_like(x), small) / (1 + small)
 
 
 def _in_library(classes: Any, like: Array) -> Array:

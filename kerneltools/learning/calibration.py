@@ -19,6 +19,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import to_host
 from kerneltools.primitives import program
+from kerneltools.solvers.losses import softmax
 from kerneltools.trees import Tree, static
 from kerneltools.units import square_unit_of
 
@@ -42,7 +43,7 @@ class Temperature(Tree):
     def __call__(self, scores: Array) -> Array:
         """(..., k) -> (..., k), numbers >= 0 that add up to 1"""
         greatest = namespace(scores).max(scores, axis=-1, keepdims=True)
-        return _softmax((scores - greatest) / self.value)
+        return softmax((scores - greatest) / self.value)
 
 
 def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Array | None = None) -> Temperature:
@@ -108,13 +109,7 @@ def _parts(scores: Array, numbers: Array, weights: Array) -> tuple[Array, Array,
 def _mean_score(centred: Array, share: Array, value: Array) -> Array:
     """The mean of the scores under their probabilities: (n, k), (n,), () -> ()"""
     xp = namespace(centred, share, value)
-    return xp.sum(share * xp.sum(_softmax(centred / value) * centred, axis=1))
-
-
-def _softmax(scores: Array) -> Array:
-    xp = namespace(scores)
-    powers = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
-    return powers / xp.sum(powers, axis=-1, keepdims=True)
+    return xp.sum(share * xp.sum(softmax(centred / value) * centred, axis=1))
 
 
 def _numbers(labels: Array | Sequence[int], n: int, k: int) -> list[int]:

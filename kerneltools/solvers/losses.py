@@ -127,11 +127,11 @@ class Logistic:
 
     def gradient(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n, k)"""
-        return -targets * _sigmoid(-targets * scores)
+        return -targets * sigmoid(-targets * scores)
 
     def curvature(self, scores: Array, targets: Array) -> Array:
         """p (1 - p) for the probabilities p: (n, k), (n, k) -> (n, k)"""
-        return _sigmoid(scores) * _sigmoid(-scores)
+        return sigmoid(scores) * sigmoid(-scores)
 
     def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
         """(n, k), (n, k), (n, k) -> (n, k)"""
@@ -169,16 +169,16 @@ class CrossEntropy:
 
     def gradient(self, scores: Array, targets: Array) -> Array:
         """(n, k), (n, k) -> (n, k)"""
-        return _softmax(scores) - namespace(scores, targets).astype(targets > 0, scores.dtype)
+        return softmax(scores) - namespace(scores, targets).astype(targets > 0, scores.dtype)
 
     def curvature(self, scores: Array, targets: Array) -> Array:
         """p (1 - p) for the probabilities p: (n, k), (n, k) -> (n, k)"""
-        probabilities = _softmax(scores)
+        probabilities = softmax(scores)
         return probabilities * (1 - probabilities)
 
     def hessian(self, scores: Array, targets: Array, direction: Array) -> Array:
         """(n, k), (n, k), (n, k) -> (n, k)"""
-        probabilities = _softmax(scores)
+        probabilities = softmax(scores)
         mean = namespace(scores).sum(probabilities * direction, axis=-1, keepdims=True)
         return probabilities * (direction - mean)
 
@@ -222,13 +222,14 @@ class Squared:
         return 2 * direction
 
 
-def _softmax(scores: Array) -> Array:
+def softmax(scores: Array) -> Array:
+    """exp(s_i) / Σ exp(s_j) along the last axis, without overflow: (..., k) -> (..., k)"""
     xp = namespace(scores)
     weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
     return weights / xp.sum(weights, axis=-1, keepdims=True)
 
 
-def _sigmoid(x: Array) -> Array:
+def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)) without overflow, with all its digits on both sides."""
     xp = namespace(x)
     return xp.exp(-xp.logaddexp(xp.zeros_like(x), -x))
