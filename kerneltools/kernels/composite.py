@@ -178,8 +178,29 @@ class Function(Kernel):
         return xp.concat(parts) if parts else xp.zeros((0,), dtype=x.dtype, device=device_of(x))
 
 
+class _OfFeatures(Kernel):
+    """Of the features of another kernel, whatever these are of."""
+
+    kernel: Kernel
+
+    @property
+    def structure(self) -> type[Collection] | None:
+        return self.kernel.structure
+
+    @property
+    def indefinite(self) -> bool:
+        return self.kernel.indefinite
+
+    @property
+    def by_differences(self) -> bool:
+        return self.kernel.by_differences
+
+    def prepared(self, x: Any) -> Any:
+        return self.kernel.prepared(x)
+
+
 @dataclass(frozen=True)
-class Normalised(Kernel):
+class Normalised(_OfFeatures):
     """k(x, y) = k₁(x, y) / sqrt(k₁(x, x) k₁(y, y)): the cosine of the angle in feature space; 0 where k₁(x, x) is 0.
 
     For kernels that grow with the size of the objects, such as those that count. Positive semi-definite where k₁ is.
@@ -195,17 +216,6 @@ class Normalised(Kernel):
     def __post_init__(self) -> None:
         check_parts("kernel", self.kernel)
 
-    @property
-    def structure(self) -> type[Collection] | None:
-        return self.kernel.structure
-
-    @property
-    def indefinite(self) -> bool:
-        return self.kernel.indefinite
-
-    def prepared(self, x: Any) -> Any:
-        return self.kernel.prepared(x)
-
     @in_single
     def __call__(self, x: Any, y: Any) -> Array:
         value = self.kernel(x, y)
@@ -220,7 +230,7 @@ class Normalised(Kernel):
 
 
 @dataclass(frozen=True)
-class GaussianOf(Kernel):
+class GaussianOf(_OfFeatures):
     """k(x, y) = exp(-|φ(x) - φ(y)|² / (2 bandwidth²)), of the features φ of another kernel k₁.
 
     |φ(x) - φ(y)|² is k₁(x, x) + k₁(y, y) - 2 k₁(x, y): any k₁ will do, of strings, graphs and series too, as a rule
@@ -239,21 +249,6 @@ class GaussianOf(Kernel):
     def __post_init__(self) -> None:
         check_parts("kernel", self.kernel)
         check_positive("bandwidth", self.bandwidth)
-
-    @property
-    def structure(self) -> type[Collection] | None:
-        return self.kernel.structure
-
-    @property
-    def indefinite(self) -> bool:
-        return self.kernel.indefinite
-
-    @property
-    def by_differences(self) -> bool:
-        return self.kernel.by_differences
-
-    def prepared(self, x: Any) -> Any:
-        return self.kernel.prepared(x)
 
     def raised(self, exponent: float) -> "GaussianOf":
         return GaussianOf(self.kernel, self.bandwidth / exponent**0.5)
