@@ -152,8 +152,19 @@ def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
 
 
 def why_no_factor(kernel: object, gram: Array) -> str:
-    """What is known where k(Z, Z) of some landmarks has no Cholesky factor: its least eigenvalue, beside rounding."""
+    """What is known where k(Z, Z) of some landmarks has no Cholesky factor.
+
+    The pair of landmarks where it is least symmetric, or its least eigenvalue, beside rounding.
+    """
     xp, m = namespace(gram), int(gram.shape[0])
+    apart = xp.abs(gram - gram.T)
+    if holds(xp.max(apart) > 1e-3 * xp.max(xp.abs(gram))):
+        i, j = divmod(int(xp.argmax(apart)), m)
+        there, back = float(gram[i, j]), float(gram[j, i])
+        return (
+            f"kernel: k(Z, Z) of {m} landmarks is not symmetric, and has no Cholesky factor: {there:.6g} for landmarks "
+            f"{i} and {j}, {back:.6g} for {j} and {i}. Make {kernel!r} symmetric, such as by the mean of both"
+        )
     eigenvalues = xp.linalg.eigvalsh(xp.astype(gram, widest_float(gram)))
     rounding = m * float(xp.finfo(gram.dtype).eps) * float(xp.max(xp.abs(eigenvalues)))
     found = f"its least eigenvalue is {float(xp.min(eigenvalues)):.2g}, and rounding accounts for {rounding:.2g}"

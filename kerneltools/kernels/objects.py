@@ -95,7 +95,11 @@ def _row(f: Callable[[Any, Any], float], right: list[Any], half: bool, numbered:
 
 
 def _value(f: Callable[[Any, Any], float], a: Any, b: Any, i: int, j: int) -> float:
-    found = f(a, b)
+    try:
+        found = f(a, b)
+    except Exception as error:
+        error.add_note(f"f: raised for objects {i} and {j}")
+        raise
     try:
         return float(found)
     except (TypeError, ValueError) as error:

@@ -56,11 +56,15 @@ def of(objects: Any, kind: type[Collection] | None = None, beside: Collection | 
 
 def kind_of(objects: Sequence[Any]) -> type[Collection]:
     """The collection that these Python objects, at least one, go into."""
-    kinds = {_kind(one) for one in objects}
-    if len(kinds) > 1:
+    kinds = [_kind(one) for one in objects]
+    unlike = next((number for number, kind in enumerate(kinds) if kind is not kinds[0]), None)
+    if unlike is not None:
         names = sorted({type(one).__name__ for one in objects})
-        raise TypeError(f"objects: expected one kind, got {', '.join(names)}")
-    return kinds.pop()
+        raise TypeError(
+            f"objects: expected one kind, got {', '.join(names)}; the first unlike number 0 is number {unlike}, "
+            f"{objects[unlike]!r:.40}"
+        )
+    return kinds[0]
 
 
 def _kind(one: Any) -> type[Collection]:
@@ -105,25 +109,48 @@ def _alphabet(beside: Collection | None) -> Alphabet | None:
 
 
 def _views(tuples: Sequence[Any], beside: Collection | None) -> Views:
-    widths = {len(one) for one in tuples}
-    if len(widths) > 1:
-        raise ValueError(f"objects: expected tuples of one length, got {', '.join(map(str, sorted(widths)))}")
-    columns = list(zip(*tuples, strict=True))
-    known = beside.views if isinstance(beside, Views) else [None] * len(columns)
-    return Views(tuple(_view(list(column), seen) for column, seen in zip(columns, known, strict=True)))
+    for number, one in enumerate(tuples):
+        if not isinstance(one, tuple | list):
+            raise TypeError(f"objects: expected tuples, got {type(one).__name__} as number {number}")
+    known = beside.views if isinstance(beside, Views) else [None] * len(tuples[0])
+    for number, one in enumerate(tuples):
+        if len(one) != len(known):
+            raise ValueError(f"objects: expected tuples of {len(known)} views, got {len(one)} in number {number}")
+    return Views(tuple(_view([one[place] for one in tuples], seen, place) for place, seen in enumerate(known)))
 
 
-def _view(column: list[Any], beside: Any) -> Any:
+def _view(column: list[Any], beside: Any, place: int) -> Any:
     """Vectors of one length and numbers are rows; all else is a collection."""
     if isinstance(beside, Collection):
         return of(column, beside=beside)
     if beside is None and all(isinstance(one, int | float | np.number) for one in column):
-        return np.asarray(column, dtype=np.float64)[:, None]
+        return _rows(column, 1, place)
     vectors = all(getattr(one, "ndim", 1 if isinstance(one, list) else 0) == 1 for one in column)
-    if beside is not None or (vectors and len({len(one) for one in column}) == 1):
-        rows = np.asarray([np.asarray(one, dtype=np.float64).reshape(-1) for one in column])
-        return rows if beside is None else move(rows, beside)
+    if beside is not None:
+        return move(_rows(column, int(beside.shape[1]), place), beside)
+    if vectors and len({len(one) for one in column}) == 1:
+        return _rows(column, len(column[0]), place)
     return of(column)
+
+
+def _rows(column: list[Any], width: int, place: int) -> Any:
+    """Numbers or vectors as rows: -> (n, width)"""
+    rows = np.zeros((len(column), width))
+    for number, one in enumerate(column):
+        where = f"in number {number}, view {place}"
+        try:
+            row = np.asarray(one, dtype=np.float64).reshape(-1)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"objects: expected numbers, got {type(one).__name__} {one!r:.40} {where}") from error
+        if len(row) != width:
+            raise ValueError(f"objects: expected vectors of length {width}, got {len(row)} {where}")
+        if not np.isfinite(row).all():
+            raise ValueError(
+                f"objects: expected finite numbers, got {row[~np.isfinite(row)][0]} {where}; fill in or leave out what "
+                "is missing"
+            )
+        rows[number] = row
+    return rows
 
 
 def _is_sparse(one: Any) -> bool:
