@@ -99,6 +99,8 @@ class KernelEstimator(Hinted):
                 f"got {self.kernel!r}{kernel_hint(self.kernel)}"
             )
         found: Kernel = map_leaves(lambda leaf: like(X, leaf), as_kernel(self.kernel))
+        if is_collection(X) and (found.by_inner_products or found.euclidean):
+            raise TypeError(f"kernel: {found!r} is of rows of numbers, and X is {X!r}; {X.no_rows}")
         return found
 
 

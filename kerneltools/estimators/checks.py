@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from kerneltools.arrays import Array, namespace, require_finite, require_floating, require_weights, widest_float
+from kerneltools.arrays import Array, namespace, require_floating, require_weights, widest_float
 from kerneltools.backend import backend_of, move, stop_gradient, to_host
 from kerneltools.kernels import Kernel
 from kerneltools.random import generator
 from kerneltools.structures import of
-from kerneltools.structures.base import cast_numbers, is_collection, like_of
+from kerneltools.structures.base import cast_numbers, is_collection, like_of, require_known
 
 FLOATS = (np.float64, np.float32, np.float16)
 """Types that stay; all others become the first."""
@@ -68,6 +68,7 @@ def as_examples(
         raise kind(f"X: {error}") from error
     if len(found) < least:
         raise ValueError(f"X: {type(estimator).__name__} needs at least {least} objects, got {len(found)}")
+    _check_finite(X=found)
     learning = fitted is None if learning is None else learning
     return cast_numbers(found, stop_gradient) if learning else found
 
@@ -195,7 +196,7 @@ def _check_shape(estimator: Any, X: Array, least: int) -> None:
 
 def _check_finite(**named: Array) -> None:
     try:
-        require_finite(**named)
+        require_known(**named)
     except ValueError as error:
         raise ValueError(f"{error}; fill in or leave out NaN and inf first") from error
 

@@ -22,7 +22,7 @@ from kerneltools.backend import stop_gradient, to_host
 from kerneltools.kernels import Function, Kernel
 from kerneltools.memory import require_memory
 from kerneltools.random import Rng
-from kerneltools.structures.base import in_type, is_collection, keys, like_of, part, take
+from kerneltools.structures.base import in_type, is_collection, keys, like_of, part, require_known, take
 from kerneltools.trees import Shown, child_names, map_leaves
 
 Tree = TypeVar("Tree")
@@ -224,6 +224,7 @@ def check_examples(x: Any, m: int) -> None:
     _check_number(m)
     if len(x) == 0:
         raise ValueError(f"x: expected at least one object, got {x!r}")
+    require_known(x=x)
 
 
 def check_vectors(x: Any, m: int, rule: str) -> None:

@@ -19,7 +19,7 @@ from kerneltools.arrays import (
     require_rank,
 )
 from kerneltools.backend import move, to_host
-from kerneltools.trees import Tree, map_leaves
+from kerneltools.trees import Tree, map_leaves, named_leaves
 
 Host = Any
 """An array of NumPy: structure is on the host, whatever library the numbers are in."""
@@ -237,8 +237,10 @@ def require_examples(form: str = "(n, d)", **named: Any) -> None:
 
 
 def require_known(**named: Any) -> None:
-    """Raise ValueError for the first with a NaN or an infinity, with its place; collections look when they are made."""
-    require_finite(**{name: x for name, x in named.items() if not is_collection(x)})
+    """Raise ValueError for the first rows, or numbers of a collection, with a NaN or an infinity, with its place."""
+    for name, x in named.items():
+        leaves = named_leaves(x) if is_collection(x) else [("", x)]
+        require_finite(**{f"{name}.{path}" if path else name: leaf for path, leaf in leaves if _is_floating(leaf)})
 
 
 def require_alike(x: Any, other: Any, name: str, of: str = "x") -> None:

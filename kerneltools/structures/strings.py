@@ -15,7 +15,10 @@ UNKNOWN = -1
 """The token of an ambiguous letter."""
 
 MOSTLY = 0.8
-"""The share of plain letters in what is taken for nucleotides: the codes of ambiguous ones are amino acids too."""
+"""The share of plain letters, N and gaps in what is taken for nucleotides: the other codes are amino acids too."""
+
+NO_OTHER = "Nn-."
+"""What stands for any nucleotide, or none, whatever else there is."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,8 @@ class Strings(Collection):
     @classmethod
     def of(cls, strings: Iterable[str | bytes], alphabet: Alphabet | None = None, like: Array | None = None) -> Self:
         """From Python strings, or bytes. Without an alphabet it is the first of DNA, RNA and PROTEIN that has all
-        letters (and for the first two, of which at least 80 % are not ambiguous), or else that of the letters that
-        there are; all 256 for bytes that are no text of these.
+        letters, or else that of the letters that there are; all 256 for bytes that are no text of these. Of
+        nucleotides, at least 80 % of the letters are plain ones, with N and gaps left aside.
 
         Raises TypeError for what is no string, with its number, ValueError for letters that the alphabet has not.
         """
@@ -279,10 +282,13 @@ def guessed(strings: Sequence[str | bytes]) -> Alphabet:
 
 
 def _share(strings: Sequence[str | bytes], alphabet: Alphabet) -> float:
-    """Of the letters that are none of the ambiguous ones."""
-    tokens = [alphabet.tokens(string) for string in strings]
-    total = sum(len(one) for one in tokens)
-    return sum(int((one >= 0).sum()) for one in tokens) / total if total else 1.0
+    """Of plain letters among all but N and gaps; 0 where there is no other, and 1 where there is no letter."""
+    tokens = np.concatenate([alphabet.tokens(string) for string in strings])
+    texts = (string if isinstance(string, str) else string.decode("latin-1") for string in strings)
+    left_out = sum(text.count(letter) for text in texts for letter in NO_OTHER)
+    if not len(tokens):
+        return 1.0
+    return int((tokens >= 0).sum()) / max(1, len(tokens) - left_out)
 
 
 def _alone(string: str | bytes) -> list[str | bytes]:

@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools.kernels import pairwise
+from kerneltools import landmarks
+from kerneltools.estimators import KernelRidge
+from kerneltools.kernels import Gaussian, On, pairwise
+from kerneltools.kernels.strings import Spectrum
 from kerneltools.maps import nystrom
-from kerneltools.structures import Objects, Views, of
+from kerneltools.structures import Objects, Strings, Views, of
 
 SEEN = of([("ACGT", np.zeros(2), 1.0)] * 2)
 
@@ -41,3 +44,29 @@ def test_a_function_that_raises_is_told_with_its_objects() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         pairwise(lambda a, b: 1 / (a + b - 5))(Objects((1, 2)), Objects((1, 3)))
     assert caught.value.__notes__ == ["f: raised for objects 1 and 1"]
+
+
+@pytest.mark.parametrize(
+    ("strings", "letters"),
+    [(["acgt", "ACnn"], "ACGT"), (["NNNNACGT", "--"], "ACGT"), (["MKV"], "ARN"), (["NNN"], "ARN"), ([""], "ACGT")],
+)
+def test_few_letters_tell_nucleotides(strings: list[str], letters: str) -> None:
+    assert Strings.of(strings).alphabet.letters.startswith(letters)
+
+
+def test_numbers_that_are_missing_are_found_in_collections_made_by_hand() -> None:
+    words, rows = Strings.of(["ACGT", "AC"]), np.asarray([[1.0], [np.nan]])
+    kernel = On(0, Spectrum(2)) + On(1, Gaussian(1.0))
+    x, y = Views((words, rows)), np.asarray([0.0, 1.0])
+    with pytest.raises(ValueError, match=r"X\.views\.1: expected finite numbers, got nan in row 1, column 0"):
+        KernelRidge(kernel, landmarks=1).fit(x, y)
+    with pytest.raises(ValueError, match=r"x\.views\.1: expected finite numbers, got nan"):
+        landmarks.RPCholesky(1)(kernel, x, 0)
+    model = KernelRidge(kernel, landmarks=2, reg=1e-3).fit(Views((words, rows[:1][[0, 0]])), y)
+    with pytest.raises(ValueError, match="got nan in row 1"):
+        model.predict(x)
+
+
+def test_a_kernel_of_rows_is_named() -> None:
+    with pytest.raises(TypeError, match=r"kernel: Gaussian\(bandwidth=1.0\) is of rows of numbers, and X is Strings"):
+        KernelRidge(Gaussian(1.0), landmarks=1).fit(["ACGT", "AC"], [0.0, 1.0])
