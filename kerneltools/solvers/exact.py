@@ -156,9 +156,9 @@ class ExactPath(Shown):
 
         Exactly, as `RidgePath.leave_one_out`. Raises ValueError for no λ, and where one row only has a weight > 0.
         """
-        known = int(namespace(self.basis).count_nonzero(self.rows.weights > 0))
-        if known < 2:
-            raise ValueError(f"leave_one_out: expected at least 2 rows of weight > 0, got {known}")
+        known = namespace(self.basis).count_nonzero(self.rows.weights > 0)
+        if not holds(known >= 2):
+            raise ValueError(f"leave_one_out: expected at least 2 rows of weight > 0, got {int(known)}")
         return namespace(self.basis).stack([self._left_out(reg) for reg in several(regs)])
 
     def generalised_cross_validation(self, regs: Sequence[float]) -> Array:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ckn import Architecture, LayerSpec, Supervised, fit_supervised, fit_unsupervised
 from ckn.head import DEFAULT_REGS
-from ckn.network import silent
 from ckn.supervised import Alternating, Joint, LayerReversal
 from ckn.supervised.data import Data
 from ckn.supervised.features import features_of
@@ -18,6 +17,7 @@ from ckn.supervised.start import begin
 from ckn.supervised.strategies import head_of_batch
 from ckn.supervised.trainer import Trainer, zero_head
 from kerneltools import backend
+from kerneltools.progress import silent
 from kerneltools.solvers import CrossEntropy, LinearModel, Loss, Squared, SquaredHinge, ridge, ridge_path
 from tests.supervised.test_fit import filters_of, start, toy, trained
 
