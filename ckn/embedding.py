@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kerneltools.arrays import asarray_like
 from kerneltools.structures import Alphabet, Collection, Graphs, Ragged, Strings
-from kerneltools.structures.base import placed
 from kerneltools.trees import Tree, static
 
 
@@ -35,7 +35,7 @@ class Letters(Tree):
             )
         size = len(self.alphabet)
         vectors = np.concatenate([np.eye(size), np.full((1, size), 1 / size)])
-        return Ragged(placed(vectors[x.tokens], x.like), x.offsets)
+        return Ragged(asarray_like(vectors[x.tokens], x.like), x.offsets)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Labels(Tree):
             raise ValueError(f"x: expected graphs with labels of nodes, as the network was made for, got {x!r:.80}")
         held = np.asarray(self.labels)
         vectors = (x.labels[:, None] == held).astype(np.float64)
-        return replace(x, attributes=placed(vectors, x.like))
+        return replace(x, attributes=asarray_like(vectors, x.like))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Networks on sequences, graphs and sets: parts, kernels between them, pooling; see docs/decisions/0028-parts.md."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -133,11 +133,11 @@ class PartNetwork(Tree):
 
     def prepare(self) -> "PartNetwork":
         """The network with all inverse square roots computed."""
-        return PartNetwork(self.embedding, tuple(layer.prepare() for layer in self.layers), self.readout, self.strands)
+        return replace(self, layers=tuple(layer.prepare() for layer in self.layers))
 
     def unprepared(self) -> "PartNetwork":
         """The network without what `prepare` computed."""
-        return PartNetwork(self.embedding, self.bare_layers, self.readout, self.strands)
+        return replace(self, layers=self.bare_layers)
 
     @property
     def bare_layers(self) -> tuple[PartLayer, ...]:
@@ -216,7 +216,7 @@ def fit_parts(
         filters = _chosen(spec, sample, stream)
         progress(f"layer {number}: filters", 1, 1)
         layer = PartLayer(filters, spec.kernel, spec.parts, spec.pool, spec.reg).prepare()
-        network = PartNetwork(embedding, (*network.layers, layer), network.readout, strands)
+        network = replace(network, layers=(*network.layers, layer))
     return network.unprepared()
 
 

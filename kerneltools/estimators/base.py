@@ -139,28 +139,9 @@ def landmarks_of(
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
         X, weights = take(X, seen), take(weights, seen)
-    every = False
     if asked := number_of(landmarks, X.shape[0]):
         work.check(X.shape[0], asked, like_of(X))
-    if isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool):
-        if landmarks < 1:
-            raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
-        warn_reduced(int(landmarks), min(int(landmarks), X.shape[0]), "rows", X.shape[0])
-        every = landmarks >= X.shape[0]
-        selector: Any = default(kernel, min(int(landmarks), X.shape[0]))
-    elif hasattr(landmarks, "dtype") and not is_collection(X):
-        selector = Given(move(landmarks, X))
-    elif is_collection(X) and (is_collection(landmarks) or isinstance(landmarks, list)):
-        selector = Given(of(landmarks, type(X), X).to(X.like))
-    elif callable(landmarks) and not isinstance(landmarks, type):
-        selector = landmarks
-    else:
-        raise TypeError(
-            f"landmarks: expected a number, a selector such as kerneltools.landmarks.KMeans(100), or an array of "
-            f"points (m, d), got {landmarks!r}"
-        )
-    if every and isinstance(selector, MiniBatchKMeans):
-        selector = _Every(selector.m)
+    selector = _selector(landmarks, kernel, X)
     found = chosen(selector, kernel, X, draws(random_state), weights)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
@@ -168,7 +149,33 @@ def landmarks_of(
         work.check(X.shape[0], found.points.shape[0], like_of(X))
     points = in_type(found.points, like_of(X).dtype)
     warn_uninformative(kernel, X, points)
+    every = _is_number(landmarks) and landmarks >= X.shape[0]
     return _in_order(points) if every and not is_collection(points) else points
+
+
+def _selector(landmarks: Any, kernel: Kernel, X: Any) -> Any:
+    """What chooses them: by a number, of points, or the selector itself."""
+    if _is_number(landmarks):
+        if landmarks < 1:
+            raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
+        m = min(int(landmarks), X.shape[0])
+        warn_reduced(int(landmarks), m, "rows", X.shape[0])
+        found = default(kernel, m)
+        return _Every(m) if landmarks >= X.shape[0] and isinstance(found, MiniBatchKMeans) else found
+    if hasattr(landmarks, "dtype") and not is_collection(X):
+        return Given(move(landmarks, X))
+    if is_collection(X) and (is_collection(landmarks) or isinstance(landmarks, list)):
+        return Given(of(landmarks, type(X), X).to(X.like))
+    if callable(landmarks) and not isinstance(landmarks, type):
+        return landmarks
+    raise TypeError(
+        f"landmarks: expected a number, a selector such as kerneltools.landmarks.KMeans(100), or an array of points "
+        f"(m, d), got {landmarks!r}"
+    )
+
+
+def _is_number(landmarks: Any) -> bool:
+    return isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool)
 
 
 def number_of(landmarks: Any, n: int) -> int | None:

@@ -22,7 +22,7 @@ from kerneltools.kernels.base import Kernel, check_parts, check_positive, check_
 from kerneltools.linalg import require_square
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
-from kerneltools.structures.base import Collection, by_objects, is_collection
+from kerneltools.structures.base import Collection, is_collection, like_of, part
 from kerneltools.structures.objects import Views
 from kerneltools.trees import static
 
@@ -171,11 +171,11 @@ class Function(Kernel):
             require_rank(2, "(n, d)", x=x)
         if self.diagonal is not None:
             return _shaped(self.diagonal(x), (x.shape[0],), "diagonal")
-        if is_collection(x):
-            return by_objects(x, lambda some: namespace(found := self(some, some)).linalg.diagonal(found), _ROWS)
-        xp = namespace(x)
-        parts = [xp.linalg.diagonal(self(x[rows, :], x[rows, :])) for rows in blocks(x.shape[0], _ROWS)]
-        return xp.concat(parts) if parts else xp.zeros((0,), dtype=x.dtype, device=device_of(x))
+        values = (self(some, some) for some in (part(x, rows) for rows in blocks(x.shape[0], _ROWS)))
+        found = [namespace(value).linalg.diagonal(value) for value in values]
+        like = like_of(x)
+        xp = namespace(*found, like)
+        return xp.concat(found) if found else xp.zeros((0,), dtype=like.dtype, device=device_of(like))
 
 
 class _OfFeatures(Kernel):

@@ -8,17 +8,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, asarray_like, namespace
 from kerneltools.kernels.base import Kernel
-from kerneltools.structures.base import (
-    Collection,
-    Host,
-    number_like,
-    offsets_of,
-    placed,
-    require_alike,
-    spans,
-)
+from kerneltools.structures.base import Collection, Host, number_like, offsets_of, require_alike, spans
 from kerneltools.trees import static
 
 ENTRIES = 2**23
@@ -192,18 +184,18 @@ class CountingKernel(Kernel):
             require_alike(self.checked(x), self.checked(y), "y")
         other = self.prepared(y)
         if isinstance(x, Counts):
-            return placed(x.products(other), wider(x.like, other.like))
+            return asarray_like(x.products(other), wider(x.like, other.like))
         x = self.checked(x)
         like = wider(x.like, other.like)
         pieces = [self.counts(x[part]).products(other) for part in parts(self.load(x))]
-        return placed(np.concatenate(pieces), like)
+        return asarray_like(np.concatenate(pieces), like)
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
         if isinstance(x, Counts):
-            return placed(x.squares(), x.like)
+            return asarray_like(x.squares(), x.like)
         x = self.checked(x)
-        return placed(np.concatenate([self.counts(x[part]).squares() for part in parts(self.load(x))]), x.like)
+        return asarray_like(np.concatenate([self.counts(x[part]).squares() for part in parts(self.load(x))]), x.like)
 
 
 def parts(load: Host, most: int = ENTRIES) -> list[slice]:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, require_count
+from kerneltools.arrays import Array, asarray_like, require_count
 from kerneltools.kernels.base import Kernel
 from kerneltools.progress import Progress, silent
 from kerneltools.structures import Objects
-from kerneltools.structures.base import Collection, is_collection, placed
+from kerneltools.structures.base import Collection, is_collection
 from kerneltools.trees import static
 
 
@@ -49,12 +49,12 @@ class Pairwise(Kernel):
         for i, row in enumerate(self._rows(left, right, half)):
             values[i, i if half else 0 :] = row
             self.progress("pairs", i + 1, len(left))
-        return placed(np.triu(values) + np.triu(values, 1).T if half else values, like)
+        return asarray_like(np.triu(values) + np.triu(values, 1).T if half else values, like)
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
         like = _like("x", x)
-        return placed(np.array([_value(self.f, a, a, i, i) for i, a in enumerate(x)]), like)
+        return asarray_like(np.array([_value(self.f, a, a, i, i) for i, a in enumerate(x)]), like)
 
     def _rows(self, left: list[Any], right: list[Any], half: bool) -> Iterable[list[float]]:
         row = partial(_row, self.f, right, half)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from kerneltools.arrays import Array, namespace, require_count
+from kerneltools.arrays import Array, asarray_like, namespace, require_count
 from kerneltools.backend import to_host
 from kerneltools.encoding import Host as InFile
 from kerneltools.kernels import Kernel, Normalised, On, Scaled, Sum
@@ -15,7 +15,7 @@ from kerneltools.kernels.counting import ENTRIES, CountingKernel, Counts, mixed,
 from kerneltools.maps.base import Map
 from kerneltools.random import Rng, generator
 from kerneltools.structures import Views
-from kerneltools.structures.base import Collection, Host, is_collection, placed, require_alike
+from kerneltools.structures.base import Collection, Host, is_collection, require_alike
 from kerneltools.trees import static
 
 Piece = tuple[Host, Host, Any]
@@ -68,7 +68,7 @@ class CountFeatures(Map):
     def residual(self, x: Any) -> Array:
         """k(x, x) - φ(x)·φ(x), what features without a column make of k(x, x): (n,) -> (n,)"""
         found = [_others(counts, self.codes)[0] for counts in self._counted(x)]
-        return placed(np.concatenate(found), x.like)
+        return asarray_like(np.concatenate(found), x.like)
 
     def _counted(self, x: Any) -> Iterator[Counts]:
         if self.none is not None and not isinstance(x, Counts):
@@ -131,7 +131,7 @@ class HashedCounts(Map):
                 weights = np.concatenate([weight for _, weight in pieces]) if factor is None else None
                 sums = np.bincount(places, weights, minlength=2 * found[part].size) * (factor or 1.0)
                 found[part] += (sums[0::2] - sums[1::2]).reshape(found[part].shape)
-        return placed(found, x.like)
+        return asarray_like(found, x.like)
 
     def _places(self, codes: Host, owners: Host) -> Host:
         """Where the features go, in twice as many columns: those of even numbers are added, of odd ones taken away."""

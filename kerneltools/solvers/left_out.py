@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, evenly, namespace
 from kerneltools.backend import to_host
 from kerneltools.kernels import Kernel
 from kerneltools.progress import Progress, silent
@@ -78,7 +78,7 @@ def fit_left_out(
             fit_kernel(kernel, points, x, targets, loss, regs[0], weights=weights, rng=rng, progress=progress), regs[0]
         )
     seen = list(range(count(x))) if weights is None else to_host(weights).nonzero()[0].tolist()
-    base = _some(seen, max(1, KEPT_ENTRIES // count(points)))
+    base = [seen[i] for i in evenly(len(seen), max(1, KEPT_ENTRIES // count(points)))]
     own, often = (None if w is None else take(w, base) for w in (weights, repeats))
     part, share = (take(x, base), take(targets, base)), min(SAMPLE, len(seen)) / len(seen)
     tolerance = GIVEN if len(regs) == 1 else CHOSEN
@@ -104,7 +104,7 @@ def fit_left_out(
     tried = (tuple(regs), errors) if errors else ((), ())
     if not wanted:
         return LeftOut(model, reg, *tried)
-    which = _some(range(len(base)), LEFT_OUT)
+    which = evenly(len(base), LEFT_OUT)
     here = replace(here, inverses=search.inverses(here, reg / unit, draws))
     scores = _left_out(search, here, often, which, len(base) / len(seen))
     return LeftOut(model, reg, *tried, [base[i] for i in which], times_units(scores, heights))
@@ -116,7 +116,7 @@ def _best(
     """Weights on the features, λ, and the mean losses of rows left out, on a sample of the rows."""
     p = search.problem
     assert p.features.kept is not None  # there are few enough rows
-    sample = _some(range(p.features.n), SAMPLE)
+    sample = evenly(p.features.n, SAMPLE)
     if len(sample) < p.features.n:
         shares = take(p.weights, sample)
         features = replace(
@@ -126,7 +126,7 @@ def _best(
         p = replace(p, features=features, targets=take(p.targets, sample), weights=shares)
         repeats = None if repeats is None else take(repeats, sample)
     search = replace(search, problem=p, tolerance=ROUGHLY)
-    which, errors, here = _some(range(p.features.n), LEFT_OUT), [], search.start()
+    which, errors, here = evenly(p.features.n, LEFT_OUT), [], search.start()
     best, reg = here.weights, regs[0]
     for number, tried in enumerate(regs):
         at = tried / p.features.unit
@@ -160,9 +160,3 @@ def _mean_loss(search: Newton, scores: Array, which: Sequence[int]) -> float:
     losses = search.loss(scores, take(search.problem.targets, which))
     value = float(shares @ losses) / float(namespace(shares).sum(shares))
     return value if isfinite(value) else inf
-
-
-def _some(numbers: Sequence[int], most: int) -> list[int]:
-    """At most so many of them, evenly spaced."""
-    n = len(numbers)
-    return [numbers[k * n // most] for k in range(most)] if n > most else list(numbers)

@@ -9,7 +9,6 @@ import numpy as np
 
 from kerneltools.arrays import (
     Array,
-    asarray_like,
     blocks,
     device_of,
     indices_like,
@@ -276,11 +275,6 @@ def number_like(like: Array | None) -> Array:
     if not xp.isdtype(like.dtype, "real floating"):
         raise TypeError(f"like: expected a floating-point array, got {like.dtype}")
     return xp.zeros((), dtype=like.dtype, device=device_of(like))
-
-
-def placed(values: Host, like: Array) -> Array:
-    """Numbers of the host as an array of the library, device and type of `like`."""
-    return asarray_like(values, like)
 
 
 def spans(starts: Host, lengths: Host) -> Host:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, blocks, device_of, indices_like, namespace
+from kerneltools.arrays import Array, asarray_like, blocks, device_of, indices_like, namespace
 from kerneltools.kernels.base import Kernel, check_parts
 from kerneltools.kernels.graphs.colours import labels_of
 from kerneltools.kernels.graphs.shortest_path import reached
 from kerneltools.structures import Graphs
-from kerneltools.structures.base import Collection, Host, by_objects, placed, require_alike
+from kerneltools.structures.base import Collection, Host, by_objects, require_alike
 from kerneltools.trees import static
 
 NODES = 2**11
@@ -89,15 +89,15 @@ class AttributedShortestPath(Kernel):
         (a, v, _), (b, w, _) = x.far.shape, y.far.shape
         values = self.kernel(x.attributes, y.attributes)
         if self.labelled:
-            values = values * placed(np.equal.outer(x.labels, y.labels).astype(np.float64), values)
+            values = values * asarray_like(np.equal.outer(x.labels, y.labels).astype(np.float64), values)
         xp = namespace(values)
         total = 0.0 * xp.sum(xp.reshape(values, (a, v, b, w)), axis=(1, 3))
         by_row = xp.reshape(values, (a, v, b * w))
         by_column = xp.permute_dims(xp.reshape(values, (a * v, b, w)), (1, 0, 2))
         for distance in range(1, int(min(x.far.max(initial=0), y.far.max(initial=0))) + 1):
             # Σ_jk of the pairs at this distance, of κ_ik from the one side and κ_jl from the other.
-            ours = placed((x.far == distance).astype(np.float64), values) @ by_row
-            theirs = xp.permute_dims(by_column @ placed((y.far == distance).astype(np.float64), values), (1, 0, 2))
+            here, there = (asarray_like((one.far == distance).astype(np.float64), values) for one in (x, y))
+            ours, theirs = here @ by_row, xp.permute_dims(by_column @ there, (1, 0, 2))
             product = xp.reshape(ours, (a, v, b, w)) * xp.reshape(theirs, (a, v, b, w))
             total = total + xp.sum(product, axis=(1, 3))
         return total

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, blocks, require_number
+from kerneltools.arrays import Array, asarray_like, blocks, require_number
 from kerneltools.backend import stop_gradient
 from kerneltools.kernels.base import Kernel
 from kerneltools.kernels.counting import parts
 from kerneltools.kernels.graphs.colours import labels_of
 from kerneltools.structures import Graphs
-from kerneltools.structures.base import Collection, Host, offsets_of, placed, require_alike, spans
+from kerneltools.structures.base import Collection, Host, offsets_of, require_alike, spans
 from kerneltools.structures.graphs import one_way
 from kerneltools.trees import static
 
@@ -86,12 +86,12 @@ class RandomWalk(Kernel):
         return self._placed(self._pairs(x, x, every, every, ours, ours), x)
 
     def _placed(self, values: Host, x: Graphs) -> Array:
-        found = placed(values[0], x.like)
+        found = asarray_like(values[0], x.like)
         if isinstance(self.decay, Real):
             return found
         require_number("decay", self.decay, found, least=0)
         # The tangent: equal value, equal first derivative.
-        return found + (self.decay - stop_gradient(self.decay)) * placed(values[1], x.like)
+        return found + (self.decay - stop_gradient(self.decay)) * asarray_like(values[1], x.like)
 
     def _check(self, x: Any, name: str) -> None:
         if not isinstance(x, Graphs):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, require_count, require_number
+from kerneltools.arrays import Array, asarray_like, require_count, require_number
 from kerneltools.kernels.counting import CountingKernel, Counts, mixed, parts, wider
 from kerneltools.kernels.strings.windows import Windows, pair_sums
 from kerneltools.structures import Strings
-from kerneltools.structures.base import Collection, Host, placed
+from kerneltools.structures.base import Collection, Host
 from kerneltools.trees import static
 
 MASKS = 100_000
@@ -154,7 +154,7 @@ class GappedKmer(CountingKernel):
             raise ValueError(f"x, y: expected strings of one alphabet, got {x!r} and {y!r}")
         # The letters of the first are gone through at once, those of the other one by one.
         found = self._of_pairs(x, y) if len(x.tokens) >= len(y.tokens) else self._of_pairs(y, x).T
-        return placed(found, wider(x.like, y.like))
+        return asarray_like(found, wider(x.like, y.like))
 
     def diag(self, x: Any) -> Array:
         """k(x, x) of each: (n,) -> (n,)"""
@@ -171,7 +171,7 @@ class GappedKmer(CountingKernel):
                 weights = _padded(side, self._all_weights(side), self.length)
                 sums = pair_sums(rows, side.padded()[0].astype(np.int8), self.length, value, weights)
                 found[order[part]] += (sums * kept).sum(axis=1)
-        return placed(found * (2.0 if self.reverse_complement else 1.0), x.like)
+        return asarray_like(found * (2.0 if self.reverse_complement else 1.0), x.like)
 
     def _each(self, letters: int) -> int:
         """How many features there are for one choice of places."""

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kerneltools.arrays import Array, indices_like, namespace
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace
 from kerneltools.kernels.base import Kernel
 from kerneltools.kernels.counting import wider
 from kerneltools.precision import in_single
 from kerneltools.structures import Strings
-from kerneltools.structures.base import Collection, Host, placed
+from kerneltools.structures.base import Collection, Host
 from kerneltools.structures.strings import Alphabet
 
 CELLS = 2**20
@@ -72,7 +72,7 @@ class PairKernel(Kernel):
         """Of pairs of x and y, by their numbers: (p,), (p,) -> (p,)"""
         like = wider(x.like, y.like)
         if len(rows) == 0:
-            return placed(np.zeros(0), like)
+            return asarray_like(np.zeros(0), like)
         order, blocks = _in_blocks(x.lengths[rows], y.lengths[columns])
         found = [self._of_strands(x, y, rows[order[part]], columns[order[part]], like) for part in blocks]
         xp = namespace(*found)

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerneltools.arrays import require_count
 from kerneltools.kernels.counting import CountingKernel, Counts, mixed
+from kerneltools.kernels.strings.windows import Windows
 from kerneltools.structures import Strings
 from kerneltools.structures.base import Collection, Host
 from kerneltools.trees import static
@@ -49,18 +50,11 @@ class Spectrum(CountingKernel):
 
 def pieces(x: Strings, k: int) -> tuple[Host, Host]:
     """The pieces of k letters without an ambiguous one: their codes and the string of each, (z,), (z,)"""
-    tokens, windows = x.tokens.astype(np.uint64), len(x.tokens) - k + 1
-    if windows <= 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    owners = np.repeat(np.arange(len(x)), x.lengths)
-    good = owners[:windows] == owners[k - 1 :]
-    bad = np.cumsum(np.concatenate([[0], x.tokens < 0]))
-    good &= bad[k:] == bad[:-k]
-    codes = np.zeros(windows, dtype=np.uint64)
-    base = np.uint64(len(x.alphabet))
+    windows = Windows.of(x, k)
+    codes, base = np.zeros(len(windows.starts), dtype=np.uint64), np.uint64(len(x.alphabet))
     exact = len(x.alphabet) ** k < 2**63
     for place in range(k):
-        letter = tokens[place : place + windows]
+        letter = windows.letters(x, place).astype(np.uint64)
         # Beyond 63 bits, codes are hashes: two pieces have the same with a probability of 2^-64.
         codes = codes * base + letter if exact else mixed(codes ^ (letter + np.uint64(1)))
-    return codes[good].view(np.int64), owners[:windows][good]
+    return codes.view(np.int64), windows.owners

@@ -8,7 +8,7 @@ import numpy as np
 from kerneltools.arrays import Array, asarray_like, device_of, holds, namespace, require_beside, require_count
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.strings.pairs import PairKernel
-from kerneltools.structures.base import Host, placed
+from kerneltools.structures.base import Host
 from kerneltools.structures.strings import Alphabet
 from kerneltools.trees import static
 
@@ -47,7 +47,7 @@ class Subsequence(PairKernel):
     def of_pairs(self, a: Host, b: Host, lengths: tuple[Host, Host], alphabet: Alphabet, like: Array) -> Array:
         del lengths, alphabet
         require_beside(like, self.decay)
-        match = placed((a[:, :, None] == b[:, None, :]) & (a[:, :, None] >= 0), like) * self.decay**2
+        match = asarray_like((a[:, :, None] == b[:, None, :]) & (a[:, :, None] >= 0), like) * self.decay**2
         xp = namespace(match)
         found = match
         for _ in range(self.k - 1):
