@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ckn import exact, preprocessing, readers, supervised
     from ckn.architecture import Architecture, LayerSpec, architectures
-    from ckn.classifier import ImageClassifier
+    from ckn.estimators.images import ImageClassifier
     from ckn.files import load, save
-    from ckn.layer import Layer
+    from ckn.layers.grid import Layer
+    from ckn.layers.parts import PartLayer, PartNetwork, PartSpec, fit_parts
     from ckn.memory import keep_freed_memory
     from ckn.model import Model
     from ckn.network import Network
-    from ckn.parts import PartLayer, PartNetwork, PartSpec, fit_parts
     from ckn.supervised import Supervised, TrainingState, fit_supervised
     from ckn.unsupervised import fit_unsupervised
 
@@ -45,18 +45,18 @@ __all__ = [
 # the second that NumPy takes would be a traceback of the command, which handles it once it runs.
 _PLACES = {
     "Architecture": "architecture",
-    "ImageClassifier": "classifier",
-    "Layer": "layer",
+    "ImageClassifier": "estimators.images",
+    "Layer": "layers.grid",
     "LayerSpec": "architecture",
     "Model": "model",
     "Network": "network",
-    "PartLayer": "parts",
-    "PartNetwork": "parts",
-    "PartSpec": "parts",
+    "PartLayer": "layers.parts",
+    "PartNetwork": "layers.parts",
+    "PartSpec": "layers.parts",
     "Supervised": "supervised",
     "TrainingState": "supervised",
     "architectures": "architecture",
-    "fit_parts": "parts",
+    "fit_parts": "layers.parts",
     "fit_supervised": "supervised",
     "fit_unsupervised": "unsupervised",
     "keep_freed_memory": "memory",

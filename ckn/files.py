@@ -5,12 +5,13 @@ from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
-from ckn import embedding, preprocessing
-from ckn.layer import Layer
+from ckn import preprocessing
+from ckn.layers import embedding
+from ckn.layers.grid import Layer
+from ckn.layers.parts import PartLayer, PartNetwork
 from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
 from ckn.network import Network
-from ckn.parts import PartLayer, PartNetwork
 from ckn.readers import Pictures
 from kerneltools import kernels, patches
 from kerneltools.backend import backend as backend_named

@@ -11,12 +11,12 @@ from numbers import Real
 from typing import Any
 
 from ckn.bounds import LARGEST_MAP, check_kernel
-from ckn.embedding import Labels, Letters, Vectors
-from ckn.layer import Layer
+from ckn.layers.embedding import Labels, Letters, Vectors
+from ckn.layers.grid import Layer
+from ckn.layers.parts import PartLayer, PartNetwork
 from ckn.memory import out_of_memory
 from ckn.model import Model
 from ckn.network import Network
-from ckn.parts import PartLayer, PartNetwork
 from ckn.preprocessing import Step
 from ckn.readers import Pictures
 from kerneltools.arrays import Array, is_whole, namespace

@@ -6,7 +6,7 @@ from math import prod
 from typing import Protocol
 
 from ckn.checks import check_batch
-from ckn.layer import Layer, PreparedLayer, prepared
+from ckn.layers.grid import Layer, PreparedLayer, prepared
 from kerneltools.arrays import A, Array, blocks, flattened, namespace, on_host
 from kerneltools.trees import Tree
 

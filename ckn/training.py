@@ -239,7 +239,7 @@ def _of_history(history: tuple[EpochReport, ...]) -> dict[str, Any]:
 
 def _classifier(parts: Split, settings: Settings) -> Any:
     # scikit-learn takes a second to import.
-    from ckn.classifier import ImageClassifier
+    from ckn.estimators.images import ImageClassifier
 
     return ImageClassifier(
         architectures[settings.architecture],

@@ -5,7 +5,7 @@ from functools import partial
 
 from ckn.architecture import Architecture, LayerSpec
 from ckn.checks import check_batch, check_count, check_images, require_channels_last
-from ckn.layer import Layer
+from ckn.layers.grid import Layer
 from ckn.network import Network, Progress
 from ckn.sampling import sample_patches
 from kerneltools.arrays import Array, namespace, require_floating

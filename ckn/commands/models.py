@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ckn.commands.supervised import LAST
 from ckn.files import load
+from ckn.layers.parts import PartNetwork
 from ckn.model import Model
 from ckn.network import Network
-from ckn.parts import PartNetwork
 from ckn.supervised import load_state
 from kerneltools.files import FileFormatError
 

@@ -89,7 +89,7 @@ def _pictures(outcome: Outcome) -> Mapping[str, Callable[[], Any]]:
 
 def _plots() -> Any:
     # What is wrong with matplotlib is wrong with the pictures alone.
-    from ckn import plots
+    from ckn.pictures import images as plots
 
     return plots
 

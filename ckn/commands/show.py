@@ -11,7 +11,7 @@ from ckn.commands.console import facts, room_for, say, table
 from ckn.commands.imported import types_of
 from ckn.commands.models import load_model
 from ckn.commands.options import Import, ModelFile
-from ckn.layer import PreparedLayer
+from ckn.layers.grid import PreparedLayer
 from ckn.model import Model
 from ckn.network import Network
 from ckn.readers import Pictures

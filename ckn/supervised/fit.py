@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any
 
 from ckn.checks import check_count, check_images
-from ckn.layer import Layer
+from ckn.layers.grid import Layer
 from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckn.layer import Layer
+from ckn.layers.grid import Layer
 from ckn.network import Network
 from ckn.sampling import sample_patches
 from kerneltools.arrays import Array, asarray_like, namespace, widest_float

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 import kerneltools
 from ckn import Architecture, ImageClassifier, LayerSpec, Model, Network, fit_unsupervised, load, save
-from ckn.layer import PreparedLayer
+from ckn.layers.grid import PreparedLayer
 from ckn.preprocessing import ContrastNormalise, Scale, Step, Whiten
 from kerneltools import kernels
 from kerneltools.files import VERSION, FileFormatError, digest, save_tree

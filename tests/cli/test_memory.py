@@ -40,7 +40,12 @@ PLACES = {
     "predict": (["predict", "MODEL", "DATA"], "ckn.applying.encode_blocks", "DATA", "a smaller --batch"),
     "encode": (["encode", "MODEL", "DATA", "--out", "OUT.npz"], "ckn.applying.encode_blocks", "DATA", "a smaller --b"),
     "data of a training": (["train", "DATA", "--out", "OUT"], "ckn.commands.train.read", "DATA", "fewer or smaller"),
-    "training": (["train", "DATA", "--out", "OUT"], "ckn.classifier.fit_unsupervised", "DATA", "a smaller --batch or"),
+    "training": (
+        ["train", "DATA", "--out", "OUT"],
+        "ckn.estimators.images.fit_unsupervised",
+        "DATA",
+        "a smaller --batch or",
+    ),
 }
 
 

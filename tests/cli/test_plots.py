@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ckn import plots
+from ckn.pictures import images as plots
 from ckn.supervised import EpochReport
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ckn.checks import check_count
-from ckn.embedding import Embedding, Letters, embedding_of, vectors_of, with_vectors
+from ckn.layers.embedding import Embedding, Letters, embedding_of, vectors_of, with_vectors
 from ckn.network import Progress
 from kerneltools.arrays import Array, blocks, is_whole, namespace, require_floating, require_rank
 from kerneltools.kernels.base import check_positive

@@ -1,0 +1,1 @@
+"""The scikit-learn face of convolutional kernel networks, for each kind of data."""

@@ -1,0 +1,1 @@
+"""Layers of networks: on grids, and on parts of objects."""
