@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Results:
         path = self.folder / name
         try:
             with replacing(path) as temporary:
-                _plots().write(figure(), temporary)
+                _pictures_of("common").write(figure(), temporary)
         except Exception as error:  # whatever it is, the model is worth more
             why = f"{reason(error)}; {ROOM}" if isinstance(error, OSError) else cause_of(error)
             earlier = "; the one that is there is of an earlier run" if path.exists() else ""
@@ -78,20 +79,19 @@ def _pictures(outcome: Outcome) -> Mapping[str, Callable[[], Any]]:
     """How to draw each picture."""
     names = [str(name) for name in outcome.model.classes]
     found: dict[str, Callable[[], Any]] = {
-        "filters.png": lambda: _plots().filter_sheet(to_host(outcome.model.network.like)),
-        "confusion.png": lambda: _plots().confusion_matrix(outcome.counts, names),
-        "certificate.png": lambda: _plots().certificate(outcome.misses),
+        "filters.png": lambda: _pictures_of("images").filter_sheet(to_host(outcome.model.network.like)),
+        "confusion.png": lambda: _pictures_of("common").confusion_matrix(outcome.counts, names),
+        "certificate.png": lambda: _pictures_of("common").certificate(outcome.misses),
     }
     if outcome.history:
-        found["curves.png"] = lambda: _plots().curves(outcome.history, outcome.test_accuracy, outcome.initial)
+        told = (outcome.history, outcome.test_accuracy, outcome.initial)
+        found["curves.png"] = lambda: _pictures_of("common").curves(*told)
     return found
 
 
-def _plots() -> Any:
+def _pictures_of(kind: str) -> Any:
     # What is wrong with matplotlib is wrong with the pictures alone.
-    from ckn.pictures import images as plots
-
-    return plots
+    return import_module(f"ckn.pictures.{kind}")
 
 
 def _elsewhere(model: Model) -> str:

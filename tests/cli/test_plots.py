@@ -7,12 +7,13 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ckn.pictures import images as plots
+from ckn.pictures import common
+from ckn.pictures.images import filter_sheet
 from ckn.supervised import EpochReport
 
 
 def pixels(figure: Figure, path: Path) -> np.ndarray:
-    plots.write(figure, path)
+    common.write(figure, path)
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB"))
 
@@ -27,7 +28,7 @@ def texts(figure: Figure) -> set[str]:
 @pytest.mark.parametrize("low", [0.0, -1.0])
 def test_sheet_of_any_filters(shape: tuple[int, ...], low: float, tmp_path: Path) -> None:
     filters = np.random.default_rng(0).uniform(low, 1.0, shape)
-    drawn = pixels(plots.filter_sheet(filters), tmp_path / "sheet.png")
+    drawn = pixels(filter_sheet(filters), tmp_path / "sheet.png")
     assert min(drawn.shape[:2]) > 100
     assert drawn.std() > 0
 
@@ -36,7 +37,7 @@ def test_sheet_does_not_depend_on_each_filter_s_scale_and_shows_all(tmp_path: Pa
     rng = np.random.default_rng(0)
     filters = rng.standard_normal((9, 3, 3, 3))
     scaled = filters * rng.uniform(0.5, 2.0, (9, 1, 1, 1))
-    a, b = (pixels(plots.filter_sheet(f), tmp_path / "sheet.png") for f in (filters, scaled))
+    a, b = (pixels(filter_sheet(f), tmp_path / "sheet.png") for f in (filters, scaled))
     np.testing.assert_array_equal(a, b)
     colours = {tuple(c) for c in a.reshape(-1, 3).tolist()}
     wanted = np.floor((0.5 + 0.5 * filters / np.abs(filters).max(axis=(1, 2, 3), keepdims=True)) * 256).clip(0, 255)
@@ -45,36 +46,36 @@ def test_sheet_does_not_depend_on_each_filter_s_scale_and_shows_all(tmp_path: Pa
 
 
 def test_blank_filters_can_be_drawn(tmp_path: Path) -> None:
-    assert pixels(plots.filter_sheet(np.zeros((4, 3, 3, 1))), tmp_path / "sheet.png").size
+    assert pixels(filter_sheet(np.zeros((4, 3, 3, 1))), tmp_path / "sheet.png").size
 
 
 @pytest.mark.parametrize("k", [2, 10, 100])
 def test_confusion_matrix_shows_counts_and_recall(k: int, tmp_path: Path) -> None:
     counts = np.diag(np.arange(3, k + 3))
     counts[0, 1] = 1
-    figure = plots.confusion_matrix(counts, [f"class {i}" for i in range(k)])
+    figure = common.confusion_matrix(counts, [f"class {i}" for i in range(k)])
     assert min(pixels(figure, tmp_path / "c.png").shape[:2]) > 400
     assert {"75% of 4", f"100% of {k + 2}", "Confusion matrix", "Recall"} <= texts(figure)
-    assert (str(k + 2) in texts(figure)) == (k <= plots.COUNTS_UP_TO)
+    assert (str(k + 2) in texts(figure)) == (k <= common.COUNTS_UP_TO)
 
 
 def test_classes_without_images_and_names_that_look_like_formulas(tmp_path: Path) -> None:
     counts = np.asarray([[5, 0, 0], [1, 4, 0], [0, 0, 0]])
-    figure = plots.confusion_matrix(counts, ["a$b$_", "\\frac$", "a very long name of a class indeed"])
+    figure = common.confusion_matrix(counts, ["a$b$_", "\\frac$", "a very long name of a class indeed"])
     assert pixels(figure, tmp_path / "c.png").size
-    assert "no image" in texts(figure)
+    assert "none" in texts(figure)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4])
 def test_certificate_prints_the_means(layers: int, tmp_path: Path) -> None:
     misses = [np.linspace(0, 0.2 * i, 500) for i in range(1, layers + 1)]
-    figure = plots.certificate(misses)
+    figure = common.certificate(misses)
     assert pixels(figure, tmp_path / "c.png").size
     assert {f"mean {0.1 * i:.1%}" for i in range(1, layers + 1)} <= texts(figure)
 
 
 def test_certificate_without_a_patch_can_be_drawn(tmp_path: Path) -> None:
-    assert pixels(plots.certificate([np.zeros(0)]), tmp_path / "c.png").size
+    assert pixels(common.certificate([np.zeros(0)]), tmp_path / "c.png").size
 
 
 @pytest.mark.parametrize("epochs", [1, 4, 50])
@@ -83,7 +84,7 @@ def test_curves_name_their_last_values(epochs: int, validated: bool, tmp_path: P
     history = tuple(
         EpochReport(i, 2.0 * 0.7**i, 0.1, 1 - 0.5**i, 0.875 if validated else None) for i in range(1, epochs + 1)
     )
-    figure = plots.curves(history, test_accuracy=0.75)
+    figure = common.curves(history, test_accuracy=0.75)
     assert len(np.unique(pixels(figure, tmp_path / "curves.png"))) > 3
     last = history[-1]
     wanted = {f"{last.loss:.3g}", f"train {last.train_accuracy:.2%}", "test 75.00%", "Supervised training"}
@@ -92,7 +93,7 @@ def test_curves_name_their_last_values(epochs: int, validated: bool, tmp_path: P
 
 def test_accuracies_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
     history = tuple(EpochReport(i, 1.0 / i, 0.1, i / 10 if i % 3 == 0 else None) for i in range(1, 9))
-    figure = plots.curves(history)
+    figure = common.curves(history)
     assert pixels(figure, tmp_path / "curves.png").size
     assert "train 60.00%" in texts(figure)
     (line,) = figure.axes[1].lines
@@ -100,7 +101,8 @@ def test_accuracies_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
 
 
 def test_lines_begin_at_epoch_0_where_it_was_measured() -> None:
-    figure = plots.curves([EpochReport(1, 0.5, 0.1, 0.5), EpochReport(2, 0.4, 0.1, 0.6)], None, EpochReport(0, 1, 0, 0))
+    history = [EpochReport(1, 0.5, 0.1, 0.5), EpochReport(2, 0.4, 0.1, 0.6)]
+    figure = common.curves(history, None, EpochReport(0, 1, 0, 0))
     for axes in figure.axes:
         (line,) = axes.lines
         assert np.array_equal(line.get_xdata(), [0, 1, 2])
@@ -109,7 +111,7 @@ def test_lines_begin_at_epoch_0_where_it_was_measured() -> None:
 
 
 def test_labels_of_lines_that_end_in_one_place_do_not_cover_each_other() -> None:
-    figure = plots.curves([EpochReport(epoch, 0.5, 0.1, 1.0, 1.0) for epoch in (1, 2)])
+    figure = common.curves([EpochReport(epoch, 0.5, 0.1, 1.0, 1.0) for epoch in (1, 2)])
     figure.canvas.draw()
     ends = [text for text in figure.axes[1].texts if text.get_text().endswith("100.00%")]
     one, other = (text.get_window_extent() for text in ends)
@@ -117,6 +119,6 @@ def test_labels_of_lines_that_end_in_one_place_do_not_cover_each_other() -> None
 
 
 def test_curves_without_accuracies_can_be_drawn(tmp_path: Path) -> None:
-    figure = plots.curves((EpochReport(1, 0.5, 0.1), EpochReport(2, 0.0, 0.05)))
+    figure = common.curves((EpochReport(1, 0.5, 0.1), EpochReport(2, 0.0, 0.05)))
     assert pixels(figure, tmp_path / "curves.png").size
     assert texts(figure) == {"0", "Supervised training"}

@@ -238,7 +238,7 @@ def test_ctrl_c_after_the_last_epoch_says_what_there_is(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("ckn.pictures.images.certificate", stop)
+        patched.setattr("ckn.pictures.common.certificate", stop)
         result = run("train", few, *WORDS, "--epochs", EPOCHS, "--out", tmp_path)
     refused(result, 130, f"{tmp_path / 'last.safetensors'} holds epoch {EPOCHS}; go on with:")
     assert run("train", few, "--resume", tmp_path).exit_code == 0

@@ -150,7 +150,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 def test_a_picture_that_fails_is_a_note(
     error: Exception, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ckn.pictures.images.confusion_matrix", raiser(error))
+    monkeypatch.setattr("ckn.pictures.common.confusion_matrix", raiser(error))
     result = run("train", digits, "--out", tmp_path / "a", "--patches", 100)
     assert result.exit_code == 0, result.stderr
     assert contents(tmp_path / "a") == [name for name in FILES if name != "confusion.png"]
@@ -163,7 +163,7 @@ def test_a_picture_that_fails_is_a_note(
     ("place", "kept"),
     [
         ("ckn.training.confusion", ["model.safetensors"]),
-        ("ckn.pictures.images.certificate", [name for name in FILES if name != "certificate.png"]),
+        ("ckn.pictures.common.certificate", [name for name in FILES if name != "certificate.png"]),
     ],
 )
 def test_a_finished_model_is_kept_when_what_follows_is_stopped(
