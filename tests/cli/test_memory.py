@@ -42,7 +42,7 @@ PLACES = {
     "data of a training": (["train", "DATA", "--out", "OUT"], "ckn.commands.train.read", "DATA", "fewer or smaller"),
     "training": (
         ["train", "DATA", "--out", "OUT"],
-        "ckn.estimators.images.fit_unsupervised",
+        "ckn.estimators.body.fit_unsupervised",
         "DATA",
         "a smaller --batch or",
     ),

@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(
 def test_training_that_fails_leaves_nothing(
     error: type[BaseException], code: int, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ckn.estimators.images.fit_head", raiser(error))
+    monkeypatch.setattr("ckn.estimators.body.fit_head", raiser(error))
     result = run("train", digits, "--out", tmp_path / "a" / "b", "--patches", 100)
     assert result.exit_code == code
     assert contents(tmp_path) == []

@@ -1,0 +1,380 @@
+"""What the estimators of all kinds of data share: parameters, fit, features, classes and numbers to predict."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from ckn.architecture import Architecture
+from ckn.checks import check_batch, check_count, check_labels, check_regs
+from ckn.head import fit_head
+from ckn.model import Model, encode, preprocess
+from ckn.network import Network, Progress
+from ckn.preprocessing import Step
+from ckn.splitting import validation_rows
+from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
+from ckn.supervised.calibration import calibrated
+from ckn.supervised.data import Data
+from ckn.unsupervised import fit_unsupervised
+from kerneltools.arrays import Array, indices_like
+from kerneltools.backend import backend as backend_named
+from kerneltools.backend import to_host
+from kerneltools.estimators.class_weight import check_class_weight, class_factors
+from kerneltools.estimators.foreign import Hinted
+from kerneltools.learning import Temperature
+from kerneltools.progress import silent
+from kerneltools.solvers import LinearModel
+from kerneltools.structures import count, take
+
+OF_A_FIT = ("reg_", "loo_accuracy_", "loo_errors_", "loo_score_", "training_", "best_", "classes_", "model_")
+"""What a fit may leave; some are of one kind of fit only."""
+
+Measured = tuple[Any, Any] | None
+"""Examples that epochs are measured on, and what is wanted for them."""
+
+
+class Kind(Protocol):
+    """What an estimator takes: examples of one kind, and what is particular about them."""
+
+    @property
+    def noun(self) -> str:
+        """What one of them is called."""
+
+    @property
+    def nouns(self) -> str:
+        """What several are called."""
+
+    @property
+    def parts(self) -> str:
+        """The parameter that says how many parts each layer learns from."""
+
+    def taken(self, X: Any, architecture: Architecture) -> Any:
+        """Examples as they are computed with. Raises TypeError or ValueError for what is none."""
+
+    def of_model(self, X: Any, model: Any) -> Any:
+        """The same of examples for a model that was trained."""
+
+    def require(self, architecture: Architecture, data: Any) -> None:
+        """Raise ValueError where the layers are not for such examples."""
+
+    def require_alike(self, data: Any, other: Any) -> None:
+        """Raise ValueError for other examples that do not go with those of the training."""
+
+    def steps(self, data: Any) -> tuple[Step, ...]:
+        """The preprocessing where none is given, with what it learns from the examples."""
+
+    def shape(self, data: Any) -> tuple[int, ...]:
+        """What all examples have in common in their shape."""
+
+
+class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted):  # type: ignore[misc]  # untyped bases
+    """Filters of a network, learnt without labels and with them when asked, and a linear head on its features."""
+
+    kind: ClassVar[Kind]
+
+    architecture: Architecture
+    supervised: bool | Supervised
+    validation: float | tuple[Any, Any] | None
+    preprocessing: tuple[Step, ...] | None
+    regs: Sequence[float]
+    batch: int | None
+    random_state: int
+    backend: str | None
+    device: Any
+    dtype: str
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        progress: Progress = silent,
+        on_epoch: Callable[[TrainingState], None] = lambda state: None,
+        start: TrainingState | None = None,
+        best: TrainingState | None = None,
+    ) -> Self:
+        """Learn from n examples X and y, their labels (n,) or numbers (n,) or (n, q) to predict.
+
+        `progress(stage, done, total)` is told how far it is. Supervised: `on_epoch(state)` is called after each epoch;
+        a training goes on from `start`, and `best` is its best state so far where that is another one.
+
+        Raises ValueError for wrong shapes, NaN or infinity, a single class and layers that do not fit the
+        examples, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
+        """
+        self._check_parameters()
+        X, y, measured = self._split(*self._taken(X, y, least=2))
+        self.kind.require(self.architecture, X)
+        if start is not None and not isinstance(self.supervised, Supervised):
+            raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
+        goal = self._goal(y)
+        steps = self.kind.steps(X) if self.preprocessing is None else tuple(self.preprocessing)
+        progress("preprocessing", 0, 1)
+        examples = preprocess(steps, X, self._like())
+        progress("preprocessing", 1, 1)
+        if self.supervised:
+            job = Job(progress, on_epoch, start, best)
+            found = self._with_labels(examples, goal, self._measured(measured, X, goal, steps), job)
+        else:
+            network = self._filters(examples, progress)
+            features = encode(network, (), examples, self.batch, progress)
+            progress("ridge", 0, 1)
+            found = self._ridge(network, features, goal)
+            progress("ridge", 1, 1)
+        model = self._model(found, steps, self.kind.shape(X), goal)
+        for name in set(OF_A_FIT).intersection(vars(self)):
+            delattr(self, name)  # of an earlier fit, which may be of another kind
+        for name, value in {**found.attributes, "model_": model}.items():
+            setattr(self, name, value)
+        return self
+
+    @abstractmethod
+    def _targets(self, y: Any, n: int, least: int) -> Any:
+        """What is wanted for n examples, on the host and checked; `least`: how many classes there must be."""
+
+    @abstractmethod
+    def _rows_held_out(self, y: Any, share: float) -> Any:
+        """A mask (n,) of those that epochs are measured on."""
+
+    @abstractmethod
+    def _goal(self, y: Any) -> Any:
+        """What is learnt from the targets."""
+
+    @abstractmethod
+    def _ridge(self, network: Network, features: Array, goal: Any) -> "Found":
+        """The ridge head on the features, with its λ by leave-one-out."""
+
+    @abstractmethod
+    def _with_labels(self, examples: Any, goal: Any, measured: Measured, job: "Job") -> "Found":
+        """Network and head trained end to end."""
+
+    @abstractmethod
+    def _model(self, found: "Found", steps: tuple[Step, ...], shape: tuple[int, ...], goal: Any) -> Any:
+        """What predicts, without scikit-learn."""
+
+    def _taken(self, X: Any, y: Any, least: int) -> tuple[Any, Any]:
+        data = self.kind.taken(X, self.architecture)
+        return data, self._targets(to_host(y) if hasattr(y, "shape") else np.asarray(y), count(data), least)
+
+    def _split(self, X: Any, y: Any) -> tuple[Any, Any, Measured]:
+        """What to train on, and what to measure: a pair as given, or a share, drawn with the seed."""
+        wanted = self.validation
+        if wanted is None:
+            return X, y, None
+        if isinstance(wanted, tuple | list):
+            try:
+                return X, y, self._taken(*wanted, least=1)
+            except (TypeError, ValueError) as error:
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(f"validation: {error}") from error
+        rows = self._rows_held_out(y, wanted)
+        return take(X, ~rows), y[~rows], (take(X, rows), y[rows])
+
+    def _measured(self, measured: Measured, X: Any, goal: Any, steps: tuple[Step, ...]) -> Measured:
+        """Examples for validation as the network takes them, and their targets as the head has them."""
+        if measured is None:
+            return None
+        self.kind.require_alike(X, measured[0])
+        return preprocess(steps, measured[0], self._like()), goal.of(measured[1])
+
+    def _like(self) -> Any:
+        """An array of the library, type and device to compute in."""
+        return backend_named(self.backend or "numpy").asarray([0.0], dtype=self.dtype, device=self.device)
+
+    def _filters(self, examples: Any, progress: Progress) -> Network:
+        """Filters from parts of the examples, without labels."""
+        parts = getattr(self, self.kind.parts)
+        return fit_unsupervised(
+            self.architecture, examples, self.random_state, patches=parts, batch=self.batch, progress=progress
+        )
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.model_.network.features(self.model_.image_shape[:-1]))
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.architecture, Architecture):
+            raise TypeError(
+                f"architecture: expected an Architecture, got {self.architecture!r}; "
+                "ckn.architectures[name] is a named one"
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype: expected 'float32' or 'float64', got {self.dtype!r}")
+        if not isinstance(self.supervised, bool | Supervised):
+            raise TypeError(f"supervised: expected True, False or ckn.Supervised(...), got {self.supervised!r}")
+        self._check_validation()
+        check_batch(self.batch)
+        check_count(self.kind.parts, getattr(self, self.kind.parts))
+        check_regs(self.regs)
+        self._check_preprocessing()
+
+    def _check_validation(self) -> None:
+        wanted = self.validation
+        if wanted is None:
+            return
+        if not self.supervised:
+            raise ValueError("validation: only with supervised=True; without labels nothing is trained in epochs")
+        pair = isinstance(wanted, tuple | list) and len(wanted) == 2
+        share = isinstance(wanted, float) and 0 < wanted < 1
+        if not (pair or share):
+            raise ValueError(
+                f"validation: expected a share between 0 and 1, or a pair ({self.kind.nouns}, labels), "
+                f"got {wanted!r:.60}"
+            )
+
+    def _check_preprocessing(self) -> None:
+        steps = self.preprocessing
+        if steps is not None and not (isinstance(steps, tuple | list) and all(isinstance(s, Step) for s in steps)):
+            raise TypeError(f"preprocessing: expected a tuple of steps of ckn.preprocessing, got {steps!r}")
+
+    def transform(self, X: Any) -> Any:
+        """The features: n examples -> (n, features), in the library of `backend`."""
+        return self._fitted.transform(self._again(X), self.batch)
+
+    @property
+    def _fitted(self) -> Any:
+        check_is_fitted(self, "model_")
+        return self.model_
+
+    def _again(self, X: Any) -> Any:
+        """Examples for the model."""
+        return self.kind.of_model(X, self._fitted)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a fit finds: a network with its head, what makes probabilities of its scores, and the rest by name."""
+
+    network: Network
+    head: LinearModel
+    calibration: Temperature | None
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """The names of classes (k,), and the numbers (n,) of those of the examples, each of which is a `noun`."""
+
+    names: Any
+    numbers: Any
+    noun: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def of(self, labels: Any) -> list[int]:
+        """The labels of examples for validation as numbers. Raises ValueError for classes that there are not."""
+        place = {label: number for number, label in enumerate(self.names.tolist())}
+        found: list[Any] = labels.tolist()
+        if strangers := sorted({label for label in found if label not in place}):
+            listed = ", ".join(map(str, strangers[:5]))
+            raise ValueError(f"validation: classes without a training {self.noun}: {listed}")
+        return [place[label] for label in found]
+
+
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
+    """A network with a head that has one output per class."""
+
+    class_weight: Mapping[Any, float] | str | None
+
+    def _targets(self, y: Any, n: int, least: int) -> Any:
+        y = in_one_column(y)
+        check_labels(y, n, least)
+        check_classification_targets(y)
+        return y
+
+    def _rows_held_out(self, y: Any, share: float) -> Any:
+        rows = validation_rows(y, share, self.random_state)
+        if not rows.any():
+            raise ValueError(f"validation: no class has two {self.kind.nouns}, so none can be held out")
+        return rows
+
+    def _goal(self, y: Any) -> Classes:
+        return Classes(*np.unique(y, return_inverse=True), self.kind.noun)
+
+    def _ridge(self, network: Network, features: Array, goal: Classes) -> Found:
+        weights = class_factors(self.class_weight, goal.names, goal.numbers)
+        head = fit_head(features, goal.numbers, len(goal), tuple(self.regs), weights)
+        told = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
+        return Found(network, head.model, head.calibration, {**told, "classes_": goal.names})
+
+    def _with_labels(self, examples: Any, goal: Classes, measured: Measured, job: "Job") -> Found:
+        network = self._filters(examples, job.progress) if job.start is None else job.start.network
+        settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
+        state = fit_supervised(
+            network,
+            examples,
+            goal.numbers.tolist(),
+            len(goal),
+            self.random_state,
+            settings,
+            start=job.start,
+            validation=measured,
+            progress=job.progress,
+            on_epoch=job.after_epoch,
+        )
+        best = state if measured is None else job.best or state
+        data = Data(examples, indices_like(goal.numbers, examples), len(goal), self.random_state)
+        calibration = calibrated(best, data, settings, measured, job.progress)
+        told = {"reg_": state.reg, "training_": state, **({} if measured is None else {"best_": best})}
+        return Found(best.network, best.head, calibration, {**told, "classes_": goal.names})
+
+    def _model(self, found: Found, steps: tuple[Step, ...], shape: tuple[int, ...], goal: Classes) -> Model:
+        names = tuple(goal.names.tolist())
+        return Model(found.network, found.head, steps, names, shape, calibration=found.calibration).prepare()
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.class_weight is not None and self.supervised:
+            raise ValueError(
+                f"class_weight: a supervised training takes all {self.kind.nouns} alike; leave it out, or give each "
+                f"class as many {self.kind.nouns}"
+            )
+        check_class_weight(self.class_weight)
+
+    def decision_function(self, X: Any) -> Any:
+        """A score for each class, n examples -> (n, classes); for two classes that of the second, -> (n,)."""
+        scores = self._fitted.decision_function(self._again(X), self.batch)
+        return scores[:, 1] if len(self.classes_) == 2 else scores
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each of `classes_`: n examples -> (n, classes), in the library of `backend`.
+
+        They are the softmax of the scores over a temperature (`kerneltools.learning.fit_temperature`), fitted to the
+        leave-one-out scores of the training examples; after a supervised training to the scores of those for
+        validation, or without these to scores of fifths of the training examples by heads for the others, whose filters
+        have seen them: they are then too sure where the filters fit closely. The most probable class is that of
+        `predict`.
+        """
+        return self._fitted.predict_proba(self._again(X), self.batch)
+
+    def predict(self, X: Any) -> Any:
+        """The classes of highest score: n examples -> (n,), a NumPy array."""
+        return np.asarray(self._fitted.predict(self._again(X), self.batch), dtype=self.classes_.dtype)
+
+
+def in_one_column(y: Any) -> Any:
+    """Labels (n, 1) as (n,), with scikit-learn's DataConversionWarning; others as they are."""
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+@dataclass(eq=False)
+class Job:
+    """What a supervised training reports to, where it goes on, and its best state by the examples for validation."""
+
+    progress: Progress
+    on_epoch: Callable[[TrainingState], None]
+    start: TrainingState | None
+    best: TrainingState | None
+
+    def __post_init__(self) -> None:
+        self.best = self.best or self.start
+
+    def after_epoch(self, state: TrainingState) -> None:
+        """Keep the state if it is the best one, and pass it on."""
+        if self.best is None or best_epoch(state.history) == state.epoch:
+            self.best = state
+        self.on_epoch(state)
