@@ -1,4 +1,4 @@
-"""Convolutional kernel networks: unsupervised and end-to-end learning of kernel maps for images."""
+"""Convolutional kernel networks: unsupervised and end-to-end learning of kernel maps for images and other data."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ckn.estimators.images import ImageClassifier
     from ckn.files import load, save
     from ckn.layers.grid import Layer
-    from ckn.layers.parts import PartLayer, PartNetwork, PartSpec, fit_parts
+    from ckn.layers.parts import PartLayer, PartSpec
     from ckn.memory import keep_freed_memory
     from ckn.model import Model
     from ckn.network import Network
@@ -24,13 +24,11 @@ __all__ = [
     "Model",
     "Network",
     "PartLayer",
-    "PartNetwork",
     "PartSpec",
     "Supervised",
     "TrainingState",
     "architectures",
     "exact",
-    "fit_parts",
     "fit_supervised",
     "fit_unsupervised",
     "keep_freed_memory",
@@ -51,12 +49,10 @@ _PLACES = {
     "Model": "model",
     "Network": "network",
     "PartLayer": "layers.parts",
-    "PartNetwork": "layers.parts",
     "PartSpec": "layers.parts",
     "Supervised": "supervised",
     "TrainingState": "supervised",
     "architectures": "architecture",
-    "fit_parts": "layers.parts",
     "fit_supervised": "supervised",
     "fit_unsupervised": "unsupervised",
     "keep_freed_memory": "memory",

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 from ckn.bounds import check_kernel, reached_shape
+from ckn.layers.laid import AnyReadout, ObjectSpec, Readout, ReadoutSpec
 from kerneltools.kernels import Homogeneous, Kernel
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential, Power
-from kerneltools.patches import Grid, Padding
+from kerneltools.patches import Grid, Padding, PartPool
 from kerneltools.patches.grid import PerAxis
 from kerneltools.pooling import Gaussian
 
@@ -56,33 +58,68 @@ class LayerSpec:
         return reached_shape(self.grid, self.pool, grid)
 
 
+AnySpec = LayerSpec | ObjectSpec
+
+
 @dataclass(frozen=True)
 class Architecture:
-    """The layers of a network, from the image up.
+    """The layers of a network, from the image, or from the items of objects, up.
+
+    `layers`: each a `LayerSpec`, of images and other grids, or each a `PartSpec` or another one of objects (sequences,
+    graphs, sets, series). `readout`: what makes features of the last maps or items: a pool, such as
+    `patches.PartMean()`, as it is for objects without one, or `ckn.Transport(...)`; None: the maps of a grid as they
+    are. `strands`: for strings whose alphabet has a complement, the mean of the features of both strands.
+
+    Raises ValueError for no layers and for layers of both kinds, TypeError for what is no readout.
 
     >>> Architecture((LayerSpec(filters=64), LayerSpec(filters=256, subsampling=6))).output_shape((32, 32))
     (3, 3)
     """
 
-    layers: tuple[LayerSpec, ...]
+    layers: tuple[AnySpec, ...]
+    readout: AnyReadout | ReadoutSpec | None = None
+    strands: bool = False
 
     def __post_init__(self) -> None:
-        if (
-            not isinstance(self.layers, tuple | list)
-            or not self.layers
-            or not all(isinstance(spec, LayerSpec) for spec in self.layers)
-        ):
-            raise ValueError(f"layers: expected a tuple of at least one LayerSpec, got {self.layers!r}")
+        layers: Any = self.layers
+        if not isinstance(layers, tuple | list) or not layers or not all(isinstance(s, AnySpec) for s in layers):
+            raise ValueError(f"layers: expected a tuple of at least one LayerSpec or PartSpec, got {layers!r}")
+        if len({isinstance(spec, LayerSpec) for spec in layers}) > 1:
+            raise ValueError("layers: expected all of grids (LayerSpec) or all of objects (PartSpec), got both")
+        if not isinstance(self.strands, bool) or (self.strands and self.of_grids):
+            raise ValueError(f"strands: expected True or False, and False for grids, got {self.strands!r}")
+        readout: Any = self.readout
+        if isinstance(readout, type) or not isinstance(readout, PartPool | Readout | ReadoutSpec | None):
+            raise TypeError(f"readout: expected a pool such as kerneltools.patches.PartMean(), got {readout!r:.80}")
+
+    @property
+    def of_grids(self) -> bool:
+        """Whether the layers are those of images, series of one length and volumes, and not of objects."""
+        return isinstance(self.layers[0], LayerSpec)
+
+    @property
+    def grids(self) -> tuple[LayerSpec, ...]:
+        """The layers, where they are of grids. Raises TypeError where they are not."""
+        if not self.of_grids:
+            raise TypeError("architecture: expected layers of grids (LayerSpec), for images, got layers of objects")
+        return tuple(spec for spec in self.layers if isinstance(spec, LayerSpec))
+
+    @property
+    def objects(self) -> tuple[ObjectSpec, ...]:
+        """The layers, where they are of objects. Raises TypeError where they are not."""
+        if self.of_grids:
+            raise TypeError("architecture: expected layers of objects (PartSpec), got layers of grids, for images")
+        return tuple(spec for spec in self.layers if not isinstance(spec, LayerSpec))
 
     @property
     def axes(self) -> int | None:
         """How many axes the grid has: 1 for series, where a layer gives `patch` or another one for each; else None."""
-        given = (value for spec in self.layers for value in (spec.patch, spec.dilation, spec.padding))
+        given = (value for spec in self.grids for value in (spec.patch, spec.dilation, spec.padding))
         return next((len(value) for value in given if isinstance(value, tuple | list)), None)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the last layer's output. Raises ValueError, naming the layer, when a patch does not fit."""
-        for number, spec in enumerate(self.layers, start=1):
+        for number, spec in enumerate(self.grids, start=1):
             try:
                 grid = spec.output_shape(grid)
             except ValueError as error:
@@ -90,7 +127,7 @@ class Architecture:
         return grid
 
     def features(self, grid: tuple[int, ...]) -> int:
-        """How many numbers the network makes of one image of that grid."""
+        """How many numbers the network makes of one image of that grid, where it has no readout."""
         count = self.layers[-1].filters
         for side in self.output_shape(grid):
             count *= side

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from kerneltools.arrays import Array, namespace
+from kerneltools.structures.base import is_collection, require_known
 
 
 def check_images(images: Array) -> None:
@@ -30,6 +31,18 @@ def check_images(images: Array) -> None:
         whole = xp.all(xp.reshape(finite, (shape[0], -1)), axis=1)
         first = int(xp.argmin(xp.astype(whole, xp.int8)))
         raise ValueError(f"images: NaN or infinity in image {first} (counted from 0) of {shape[0]}")
+
+
+def check_objects(x: Any) -> None:
+    """Raise unless these are objects, one at least, without NaN and infinity: TypeError for what is no collection."""
+    if not is_collection(x):
+        raise TypeError(
+            f"x: expected a collection such as kerneltools.structures.Strings, Graphs or Ragged, got {type(x).__name__}"
+            "; make one with kerneltools.structures.of(list)"
+        )
+    if not len(x):
+        raise ValueError(f"x: expected at least one of the {x.objects}, got none")
+    require_known(x=x)
 
 
 def with_channels(images: Array, axes: int | None) -> Array:

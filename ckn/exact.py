@@ -31,7 +31,7 @@ def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
         raise ValueError(f"x, y: expected images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     xp = namespace(x, y)
     device_of(x, y)
-    first = architecture.layers[0]
+    first = architecture.grids[0]
     x_images = [_Image.of(architecture, image) for image in _patches_of_each(first, x)]
     if y is None:
         return _symmetric(architecture, x_images)
@@ -49,7 +49,7 @@ class _Image:
     @classmethod
     def of(cls, architecture: Architecture, patches: Array) -> "_Image":
         """The norms are the diagonal of the recursion of an image with itself."""
-        first, *rest = architecture.layers
+        first, *rest = architecture.grids
         xp = namespace(patches)
         inner = _first_layer(first, patches, patches)
         norms = []
@@ -76,7 +76,7 @@ def _symmetric(architecture: Architecture, images: list[_Image]) -> Array:
 
 
 def _value(architecture: Architecture, a: _Image, b: _Image) -> Array:
-    first, *rest = architecture.layers
+    first, *rest = architecture.grids
     inner = _first_layer(first, a.patches, b.patches)
     for spec, p, q in zip(rest, a.norms, b.norms, strict=True):
         inner = _layer(spec, _patches(spec, inner), p, q)

@@ -8,7 +8,7 @@ from typing import Any
 from ckn import preprocessing
 from ckn.layers import embedding
 from ckn.layers.grid import Layer
-from ckn.layers.parts import PartLayer, PartNetwork
+from ckn.layers.parts import PartLayer
 from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
 from ckn.network import Network
@@ -25,17 +25,15 @@ from kerneltools.trees import Tree
 KIND = "ckn"
 
 
-def save(model: Model | Network | PartNetwork | Any, path: str | Path) -> None:
-    """Write a `Model`, a `Network`, a `PartNetwork` or a fitted `ImageClassifier`, which is read back as its `Model`.
+def save(model: Model | Network | Any, path: str | Path) -> None:
+    """Write a `Model`, a `Network` or a fitted estimator, which is read back as its `Model`.
 
     The file appears whole or not at all. Raises OSError when the folder cannot be written, and ValueError, which says
     what is wrong, for a model that `load` would refuse: NaN, repeated classes, sizes that do not go together.
     """
     model = getattr(model, "model_", model)
-    if not isinstance(model, Model | Network | PartNetwork):
-        raise TypeError(
-            f"model: expected a Model, a Network, a PartNetwork or a fitted ImageClassifier, got {type(model).__name__}"
-        )
+    if not isinstance(model, Model | Network):
+        raise TypeError(f"model: expected a Model, a Network or a fitted estimator, got {type(model).__name__}")
     model = model.unprepared()
     require_readable(path, check_model, model)
     save_tree(model, path, KIND)
@@ -43,7 +41,7 @@ def save(model: Model | Network | PartNetwork | Any, path: str | Path) -> None:
 
 def load(
     path: str | Path, backend: str | None = None, device: Any = None, types: Iterable[type] = ()
-) -> Model | Network | PartNetwork:
+) -> Model | Network:
     """Read what `save` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
 
     `types`: kernels, profiles and preprocessing steps of your own that the file may hold.
@@ -55,7 +53,7 @@ def load(
     """
     convert = placing(backend_named(backend or "numpy"), device)
     loaded = load_tree(path, KIND, by_stored_name((*model_types(), *types)), convert)
-    found: Model | Network | PartNetwork = checked(path, check_model, loaded)
+    found: Model | Network = checked(path, check_model, loaded)
     return found
 
 
@@ -64,4 +62,4 @@ def model_types() -> list[type]:
     modules = (kernels, kernels.profiles, preprocessing, patches, embedding)
     members = [member for module in modules for member in vars(module).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree) and not isabstract(m)]
-    return [Model, Network, Layer, PartNetwork, PartLayer, Alphabet, LinearModel, Pictures, Temperature, *trees]
+    return [Model, Network, Layer, PartLayer, Alphabet, LinearModel, Pictures, Temperature, *trees]

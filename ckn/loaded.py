@@ -11,9 +11,10 @@ from numbers import Real
 from typing import Any
 
 from ckn.bounds import LARGEST_MAP, check_kernel
-from ckn.layers.embedding import Labels, Letters, Vectors
+from ckn.layers.embedding import Embedding
 from ckn.layers.grid import Layer
-from ckn.layers.parts import PartLayer, PartNetwork
+from ckn.layers.laid import ObjectLayer, Readout
+from ckn.layers.parts import PartLayer
 from ckn.memory import out_of_memory
 from ckn.model import Model
 from ckn.network import Network
@@ -57,14 +58,11 @@ def _passed(check: Callable[[Any], Any], value: Any, failure: Callable[[str], Ex
         raise failure(told(error)) from error
 
 
-def check_model(loaded: Any) -> Model | Network | PartNetwork:
+def check_model(loaded: Any) -> Model | Network:
     """A network, or a model ready for use, whose parts go together."""
-    if not isinstance(loaded, Model | Network | PartNetwork):
-        raise TypeError(f"expected a Model, a Network or a PartNetwork, got {type(loaded).__name__}")
+    if not isinstance(loaded, Model | Network):
+        raise TypeError(f"expected a Model or a Network, got {type(loaded).__name__}")
     check_arrays(loaded)
-    if isinstance(loaded, PartNetwork):
-        _check_part_network(loaded)
-        return loaded
     if isinstance(loaded, Network):
         check_network(loaded)
         return loaded
@@ -81,26 +79,34 @@ def check_model(loaded: Any) -> Model | Network | PartNetwork:
     return prepared
 
 
-def _check_part_network(network: PartNetwork) -> None:
-    """At least one layer, filters on their spheres, items as long as the layer before makes them."""
-    if not isinstance(network.embedding, Letters | Labels | Vectors) or not isinstance(network.strands, bool):
-        raise TypeError(f"embedding, strands: expected an embedding and a truth value, got {network.embedding!r:.60}")
-    if not network.layers or not all(isinstance(layer, PartLayer) for layer in network.layers):
-        raise TypeError("expected a network of at least one layer")
-    columns = network.embedding.columns
+def _check_on_objects(network: Network) -> None:
+    """Filters on their spheres, items as long as the layer before makes them, a readout."""
+    embedding: Any = network.embedding
+    if not isinstance(embedding, Embedding) or not isinstance(network.strands, bool):
+        raise TypeError(f"embedding, strands: expected an embedding and a truth value, got {embedding!r:.60}")
+    if not isinstance(network.readout, PartPool | Readout):
+        raise TypeError(f"readout: expected a pool, got {network.readout!r:.60}")
+    columns = embedding.columns
     for number, layer in enumerate(network.bare_layers, start=1):
-        for name, value, kind in (("parts", layer.parts, Extractor), ("pool", layer.pool, PartPool)):
-            if not isinstance(value, kind):
-                raise TypeError(f"layer {number}: {name}: got {value!r:.60}")
-        m, k, d = layer.filters.shape
-        size = getattr(layer.parts, "size", k)
-        if d != columns or k != size:
-            raise ValueError(f"layer {number}: filters: expected (m, {size}, {columns}), got {(m, k, d)}")
-        missed = to_host(layer.kernel.normalised(layer.filters)) - to_host(layer.filters)
-        if not (abs(missed) <= UNIT_ERROR).all():
-            raise ValueError(f"layer {number}: filters: expected filters on the sphere of {layer.kernel!r:.80}")
+        if not isinstance(layer, ObjectLayer):
+            raise TypeError(f"layer {number}: expected a layer of objects, got {type(layer).__name__}")
+        if isinstance(layer, PartLayer):
+            _check_part_layer(number, layer, columns)
         check_arrays(layer.prepare())
-        columns = m
+        columns = layer.width(columns)
+
+
+def _check_part_layer(number: int, layer: PartLayer, columns: int) -> None:
+    for name, value, kind in (("parts", layer.parts, Extractor), ("pool", layer.pool, PartPool)):
+        if not isinstance(value, kind):
+            raise TypeError(f"layer {number}: {name}: got {value!r:.60}")
+    m, k, d = layer.filters.shape
+    size = getattr(layer.parts, "size", k)
+    if d != columns or k != size:
+        raise ValueError(f"layer {number}: filters: expected (m, {size}, {columns}), got {(m, k, d)}")
+    missed = to_host(layer.kernel.normalised(layer.filters)) - to_host(layer.filters)
+    if not (abs(missed) <= UNIT_ERROR).all():
+        raise ValueError(f"layer {number}: filters: expected filters on the sphere of {layer.kernel!r:.80}")
 
 
 def check_arrays(tree: Any, integers: bool = False) -> None:
@@ -139,8 +145,14 @@ def check_network(network: Any) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {type(network).__name__}")
     layers = network.layers
-    if not isinstance(layers, tuple) or not layers or not all(isinstance(layer, Layer) for layer in layers):
+    kind = Layer if network.embedding is None else ObjectLayer
+    if not isinstance(layers, tuple) or not layers or not all(isinstance(layer, kind) for layer in layers):
         raise TypeError("expected a network of at least one layer")
+    if network.embedding is not None:
+        _check_on_objects(network)
+        return
+    if not isinstance(network.readout, PartPool | Readout | None) or network.strands is not False:
+        raise TypeError(f"readout, strands: expected a pool or None, and False, got {network.readout!r:.60}")
     before: Layer | None = None
     for number, layer in enumerate(network.bare_layers, start=1):
         try:

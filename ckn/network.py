@@ -1,14 +1,22 @@
 """Layers one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol, overload
+
+import numpy as np
 
 from ckn.checks import check_batch
-from ckn.layers.grid import Layer, PreparedLayer, prepared
-from kerneltools.arrays import A, Array, blocks, flattened, namespace, on_host
-from kerneltools.trees import Tree
+from ckn.layers.embedding import Embedding
+from ckn.layers.grid import prepared
+from ckn.layers.laid import AnyReadout, Laid, Runs, ends_of, width_of
+from kerneltools.arrays import A, Array, blocks, device_of, flattened, namespace, on_host
+from kerneltools.backend import stop_gradient
+from kerneltools.primitives import few_sizes, program
+from kerneltools.structures import Collection, Ragged, count, take
+from kerneltools.structures.base import is_collection, like_of, part
+from kerneltools.trees import Tree, static
 
 
 class Progress(Protocol):
@@ -28,81 +36,174 @@ def named(name: str, progress: Progress) -> Progress:
 
 @dataclass(frozen=True, eq=False)
 class Network(Tree):
-    """Layers one after the other.
+    """Layers one after the other: of images and other grids, or of objects.
 
-    (n, *grid, c) -> (n, *grid', m)
+    (n, *grid, c) -> (n, *grid', m), or (n, features) with a `readout`; n objects -> (n, features)
 
-    Differentiable in the layers' filters and kernels: the inverse square roots are computed in each call.
-    `prepare()` computes them once, to encode many images.
+    `embedding`: for objects, what makes vectors of their items; `readout`: what makes features of the last maps or
+    items; `strands`: for strings, whether features are the mean of those of both strands. An object without an item in
+    the last layer, such as a sequence that is shorter than a window, has features 0.
+
+    Differentiable in the layers' filters and kernels, and in the readout: the inverse square roots are computed in each
+    call. `prepare()` computes them once, to encode many.
     """
 
-    layers: tuple[Layer | PreparedLayer, ...]
+    layers: tuple[Any, ...]
+    embedding: Embedding | None = None
+    readout: AnyReadout | None = None
+    strands: bool = static(False)
 
-    def __call__(self, x: A) -> A:
-        """(n, *grid, c) -> (n, *grid', m)"""
+    @overload
+    def __call__(self, x: Collection | Laid) -> Array: ...
+
+    @overload
+    def __call__(self, x: A) -> A: ...
+
+    def __call__(self, x: Any) -> Any:
+        """Images (n, *grid, c) -> (n, *grid', m); a collection, or one that is `laid` -> (n, features)"""
+        if self.embedding is not None:
+            return self._of_objects(x)
         for layer in prepared(self.layers):
             x = layer(x)
-        return x
+        return x if self.readout is None else self._read(x)
+
+    def laid(self, x: Any) -> Any:
+        """What is found of a batch of objects on the host, in arrays of the network's library; images as they are.
+
+        n objects -> `Laid`. A network takes it in place of the objects: once for many calls, and where a library
+        compiles or differentiates.
+        """
+        return x if self.embedding is None or isinstance(x, Laid) else self._lay(x)[0]
+
+    def items(self, x: Collection) -> Ragged:
+        """The vectors that the last layer makes of each object's windows, or nodes: n objects -> n arrays (T_i, m)
+
+        Of both strands, the second behind the first, where the network takes both: 2n arrays.
+        """
+        values, structure = self.reached(x)
+        return Ragged(values, structure.offsets)
+
+    def reached(self, x: Collection) -> tuple[Array, Any]:
+        """The vectors of all items behind the last layer, (N, m), and their structure, of which parts may be made."""
+        laid, structure = self._lay(x)
+        return _passed(self.prepare().layers, laid)[: int(structure.offsets[-1]), :], structure
+
+    def residuals(self, x: Any) -> Iterator[tuple[Array, Array]]:
+        """For each layer, what its map misses of each patch or part, k(p, p) - |ψ(p)|², and k(p, p) itself."""
+        layers = self.prepare().layers
+        if self.embedding is None:
+            for layer in layers:
+                yield layer.residual(x)
+                x = layer(x)
+            return
+        laid = self.laid(x)
+        items = laid.items
+        for layer, table in zip(layers, laid.tables, strict=True):
+            yield layer.residual(items, table)
+            items = layer(items, table)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The grid of the output for an input grid. Raises ValueError when a patch does not fit."""
+        """The grid of the last maps for an input grid. Raises ValueError when a patch does not fit."""
         for layer in self.layers:
             grid = layer.output_shape(grid)
         return grid
 
     def features(self, grid: tuple[int, ...]) -> int:
         """How many numbers the network makes of one image of that grid. Raises what `output_shape` raises."""
-        return prod(self.output_shape(grid)) * self.layers[-1].size[0]
+        points, columns = prod(self.output_shape(grid)), int(self.layers[-1].filters.shape[0])
+        return points * columns if self.readout is None else width_of(self.readout, columns)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers the network makes of one object, or of one image where it has a readout.
+
+        Raises ValueError for a network without one: `features` says how many it makes of an image of some size.
+        """
+        if self.readout is None:
+            raise ValueError("the number of features depends on the images: ask network.features(grid)")
+        columns = 0 if self.embedding is None else self.embedding.columns
+        for layer in self.bare_layers:
+            columns = int(layer.filters.shape[0]) if self.embedding is None else layer.width(columns)
+        return width_of(self.readout, columns)
+
+    def features_of(self, x: Any) -> int:
+        """How many numbers the network makes of each of these images or objects."""
+        return self.features(tuple(x.shape[1:-1])) if self.embedding is None else self.dimension
 
     def prepare(self) -> "Network":
         """The network with all inverse square roots computed."""
-        return Network(prepared(self.layers))
+        if self.embedding is None:
+            return self.with_layers(prepared(self.layers))
+        return self.with_layers(tuple(layer.prepare() for layer in self.layers))
+
+    def with_layers(self, layers: Sequence[Any]) -> "Network":
+        """The same with other layers."""
+        return replace(self, layers=tuple(layers))
 
     def with_products(self, products: str | None) -> "Network":
-        """The network with patches and filters multiplied in that type; see `Layer`."""
-        return Network(tuple(replace(layer, products=products) for layer in self.bare_layers))
+        """The network with patches and filters multiplied in that type; see `Layer`.
+
+        Raises ValueError for a network on objects, whose layers have no such type.
+        """
+        if self.embedding is None:
+            return self.with_layers([replace(layer, products=products) for layer in self.bare_layers])
+        if products is not None:
+            raise ValueError(f"products: {products!r} is for networks on images; leave it out")
+        return self.unprepared()
 
     def unprepared(self) -> "Network":
         """The network without what `prepare` computed."""
-        return Network(self.bare_layers)
+        return self.with_layers(self.bare_layers)
 
     @property
-    def bare_layers(self) -> tuple[Layer, ...]:
+    def bare_layers(self) -> tuple[Any, ...]:
         """The layers without what `prepare` computed."""
-        return tuple(p.layer if isinstance(p, PreparedLayer) else p for p in self.layers)
+        return tuple(getattr(layer, "layer", layer) for layer in self.layers)
 
     @property
     def like(self) -> Array:
         """An array of the library, type and device that the network works in: its first filters."""
         return self.layers[0].filters
 
-    def encode(self, x: A, batch: int | None = None) -> A:
-        """The features of many images, `batch` at a time: memory for patches is that of one batch.
+    @overload
+    def encode(self, x: Collection, batch: int | None = None) -> Array: ...
 
-        (n, *grid, c) -> (n, features)
+    @overload
+    def encode(self, x: A, batch: int | None = None) -> A: ...
+
+    def encode(self, x: Any, batch: int | None = None) -> Any:
+        """The features of many images or objects, `batch` at a time: memory for patches is that of one batch.
+
+        n of them -> (n, features)
         """
         check_batch(batch)
-        xp = namespace(x)
         prepared = self.prepare()
-        size = batch or self.batch_for(x)
-        images: Array = x
-        parts = of_one_size(x.shape[0], size)
-        features: A = xp.concat([flattened(prepared(images[whole, ...]))[new, :] for whole, new in parts])
-        return features
+        pieces = batches(x, batch or self.batch_for(x))
+        features = [flattened(prepared(block))[new, :] for block, new, _ in pieces]
+        return namespace(*features).concat(features)
 
-    def batch_for(self, x: Array) -> int:
-        """How many images to take at a time so that a layer's intermediate arrays stay in the host's cache.
+    def batch_for(self, x: Any) -> int:
+        """How many to take at a time so that a layer's intermediate arrays stay in the host's cache.
 
         On other devices, which are idle between small arrays, so that each stays far from filling the memory.
         """
         widest = self.numbers_of_one(x)
-        if not on_host(x):
+        if not on_host(self._where(x)):
             return max(1, DEVICE_NUMBERS // widest)
+        if self.embedding is not None:
+            return max(1, OBJECT_NUMBERS // widest)
         return max(1, CACHED_NUMBERS // widest, min(FEW_IMAGES, FEW_NUMBERS // widest))
 
-    def numbers_of_one(self, x: Array) -> int:
-        """How many numbers the greatest array has that a layer makes of one of the images (n, *grid, c)."""
-        return self.numbers_for(tuple(x.shape[1:]))
+    def numbers_of_one(self, x: Any) -> int:
+        """How many numbers the greatest array has that a layer makes of one of the images (n, *grid, c), or of one
+        object, as some of them tell."""
+        if self.embedding is None:
+            return self.numbers_for(tuple(x.shape[1:]))
+        some = take(x, np.unique(np.linspace(0, len(x) - 1, FEW_OBJECTS).round().astype(np.int64)))
+        laid = self.laid(some)
+        pairs = zip(self.bare_layers, laid.tables, strict=True)
+        widest = max([prod(laid.items.shape), *(layer.numbers(table) for layer, table in pairs)])
+        return max(1, -(-int(widest) // len(some)))
 
     def numbers_for(self, shape: tuple[int, ...]) -> int:
         """The same for images of shape (*grid, c). Raises what `output_shape` raises."""
@@ -113,6 +214,73 @@ class Network(Tree):
             widest = max(widest, points * max(m, d))
             grid = layer.output_shape(grid)
         return widest
+
+    def _lay(self, x: Any) -> tuple[Laid, Any]:
+        """The objects laid, and the structure that the last layer leaves of them."""
+        assert self.embedding is not None
+        self.embedding.check(x)
+        whole = x + x.reverse_complement() if self.strands else x
+        like, structure, tables = self._where(x), whole, []
+        for layer in self.bare_layers:
+            table, structure = layer.lay(structure, like)
+            tables.append(table)
+        ends = None if self.readout is None else ends_of(self.readout, Runs(structure.offsets), like)
+        return Laid(self.embedding(whole, like), tuple(tables), ends, len(whole)), structure
+
+    def _where(self, x: Any) -> Array:
+        """An array of the library, type and device in which objects are seen; images are where they are."""
+        return like_of(x) if self.embedding is None or not self.layers else stop_gradient(self.like)
+
+    def _of_objects(self, x: Any) -> Array:
+        if self.readout is None:
+            raise ValueError("readout: a network on objects needs one, such as kerneltools.patches.PartMean()")
+        laid = self.laid(x)
+        found = _features(self.prepare().layers, self.readout, laid)
+        if not self.strands:
+            return found
+        half = laid.objects // 2
+        return (found[:half, :] + found[half:, :]) / 2
+
+    def _read(self, maps: Array) -> Array:
+        """Maps as sets of their points, read out: (n, *grid, m) -> (n, features)"""
+        xp, n, m = namespace(maps), int(maps.shape[0]), int(maps.shape[-1])
+        points = prod(maps.shape[1:-1])
+        table = ends_of(self.readout, Runs(np.arange(n + 1) * points), maps)  # type: ignore[arg-type]  # there is one
+        blank = few_sizes(n * points + 1, maps) - n * points
+        zeros = xp.zeros((blank, m), dtype=maps.dtype, device=device_of(maps))
+        items = xp.concat([xp.reshape(maps, (n * points, m)), zeros], axis=0)
+        return self.readout(items, table)[:n, :]  # type: ignore[misc]
+
+
+@program
+def _features(layers: tuple[Any, ...], readout: Any, laid: Laid) -> Array:
+    return readout(_walk(layers, laid), laid.ends)[: laid.objects, :]
+
+
+@program
+def _passed(layers: tuple[Any, ...], laid: Laid) -> Array:
+    return _walk(layers, laid)
+
+
+def _walk(layers: tuple[Any, ...], laid: Laid) -> Array:
+    items = laid.items
+    for layer, table in zip(layers, laid.tables, strict=True):
+        items = layer(items, table)
+    return items
+
+
+def batches(x: Any, size: int) -> Iterator[tuple[Any, slice, int]]:
+    """Blocks of `size`, which of each are new, and how many there have been; images as `of_one_size` has them.
+
+    Blocks of objects are of other sizes anyway, in their items.
+    """
+    n = count(x)
+    if is_collection(x):
+        for rows in blocks(n, size):
+            yield part(x, rows), slice(0, None), rows.stop
+        return
+    for whole, new in of_one_size(n, size):
+        yield x[whole, ...], new, whole.stop
 
 
 def of_one_size(n: int, size: int) -> Iterator[tuple[slice, slice]]:
@@ -130,6 +298,12 @@ def of_one_size(n: int, size: int) -> Iterator[tuple[slice, slice]]:
 
 CACHED_NUMBERS = 2**19
 """Numbers in an intermediate array that still fits the caches of one core (2 MiB of float32)."""
+
+OBJECT_NUMBERS = 2**21
+"""The same for objects, of which each batch has work on the host of its own."""
+
+FEW_OBJECTS = 16
+"""Objects by which the size of all is judged."""
 
 FEW_IMAGES, FEW_NUMBERS = 8, 2**22
 """Fewer images than that waste more time between small products than the cache saves, while arrays are below 16 MiB."""

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from math import ceil, prod
 from typing import Any
 
-from ckn.network import Network, of_one_size
-from kerneltools.arrays import Array, asarray_like, indices_like, namespace
+import numpy as np
+
+from ckn.layers.laid import ObjectSpec
+from ckn.network import Network, batches, of_one_size
+from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace, points_of
 from kerneltools.backend import move, to_host
 from kerneltools.patches import Grid
-from kerneltools.primitives import Window, program, window_sum
+from kerneltools.primitives import Window, few_sizes, program, window_sum
 from kerneltools.random import Rng, choice, generator
-from kerneltools.structures import take
+from kerneltools.structures import count, take
+from kerneltools.structures.base import Host, offsets_of
 
 # Told how many of how many images have been encoded.
 Report = Callable[[int, int], None]
@@ -83,7 +87,7 @@ def _gather(maps: Array, window: Window, positions: list[int]) -> Array:
     kept = [p for p in positions if shown[p]]
     length = prod(window.size) * maps.shape[-1]
     # What is chosen is computed on the host, and more is taken than that: to libraries that compile, sizes are few.
-    more = indices_like(kept + [0] * (_few_sizes(len(kept)) - len(kept)), shown)
+    more = indices_like(kept + [0] * (few_sizes(len(kept), maps) - len(kept)), shown)
     points = _points(tuple(maps.shape[1:-1]), window, more)
     values = to_host(_taken(maps, indices_like(points.reshape(-1), maps)))
     return values.reshape(len(more), length)[: len(kept), :]
@@ -93,12 +97,6 @@ def _gather(maps: Array, window: Window, positions: list[int]) -> Array:
 def _taken(maps: Array, points: Array) -> Array:
     xp = namespace(maps)
     return xp.take(xp.reshape(maps, (-1, maps.shape[-1])), points, axis=0)
-
-
-def _few_sizes(count: int) -> int:
-    """At least so many, and at most a quarter more: one of four sizes between a power of two and the next."""
-    step = 1 << max(0, count.bit_length() - 3)
-    return -(-count // step) * step
 
 
 def _not_blank(maps: Array, window: Window) -> Any:
@@ -129,3 +127,49 @@ def _points(grid: tuple[int, ...], window: Window, positions: Array) -> Array:
         start = start + (positions // prod(out[axis + 1 :])) % out[axis] * (stride * window.stride[axis])
     steps = [sum(o * stride for o, stride in zip(offset, strides, strict=True)) for offset in window.offsets()]
     return start[:, None] + asarray_like(steps, positions)[None, :]
+
+
+def sample_parts(below: Network, x: Any, spec: ObjectSpec, count: int, rng: Rng, batch: int, report: Report) -> Array:
+    """Random parts of what the layers below make of objects, on the sphere, without blank ones: (count, k, d)
+
+    Objects come in random order, `batch` at a time, until there are enough. Raises ValueError where none has a part.
+    """
+    draws = generator(rng)
+    order, found, kept = draws.permutation(len(x)), list[Array](), 0
+    share = -(-count * batch // len(x))
+    for rows in blocks(len(x), batch):
+        reached, structure = below.reached(take(x, order[rows]))
+        values = _parts_of(reached, spec.extractor(structure).sample(max(1, share), draws))
+        found.append(spec.normalised(values))
+        kept += int(values.shape[0])
+        report(rows.stop, len(x))
+        if kept >= count:
+            break
+    if not kept:
+        raise ValueError(f"x: none of {len(x)} {x.objects} has a part for {spec.extractor!r}; nothing can be learnt")
+    return namespace(*found).concat(found, axis=0)
+
+
+def some_items(network: Network, x: Any, rng: Rng, batch: int | None, most: int = 1000) -> tuple[Array, Host]:
+    """The last items, or points of maps, of some images or objects drawn at random: (N, m), (n + 1,) on the host"""
+    drawn = choice(rng, count(x), min(most, count(x)))
+    found, lengths = list[Array](), list[Host]()
+    for block, new, _ in batches(take(x, np.sort(drawn)), batch or network.batch_for(x)):
+        if network.embedding is None:
+            maps = network(block)[new, ...]
+            found.append(points_of(maps))
+            lengths.append(np.full(maps.shape[0], prod(maps.shape[1:-1])))
+        else:
+            values, structure = network.reached(block)
+            found.append(values)
+            lengths.append(np.diff(structure.offsets))
+    return namespace(*found).concat(found, axis=0), offsets_of(np.concatenate(lengths))
+
+
+def _parts_of(values: Array, index: Host) -> Array:
+    """The vectors of parts that are not blank, zeros for items that are not there: (N, d), (P, k) -> (P', k, d)"""
+    xp, (p, k) = namespace(values), index.shape
+    flat = take(values, np.maximum(index, 0).reshape(-1)) if p else values[:0, :]
+    there = asarray_like((index >= 0).astype(np.float64), values)
+    parts = xp.reshape(flat, (p, k, values.shape[1])) * there[:, :, None]
+    return take(parts, np.flatnonzero(to_host(xp.sum(parts * parts, axis=(1, 2))) > 0))

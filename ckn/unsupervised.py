@@ -1,76 +1,144 @@
-"""Learning filters without labels: the centres of random patches, layer after layer (Mairal 2016, §2.3)."""
+"""Learning filters without labels: the centres of random patches, layer after layer (Mairal 2016, §2.3).
+
+Those of sequences and graphs are learnt alike (Chen, Jacob and Mairal 2019, 2020).
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from ckn.architecture import Architecture, LayerSpec
-from ckn.checks import check_batch, check_count, check_images, require_channels_last
+from ckn.checks import check_batch, check_count, check_images, check_objects, require_channels_last
+from ckn.layers.embedding import embedding_of
 from ckn.layers.grid import Layer
+from ckn.layers.laid import ObjectSpec, ReadoutSpec
 from ckn.network import Network, Progress
-from ckn.sampling import sample_patches
+from ckn.sampling import sample_parts, sample_patches, some_items
 from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.landmarks import Selector, SphericalKMeans, Uniform
 from kerneltools.landmarks.spherical_kmeans import unit_rows
-from kerneltools.patches import Grid
+from kerneltools.patches import Grid, PartMean
 from kerneltools.progress import silent
-from kerneltools.random import Rng, generator
+from kerneltools.random import Rng, generator, stream
+from kerneltools.structures import Strings
 
 
-def default_selector(spec: LayerSpec) -> Selector:
-    """Spherical k-means for homogeneous kernels, whose landmarks are directions; random patches for others."""
-    return SphericalKMeans(spec.filters) if spec.kernel.homogeneous else Uniform(spec.filters)
+def default_selector(spec: LayerSpec | ObjectSpec) -> Selector:
+    """Spherical k-means where filters are directions; random patches where the kernel is not homogeneous."""
+    on_sphere = not isinstance(spec, LayerSpec) or spec.kernel.homogeneous
+    return SphericalKMeans(spec.filters) if on_sphere else Uniform(spec.filters)
 
 
 def fit_unsupervised(
     architecture: Architecture,
-    images: Array,
+    data: Any,
     rng: Rng,
     *,
     patches: int = 100_000,
     batch: int | None = None,
-    selector: Callable[[LayerSpec], Selector] = default_selector,
+    selector: Callable[[Any], Selector] = default_selector,
     progress: Progress = silent,
 ) -> Network:
-    """Choose the filters of every layer among the patches that reach it.
+    """Choose the filters of every layer among the patches, or parts, that reach it; no labels are needed.
 
-    (n, *grid, c) -> network of (n, *grid, c) -> (n, *grid', m)
+    images (n, *grid, c) -> network of (n, *grid, c) -> (n, *grid', m); n objects -> network of n objects -> (n, m)
 
     `patches`: how many each layer learns from, drawn uniformly without replacement among all that are not
-    blank, without padding. `batch`: how many images are encoded at a time (what fits the cache when None);
-    the draw does not depend on it. `selector(spec)` chooses the filters among the patches.
+    blank, without padding; of objects among the parts of some of them, drawn at random, as many as it takes. `batch`:
+    how many images or objects are encoded at a time (what fits the cache when None); the draw of patches does not
+    depend on it. `selector(spec)` chooses the filters among the patches.
 
     Raises ValueError for wrong shapes, channels that come first, NaN or infinity, a patch that does not fit, and when
-    all patches are blank. Warns (ReducedWarning) when a layer gets fewer filters than asked, for want of distinct
-    patches.
+    all patches are blank; for objects of which none has a part, and for `strands` of letters without a complement;
+    TypeError for objects where the layers are of grids and the reverse. Warns (ReducedWarning) when a layer gets fewer
+    filters than asked, for want of distinct patches.
+
+    >>> from ckn.layers.parts import PartSpec
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGTAC", "GGATTACAGG", "ACG"])
+    >>> network = fit_unsupervised(Architecture((PartSpec(4, Windows(5)),)), x, rng=0)
+    >>> network(x).shape, float(abs(network(x)[2]).max())
+    ((3, 4), 0.0)
     """
-    check_images(images)
-    require_floating(images=images)
+    if not isinstance(architecture, Architecture):
+        raise TypeError(f"architecture: expected a ckn.Architecture, got {architecture!r:.80}")
     check_batch(batch)
-    require_channels_last(tuple(images.shape), architecture.axes)
-    require_patches(architecture, tuple(images.shape[1:-1]))
     check_count("patches", patches)
-    network = Network(())
-    for number, (spec, stream) in enumerate(
-        zip(architecture.layers, generator(rng).spawn(len(architecture.layers)), strict=True), start=1
-    ):
+    if not architecture.of_grids:
+        return _of_objects(architecture, data, rng, patches, batch, selector, progress)
+    check_images(data)
+    require_floating(images=data)
+    require_channels_last(tuple(data.shape), architecture.axes)
+    require_patches(architecture, tuple(data.shape[1:-1]))
+    network, streams = Network(()), generator(rng).spawn(len(architecture.layers))
+    for number, (spec, draws) in enumerate(zip(architecture.grids, streams, strict=True), start=1):
         below = network.prepare()
         grid = _inner_patches(spec)
         report = partial(progress, f"layer {number}: patches")
-        sample = sample_patches(below, images, grid, patches, stream, batch or below.batch_for(images), report)
-        stage = f"layer {number}: filters"
-        progress(stage, 0, 1)
-        chosen = selector(spec)(spec.kernel, sample, stream).points
+        sample = sample_patches(below, data, grid, patches, draws, batch or below.batch_for(data), report)
+        chosen = _filters(spec.kernel, spec, sample, draws, number, selector, progress)
         if spec.kernel.homogeneous:
             chosen = unit_rows(chosen)  # a layer takes it for granted, and not every selector's are
-        progress(stage, 1, 1)
-        size = grid.window(below.output_shape(tuple(images.shape[1:-1]))).size
-        network = Network((*network.layers, _layer(spec, chosen, size)))
-    return network
+        size = grid.window(below.output_shape(tuple(data.shape[1:-1]))).size
+        network = network.with_layers((*network.layers, _layer(spec, chosen, size)))
+    return _with_readout(architecture, network, data, rng, batch, progress)
+
+
+def _of_objects(
+    architecture: Architecture,
+    x: Any,
+    rng: Rng,
+    count: int,
+    batch: int | None,
+    selector: Callable[[Any], Selector],
+    progress: Progress,
+) -> Network:
+    """The same for objects. Filters are learnt from both strands, where features are made of both."""
+    check_objects(x)
+    if architecture.strands and (not isinstance(x, Strings) or x.alphabet.complement is None):
+        raise ValueError(f"strands: expected strings of letters that have a complement, got {x!r:.80}")
+    network = Network((), embedding_of(x), strands=architecture.strands)
+    streams = generator(rng).spawn(len(architecture.layers))
+    for number, (spec, draws) in enumerate(zip(architecture.objects, streams, strict=True), start=1):
+        below = network.prepare()
+        report = partial(progress, f"layer {number}: patches")
+        sample = sample_parts(below, x, spec, count, draws, batch or below.batch_for(x), report)
+        xp, (p, k, d) = namespace(sample), sample.shape
+        rows = xp.reshape(sample, (p, k * d))
+        chosen = _filters(None, spec, rows, draws, number, selector, progress)
+        filters = spec.normalised(xp.reshape(chosen, (chosen.shape[0], k, d)))
+        network = network.with_layers((*network.layers, spec.layer(filters)))
+    return _with_readout(architecture, network, x, rng, batch, progress)
+
+
+def _filters(
+    kernel: Any, spec: Any, rows: Array, rng: Any, number: int, selector: Callable[[Any], Selector], progress: Progress
+) -> Array:
+    stage = f"layer {number}: filters"
+    progress(stage, 0, 1)
+    chosen = selector(spec)(kernel, rows, rng).points
+    progress(stage, 1, 1)
+    return chosen
+
+
+def _with_readout(
+    architecture: Architecture, network: Network, x: Any, rng: Rng, batch: int | None, progress: Progress
+) -> Network:
+    """The network with its readout, which has learnt what it has to from some of the images or objects."""
+    readout = architecture.readout
+    if not isinstance(readout, ReadoutSpec):
+        default = None if architecture.of_grids else PartMean()
+        return replace(network, readout=default if readout is None else readout)
+    draws = generator(stream(rng, "readout")) if isinstance(rng, int) else generator(rng)
+    values, offsets = some_items(network.prepare(), x, draws, batch)
+    return replace(network, readout=readout.fitted(values, offsets, draws, partial(progress, "readout")))
 
 
 def require_patches(architecture: Architecture, grid: tuple[int, ...]) -> None:
     """Raise ValueError, naming the layer, unless each layer has a patch without padding to learn from."""
-    for number, spec in enumerate(architecture.layers, start=1):
+    for number, spec in enumerate(architecture.grids, start=1):
         try:
             _inner_patches(spec).window(grid)
         except ValueError as error:

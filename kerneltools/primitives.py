@@ -67,6 +67,18 @@ def program(body: Callable[..., R]) -> Callable[..., R]:
     return call
 
 
+def few_sizes(count: int, like: Array) -> int:
+    """At least so many, and at most a quarter more, of one of four sizes between a power of two and the next.
+
+    Where the library of `like` compiles for each size; else so many.
+    """
+    owner = backend_of(like)
+    if owner is None or owner.overrides.get(program) is None:
+        return count
+    step = 1 << max(0, count.bit_length() - 3)
+    return -(-count // step) * step
+
+
 class Window(NamedTuple):
     """A sliding window over the axes of a grid: one entry per axis, in grid points."""
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ckn.commands.supervised import LAST
 from ckn.files import load
-from ckn.layers.parts import PartNetwork
 from ckn.model import Model
 from ckn.network import Network
 from ckn.supervised import load_state
@@ -32,8 +31,6 @@ def load_model(
             f"{path}: the state of a training, no model; a run that ends writes its model.safetensors, and this one "
             f"ends at once with: ckn train DATA --resume {path.parent}{at_once}"
         ) from error
-    if isinstance(found, PartNetwork):
-        raise FileFormatError(f"{path}: a network on {found.embedding!r:.40}; the command is for those on images only")
     return found
 
 

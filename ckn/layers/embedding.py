@@ -1,31 +1,47 @@
-"""Objects as items that have vectors: what the first layer of a network on parts sees."""
+"""Objects as items that have vectors: what the first layer of a network on objects sees."""
 
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import asarray_like
+from kerneltools.arrays import Array, asarray_like, device_of, namespace
+from kerneltools.backend import move
+from kerneltools.primitives import few_sizes
 from kerneltools.structures import Alphabet, Collection, Graphs, Ragged, Strings
+from kerneltools.structures.base import Host
 from kerneltools.trees import Tree, static
 
 
-@dataclass(frozen=True)
-class Letters(Tree):
-    """Strings -> arrays (T, A): letters as unit vectors, ambiguous ones as 1/A in each place.
+class Embedding(Tree, ABC):
+    """A vector for each item of objects of one kind."""
 
-    Raises TypeError for what is no strings, ValueError for those of another alphabet.
-    """
+    @property
+    @abstractmethod
+    def columns(self) -> int:
+        """How many numbers a vector has."""
+
+    @abstractmethod
+    def check(self, x: Any) -> None:
+        """Raise TypeError for objects of another kind, ValueError for those that do not go with the network."""
+
+    @abstractmethod
+    def __call__(self, x: Any, like: Array) -> Array:
+        """n objects of N items -> (N + 1 or more, columns) in the library and type of `like`, zeros at the end"""
+
+
+@dataclass(frozen=True)
+class Letters(Embedding):
+    """Letters of strings as unit vectors, ambiguous ones as 1/A in each of the A places."""
 
     alphabet: Alphabet = static()
 
     @property
     def columns(self) -> int:
-        """A"""
         return len(self.alphabet)
 
-    def __call__(self, x: Any) -> Ragged:
-        """(n,) strings -> (n,) arrays"""
+    def check(self, x: Any) -> None:
         if not isinstance(x, Strings):
             raise TypeError(f"x: expected strings, as the network was made for, got {x!r:.80}")
         if x.alphabet != self.alphabet:
@@ -33,66 +49,76 @@ class Letters(Tree):
                 f"x: expected strings of {self.alphabet.letters}, as the network was made for, got {x!r:.80}; make "
                 "them with structures.Strings.of(strings, alphabet=...)"
             )
+
+    def __call__(self, x: Any, like: Array) -> Array:
         size = len(self.alphabet)
         vectors = np.concatenate([np.eye(size), np.full((1, size), 1 / size)])
-        return Ragged(asarray_like(vectors[x.tokens], x.like), x.offsets)
+        return _on_host(vectors[x.tokens], like)
 
 
 @dataclass(frozen=True)
-class Labels(Tree):
-    """Graphs whose nodes have labels -> graphs whose nodes have unit vectors; `labels` are those that have a place.
-
-    Nodes of other labels have zeros: they are as if they were not there. Raises TypeError for what is no graphs,
-    ValueError for graphs without labels.
-    """
+class Labels(Embedding):
+    """Labels of nodes as unit vectors; nodes of labels that are not among `labels` are as if they were not there."""
 
     labels: tuple[int, ...] = static(())
 
     @property
     def columns(self) -> int:
-        """How many labels have a place."""
         return len(self.labels)
 
-    def __call__(self, x: Any) -> Graphs:
-        """(n,) graphs -> (n,) graphs"""
+    def check(self, x: Any) -> None:
         if not isinstance(x, Graphs):
             raise TypeError(f"x: expected graphs, as the network was made for, got {x!r:.80}")
         if x.labels is None:
             raise ValueError(f"x: expected graphs with labels of nodes, as the network was made for, got {x!r:.80}")
-        held = np.asarray(self.labels)
-        vectors = (x.labels[:, None] == held).astype(np.float64)
-        return replace(x, attributes=asarray_like(vectors, x.like))
+
+    def __call__(self, x: Any, like: Array) -> Array:
+        return _on_host(x.labels[:, None] == np.asarray(self.labels), like)
 
 
 @dataclass(frozen=True)
-class Vectors(Tree):
-    """Arrays, and graphs whose nodes have attributes: their vectors, of `columns` numbers, as they are."""
+class Vectors(Embedding):
+    """The vectors that items have: those of arrays, or, `of_graphs`, the attributes of nodes."""
 
-    columns: int = static(1)
+    width: int = static(1)
+    of_graphs: bool = static(False)
 
-    def __call__(self, x: Any) -> Any:
-        """The same. Raises TypeError for what has no vectors, ValueError for vectors of another length."""
+    @property
+    def columns(self) -> int:
+        return self.width
+
+    def check(self, x: Any) -> None:
+        if not isinstance(x, Graphs if self.of_graphs else Ragged):
+            wanted = "graphs with attributes of nodes" if self.of_graphs else "sets or series, of arrays"
+            raise TypeError(f"x: expected {wanted}, as the network was made for, got {x!r:.80}")
+        columns = vectors_of(x).shape[1]
+        if columns != self.width:
+            raise ValueError(f"x: expected {self.width} columns, as the network was made for, got {columns}")
+
+    def __call__(self, x: Any, like: Array) -> Array:
         values = vectors_of(x)
-        if values.shape[1] != self.columns:
-            raise ValueError(f"x: expected {self.columns} columns, as the network was made for, got {values.shape[1]}")
-        return x
-
-
-Embedding = Letters | Labels | Vectors
+        if not hasattr(values, "beside"):  # traced ones are in their place
+            values = move(values, like)
+        xp, blank = namespace(values), _blank(int(values.shape[0]), like)
+        zeros = xp.zeros((blank, self.width), dtype=values.dtype, device=device_of(values))
+        return xp.concat([values, zeros], axis=0)
 
 
 def embedding_of(x: Collection) -> Embedding:
-    """The embedding that suits a collection: letters, labels of nodes where there are no attributes, or vectors."""
+    """The embedding that suits a collection: letters, labels of nodes where there are no attributes, or vectors.
+
+    Raises TypeError for objects that have none, ValueError for graphs without labels and attributes.
+    """
     if isinstance(x, Strings):
         return Letters(x.alphabet)
     if isinstance(x, Graphs) and x.attributes is None:
         if x.labels is None:
             raise ValueError(f"x: expected graphs with labels or attributes of nodes, got {x!r:.80}")
         return Labels(tuple(np.unique(x.labels).tolist()))
-    return Vectors(int(vectors_of(x).shape[1]))
+    return Vectors(int(vectors_of(x).shape[1]), isinstance(x, Graphs))
 
 
-def vectors_of(x: Any) -> Any:
+def vectors_of(x: Any) -> Array:
     """The vectors of all items: (N, d). Raises TypeError for objects that have none."""
     values = x.values if isinstance(x, Ragged) else x.attributes if isinstance(x, Graphs) else None
     if values is None:
@@ -100,6 +126,11 @@ def vectors_of(x: Any) -> Any:
     return values
 
 
-def with_vectors(x: Any, values: Any, offsets: Any) -> Any:
-    """Objects of the same kind whose items have these vectors: (owners, m)"""
-    return Ragged(values, offsets) if isinstance(x, Ragged) else replace(x, attributes=values)
+def _on_host(vectors: Host, like: Array) -> Array:
+    blank = np.zeros((_blank(len(vectors), like), vectors.shape[1]))
+    return asarray_like(np.concatenate([vectors, blank]), like)
+
+
+def _blank(items: int, like: Array) -> int:
+    """How many rows of zeros are put behind so many items."""
+    return few_sizes(items + 1, like) - items

@@ -1,7 +1,7 @@
 """Steps downhill on trees of parameters, each in the geometry it lives in."""
 
 from kerneltools.optimisers.first_order import SGD, Adam, Optimiser, clip
-from kerneltools.optimisers.geometry import Euclidean, Geometry, Positive, Sphere
+from kerneltools.optimisers.geometry import Euclidean, Geometry, Positive, Sphere, Spheres
 from kerneltools.optimisers.schedules import Constant, Cosine, Schedule, Steps, WarmUp
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Positive",
     "Schedule",
     "Sphere",
+    "Spheres",
     "Steps",
     "WarmUp",
     "clip",

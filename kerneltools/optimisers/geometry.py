@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, namespace, safe_sqrt
+from kerneltools.primitives import reciprocal
 from kerneltools.trees import Tree
 
 
@@ -102,6 +103,35 @@ class Sphere(Tree):
                 f"got {tuple(self.metric.shape)}"
             )
         return rows @ self.metric
+
+
+@dataclass(frozen=True)
+class Spheres(Tree):
+    """Vectors along the last axis, each of length 1: a product of spheres.
+
+    >>> import numpy as np
+    >>> z = np.array([[[3.0, 4.0], [0.0, 2.0]]])
+    >>> Spheres().retract(z, 0 * z).round(3).tolist()
+    [[[0.6, 0.8], [0.0, 1.0]]]
+    """
+
+    def tangent(self, point: Array, gradient: Array) -> Array:
+        """The projection of each vector of the gradient."""
+        return self.transport(point, gradient)
+
+    def retract(self, point: Array, step: Array) -> Array:
+        """The vectors of point + step, made unit vectors; zeros, which have no direction, stay."""
+        moved = point + step
+        norms = safe_sqrt(namespace(moved).sum(moved * moved, axis=-1, keepdims=True))
+        return moved * reciprocal(norms)
+
+    def transport(self, point: Array, vector: Array) -> Array:
+        """The projection of each vector on the plane that touches its sphere."""
+        return vector - namespace(point, vector).sum(point * vector, axis=-1, keepdims=True) * point
+
+    def square(self, point: Array, vector: Array) -> Array:
+        """One squared length for each vector: (..., d), (..., d) -> (..., 1)"""
+        return namespace(vector).sum(vector * vector, axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kerneltools.patches.local import (
     Scale,
     Unscaled,
 )
-from kerneltools.patches.parts import Extractor, Parts
+from kerneltools.patches.parts import Extractor, Parts, Table
 from kerneltools.patches.pools import PartMax, PartMean, PartPool, PartSum
 from kerneltools.patches.sequences import Elements, Subsequences, Windows
 
@@ -43,6 +43,7 @@ __all__ = [
     "ProductOfNorms",
     "Scale",
     "Subsequences",
+    "Table",
     "Unscaled",
     "Walks",
     "Windows",

@@ -12,7 +12,7 @@ import numpy as np
 from kerneltools.arrays import Array, device_of, indices_like, namespace, require_floating, require_rank, safe_sqrt
 from kerneltools.kernels.base import row_norms
 from kerneltools.kernels.profiles import Profile
-from kerneltools.patches.parts import NOTHING
+from kerneltools.patches.parts import NOTHING, Table
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
 from kerneltools.trees import Tree, together
@@ -154,10 +154,13 @@ class PartKernel(Tree):
 
     @in_single
     def __call__(self, items: Array, index: Any, filters: Array) -> Array:
-        """(N, d), (P, k), (m, k, d) -> (P, m). Raises ValueError for sizes that do not go together."""
+        """(N, d), (P, k), (m, k, d) -> (P, m); in place of (P, k) a `Table`, whose items end with zeros.
+
+        Raises ValueError for sizes that do not go together.
+        """
         _check(items, index, filters)
         items, filters = together(items, filters)
-        items, places = _with_nothing(items, index)
+        items, places = _with_places(items, index)
         norms = _item_norms(items, places)
         products = self.positions.products(items, places, filters)
         inverse, scale = reciprocal(self.positions.lengths(norms)), self.scale(norms)
@@ -171,7 +174,7 @@ class PartKernel(Tree):
     @in_single
     def scales(self, items: Array, index: Any) -> Array:
         """The roots of k(p, p): (N, d), (P, k) -> (P,)"""
-        return self.scale(_item_norms(*_with_nothing(items, index)))
+        return self.scale(_item_norms(*_with_places(items, index)))
 
     @in_single
     def gram(self, filters: Array) -> Array:
@@ -191,8 +194,10 @@ def _item_norms(items: Array, places: Array) -> Array:
     return namespace(items).reshape(norms, tuple(places.shape))
 
 
-def _with_nothing(items: Array, index: Any) -> tuple[Array, Array]:
-    """The items and one more row of zeros, and the places of the parts' items among them: (N + 1, d), (P, k)"""
+def _with_places(items: Array, index: Any) -> tuple[Array, Array]:
+    """Items that end with a row of zeros, and the places of the parts' items among them: (N + 1, d), (P, k)"""
+    if isinstance(index, Table):
+        return items, index.places
     xp = namespace(items)
     places = indices_like(np.where(index == NOTHING, items.shape[0], index), items)
     zero = xp.zeros((1, items.shape[1]), dtype=items.dtype, device=device_of(items))
@@ -207,8 +212,9 @@ def _check(items: Array, index: Any, filters: Array) -> None:
     require_rank(2, "(N, d)", items=items)
     require_rank(3, "(m, k, d)", filters=filters)
     require_floating(items=items, filters=filters)
-    if index.ndim != 2 or index.shape[1] != filters.shape[1] or items.shape[1] != filters.shape[2]:
+    shape = tuple(index.places.shape if isinstance(index, Table) else index.shape)
+    if len(shape) != 2 or shape[1] != filters.shape[1] or items.shape[1] != filters.shape[2]:
         raise ValueError(
-            f"items, index, filters: expected (N, d), (P, k), (m, k, d), got {tuple(items.shape)}, {index.shape} and "
+            f"items, index, filters: expected (N, d), (P, k), (m, k, d), got {tuple(items.shape)}, {shape} and "
             f"{tuple(filters.shape)}"
         )

@@ -5,9 +5,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from kerneltools.arrays import Array, asarray_like, indices_like
+from kerneltools.primitives import few_sizes
 from kerneltools.random import Rng, generator
 from kerneltools.structures.base import Host, offsets_of
-from kerneltools.trees import Shown
+from kerneltools.trees import Shown, Tree, static
 
 NOTHING = -1
 """The number of an item that is not there: a vector of zeros."""
@@ -57,12 +59,51 @@ class Parts(Shown):
     def __len__(self) -> int:
         return len(self.owner)
 
+    def table(self, like: Array, nothing: int) -> "Table":
+        """The same beside items (N, d) in the library and on the device of `like`, of which row `nothing` is zeros.
+
+        Behind the parts are some of nothing, whose owners have no other: one, or as many as make sizes few where that
+        library compiles for each.
+        """
+        owners = few_sizes(self.owners + 1, like)
+        blank = few_sizes(len(self) + 1, like) - len(self)
+        index = np.concatenate([self.index, np.full((blank, self.size), NOTHING, dtype=np.int64)])
+        owner = np.concatenate([self.owner, np.full(blank, self.owners)])
+        total = np.bincount(self.owner, self.weight, minlength=owners)
+        inverse = np.where(total > 0, 1 / np.where(total > 0, total, 1.0), 0.0)
+        weight = None if self.weight is None else asarray_like(np.concatenate([self.weight, np.zeros(blank)]), like)
+        return Table(
+            indices_like(np.where(index == NOTHING, nothing, index), like),
+            indices_like(np.arange(owners) if self.alone else owner, like),
+            weight,
+            asarray_like(inverse, like),
+            owners,
+            self.alone,
+        )
+
     def sample(self, count: int, rng: Rng) -> Host:
         """The items of at most `count` parts, drawn without replacement: (count, k)"""
         draws = generator(rng)
         if count >= len(self):
             return self.index
         return self.index[np.sort(draws.choice(len(self), size=count, replace=False))]
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Tree):
+    """`Parts` as arrays beside items: what kernels and pools of parts take where a library compiles them.
+
+    `places` (P, k): the rows of the items of each part, a row of zeros for nothing; `owner` (P,); `weight` (P,) or None
+    for 1; `inverse` (owners,): of the weight of all parts of an owner, 0 where it has none; `owners`; `alone`: whether
+    each owner has one part, in their order.
+    """
+
+    places: Array
+    owner: Array
+    weight: Array | None
+    inverse: Array
+    owners: int = static(0)
+    alone: bool = static(False)
 
 
 @runtime_checkable

@@ -1,12 +1,11 @@
 """Pooling of parts into their owners."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
-from kerneltools.arrays import Array, asarray_like, indices_like, namespace
-from kerneltools.patches.parts import Parts
+from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.patches.parts import Parts, Table
 from kerneltools.primitives import segment_max, segment_sum
 from kerneltools.trees import Tree
 
@@ -15,7 +14,7 @@ from kerneltools.trees import Tree
 class PartPool(Protocol):
     """Values of parts -> those of their owners; an owner without parts has 0."""
 
-    def __call__(self, values: Array, parts: Parts) -> Array:
+    def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
 
 
@@ -23,34 +22,47 @@ class PartPool(Protocol):
 class PartSum(Tree):
     """Sums, by the parts' weights."""
 
-    def __call__(self, values: Array, parts: Parts) -> Array:
+    def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
-        if parts.weight is not None:
-            values = values * asarray_like(parts.weight, values)[:, None]
-        if parts.alone:
-            return values
-        return segment_sum(values, indices_like(parts.owner, values), parts.owners)
+        return _pooled(_sum, values, parts)
 
 
 @dataclass(frozen=True)
 class PartMean(Tree):
     """Means, by the parts' weights."""
 
-    def __call__(self, values: Array, parts: Parts) -> Array:
+    def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
-        total = np.bincount(parts.owner, parts.weight, minlength=parts.owners)
-        return PartSum()(values, parts) * asarray_like(1 / np.where(total > 0, total, 1.0), values)[:, None]
+        return _pooled(lambda v, table: _sum(v, table) * table.inverse[:, None], values, parts)
 
 
 @dataclass(frozen=True)
 class PartMax(Tree):
     """The greatest, entry by entry, whatever the weights."""
 
-    def __call__(self, values: Array, parts: Parts) -> Array:
+    def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
-        if parts.alone:
-            return values
-        found = segment_max(values, indices_like(parts.owner, values), parts.owners)
-        xp = namespace(found)
-        known = indices_like(np.bincount(parts.owner, minlength=parts.owners), values)[:, None] > 0
-        return xp.where(known, found, xp.zeros_like(found))
+        return _pooled(_greatest, values, parts)
+
+
+def _pooled(pool: Callable[[Array, Table], Array], values: Array, parts: Parts | Table) -> Array:
+    if isinstance(parts, Table):
+        return pool(values, parts)
+    table = parts.table(values, 0)
+    xp, blank = namespace(values), int(table.owner.shape[0]) - len(parts)
+    zeros = xp.zeros((blank, values.shape[1]), dtype=values.dtype, device=device_of(values))
+    return pool(xp.concat([values, zeros], axis=0) if blank else values, table)[: parts.owners, :]
+
+
+def _sum(values: Array, table: Table) -> Array:
+    if table.weight is not None:
+        values = values * table.weight[:, None]
+    return values if table.alone else segment_sum(values, table.owner, table.owners)
+
+
+def _greatest(values: Array, table: Table) -> Array:
+    if table.alone:
+        return values
+    found = segment_max(values, table.owner, table.owners)
+    xp = namespace(found)
+    return xp.where(table.inverse[:, None] > 0, found, xp.zeros_like(found))

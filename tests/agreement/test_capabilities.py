@@ -54,6 +54,7 @@ NO_NUMBERS = {
     *(
         "linalg.require_square",
         "primitives.primitive",
+        "primitives.few_sizes",
         "primitives.program",
         "primitives.short_dtype",
         "primitives.by_rows",

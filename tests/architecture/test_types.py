@@ -22,6 +22,7 @@ from kerneltools.solvers import KernelModel, LinearModel
 def use(
     x: npt.NDArray[np.float32], y: npt.NDArray[np.float64], tensor: torch.Tensor, array: jax.Array,
     phi: maps.Nystrom, any_map: maps.Map, model: LinearModel, kernel_model: KernelModel, network: ckn.Network,
+    layer: ckn.Layer,
 ) -> None:
     reveal_type(x)
     reveal_type(tensor)
@@ -32,7 +33,7 @@ def use(
     reveal_type(model(x))
     reveal_type(kernel_model(x, block=100))
     reveal_type(network(x))
-    reveal_type(network.layers[0](x))
+    reveal_type(layer(x))
     reveal_type(network.encode(x, batch=10))
     reveal_type(Gaussian(1.0)(x, y))
     reveal_type(Linear()(x, x))

@@ -61,7 +61,7 @@ def test_other_settings_out_of_range() -> None:
 
 def test_no_layers() -> None:
     for layers in ((), (Gaussian(1.0),)):
-        with pytest.raises(ValueError, match="layers: expected a tuple of at least one LayerSpec, got"):
+        with pytest.raises(ValueError, match="layers: expected a tuple of at least one LayerSpec or PartSpec, got"):
             Architecture(layers)  # type: ignore[arg-type]
 
 

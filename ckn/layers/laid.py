@@ -1,0 +1,134 @@
+"""A batch of objects as arrays: whole numbers are found on the host, once, and networks see arrays only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from kerneltools.arrays import Array
+from kerneltools.optimisers import Geometry
+from kerneltools.patches import Extractor, PartPool, Parts
+from kerneltools.structures.base import Host, offsets_of
+from kerneltools.trees import Shown, Tree, static
+
+
+@dataclass(frozen=True, eq=False)
+class Runs(Shown):
+    """Where the items of each object start, and where those of the last end: all that windows leave of a sequence.
+
+    `offsets` (n + 1,)
+    """
+
+    offsets: Host
+
+    @property
+    def lengths(self) -> Host:
+        """How many items each object has: (n,)"""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Laid(Tree):
+    """Objects as `Network.laid` puts them: their `items`, behind which are zeros, a table for each layer, and one for
+    the readout; `objects`: how many there are, twice as many with both strands.
+    """
+
+    items: Array
+    tables: tuple[Any, ...]
+    ends: Any
+    objects: int = static(0)
+
+    def __len__(self) -> int:
+        return self.objects
+
+
+@runtime_checkable
+class ObjectSpec(Protocol):
+    """A layer of objects before it has learnt: `PartSpec` and others."""
+
+    @property
+    def filters(self) -> int:
+        """How many filters to learn."""
+
+    @property
+    def extractor(self) -> Extractor:
+        """What the parts are that filters are learnt from."""
+
+    def normalised(self, filters: Array) -> Array:
+        """Parts or filters on the sphere where filters live: (m, k, d) -> (m, k, d)"""
+
+    def layer(self, filters: Array) -> "ObjectLayer":
+        """The layer with these filters: (m, k, d)"""
+
+
+@runtime_checkable
+class ObjectLayer(Protocol):
+    """A layer of objects; prepared, it is called: items (N, d), table -> items (owners, m), which end with zeros."""
+
+    @property
+    def filters(self) -> Array:
+        """(m, k, d)"""
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What training leaves as it is, beside the kernel's form."""
+
+    @property
+    def space(self) -> Geometry:
+        """Where the filters live."""
+
+    def lay(self, x: Any, like: Array) -> tuple[Any, Any]:
+        """The table of parts, in the library of `like`, and the structure of what comes after; on the host."""
+
+    def width(self, columns: int) -> int:
+        """How many columns its items have, made of items of so many."""
+
+    def numbers(self, table: Any) -> int:
+        """How many numbers the greatest array has that it makes of such parts."""
+
+    def prepare(self) -> Any:
+        """The layer with its inverse square root computed, to apply many times."""
+
+
+@runtime_checkable
+class Readout(Protocol):
+    """Items of objects -> features of the objects, with a table of its own making."""
+
+    def lay(self, runs: Runs, like: Array) -> Any:
+        """Where the items of each object are, in the library of `like`; made on the host."""
+
+    def width(self, columns: int) -> int:
+        """How many features it makes of items of so many columns."""
+
+    def __call__(self, items: Array, table: Any) -> Array:
+        """(N, d), which ends with zeros, table -> (n or more, features)"""
+
+
+@runtime_checkable
+class ReadoutSpec(Protocol):
+    """A readout that has yet to learn its parameters from items, such as its references."""
+
+    def fitted(self, items: Array, offsets: Host, rng: np.random.Generator, progress: Callable[..., None]) -> Readout:
+        """(N, d), (n + 1,) on the host -> readout"""
+
+
+AnyReadout = PartPool | Readout
+
+
+def ends_of(readout: AnyReadout, runs: Runs, like: Array) -> Any:
+    """The table of a readout: for pools of parts, all items of an object are parts that it owns."""
+    if isinstance(readout, Readout):
+        return readout.lay(runs, like)
+    total = int(runs.offsets[-1])
+    owner = np.repeat(np.arange(len(runs)), runs.lengths)
+    whole = Parts(np.arange(total)[:, None], owner, offsets_of(np.ones(len(runs), dtype=np.int64)))
+    return whole.table(like, total)
+
+
+def width_of(readout: AnyReadout | None, columns: int) -> int:
+    """How many features a readout makes of items of so many columns."""
+    return readout.width(columns) if isinstance(readout, Readout) else columns
