@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ckn.model import Model, encode_blocks
 from ckn.network import Progress
 from ckn.preprocessing import Scale
-from ckn.readers import DataError, Images
+from ckn.readers import DataError, Dataset, Images
 from ckn.readers.images import listed
 from ckn.text import cell
 from kerneltools.backend import to_host
@@ -24,12 +24,14 @@ from kerneltools.progress import silent
 Numbers = npt.NDArray[Any]
 
 
-def matched(model: Model, data: Images, source: str) -> Model:
-    """The model for images of this source: it divides by what is white there.
+def matched(model: Model, data: Dataset, source: str) -> Model:
+    """The model for the data of this source: of images, it divides by what is white there.
 
     Raises DataError for images of another size or other channels than in training. Warns where it is not known
     what is white.
     """
+    if not isinstance(data, Images):
+        raise DataError(f"{source}: {data.nouns}; the model was trained on images")
     shape = tuple(data.images.shape[1:])
     if shape != model.image_shape:
         raise DataError(
@@ -46,26 +48,26 @@ def matched(model: Model, data: Images, source: str) -> Model:
     return replace(model, preprocessing=tuple(steps))
 
 
-def labels_for(classes: tuple[str, ...], data: Images, source: str) -> npt.NDArray[np.int64]:
+def labels_for(classes: tuple[str, ...], data: Dataset, source: str) -> npt.NDArray[np.int64]:
     """The labels of the data as positions in these classes, which are found by name.
 
-    Raises DataError for images without labels and for images of other classes.
+    Raises DataError for examples without labels and for examples of other classes.
     """
     if data.labels is None:
-        raise DataError(f"{source}: {len(data)} images without labels; there is nothing to compare with")
+        raise DataError(f"{source}: {len(data)} {data.nouns} without labels; there is nothing to compare with")
     place = {name: i for i, name in enumerate(classes)}
     used = [data.classes[i] for i in np.unique(data.labels)]
     unknown = [name for name in used if name not in place]
     if unknown:
         raise DataError(
-            f"{source}: images of classes without a training image: {listed(unknown)}; "
+            f"{source}: {data.nouns} of classes without a training {data.noun}: {listed(unknown)}; "
             f"the {len(classes)} classes of the training are {listed(classes, 10)}"
         )
     table = np.asarray([place.get(name, -1) for name in data.classes], dtype=np.int64)
     return table[data.labels]
 
 
-def scores(model: Model, images: Numbers, batch: int | None, progress: Progress = silent) -> Numbers:
+def scores(model: Model, images: Any, batch: int | None, progress: Progress = silent) -> Numbers:
     """A score for each class, on the host; holds the features of one batch: (n, h, w, c) -> (n, classes)."""
     blocks = encode_blocks(model.network, model.preprocessing, images, batch, progress)
     return np.concatenate([to_host(model.head(block)) for block in blocks])
@@ -98,13 +100,13 @@ def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterab
         rows.writerow((cell(name), cell(model.classes[i]), f"{score:.6g}", f"{margin:.6g}", *chance, *next_ones))
 
 
-def write_features(path: Path, model: Model, data: Images, batch: int | None, progress: Progress) -> int:
+def write_features(path: Path, model: Model, data: Dataset, batch: int | None, progress: Progress) -> int:
     """A .npz file with `features` (n, d) float32, and `labels`, `classes` and `names` where the data have them.
 
     Holds one batch at a time. Returns d.
     """
     d = model.network.features(model.image_shape[:-1])
-    blocks = encode_blocks(model.network, model.preprocessing, data.images, batch, progress)
+    blocks = encode_blocks(model.network, model.preprocessing, data.data, batch, progress)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(data), d)}
@@ -116,7 +118,7 @@ def write_features(path: Path, model: Model, data: Images, batch: int | None, pr
     return d
 
 
-def _annotations(data: Images) -> dict[str, Numbers]:
+def _annotations(data: Dataset) -> dict[str, Numbers]:
     found: dict[str, Numbers] = {}
     if data.labels is not None:
         found |= {"labels": data.labels, "classes": np.asarray(data.classes)}

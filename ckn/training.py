@@ -15,7 +15,8 @@ from ckn.architecture import architectures
 from ckn.model import Model, preprocess
 from ckn.network import Network, Progress, named, of_one_size
 from ckn.preprocessing import Scale, Step, Whiten
-from ckn.readers import DataError, Images
+from ckn.readers import DataError, Dataset, Images
+from ckn.readers.checks import require_alike
 from ckn.splitting import held_out, validation_rows
 from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
 from kerneltools.backend import to_host
@@ -30,22 +31,22 @@ CERTIFIED_IMAGES = 200
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images to train on, images to test on, and `origin`, where the test images come from, in words.
+    """Examples to train on, examples to test on, and `origin`, where the test examples come from, in words.
 
-    `validation`: images that each epoch is measured on, where some are held out for that.
+    `validation`: examples that each epoch is measured on, where some are held out for that.
     """
 
-    train: Images
-    test: Images
+    train: Dataset
+    test: Dataset
     origin: str
-    validation: Images | None = None
+    validation: Dataset | None = None
 
 
-def split(data: Images, source: str, seed: int, test: Images | None = None, test_source: str = "") -> Split:
-    """The test images are those given, or else the source's own, or else 20 % of each class, drawn with the seed.
+def split(data: Dataset, source: str, seed: int, test: Dataset | None = None, test_source: str = "") -> Split:
+    """The test examples are those given, or else the source's own, or else 20 % of each class, drawn with the seed.
 
-    Raises DataError, naming the source, for images without labels, of a single class or too few to split, and
-    for test images that do not go with those of the training.
+    Raises DataError, naming the source, for examples without labels, of a single class or too few to split, and
+    for test examples that do not go with those of the training.
     """
     _require_classes(data, source)
     if test is not None:
@@ -54,20 +55,21 @@ def split(data: Images, source: str, seed: int, test: Images | None = None, test
         return Split(data, data.test, f"the test split of {source}")
     test_rows = held_out(np.asarray(data.labels), TEST_SHARE, seed)
     if not test_rows.any():
-        raise DataError(f"{source}: no class has two images, so none can be held out to test; give --test")
+        raise DataError(f"{source}: no class has two {data.nouns}, so none can be held out to test; give --test")
     share = f"{TEST_SHARE:.0%} of each class of {source}, drawn with seed {seed}"
-    return Split(_rows(data, ~test_rows), _rows(data, test_rows), share)
+    return Split(data.taken(~test_rows), data.taken(test_rows), share)
 
 
 def with_validation(parts: Split, share: float, source: str, seed: int) -> Split:
-    """The same with a `share` in (0, 1) of each class of the training images held out, drawn with the seed.
+    """The same with a `share` in (0, 1) of each class of the training examples held out, drawn with the seed.
 
-    Raises DataError, naming the source, where no class has two images.
+    Raises DataError, naming the source, where no class has two examples.
     """
     rows = validation_rows(np.asarray(parts.train.labels), share, seed)
     if not rows.any():
-        raise DataError(f"{source}: no class has two training images, so none can be held out for --validation")
-    return replace(parts, train=_rows(parts.train, ~rows), validation=_rows(parts.train, rows))
+        nouns = parts.train.nouns
+        raise DataError(f"{source}: no class has two training {nouns}, so none can be held out for --validation")
+    return replace(parts, train=parts.train.taken(~rows), validation=parts.train.taken(rows))
 
 
 def default_architecture(grid: tuple[int, ...]) -> str:
@@ -75,9 +77,10 @@ def default_architecture(grid: tuple[int, ...]) -> str:
     return "small" if max(grid) <= SMALL_SIDE else "unsup-64-256"
 
 
-def preprocessing_for(data: Images, whiten: bool) -> tuple[Step, ...]:
-    """White becomes 1 where the source says what white is; then, if wanted, `Whiten`."""
-    scale: tuple[Step, ...] = () if data.maximum is None else (Scale(data.maximum),)
+def preprocessing_for(data: Dataset, whiten: bool) -> tuple[Step, ...]:
+    """Of images: white becomes 1 where the source says what white is; then, if wanted, `Whiten`."""
+    white = data.maximum if isinstance(data, Images) else None
+    scale: tuple[Step, ...] = () if white is None else (Scale(white),)
     return (*scale, Whiten()) if whiten else scale
 
 
@@ -159,13 +162,14 @@ def run(
     was its best state. `on_model(model)` is called before the test."""
     start = perf_counter()
     classifier = _classifier(parts, settings)
-    images, labels = parts.train.images, parts.train.labels
-    classifier.fit(images, labels, progress=progress, on_epoch=on_epoch, start=begin, best=best)
+    labels = parts.train.labels
+    classifier.fit(parts.train.data, labels, progress=progress, on_epoch=on_epoch, start=begin, best=best)
     trained = perf_counter()
     names = tuple(parts.train.classes[i] for i in classifier.classes_)
-    model = replace(classifier.model_, classes=names, pictures=parts.train.pictures)
+    pictures = parts.train.pictures if isinstance(parts.train, Images) else None
+    model = replace(classifier.model_, classes=names, pictures=pictures)
     on_model(model)
-    counts = confusion(model, parts.test, parts.origin, settings.batch, named("test images", progress))
+    counts = confusion(model, parts.test, parts.origin, settings.batch, named(f"test {parts.test.nouns}", progress))
     tested = perf_counter()
     return Outcome(
         model=model,
@@ -173,7 +177,7 @@ def run(
         reg=float(classifier.reg_),
         loo_accuracy=float(classifier.loo_accuracy_) if settings.supervised is None else None,
         counts=counts,
-        misses=relative_misses(model, parts.test.images, settings.batch, progress),
+        misses=relative_misses(model, parts.test.data, settings.batch, progress),
         train_seconds=trained - start,
         test_seconds=tested - trained,
         history=() if settings.supervised is None else classifier.training_.history,
@@ -183,7 +187,6 @@ def run(
 
 def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any]:
     """Everything in one flat table of numbers and words."""
-    height, width, channels = parts.train.images.shape[1:]
     return {
         "test_accuracy": outcome.test_accuracy,
         "loo_accuracy": outcome.loo_accuracy,
@@ -195,9 +198,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_validation": 0 if parts.validation is None else len(parts.validation),
         "n_test": len(parts.test),
         "n_classes": len(outcome.model.classes),
-        "height": height,
-        "width": width,
-        "channels": channels,
+        **_form(parts.train),
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
@@ -206,6 +207,14 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         **{f"missed_layer_{i}": float(m.mean()) for i, m in enumerate(outcome.misses, start=1) if m.size},
         **_versions(),
     }
+
+
+def _form(data: Dataset) -> dict[str, Any]:
+    """What the examples are, and of images their size."""
+    if not isinstance(data, Images):
+        return {"kind": data.nouns}
+    height, width, channels = data.images.shape[1:]
+    return {"kind": data.nouns, "height": height, "width": width, "channels": channels}
 
 
 def _words(settings: Supervised) -> dict[str, Any]:
@@ -244,7 +253,7 @@ def _classifier(parts: Split, settings: Settings) -> Any:
     return ImageClassifier(
         architectures[settings.architecture],
         supervised=settings.supervised or False,
-        validation=None if parts.validation is None else (parts.validation.images, parts.validation.labels),
+        validation=None if parts.validation is None else (parts.validation.data, parts.validation.labels),
         preprocessing=preprocessing_for(parts.train, settings.whiten),
         patches=settings.patches,
         batch=settings.batch,
@@ -254,17 +263,17 @@ def _classifier(parts: Split, settings: Settings) -> Any:
     )
 
 
-def confusion(model: Model, data: Images, source: str, batch: int | None, progress: Progress) -> Numbers:
-    """How many images of each class (rows) the model puts into each class (columns), classes as in the model."""
+def confusion(model: Model, data: Dataset, source: str, batch: int | None, progress: Progress) -> Numbers:
+    """How many examples of each class (rows) the model puts into each class (columns), classes as in the model."""
     fitting = matched(model, data, source)
     true = labels_for(tuple(str(name) for name in model.classes), data, source)
-    best, _, _ = predictions(scores(fitting, data.images, batch, progress))
+    best, _, _ = predictions(scores(fitting, data.data, batch, progress))
     counts = np.zeros((len(model.classes), len(model.classes)), dtype=np.int64)
     np.add.at(counts, (true, best), 1)
     return counts
 
 
-def relative_misses(model: Model, images: Numbers, batch: int | None, progress: Progress) -> list[Numbers]:
+def relative_misses(model: Model, images: Any, batch: int | None, progress: Progress) -> list[Numbers]:
     """For each layer, the share of k(p, p) that its map misses, of every patch p that is not blank.
 
     At most 200 images, evenly spaced, are looked at, a batch at a time.
@@ -281,30 +290,22 @@ def relative_misses(model: Model, images: Numbers, batch: int | None, progress: 
     return [np.concatenate(part) for part in parts]
 
 
-def _renamed(data: Images, test: Images, source: str) -> Images:
-    """Test images of another source, their labels and classes those of the training."""
-    if test.images.shape[1:] != data.images.shape[1:]:
-        raise DataError(
-            f"{source}: test images of shape (h, w, c) = {test.images.shape[1:]}, "
-            f"but training images of {data.images.shape[1:]}"
-        )
+def _renamed(data: Dataset, test: Dataset, source: str) -> Dataset:
+    """Test examples of another source, their labels and classes those of the training."""
+    require_alike(data, test, source)
     present = tuple(data.classes[i] for i in np.unique(np.asarray(data.labels)))
     return replace(test, labels=labels_for(present, test, source), classes=present)
 
 
-def _require_classes(data: Images, source: str) -> None:
+def _require_classes(data: Dataset, source: str) -> None:
     if data.labels is None:
-        raise DataError(f"{source}: {len(data)} images without labels; training needs the class of each")
+        hint = "" if data.names is None or isinstance(data, Images) else ": give a table of them with --labels"
+        raise DataError(f"{source}: {len(data)} {data.nouns} without labels; training needs the class of each{hint}")
     present = np.unique(data.labels)
     if len(present) < 2:
         raise DataError(
-            f"{source}: all {len(data)} images are of one class ({data.classes[present[0]]}); training needs two"
+            f"{source}: all {len(data)} {data.nouns} are of one class ({data.classes[present[0]]}); training needs two"
         )
-
-
-def _rows(data: Images, chosen: Numbers) -> Images:
-    names = None if data.names is None else tuple(name for name, c in zip(data.names, chosen, strict=True) if c)
-    return replace(data, images=data.images[chosen], labels=np.asarray(data.labels)[chosen], names=names)
 
 
 def _layer_shares(network: Network, x: Any, new: slice) -> list[Numbers]:

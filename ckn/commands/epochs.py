@@ -20,7 +20,7 @@ from ckn.commands.console import Screen, cause_of, fail, note
 from ckn.commands.outputs import reason
 from ckn.commands.supervised import LAST, kept_options
 from ckn.interrupts import CODE
-from ckn.readers import Images
+from ckn.readers import Dataset
 from ckn.supervised import (
     DivergedError,
     EpochReport,
@@ -105,7 +105,7 @@ class Epochs:
         if state.epoch == 1 and state.initial is not None:
             self.screen.line("  ".join(_measured(state.initial, self.supervised.epochs)))
         self.done = state.epoch
-        self.screen.line(_said(report, seconds, len(self.parts.train.images), self.supervised.epochs))
+        self.screen.line(_said(report, seconds, self.parts.train, self.supervised.epochs))
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -167,11 +167,11 @@ class Epochs:
         return training_notes(
             architectures[settings.architecture],
             self.supervised,
-            train.images,
+            train.data,
             _names(train),
             settings.seed,
             preprocessing_for(train, settings.whiten),
-            None if held_out is None else (held_out.images, _names(held_out)),
+            None if held_out is None else (held_out.data, _names(held_out)),
         )
 
 
@@ -187,9 +187,9 @@ def _of_one_run(last: TrainingState, best: TrainingState) -> bool:
     return last.history[:common] == best.history[:common]
 
 
-def _names(images: Images) -> list[str]:
-    """The name of each image's class."""
-    return [images.classes[i] for i in np.asarray(images.labels)]
+def _names(data: Dataset) -> list[str]:
+    """The name of each example's class."""
+    return [data.classes[i] for i in np.asarray(data.labels)]
 
 
 def _numbers(report: EpochReport) -> dict[str, Any]:
@@ -197,9 +197,9 @@ def _numbers(report: EpochReport) -> dict[str, Any]:
     return {name: value for name, value in asdict(report).items() if value is not None}
 
 
-def _said(report: EpochReport, seconds: float, images: int, epochs: int) -> str:
+def _said(report: EpochReport, seconds: float, data: Dataset, epochs: int) -> str:
     left = timedelta(seconds=round(seconds * (epochs - report.epoch)))
-    return "  ".join([*_measured(report, epochs), f"{images / seconds:.0f} images/s", f"{left} left"])
+    return "  ".join([*_measured(report, epochs), f"{len(data) / seconds:.0f} {data.nouns}/s", f"{left} left"])
 
 
 def _measured(report: EpochReport, epochs: int) -> list[str]:

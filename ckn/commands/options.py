@@ -17,6 +17,7 @@ SOURCES = (
     "digits (handwritten digits of 8x8 pixels, comes with scikit-learn), a folder with a subfolder of pictures "
     "for each class, a .npz file, CIFAR-10 (binary version) or MNIST (IDX)"
 )
+OBJECTS = "sequences (FASTA), graphs (a folder of the TU collection) or series (.ts, or .tsv of the UCR archive)"
 
 
 class SplitName(StrEnum):
@@ -143,6 +144,14 @@ Import = Annotated[
         metavar="MODULE",
         help="Take the kernels, profiles and preprocessing steps of a Python module, for a model that has them: this "
         "runs the module's code. Several: --import A --import B.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TABLE",
+        help="The classes of sequences by their names in the FASTA file: CSV, or with tabs, with columns name and "
+        "label, or these two alone. [default: what headers >name|class|training or |testing say]",
     ),
 ]
 Quiet = Annotated[

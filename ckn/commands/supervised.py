@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from ckn.readers import Dataset, Images
 from ckn.supervised import (
     Alternating,
     Augmentation,
@@ -70,7 +71,7 @@ OPTIONS = (
 # "planned": the epochs of the run when it began, which some schedules depend on.
 KEPT = (
     *OPTIONS,
-    *("planned", "test", "size", "background", "skip_unreadable"),
+    *("planned", "test", "labels", "size", "background", "skip_unreadable"),
     *("architecture", "whiten", "seed", "patches", "batch", "backend", "device"),
 )
 FREE = ("epochs", "jit", "at_once", "batch", "backend", "device")
@@ -88,13 +89,18 @@ def chosen_options(given: typer.Context) -> dict[str, Any]:
         return options | _of_stopped(folder, given, options, explicit) | {"supervised": True, "out": folder}
     without = [name for name in OPTIONS if name in explicit]
     if without and not options["supervised"]:
-        raise typer.BadParameter(f"{_dashed(without[0])}: only with --supervised")
+        raise typer.BadParameter(f"{dashed(without[0])}: only with --supervised")
     return options
 
 
 def kept_options(options: Mapping[str, Any]) -> str:
     """The options that a run that goes on takes up, as JSON."""
     return json.dumps({name: options[name] for name in KEPT})
+
+
+def dashed(name: str) -> str:
+    """An option as the command line has it."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _of_stopped(folder: Path, given: typer.Context, options: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
@@ -104,7 +110,7 @@ def _of_stopped(folder: Path, given: typer.Context, options: Mapping[str, Any], 
     for name in sorted(explicit.intersection(stopped).difference(FREE)):
         if options[name] != stopped[name]:
             raise typer.BadParameter(
-                f"{_dashed(name)}: the run in {folder} has {_plain(stopped[name])}, got {_plain(options[name])}; "
+                f"{dashed(name)}: the run in {folder} has {_plain(stopped[name])}, got {_plain(options[name])}; "
                 "leave it out, or begin another run without --resume"
             )
     if "epochs" in explicit and _ends(stopped) and options["epochs"] > stopped["planned"]:
@@ -145,7 +151,7 @@ def _words(option: Any, found: Mapping[str, Any]) -> list[str]:
     if value is None or value is False:
         return []
     if isinstance(value, bool) != bool(option.is_flag) or not isinstance(value, str | int | float):
-        raise TypeError(f"{_dashed(option.name)}: got {value!r:.60}")
+        raise TypeError(f"{dashed(option.name)}: got {value!r:.60}")
     return [option.opts[0]] if value is True else [f"{option.opts[0]}={value}"]
 
 
@@ -153,10 +159,6 @@ def _ends(options: Mapping[str, Any]) -> bool:
     """Whether the learning rates depend on the number of epochs."""
     schedule = options.get("schedule")
     return bool(schedule == "cosine" or (schedule == "steps" and options["milestones"] is None))
-
-
-def _dashed(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _plain(value: Any) -> str:
@@ -168,13 +170,13 @@ def _is_explicit(given: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
-    """The settings that the options ask for, for training images (n, h, w, c)."""
-    n, *grid, _ = images.shape
-    minibatch = options["minibatch"]
+def supervised_settings(options: Mapping[str, Any], data: Dataset) -> Supervised:
+    """The settings that the options ask for, for training data."""
+    n, minibatch = len(data), options["minibatch"]
     if minibatch is not None and minibatch > n:
-        raise typer.BadParameter(f"--minibatch {minibatch}: there are {n} training images; choose at most {n}")
+        raise typer.BadParameter(f"--minibatch {minibatch}: there are {n} training {data.nouns}; choose at most {n}")
     words = options["augment"].split(",") if options["augment"] else []
+    side = min(data.images.shape[1:-1]) if isinstance(data, Images) else 0
     return Supervised(
         loss=HEADS[options["head"]],
         reg=options["reg"],
@@ -187,7 +189,7 @@ def supervised_settings(options: Mapping[str, Any], images: Any) -> Supervised:
         precondition=options["optimiser"] == "sgd",
         strategy=_strategy(options),
         clip_norm=options["clip"],
-        augmentation=tuple(AUGMENTATIONS[word](min(grid)) for word in words),
+        augmentation=tuple(AUGMENTATIONS[word](side) for word in words),
         learn_kernels=options["learn_kernels"],
         products=None if options["precision"] == "float32" else str(options["precision"]),
         at_once=options["at_once"],

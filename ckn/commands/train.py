@@ -18,6 +18,7 @@ from ckn.commands.options import (
     Batch,
     Data,
     Device,
+    Labels,
     Quiet,
     Size,
     SkipUnreadable,
@@ -28,10 +29,10 @@ from ckn.commands.options import (
 )
 from ckn.commands.outputs import output_folder
 from ckn.commands.results import Results
-from ckn.commands.supervised import LAST, chosen_options, supervised_settings
+from ckn.commands.supervised import LAST, chosen_options, dashed, supervised_settings
 from ckn.interrupts import ending_at_once
 from ckn.memory import keep_freed_memory
-from ckn.readers import Pictures, read
+from ckn.readers import DataError, Dataset, Images, LabelTable, Pictures, read
 from ckn.readers.images import optional_module, pictures_of
 from ckn.supervised import EpochReport, best_epoch
 from ckn.training import Outcome, Settings, Split, default_architecture, run, split, with_validation
@@ -43,7 +44,10 @@ WRITTEN = ("model.safetensors", "metrics.json", "filters.png", "confusion.png", 
 WRITTEN_WITH_LABELS = ("curves.png", NUMBERS, LAST, BEST)
 
 SMALLER = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
-FEWER = "fewer or smaller images"
+FEWER = "fewer or smaller examples"
+
+OF_IMAGES = ("size", "background", "skip_unreadable", "architecture", "whiten", "augment")
+"""Options that have a meaning for images only."""
 
 
 def train(
@@ -51,8 +55,9 @@ def train(
     data: Data,
     test: Annotated[
         str | None,
-        typer.Option(metavar="DATA", help="Images to test on. [default: DATA's own test split, or 20 % of its images]"),
+        typer.Option(metavar="DATA", help="Data to test on. [default: DATA's own test split, or 20 % of each class]"),
     ] = None,
+    labels: Labels = None,
     size: Size = None,
     background: Background = None,
     skip_unreadable: SkipUnreadable = False,
@@ -133,10 +138,8 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
     names = (*WRITTEN, *WRITTEN_WITH_LABELS) if chosen["supervised"] else WRITTEN
     with output_folder(folder, names), room_for(data, SMALLER):
-        grid = parts.train.images.shape[1:-1]
-        why = "" if chosen["architecture"] else f", chosen for images of {grid[0]}x{grid[1]} pixels"
         if not quiet:
-            _announce(parts, settings, why)
+            _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
         results = Results(folder)
         with progress(quiet) as screen, ExitStack() as told:
             outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)
@@ -159,29 +162,48 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
         parts = _read(data, chosen, screen)
     if chosen["validation"] is not None and chosen["supervised"]:
         parts = with_validation(parts, chosen["validation"], data, chosen["seed"])
+    if not isinstance(parts.train, Images):
+        raise DataError(f"{data}: {parts.train.nouns}; the command trains networks on images only yet")
     grid = parts.train.images.shape[1:-1]
     name = chosen["architecture"] or default_architecture(grid)
     require_patches(architectures[name], grid)
-    supervised = supervised_settings(chosen, parts.train.images) if chosen["supervised"] else None
+    supervised = supervised_settings(chosen, parts.train) if chosen["supervised"] else None
     plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device", "validation")}
     return parts, Settings(data, name, backend=chosen["backend"] or "numpy", supervised=supervised, **plain)
 
 
 def _read(data: str, chosen: Mapping[str, Any], screen: Screen) -> Split:
-    """The images to train on, and those to test on, whose pictures are treated as the former."""
+    """The examples to train on, and those to test on, which are treated as the former."""
     size, background, test = chosen["size"], chosen["background"], chosen["test"]
     wanted = Pictures(
         None if size is None else as_size(size), background=None if background is None else as_colour(background)
     )
-    skip = chosen["skip_unreadable"]
-    images = read(data, pictures=wanted, skip_unreadable=skip, report=screen)
-    if images.pictures is None and wanted != Pictures():
-        name = "background" if size is None else "size"
-        raise typer.BadParameter(f"--{name} {chosen[name]}: only for picture files, and {data} holds none")
-    if test is None:
-        return split(images, data, chosen["seed"])
-    alike = images.pictures or pictures_of(images.images.shape[1:])
-    return split(images, data, chosen["seed"], read(test, pictures=alike, skip_unreadable=skip, report=screen), test)
+    table = None if chosen["labels"] is None else LabelTable.of_file(chosen["labels"])
+    asked: dict[str, Any] = {"skip_unreadable": chosen["skip_unreadable"], "labels": table, "report": screen}
+    train = read(data, pictures=wanted, **asked)
+    _require_suited(train, data, chosen)
+    others = None
+    if test is not None:
+        asked |= (
+            {"pictures": train.pictures or pictures_of(train.images.shape[1:])} if isinstance(train, Images) else {}
+        )
+        others = read(test, alphabet=getattr(train.data, "alphabet", None), **asked)
+    if table is not None:
+        held = [part.names or () for part in (train, train.test, others, others and others.test) if part is not None]
+        table.warn_of_others([name for names in held for name in names], data if test is None else f"{data}, {test}")
+    return split(train, data, chosen["seed"], others, test or "")
+
+
+def _require_suited(data: Dataset, source: str, chosen: Mapping[str, Any]) -> None:
+    """Raise BadParameter for options that have no meaning for such data."""
+    if not isinstance(data, Images):
+        for name in OF_IMAGES:
+            if chosen[name]:
+                raise typer.BadParameter(f"{dashed(name)}: only for images, and {source} holds {data.nouns}")
+    elif data.pictures is None and (given := [name for name in ("size", "background") if chosen[name] is not None]):
+        raise typer.BadParameter(
+            f"{dashed(given[0])} {chosen[given[0]]}: only for picture files, and {source} holds none"
+        )
 
 
 def _trained(
@@ -205,14 +227,21 @@ def _trained(
     return run(parts, settings, epochs.progress, epochs.on_epoch, begin, best, results.keep)
 
 
+def _why(data: Dataset) -> str:
+    """What the architecture was chosen for."""
+    if not isinstance(data, Images):
+        return f", for {data.nouns}"
+    height, width = data.images.shape[1:-1]
+    return f", chosen for images of {height}x{width} pixels"
+
+
 def _announce(parts: Split, settings: Settings, why: str) -> None:
-    n, *shape = parts.train.images.shape
-    held_out = {} if parts.validation is None else {"validation": f"{len(parts.validation)} of the training images"}
+    train, held_out = parts.train, parts.validation
     facts(
         {
-            "training": f"{n} images of {'x'.join(map(str, shape))}, {len(parts.train.classes)} classes",
-            **held_out,
-            "test": f"{len(parts.test)} images: {parts.origin}",
+            "training": f"{train.described}, {len(train.classes)} classes",
+            **({} if held_out is None else {"validation": f"{len(held_out)} of the training {train.nouns}"}),
+            "test": f"{len(parts.test)} {train.nouns}: {parts.origin}",
             "architecture": settings.architecture + why,
         }
     )

@@ -31,7 +31,7 @@ from ckn.commands.options import (
 )
 from ckn.commands.outputs import output_file
 from ckn.model import Model
-from ckn.readers import DataError, Images, read
+from ckn.readers import DataError, Dataset, read
 from ckn.training import Numbers, confusion
 from kerneltools.files import FileFormatError
 
@@ -124,7 +124,7 @@ def predict(
     names = images.names or range(len(images))
     with room_for(source, SMALLER), _optional(out) as temporary:
         with progress(quiet) as report:
-            values = scores(fitting, images.images, batch, report)
+            values = scores(fitting, images.data, batch, report)
         if temporary is None:
             write_predictions(sys.stdout, fitting, values, names, top)
             sys.stdout.flush()
@@ -188,8 +188,8 @@ def _model(path: Path, backend: str | None, device: str | None, imports: Sequenc
 
 def _part(
     model: Model, given: str | list[str], source: str, wanted: SplitName | None, skip: bool, quiet: bool
-) -> Images:
-    """The images, pictures treated as in training; of training and test the latter, or those wanted."""
+) -> Dataset:
+    """The examples, pictures treated as in training; of training and test the latter, or those wanted."""
     with room_for(source, FEWER), progress(quiet) as report:
         data = read(given, pictures=model.as_trained, skip_unreadable=skip, report=report)
     if data.test is None:
@@ -197,7 +197,7 @@ def _part(
             raise DataError(f"{source}: it has no training and test split, so --split {wanted} has no meaning")
         return data
     if wanted is None:
-        note(f"the {len(data.test)} test images of {source}, not the {len(data)} of training (--split train)")
+        note(f"the {len(data.test)} test {data.nouns} of {source}, not the {len(data)} of training (--split train)")
     return data if wanted is SplitName.train else data.test
 
 

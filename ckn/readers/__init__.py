@@ -1,13 +1,13 @@
-"""Images and labels from files: one reader for each format.
+"""Images, sequences, graphs and series, with their labels, from files: one reader for each format.
 
 >>> from ckn.readers import read
 >>> digits = read("digits")
->>> digits.images.shape, digits.maximum, len(digits.classes)
+>>> digits.data.shape, digits.maximum, len(digits.classes)
 ((1797, 8, 8, 1), 16.0, 10)
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
@@ -16,15 +16,37 @@ from typing import Any
 from ckn.readers.checks import checked
 from ckn.readers.cifar import Cifar10
 from ckn.readers.digits import Digits
+from ckn.readers.examples import Examples
+from ckn.readers.fasta import Fasta
 from ckn.readers.folders import ImageFile, ImageFolder
 from ckn.readers.idx import Idx
-from ckn.readers.images import DataError, Images, Pictures, Reader, Report, Source, SourceNotFoundError
+from ckn.readers.images import DataError, Dataset, Images, Pictures, Reader, Report, Source, SourceNotFoundError
 from ckn.readers.npz import Npz
+from ckn.readers.series import Ts, Ucr
+from ckn.readers.tables import LabelTable
+from ckn.readers.tudataset import TUDataset
+from kerneltools.structures import Alphabet
 
-__all__ = ["READERS", "DataError", "Images", "Pictures", "Reader", "Source", "SourceNotFoundError", "read"]
+__all__ = [
+    "READERS",
+    "DataError",
+    "Dataset",
+    "Examples",
+    "Images",
+    "LabelTable",
+    "Pictures",
+    "Reader",
+    "Source",
+    "SourceNotFoundError",
+    "read",
+]
 
 # From the general to the special: later ones are asked first.
-READERS: tuple[Reader, ...] = (ImageFolder(), ImageFile(), Npz(), Idx(), Cifar10(), Digits())
+READERS: tuple[Reader, ...] = (
+    *(ImageFolder(), ImageFile(), Npz(), Idx(), Cifar10()),
+    *(Fasta(), TUDataset(), Ucr(), Ts()),
+    Digits(),
+)
 
 _Path = str | PathLike[str]
 
@@ -35,41 +57,67 @@ def read(
     *,
     pictures: Pictures | None = None,
     skip_unreadable: bool = False,
+    labels: _Path | LabelTable | None = None,
+    alphabet: Alphabet | None = None,
     report: Report | None = None,
-) -> Images:
-    """The images of a file, a folder, an embedded data set ("digits") or a list of image files.
+) -> Dataset:
+    """What is in a file, a folder, an embedded data set ("digits") or a list of image files: `Images` or `Examples`.
 
     readers: the last one that recognises the source reads it, so `(*READERS, MyReader())` adds a format.
     pictures: how picture files become images of one shape; `read(more, pictures=data.pictures)` treats them as `data`.
     skip_unreadable: leave out picture files that cannot be read, with a warning that lists them.
+    labels: a table of names and classes, for sequences: a file, or what `LabelTable.of_file` has read. With a file,
+    labels of records that are not in the source are told in a warning.
+    alphabet: that of the sequences, such as that of a training; found by their letters where it is not given.
     report: `report(stage, done, total)` is told how far the reading of picture files is.
 
     What was chosen, reduced or left out is said in warnings.
 
-    Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it or
-    the data are damaged (it lists all pictures that cannot be read), and ImportError, with the install line, when a
-    reader's package is missing.
+    Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it, the data are
+    damaged (it lists all pictures that cannot be read) or have no place for labels from a table, and ImportError, with
+    the install line, when a reader's package is missing.
     """
     several = [source] if isinstance(source, str | PathLike) else _paths(source)
+    table = labels if isinstance(labels, LabelTable) or labels is None else LabelTable.of_file(labels)
+    wanted: dict[str, Any] = {"pictures": pictures, "skip_unreadable": skip_unreadable or None, "labels": table}
+    wanted |= {"alphabet": alphabet, "report": report}
+    told = tuple(_as_asked(reader, wanted) for reader in readers)
     if len(several) != 1:
-        reader: ImageFile = _as_asked(ImageFile(), pictures, skip_unreadable, report)
-        return checked(reader.read_all([Path(path) for path in several]), f"{len(several)} files")
-    readers = tuple(
-        _as_asked(reader, pictures, skip_unreadable, report) if isinstance(reader, ImageFile | ImageFolder) else reader
-        for reader in readers
-    )
-    return _read_one(several[0] if isinstance(several[0], str) else Path(several[0]), readers)
+        return _read_several([Path(path) for path in several], told, wanted)
+    found = _read_one(several[0] if isinstance(several[0], str) else Path(several[0]), told, table)
+    if table is not None and table is not labels:
+        table.warn_of_others(_all_names(found), str(several[0]))
+    return found
 
 
-def _as_asked(
-    reader: ImageFile | ImageFolder, pictures: Pictures | None, skip_unreadable: bool, report: Report | None
-) -> Any:
-    """The reader of picture files with what was asked for, and its own of what was not."""
-    return replace(
-        reader,
-        pictures=pictures or reader.pictures,
-        skip_unreadable=skip_unreadable or reader.skip_unreadable,
-        report=report or reader.report,
+def _as_asked(reader: Any, wanted: dict[str, Any]) -> Any:
+    """The reader with what was asked for of that which it has."""
+    known = {f.name for f in fields(reader)} if is_dataclass(reader) else set()
+    return replace(reader, **{name: value for name, value in wanted.items() if value is not None and name in known})
+
+
+def _all_names(data: Dataset) -> tuple[str, ...]:
+    return (*(data.names or ()), *((data.test and data.test.names) or ()))
+
+
+def _read_several(files: list[Path], readers: tuple[Reader, ...], wanted: dict[str, Any]) -> Dataset:
+    """Picture files."""
+    for path in files:
+        reader = next((r for r in reversed(readers) if _recognises(r, path)), None)
+        if reader is not None and not isinstance(reader, ImageFile | ImageFolder):
+            raise DataError(
+                f"{path}: several files are read at once where they are pictures only; give one, or join them"
+            )
+    if wanted["labels"] is not None:
+        raise DataError(_no_labels(wanted["labels"], f"{len(files)} files"))
+    pictures: ImageFile = _as_asked(ImageFile(), wanted)
+    return checked(pictures.read_all(files), f"{len(files)} files")
+
+
+def _no_labels(table: LabelTable, source: str) -> str:
+    return (
+        f"{table.path}: labels from a table are for sequences in a FASTA file only; {source} has its classes, if any, "
+        "in its own way"
     )
 
 
@@ -84,11 +132,13 @@ def _paths(source: object) -> list[_Path]:
     return several
 
 
-def _read_one(source: Source, readers: tuple[Reader, ...]) -> Images:
+def _read_one(source: Source, readers: tuple[Reader, ...], table: LabelTable | None = None) -> Dataset:
     # An empty word would be taken for the current folder.
     reader = next((r for r in reversed(readers) if _recognises(r, source)), None) if str(source) else None
     if reader is None:
         raise _unknown(source, readers)
+    if table is not None and getattr(reader, "labels", None) is not table:
+        raise DataError(_no_labels(table, str(source)))
     try:
         return checked(reader.read(source), str(source))
     except DataError:

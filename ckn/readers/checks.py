@@ -1,12 +1,16 @@
-"""What holds for images from every reader, those of third parties too."""
+"""What holds for data from every reader, those of third parties too."""
+
+from typing import Any
 
 import numpy as np
 
-from ckn.readers.images import DataError, Images, listed
+from ckn.readers.examples import Examples
+from ckn.readers.images import DataError, Dataset, Images, listed
+from kerneltools.structures import Collection
 
 
-def checked(data: Images, source: str) -> Images:
-    """The same images. Raises DataError, naming the source, when they cannot be used."""
+def checked(data: Dataset, source: str) -> Dataset:
+    """The same data. Raises DataError, naming the source, when they cannot be used."""
     _check_split(data, source)
     if data.test is not None:
         _check_split(data.test, f"{source}, test split")
@@ -14,13 +18,49 @@ def checked(data: Images, source: str) -> Images:
     return data
 
 
-def _check_split(data: Images, source: str) -> None:
-    _check_array(data, source)
-    _check_finite(data, source)
+def require_alike(train: Dataset, other: Dataset, source: str, of: str = "test") -> None:
+    """Raise DataError, naming the source, where others are not of the kind, size or alphabet of those of a training."""
+    if isinstance(train, Images) and isinstance(other, Images):
+        if train.images.shape[1:] != other.images.shape[1:]:
+            raise DataError(
+                f"{source}: training images of shape (h, w, c) = {train.images.shape[1:]}, "
+                f"but {of} images of {other.images.shape[1:]}"
+            )
+    elif type(train.data) is not type(other.data):
+        raise DataError(f"{source}: {of} {other.nouns}, but training {train.nouns}")
+    elif isinstance(train, Examples) and (difference := train.data.differs(_objects(other))):
+        raise DataError(f"{source}: {of} {other.nouns} that do not go with the training: expected {difference}")
+
+
+def _objects(data: Dataset) -> Any:
+    return data.data
+
+
+def _check_split(data: Dataset, source: str) -> None:
+    if isinstance(data, Images):
+        _check_array(data, source)
+        _check_finite(data, source)
+    else:
+        _check_objects(data, source)
     if data.names is not None and len(data.names) != len(data):
-        raise DataError(f"{source}: {len(data)} images, but {len(data.names)} file names")
+        raise DataError(f"{source}: {len(data)} {data.nouns}, but {len(data.names)} names")
     if data.labels is not None:
         _check_labels(data, source)
+
+
+def _check_objects(data: Examples, source: str) -> None:
+    if not isinstance(data.data, Collection):
+        raise DataError(f"{source}: expected a collection of kerneltools.structures, got {type(data.data).__name__}")
+    if len(data) == 0:
+        raise DataError(f"{source}: there is no {data.noun} in it")
+    offsets = getattr(data.data, "offsets", None)
+    if offsets is not None and not (lengths := np.diff(offsets)).all():
+        first = int(lengths.argmin())
+        name = f" ({data.names[first]})" if data.names else ""
+        raise DataError(
+            f"{source}: {np.count_nonzero(lengths == 0)} of {data.described} are empty, the first is {data.noun} "
+            f"{first}{name}; leave them out"
+        )
 
 
 def _check_array(data: Images, source: str) -> None:
@@ -48,11 +88,12 @@ def _check_finite(data: Images, source: str) -> None:
         )
 
 
-def _check_labels(data: Images, source: str) -> None:
+def _check_labels(data: Dataset, source: str) -> None:
     labels, k = np.asarray(data.labels), len(data.classes)
     if labels.shape != (len(data),):
         raise DataError(
-            f"{source}: {len(data)} images, but labels of shape {labels.shape}; expected one label per image"
+            f"{source}: {len(data)} {data.nouns}, but labels of shape {labels.shape}; "
+            f"expected one label per {data.noun}"
         )
     if labels.dtype != np.int64:
         raise DataError(f"{source}: expected labels of type int64, got {labels.dtype}")
@@ -63,13 +104,9 @@ def _check_labels(data: Images, source: str) -> None:
         raise DataError(f"{source}: classes named twice: {listed(twice)}")
 
 
-def _check_pair(train: Images, test: Images, source: str) -> None:
-    if train.images.shape[1:] != test.images.shape[1:]:
-        raise DataError(
-            f"{source}: training images of shape (h, w, c) = {train.images.shape[1:]}, "
-            f"but test images of {test.images.shape[1:]}"
-        )
-    if train.maximum != test.maximum:
+def _check_pair(train: Dataset, test: Dataset, source: str) -> None:
+    require_alike(train, test, source)
+    if isinstance(train, Images) and isinstance(test, Images) and train.maximum != test.maximum:
         raise DataError(
             f"{source}: white is {train.maximum} in the training images ({train.images.dtype}), "
             f"but {test.maximum} in the test images ({test.images.dtype}); save both in one type and scale"
@@ -82,4 +119,4 @@ def _check_pair(train: Images, test: Images, source: str) -> None:
         unknown = np.setdiff1d(test.labels, train.labels)
         if unknown.size:
             names = listed(train.classes[i] for i in unknown)
-            raise DataError(f"{source}: test images of classes without a training image: {names}")
+            raise DataError(f"{source}: test {train.nouns} of classes without a training {train.noun}: {names}")

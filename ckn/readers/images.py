@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from ckn.readers.examples import Examples, annotations_of
 from kerneltools.trees import Shown
 
 HostArray = npt.NDArray[Any]
@@ -106,11 +107,41 @@ class Images(Shown):
     def __len__(self) -> int:
         return int(self.images.shape[0])
 
+    @property
+    def data(self) -> HostArray:
+        """The images, under the name that all kinds of data have."""
+        return self.images
+
+    @property
+    def nouns(self) -> str:
+        """What several of them are called."""
+        return "images"
+
+    @property
+    def noun(self) -> str:
+        """What one of them is called."""
+        return "image"
+
+    @property
+    def described(self) -> str:
+        """How many there are, and of what size, in words."""
+        return f"{len(self)} images of {'x'.join(map(str, self.images.shape[1:]))}"
+
+    def taken(self, rows: Any) -> "Images":
+        """Those with these numbers, or where a mask (n,) is true, without the test split."""
+        labels, names = annotations_of(self.labels, self.names, rows)
+        return Images(self.images[rows], labels, self.classes, self.maximum, None, names, self.pictures)
+
+
+Dataset = Images | Examples
+"""What a reader gives: both have `data`, `labels`, `classes`, `names`, `test`, their number `len`, and `taken`."""
+
 
 class Reader(Protocol):
     """One format. `ckn.readers.read` checks what it gives; the reader only has to decode.
 
-    `accepts` says in words what it recognises: "a .npz file with ...".
+    `accepts` says in words what it recognises: "a .npz file with ...". A dataclass with a field of the name of one of
+    the options of `ckn.readers.read`, such as `labels`, is given what was asked for.
     """
 
     @property
@@ -122,8 +153,8 @@ class Reader(Protocol):
     def recognises(self, source: Source) -> bool:
         """Whether the source is there and looks like this format; cheap, and never an error."""
 
-    def read(self, source: Source) -> Images:
-        """The images. Raises DataError, naming the file, for data that are damaged."""
+    def read(self, source: Source) -> Dataset:
+        """The data. Raises DataError, naming the file, for data that are damaged."""
 
 
 def optional_module(module: str, package: str) -> Any:

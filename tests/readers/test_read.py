@@ -142,7 +142,7 @@ BAD = {
     "rank": ({"images": PIXELS[..., 0]}, r"expected images of shape \(n, h, w, c\), got shape \(2, 3, 4\)"),
     "no image": ({"images": PIXELS[:0]}, "there is no image"),
     "type": ({"images": PIXELS.astype(np.int64)}, "expected images of type uint8 or floating-point, got int64"),
-    "names": ({"names": ("a.png",)}, "2 images, but 1 file names"),
+    "names": ({"names": ("a.png",)}, "2 images, but 1 names"),
     "label count": ({"labels": np.asarray([0])}, r"2 images, but labels of shape \(1,\)"),
     "label type": ({"labels": np.asarray([0, 1], dtype=np.int32)}, "expected labels of type int64, got int32"),
     "label range": ({"labels": np.asarray([0, 2])}, r"expected labels in 0\.\.1 \(2 classes\), got 0\.\.2"),
