@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
-from kerneltools.arrays import Array, asarray_like, namespace, require_count, require_number, require_rank
+from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_count, require_number, require_rank
 from kerneltools.precision import in_single
+from kerneltools.primitives import primitive
 
 
 @in_single
@@ -23,8 +22,9 @@ def transport_plan(
     sets (n, T, d), references (heads, p, d), mask (n, T) of what is there -> plans (n, heads, T, p)
 
     The similarity is <x, w>; `eps` > 0, the entropic regularisation, in its units; so many `iterations`, the last of
-    which makes the columns exact: each reference receives 1. Elements give p / T each, those that are masked nothing. A
-    set of no elements has a plan of zeros. `closeness` (T, p), of positions, multiplies the similarity and the plan.
+    which makes the columns exact: each reference receives 1. Elements give p / T each, those that are masked nothing;
+    with numbers >= 0 in the mask, they give p in these shares. A set of no elements has a plan of zeros. `closeness`
+    (T, p), or (n, T, p) for each set, of positions, multiplies the similarity and the plan.
 
     Raises ValueError for shapes that do not go together.
     """
@@ -40,16 +40,33 @@ def transport_plan(
     xp = namespace(x, references)
     similarity = xp.matmul(x[:, None, :, :], xp.matrix_transpose(references)[None, :, :, :])
     if closeness is not None:
+        closeness = closeness[None, None, :, :] if closeness.ndim == 2 else closeness[:, None, :, :]
         similarity = similarity * closeness
     log_k = similarity / eps
-    log_a, there = _marginal(x, mask, int(references.shape[1]))
+    log_a = _marginal(x, mask, int(references.shape[1]))
+    plan = xp.exp(log_k + sinkhorn(log_k, log_a, iterations))
+    plan = xp.where(_there(log_a), plan, xp.zeros_like(plan))
+    return plan if closeness is None else plan * closeness
+
+
+@primitive
+def sinkhorn(log_k: Array, log_a: Array, iterations: int) -> Array:
+    """u + v of the plan exp(log K + u + v), whose rows sum to a, before the last step, and whose columns to 1.
+
+    (n, heads, T, p), (n, 1, T), `LOW` for what is not there -> (n, heads, T, p)
+    """
     v = 0 * log_k[:, :, 0, :]
     for _ in range(iterations):
-        u = log_a - _log_sum(log_k + v[:, :, None, :], axis=-1)
-        v = -_log_sum(xp.where(there, log_k + u[..., None], xp.full_like(log_k, LOW)), axis=-2)
-    plan = xp.exp(log_k + u[..., None] + v[:, :, None, :])
-    plan = xp.where(there, plan, xp.zeros_like(plan))
-    return plan if closeness is None else plan * closeness
+        u, v = sinkhorn_step(log_k, log_a, v)
+    return u[..., None] + v[:, :, None, :]
+
+
+def sinkhorn_step(log_k: Array, log_a: Array, v: Array) -> tuple[Array, Array]:
+    """(n, heads, T, p), (n, 1, T), (n, heads, p) -> (n, heads, T), (n, heads, p)"""
+    xp = namespace(log_k, v)
+    u = log_a - _log_sum(log_k + v[:, :, None, :], axis=-1)
+    of_rows = xp.where(_there(log_a), log_k + u[..., None], xp.full_like(log_k, LOW))
+    return u, -_log_sum(of_rows, axis=-2)
 
 
 @in_single
@@ -69,16 +86,21 @@ LOW = -1e30
 """A logarithm that stands for nothing: its exponential is 0, and it is no infinity, whose differences are none."""
 
 
-def _marginal(x: Array, mask: Any, references: int) -> tuple[Array, Array]:
-    """log(p / T) of the elements that are there, and where these are: (n, 1, T), (n, 1, T, 1)"""
-    n, length = int(x.shape[0]), int(x.shape[1])
-    host = np.ones((n, length), dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
-    if host.shape != (n, length):
-        raise ValueError(f"mask: expected {(n, length)} as in x of shape {tuple(x.shape)}, got {host.shape}")
-    counts = np.maximum(host.sum(axis=1), 1)
-    logs = np.where(host, np.log(references / counts)[:, None], LOW)
-    there = asarray_like(host.astype(float), x)[:, None, :, None] > 0
-    return asarray_like(logs, x)[:, None, :], there
+def _marginal(x: Array, mask: Any, references: int) -> Array:
+    """log(p / T) of the elements that are there, `LOW` for others: (n, 1, T)"""
+    xp, shape = namespace(x), (int(x.shape[0]), int(x.shape[1]))
+    shares = xp.ones(shape, dtype=x.dtype, device=device_of(x)) if mask is None else asarray_like(mask, x)
+    if tuple(shares.shape) != shape:
+        raise ValueError(f"mask: expected {shape} as in x of shape {tuple(x.shape)}, got {tuple(shares.shape)}")
+    there, total = shares > 0, xp.sum(shares, axis=1, keepdims=True)
+    given = references * shares / xp.where(total > 0, total, xp.ones_like(total))
+    logs = xp.log(xp.where(there, given, xp.ones_like(given)))
+    return xp.where(there, logs, xp.full_like(logs, LOW))[:, None, :]
+
+
+def _there(log_a: Array) -> Array:
+    """(n, 1, T) -> (n, 1, T, 1)"""
+    return log_a[..., None] > LOW / 2
 
 
 def _log_sum(x: Array, axis: int) -> Array:

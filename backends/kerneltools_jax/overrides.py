@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.columns import OfDifference, Term
-from kerneltools_jax import alignments
+from kerneltools_jax import alignments, recursions
 from kerneltools_jax.gradients import custom_vjp
 from kerneltools_jax.programs import as_program
 
@@ -142,6 +142,7 @@ def column_pulls(term: Term) -> Callable[..., tuple[Array, Array]]:
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.program: as_program,
     **alignments.OVERRIDES,
+    **recursions.OVERRIDES,
     primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
     pairwise.scaled_distances: scaled_distances,

@@ -1,7 +1,7 @@
 """Steps downhill on trees of parameters, each in the geometry it lives in."""
 
 from kerneltools.optimisers.first_order import SGD, Adam, Optimiser, clip
-from kerneltools.optimisers.geometry import Euclidean, Geometry, Positive, Sphere, Spheres
+from kerneltools.optimisers.geometry import Euclidean, Geometry, Interval, Positive, Sphere, Spheres
 from kerneltools.optimisers.schedules import Constant, Cosine, Schedule, Steps, WarmUp
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Cosine",
     "Euclidean",
     "Geometry",
+    "Interval",
     "Optimiser",
     "Positive",
     "Schedule",

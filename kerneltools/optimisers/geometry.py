@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from kerneltools.arrays import Array, namespace, safe_sqrt
 from kerneltools.primitives import reciprocal
-from kerneltools.trees import Tree
+from kerneltools.trees import Tree, static
 
 
 @runtime_checkable
@@ -152,6 +152,43 @@ class Positive(Tree):
     def retract(self, point: Array, step: Array) -> Array:
         """point exp(step)"""
         return point * namespace(point, step).exp(step)
+
+    def transport(self, point: Array, vector: Array) -> Array:
+        """The vector."""
+        return vector
+
+    def square(self, point: Array, vector: Array) -> Array:
+        """The square of each entry."""
+        return vector * vector
+
+
+@dataclass(frozen=True)
+class Interval(Tree):
+    """Numbers in [low, high], the ends included: a step that would leave them ends there.
+
+    Raises ValueError unless low < high.
+
+    >>> import numpy as np
+    >>> Interval(0.0, 1.0).retract(np.array([0.1, 0.5]), np.array([-0.4, 0.25]))
+    array([0.  , 0.75])
+    """
+
+    low: float = static(0.0)
+    high: float = static(1.0)
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"low, high: expected low < high, got {self.low!r} and {self.high!r}")
+
+    def tangent(self, point: Array, gradient: Array) -> Array:
+        """The gradient, without what leads out of the interval on the way down: 0 at an end that is the best."""
+        xp = namespace(point, gradient)
+        out = ((point <= self.low) & (gradient > 0)) | ((point >= self.high) & (gradient < 0))
+        return xp.where(out, xp.zeros_like(gradient), gradient)
+
+    def retract(self, point: Array, step: Array) -> Array:
+        """point + step, or the end that it goes beyond."""
+        return namespace(point, step).clip(point + step, self.low, self.high)
 
     def transport(self, point: Array, vector: Array) -> Array:
         """The vector."""

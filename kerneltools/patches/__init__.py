@@ -1,6 +1,6 @@
 """Patches of regular grids, and parts of objects that are none."""
 
-from kerneltools.patches.gapped import gapped_max, gapped_sum
+from kerneltools.patches.gapped import gapped_max, gapped_responses, gapped_sum
 from kerneltools.patches.graphs import Neighbours, Paths, Walks
 from kerneltools.patches.grid import Grid, Padding
 from kerneltools.patches.local import (
@@ -48,5 +48,6 @@ __all__ = [
     "Walks",
     "Windows",
     "gapped_max",
+    "gapped_responses",
     "gapped_sum",
 ]

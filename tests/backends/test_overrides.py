@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import alignments, columns, linalg, pairwise, pooling, primitives
+from kerneltools import alignments, columns, linalg, pairwise, pooling, primitives, transport
 from kerneltools.arrays import namespace
 from kerneltools.backend import Backend, available, backend
 from kerneltools.kernels import Homogeneous, Polynomial
 from kerneltools.kernels.profiles import Exponential, Power
+from kerneltools.patches import gapped
 from kerneltools.patches.responses import patch_response
 from kerneltools.primitives import Window
 
@@ -153,6 +154,22 @@ def increments(*settings: Any) -> Any:
     yield (rng.standard_normal((2, 3, 2)),), settings, (0,)
 
 
+def gaps() -> Any:
+    for items, places, greatest in ((3, [[0, 1], [2, 0], [1, 1]], True), (4, [[3, 1, 0]], False)):
+        yield (rng.random((items, 2, 2)), np.asarray(places), np.asarray(0.3)), (greatest,), (0, 2)
+
+
+def plans() -> Any:
+    log_k, log_a = rng.standard_normal((2, 2, 3, 2)), np.log(np.full((2, 1, 3), 2 / 3))
+    log_a[1, 0] = np.log(1.0), np.log(1.0), transport.LOW
+    yield (log_k, log_a), (2,), (0,)
+
+
+def in_turn() -> Any:
+    # With ties.
+    yield (np.round(2 * rng.standard_normal((3, 2, 4))),), (), (0,)
+
+
 def row_by_row() -> Any:
     for n, block in ((1, 3), (7, 3), (6, 3)):
         yield (rng.standard_normal((n, 4)),), (lambda x: x[:, :2] * namespace(x).exp(x[:, 2:]), block), (0,)
@@ -176,6 +193,9 @@ CASES = {
     linalg.inverse_root: list(definites()),
     linalg.inverse_sqrt_of_definite: [(arrays, (), (0,)) for arrays, *_ in definites()],
     linalg.lyapunov_solution: list(equations()),
+    gapped.gapped_ends: list(gaps()),
+    gapped.greatest_in_turn: list(in_turn()),
+    transport.sinkhorn: list(plans()),
     alignments.alignment_logs: list(paired(3, False)),
     alignments.warping_costs: list(paired()),
     alignments.goursat: list(increments(1)),
@@ -185,8 +205,9 @@ CASES = {
     **{s.values: list(difference_sums(False)) for s in columns.DIFFERENCE_SUMS},
     **{s.pull: list(difference_sums(True)) for s in columns.DIFFERENCE_SUMS},
 }
-# Half a minute of compilation for their generic bodies; tests/structures has them on JAX beside numbers of NumPy.
-STEP_BY_STEP = {primitive for primitive in CASES if primitive.generic.__module__ == alignments.__name__}
+# A minute of compilation for their generic bodies; tests/structures and tests/golden have them on JAX beside numbers
+# of NumPy and of others.
+STEP_BY_STEP = {p for p in CASES if p.generic.__module__ in (alignments.__name__, gapped.__name__, transport.__name__)}
 OVERRIDDEN = [
     pytest.param(
         name,

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from kerneltools import backend
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, indices_like, namespace
 from kerneltools.backend import custom_vjp, to_host
-from kerneltools.kernels.base import row_norms
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import (
     Averaged,
@@ -27,9 +26,9 @@ from kerneltools.patches import (
     Subsequences,
     Windows,
     gapped_max,
+    gapped_responses,
     gapped_sum,
 )
-from kerneltools.primitives import reciprocal
 from kerneltools.structures import Graphs, Ragged
 from kerneltools.transport import transport_plan, transport_pool
 from tests.strict import assert_close, to_strict
@@ -206,15 +205,18 @@ class TestGaps:
     """Recurrent kernel networks: three letters with gaps."""
 
     @staticmethod
-    def responses(x: Array, filters: Array, lengths: np.ndarray) -> Array:
-        """b (n, T, k, m): of each item to each position of the filters."""
-        xp, k = namespace(x, filters), filters.shape[1]
-        norms = row_norms(x)
-        unit = x * reciprocal(norms)[:, :, None]
-        inner = xp.stack([xp.matmul(unit, xp.matrix_transpose(filters[:, j, :])) for j in range(k)], axis=2)
-        there = np.arange(x.shape[1]) < lengths[:, None]
-        scale = xp.where(xp.asarray(there), norms, xp.zeros_like(norms))
-        return scale[:, :, None, None] * _profile(k)(inner)
+    def responses(x: Array, filters: Array) -> Array:
+        """b of the items of all sequences, and of nothing behind them: (n T + 1, k, m)"""
+        xp, d = namespace(x, filters), int(x.shape[2])
+        items = xp.concat([xp.reshape(x, (-1, d)), 0 * x[0, :1, :]], axis=0)
+        return gapped_responses(items, filters, _profile(int(filters.shape[1])))
+
+    @staticmethod
+    def places(x: Array, lengths: np.ndarray) -> Array:
+        """(n, T)"""
+        n, length = int(x.shape[0]), int(x.shape[1])
+        there = np.arange(length) < lengths[:, None]
+        return indices_like(np.where(there, np.arange(n * length).reshape(n, length), n * length), x)
 
     @pytest.mark.parametrize(("case", "gap"), [("mean_la", 0.5), ("mean_la_lam0", 0.0), ("max_la", 0.3)])
     @pytest.mark.parametrize(("name", "kind"), [*((name, "x") for name in LIBRARIES), ("numpy", "x_onehot")], ids=str)
@@ -225,11 +227,12 @@ class TestGaps:
         kernel = PartKernel(_profile(3), Multiplied(), ProductOfNorms())
 
         def layer(x: Array, filters: Array, decay: Array) -> Array:
-            b, root = self.responses(x, filters, lengths), inverse_root(kernel.gram(filters))
+            b, root = self.responses(x, filters), inverse_root(kernel.gram(filters))
+            places = self.places(x, lengths)
             if case == "max_la":
-                return gapped_max(b, decay[0], root)
+                return gapped_max(b, places, decay[0], root)
             count = namespace(b).asarray(1.0 / lengths, dtype=b.dtype)[:, None]
-            return (1 - decay[0]) ** 2 * gapped_sum(b, decay[0]) * count @ root
+            return (1 - decay[0]) ** 2 * gapped_sum(b, places, decay[0]) * count @ root
 
         x = RKN[kind].transpose(1, 0, 2)
         got, gradients = differentiated(library, layer, RKN[name + "cot"], x, filters, np.asarray([gap]))
@@ -245,7 +248,7 @@ class TestGaps:
         kernel = PartKernel(_profile(3), Multiplied(), ProductOfNorms())
         table = PartSum()(kernel(sequences.values, parts.index, filters), parts)
         assert_close(table, RKN["brute_mean_la_unprojected"], 1e-10)
-        assert_close(gapped_sum(self.responses(x, filters, lengths), 0.5), table, 1e-12)
+        assert_close(gapped_sum(self.responses(x, filters), self.places(x, lengths), 0.5), table, 1e-12)
 
 
 def _profile(k: int) -> Exponential:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerneltools.optimisers import Euclidean, Geometry, Positive, Sphere
+from kerneltools.optimisers import Euclidean, Geometry, Interval, Positive, Sphere
 from tests.strict import DEVICES, assert_same_on, to_strict
 
 SHAPE = (4, 2, 2, 3)
@@ -25,6 +25,7 @@ GEOMETRIES: dict[str, Geometry] = {
     "Sphere": Sphere(),
     "Sphere with a metric": Sphere(spread(0)),
     "Positive": Positive(),
+    "Interval": Interval(-2.0, 3.0),
 }
 every_geometry = pytest.mark.parametrize("name", list(GEOMETRIES))
 SEEDS = st.integers(0, 10_000)
@@ -144,11 +145,23 @@ def test_positive_is_descent_on_the_logarithm(seed: int, scale: float) -> None:
     np.testing.assert_allclose(again, moved * unit)
 
 
+def test_intervals_end() -> None:
+    geometry, point = Interval(0.0, 0.99), np.array([0.0, 0.0, 0.99, 0.99, 0.5])
+    gradient = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
+    # Downhill from 0 is out for the first, and from 0.99 for the fourth.
+    assert geometry.tangent(point, gradient).tolist() == [0.0, -1.0, 1.0, 0.0, 1.0]
+    steps = np.array([-1.0, 0.1, 1.0, -2.0, 0.25])
+    np.testing.assert_allclose(geometry.retract(point, steps), [0.0, 0.1, 0.99, 0.0, 0.75])
+    with pytest.raises(ValueError, match=r"low, high: expected low < high, got 1.0 and 0.0"):
+        Interval(1.0, 0.0)
+
+
 def test_squares() -> None:
     point, vector = np.array([[2.0, 4.0]]), np.array([[3.0, 4.0]])
     assert Euclidean().square(point, vector).tolist() == [[9, 16]]
     assert Sphere().square(point, vector).tolist() == [[25]]
     assert Positive().square(point, vector).tolist() == [[9, 16]]
+    assert Interval().square(point, vector).tolist() == [[9, 16]]
 
 
 @every_geometry
