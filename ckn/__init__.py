@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ckn import exact, preprocessing, readers, supervised
     from ckn.architecture import Architecture, LayerSpec, architectures
-    from ckn.estimators.images import ImageClassifier
+    from ckn.estimators.images import ImageClassifier, ImageRegressor
     from ckn.files import load, save
     from ckn.layers.grid import Layer
     from ckn.layers.parts import PartLayer, PartSpec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "ImageClassifier",
+    "ImageRegressor",
     "Layer",
     "LayerSpec",
     "Model",
@@ -44,6 +45,7 @@ __all__ = [
 _PLACES = {
     "Architecture": "architecture",
     "ImageClassifier": "estimators.images",
+    "ImageRegressor": "estimators.images",
     "Layer": "layers.grid",
     "LayerSpec": "architecture",
     "Model": "model",

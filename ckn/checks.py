@@ -96,19 +96,19 @@ def _require_of_images(shape: tuple[int, ...]) -> None:
         )
 
 
-def check_labels(labels: Any, n: int, least: int = 2) -> None:
+def check_labels(labels: Any, n: int, least: int = 2, noun: str = "image") -> None:
     """Raise ValueError unless there is one label on the host for each of n images, of at least that many classes.
 
-    Labels are all strings or all finite numbers.
+    Labels are all strings or all finite numbers. `noun`: what one example is called.
     """
     if len(labels.shape) != 1 or labels.shape[0] != n:
-        raise ValueError(f"labels: expected shape ({n},), one for each image, got shape {tuple(labels.shape)}")
+        raise ValueError(f"labels: expected shape ({n},), one for each {noun}, got shape {tuple(labels.shape)}")
     values = labels.tolist()
     kinds = {_kind(value) for value in values}
     if kinds != {"str"} and not kinds <= {"bool", "int", "float"}:
         raise ValueError(f"labels: expected all strings or all finite numbers, got {', '.join(sorted(kinds))}")
     if len(set(values)) < least:
-        raise ValueError(f"labels: expected at least two classes, got only {values[0]} for all {n} images")
+        raise ValueError(f"labels: expected at least two classes, got only {values[0]} for all {n} {noun}s")
 
 
 def _kind(label: Any) -> str:

@@ -13,6 +13,7 @@ from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
 from ckn.network import Network
 from ckn.readers import Pictures
+from ckn.targets import Targets
 from kerneltools import kernels, patches
 from kerneltools.backend import backend as backend_named
 from kerneltools.encoding import by_stored_name, placing
@@ -62,4 +63,4 @@ def model_types() -> list[type]:
     modules = (kernels, kernels.profiles, preprocessing, patches, embedding)
     members = [member for module in modules for member in vars(module).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree) and not isabstract(m)]
-    return [Model, Network, Layer, PartLayer, Alphabet, LinearModel, Pictures, Temperature, *trees]
+    return [Model, Network, Layer, PartLayer, Alphabet, LinearModel, Pictures, Targets, Temperature, *trees]

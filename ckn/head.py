@@ -1,9 +1,10 @@
-"""The linear head of a classifier: one-vs-rest ridge regression, λ chosen by leave-one-out."""
+"""The linear head: ridge regression of classes, one against the rest, or of numbers, λ chosen by leave-one-out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ckn.targets import explained
 from kerneltools.arrays import Array, asarray_like, device_of, indices_like, namespace
 from kerneltools.backend import to_host
 from kerneltools.learning import Temperature, fit_temperature
@@ -44,19 +45,60 @@ def fit_head(
 
     Raises ValueError for an empty `regs` and for values <= 0.
     """
-    if not regs or min(regs) <= 0:
-        raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
     numbers = indices_like(indices, features)
     targets = one_vs_rest(numbers, classes, features)
     counted = None if weights is None else asarray_like(weights, features)
-    path = ridge_path(features, targets, weights=counted)
-    left_out = path.leave_one_out(regs)
-    errors = to_host(_errors(left_out, targets, namespace(features).ones_like(numbers) if counted is None else counted))
-    best = int(errors.argmin())
-    right = namespace(left_out).argmax(left_out[best, ...], axis=1) == numbers
+    found = _chosen(features, targets, regs, counted)
+    right = namespace(found.left_out).argmax(found.left_out, axis=1) == numbers
     accuracy = float(to_host(right).mean())
-    calibration = fit_temperature(left_out[best, ...], numbers, weights=counted)
-    return FittedHead(path.model(regs[best]), regs[best], tuple(errors.tolist()), accuracy, calibration)
+    calibration = fit_temperature(found.left_out, numbers, weights=counted)
+    return FittedHead(found.model, found.reg, found.errors, accuracy, calibration)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRegression:
+    """A `model` with one output per target, and how it was chosen.
+
+    `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_score`: at most 1, the R² of rows
+    left out at the chosen λ, mean over the targets.
+    """
+
+    model: LinearModel
+    reg: float
+    loo_errors: tuple[float, ...]
+    loo_score: float
+
+
+def fit_regression(features: Array, targets: Array, regs: Sequence[float] = DEFAULT_REGS) -> FittedRegression:
+    """Ridge regression; of the values of λ, that of least leave-one-out squared error, mean over the targets.
+
+    (n, d), (n, q) -> head. Targets of several units should be standardised.
+
+    Raises ValueError for an empty `regs` and for values <= 0.
+    """
+    found = _chosen(features, targets, regs, None)
+    return FittedRegression(found.model, found.reg, found.errors, explained(found.left_out, targets))
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """The λ of least error, its model, its predictions of rows left out (n, t), and the errors of all λ."""
+
+    reg: float
+    model: LinearModel
+    left_out: Array
+    errors: tuple[float, ...]
+
+
+def _chosen(features: Array, targets: Array, regs: Sequence[float], weights: Array | None) -> _Chosen:
+    if not regs or min(regs) <= 0:
+        raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
+    path = ridge_path(features, targets, weights=weights)
+    left_out = path.leave_one_out(regs)
+    counted = namespace(targets).ones_like(targets[:, 0]) if weights is None else weights
+    errors = to_host(_errors(left_out, targets, counted))
+    best = int(errors.argmin())
+    return _Chosen(regs[best], path.model(regs[best]), left_out[best, ...], tuple(errors.tolist()))
 
 
 @program

@@ -20,6 +20,7 @@ from ckn.model import Model
 from ckn.network import Network
 from ckn.preprocessing import Step
 from ckn.readers import Pictures
+from ckn.targets import Targets
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.backend import to_host
 from kerneltools.encoding import told
@@ -68,15 +69,27 @@ def check_model(loaded: Any) -> Model | Network:
         return loaded
     check_network(loaded.network)
     _check_steps(loaded.preprocessing)
-    check_classes(loaded.classes)
+    outputs = _check_outputs(loaded)
     _check_shape(loaded)
     _check_pictures(loaded)
     if not isinstance(loaded.calibration, Temperature | None):
         raise TypeError(f"calibration: expected a Temperature or None, got {type(loaded.calibration).__name__}")
-    check_head(loaded.head, loaded.network, loaded.network.features(loaded.image_shape[:-1]), len(loaded.classes))
+    check_head(loaded.head, loaded.network, loaded.network.features(loaded.image_shape[:-1]), outputs)
     prepared = loaded.prepare()
     check_arrays(prepared.network)
     return prepared
+
+
+def _check_outputs(model: Model) -> int:
+    """How many outputs the head must have: of classes, or of targets, of which there are none with the other."""
+    if model.targets is None:
+        check_classes(model.classes)
+        return len(model.classes)
+    if not isinstance(model.targets, Targets):
+        raise TypeError(f"targets: expected Targets or None, got {type(model.targets).__name__}")
+    if model.classes != () or model.calibration is not None:
+        raise ValueError(f"targets: expected neither classes nor a calibration beside, got {model.classes!r:.100}")
+    return len(model.targets)
 
 
 def _check_on_objects(network: Network) -> None:

@@ -9,6 +9,7 @@ from ckn.checks import channels_first, check_batch, check_images
 from ckn.network import Network, Progress, of_one_size
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
+from ckn.targets import Targets, explained
 from kerneltools.arrays import Array, flattened, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.learning import Temperature
@@ -28,7 +29,8 @@ class Model(Tree):
     with one output per class, the `classes` (int or str) that its outputs stand for, the `image_shape`
     (h, w, c) of the training, and, where its images were picture files, how these were made into images:
     `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way; `calibration` makes
-    probabilities of the scores.
+    probabilities of the scores. A model of numbers has `targets` in the place of classes: its head has one output for
+    each, standardised.
 
     Images go in as (n, h, w, c) of any array library, integer or floating-point, scaled as those of the
     training; they are moved, a batch at a time, to the library, type and device of the network.
@@ -42,6 +44,7 @@ class Model(Tree):
     image_shape: tuple[int, ...] = static(())
     pictures: Pictures | None = static(None)
     calibration: Temperature | None = static(None)
+    targets: Targets | None = static(None)
 
     @property
     def as_trained(self) -> Pictures | None:
@@ -79,14 +82,17 @@ class Model(Tree):
         return images
 
     def decision_function(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
-        """A score for each class: (n, h, w, c) -> (n, classes)."""
+        """A score for each class, or each target, standardised: (n, h, w, c) -> (n, classes)."""
         return self.head(self.transform(images, batch, progress))
 
     def predict_proba(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
         """The probability of each class: (n, h, w, c) -> (n, classes), rows that add up to 1.
 
-        Raises ValueError for a model without a `calibration`, as files of versions before it have.
+        Raises ValueError for a model of numbers, and for one without a `calibration`, as files of versions before it
+        have.
         """
+        if self.targets is not None:
+            raise ValueError("model: it predicts numbers, and there are no classes to have probabilities")
         if self.calibration is None:
             raise ValueError(
                 "model: it has no calibration, which makes probabilities of scores; fit it again, or set one: "
@@ -95,19 +101,25 @@ class Model(Tree):
             )
         return self.calibration(self.decision_function(images, batch, progress))
 
-    def predict(self, images: Any, batch: int | None = None, progress: Progress = silent) -> list[int | str]:
-        """The classes of highest score: (n, h, w, c) -> n classes."""
+    def predict(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Any:
+        """The classes of highest score: (n, h, w, c) -> n classes. Of numbers: (n,) or (n, q), float64 on the host."""
         scores = self.decision_function(images, batch, progress)
+        if self.targets is not None:
+            return self.targets.original(scores)
         best = namespace(scores).argmax(scores, axis=1)
         return [self.classes[i] for i in to_host(best).tolist()]
 
     def score(self, images: Any, labels: Any, batch: int | None = None, progress: Progress = silent) -> float:
         """The share of images whose class is predicted: (n, h, w, c), n labels -> number in [0, 1].
 
-        Labels are classes of the model, or others, which are never right. Raises ValueError for another number of
-        them and for none, TypeError for words in place of numbers or numbers in place of words.
+        Of numbers: R², at most 1, mean over the targets. Labels are classes of the model, or others, which are never
+        right. Raises ValueError for another number of them and for none, TypeError for words in place of numbers or
+        numbers in place of words.
         """
         images = self._with_channels(images)
+        if self.targets is not None:
+            wanted = self.targets.checked(labels, images.shape[0], "image")
+            return explained(self.decision_function(images, batch, progress), self.targets.standardised(wanted))
         wanted = to_host(labels).tolist() if hasattr(labels, "dtype") else list(labels)
         if len(wanted) != images.shape[0] or not wanted:
             raise ValueError(f"labels: expected one for each of {images.shape[0]} images, got {len(wanted)}")

@@ -55,9 +55,16 @@ def _of_model(loaded: Model | Network) -> dict[str, str]:
         "images": f"{_times(loaded.image_shape)} (height x width x channels)",
         "pictures": _pictures(loaded.as_trained),
         "preprocessing": ", ".join(_described(step) for step in loaded.preprocessing) or "none",
-        "classes": f"{n}: {listed(loaded.classes, most=20)}",
-        "classifier": f"linear, {_times(loaded.head.weights.shape)} weights, {loaded.head.weights.dtype}",
+        **({"classes": f"{n}: {listed(loaded.classes, most=20)}"} if n else {"predicts": _numbers(loaded)}),
+        "classifier"
+        if n
+        else "head": f"linear, {_times(loaded.head.weights.shape)} weights, {loaded.head.weights.dtype}",
     }
+
+
+def _numbers(model: Model) -> str:
+    n = model.head.weights.shape[1]
+    return f"{n} number{'s' if n > 1 else ''}"
 
 
 def _pictures(taken: Pictures | None) -> str:

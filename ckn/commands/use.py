@@ -183,6 +183,8 @@ def _model(path: Path, backend: str | None, device: str | None, imports: Sequenc
         loaded = load_model(path, backend, device, types_of(imports))
     if not isinstance(loaded, Model):
         raise FileFormatError(f"{path}: a network without a classifier; expected a model that `ckn train` wrote")
+    if loaded.targets is not None:
+        raise FileFormatError(f"{path}: a model of numbers, not of classes; in Python, ckn.load(path).predict(x)")
     return loaded
 
 

@@ -6,28 +6,36 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ckn.architecture import Architecture
 from ckn.checks import check_batch, check_count, check_labels, check_regs
-from ckn.head import fit_head
+from ckn.head import fit_head, fit_regression
 from ckn.model import Model, encode, preprocess
 from ckn.network import Network, Progress
 from ckn.preprocessing import Step
-from ckn.splitting import validation_rows
+from ckn.splitting import held_out, validation_rows
 from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
 from ckn.supervised.calibration import calibrated
 from ckn.supervised.data import Data
+from ckn.targets import Targets, check_targets
 from ckn.unsupervised import fit_unsupervised
-from kerneltools.arrays import Array, indices_like
+from kerneltools.arrays import Array, asarray_like, indices_like
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
 from kerneltools.estimators.foreign import Hinted
 from kerneltools.learning import Temperature
 from kerneltools.progress import silent
+from kerneltools.random import stream
 from kerneltools.solvers import LinearModel
 from kerneltools.structures import count, take
 
@@ -78,8 +86,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     kind: ClassVar[Kind]
 
     architecture: Architecture
-    supervised: bool | Supervised
-    validation: float | tuple[Any, Any] | None
+    supervised: bool | Supervised = False
+    validation: float | tuple[Any, Any] | None = None
     preprocessing: tuple[Step, ...] | None
     regs: Sequence[float]
     batch: int | None
@@ -275,6 +283,19 @@ class Classes:
         return [place[label] for label in found]
 
 
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """The targets of a training, and their values (n, q) for the examples, standardised; each of these is a `noun`."""
+
+    targets: Targets
+    values: Any
+    noun: str
+
+    def of(self, y: Any) -> Any:
+        """The targets of examples for validation, standardised: (n, q)"""
+        return self.targets.standardised(self.targets.checked(y, len(y), self.noun))
+
+
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
     """A network with a head that has one output per class."""
 
@@ -282,7 +303,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def _targets(self, y: Any, n: int, least: int) -> Any:
         y = in_one_column(y)
-        check_labels(y, n, least)
+        check_labels(y, n, least, self.kind.noun)
         check_classification_targets(y)
         return y
 
@@ -354,6 +375,33 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     def predict(self, X: Any) -> Any:
         """The classes of highest score: n examples -> (n,), a NumPy array."""
         return np.asarray(self._fitted.predict(self._again(X), self.batch), dtype=self.classes_.dtype)
+
+
+class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
+    """A network with a head that has one output per target."""
+
+    def _targets(self, y: Any, n: int, least: int) -> Any:
+        check_targets(y, n, self.kind.noun)
+        return y
+
+    def _rows_held_out(self, y: Any, share: float) -> Any:
+        return held_out(np.zeros(len(y)), share, stream(self.random_state, "validation"))
+
+    def _goal(self, y: Any) -> Numbers:
+        targets = Targets.of(y)
+        return Numbers(targets, targets.standardised(y), self.kind.noun)
+
+    def _ridge(self, network: Network, features: Array, goal: Numbers) -> Found:
+        head = fit_regression(features, asarray_like(goal.values, features), tuple(self.regs))
+        told = {"reg_": head.reg, "loo_score_": head.loo_score, "loo_errors_": head.loo_errors}
+        return Found(network, head.model, None, told)
+
+    def _model(self, found: Found, steps: tuple[Step, ...], shape: tuple[int, ...], goal: Numbers) -> Model:
+        return Model(found.network, found.head, steps, (), shape, targets=goal.targets).prepare()
+
+    def predict(self, X: Any) -> Any:
+        """The targets: n examples -> (n,) or (n, q) as in `fit`, a NumPy array in float64."""
+        return self._fitted.predict(self._again(X), self.batch)
 
 
 def in_one_column(y: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ckn.architecture import Architecture, architectures
 from ckn.checks import check_images, with_channels
-from ckn.estimators.body import NetworkClassifier
+from ckn.estimators.body import NetworkClassifier, NetworkRegressor
 from ckn.head import DEFAULT_REGS
 from ckn.preprocessing import Scale, Step
 from ckn.supervised import Supervised
@@ -113,6 +113,51 @@ class ImageClassifier(NetworkClassifier):
         self.patches = patches
         self.regs = regs
         self.class_weight = class_weight
+        self.batch = batch
+        self.random_state = random_state
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
+
+
+class ImageRegressor(NetworkRegressor):
+    """Filters learnt without labels, and a linear regression on the features.
+
+    K-means of patches, then ridge regression of the targets, standardised, with λ chosen by leave-one-out.
+
+    Images are as for `ImageClassifier`, and so are the parameters; targets are numbers, (n,) or several for each image,
+    (n, q). After `fit`: `model_` (a `ckn.Model`), `reg_` (the λ of the head), `loo_score_` (the R² of images left out,
+    mean over the targets) and `loo_errors_` (the mean squared error of images left out for each of `regs`, of
+    standardised targets).
+
+    >>> from sklearn.datasets import load_digits
+    >>> import ckn
+    >>> x, _ = load_digits(return_X_y=True)
+    >>> images, ink = x.reshape(-1, 8, 8, 1), x[:, :32].sum(axis=1)
+    >>> upper_half = ckn.ImageRegressor(patches=2000).fit(images[:300], ink[:300])
+    >>> bool(upper_half.score(images[300:500], ink[300:500]) > 0.7)
+    True
+    """
+
+    kind = ImageKind()
+
+    def __init__(
+        self,
+        architecture: Architecture = architectures["small"],
+        *,
+        preprocessing: tuple[Step, ...] | None = None,
+        patches: int = 100_000,
+        regs: Sequence[float] = DEFAULT_REGS,
+        batch: int | None = None,
+        random_state: int = 0,
+        backend: str | None = None,
+        device: Any = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.architecture = architecture
+        self.preprocessing = preprocessing
+        self.patches = patches
+        self.regs = regs
         self.batch = batch
         self.random_state = random_state
         self.backend = backend
