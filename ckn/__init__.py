@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ckn.files import load, save
     from ckn.layers.grid import Layer
     from ckn.layers.parts import PartLayer, PartSpec
+    from ckn.layers.readouts import Joined
     from ckn.memory import keep_freed_memory
     from ckn.model import Model
     from ckn.network import Network
@@ -20,6 +21,7 @@ __all__ = [
     "Architecture",
     "ImageClassifier",
     "ImageRegressor",
+    "Joined",
     "Layer",
     "LayerSpec",
     "Model",
@@ -46,6 +48,7 @@ _PLACES = {
     "Architecture": "architecture",
     "ImageClassifier": "estimators.images",
     "ImageRegressor": "estimators.images",
+    "Joined": "layers.readouts",
     "Layer": "layers.grid",
     "LayerSpec": "architecture",
     "Model": "model",

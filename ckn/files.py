@@ -9,6 +9,7 @@ from ckn import preprocessing
 from ckn.layers import embedding
 from ckn.layers.grid import Layer
 from ckn.layers.parts import PartLayer
+from ckn.layers.readouts import Joined
 from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
 from ckn.network import Network
@@ -63,4 +64,4 @@ def model_types() -> list[type]:
     modules = (kernels, kernels.profiles, preprocessing, patches, embedding)
     members = [member for module in modules for member in vars(module).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree) and not isabstract(m)]
-    return [Model, Network, Layer, PartLayer, Alphabet, LinearModel, Pictures, Targets, Temperature, *trees]
+    return [Model, Network, Layer, PartLayer, Joined, Alphabet, LinearModel, Pictures, Targets, Temperature, *trees]

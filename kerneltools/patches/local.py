@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import mul
+from operator import add, mul
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from kerneltools.kernels.profiles import Profile
 from kerneltools.patches.parts import NOTHING, Table
 from kerneltools.precision import in_single
 from kerneltools.primitives import reciprocal
-from kerneltools.trees import Tree, together
+from kerneltools.trees import Tree, static, together
 
 
 class Positions(Tree, ABC):
@@ -25,10 +25,11 @@ class Positions(Tree, ABC):
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
         """Between parts and filters on the sphere, from inner products at each position: k of (P, m) -> (P, m)"""
 
-    def products(self, items: Array, places: Array, filters: Array) -> list[Array]:
-        """The inner products that `values` needs, of parts whose items have these places: (N, d), (P, k) -> (P, m)"""
+    def cosines(self, items: Array, places: Array, filters: Array) -> list[Array]:
+        """Those that `values` needs, of parts whose items have these places: (N, d), (P, k), (m, k, d) -> (P, m)"""
         xp = namespace(items, filters)
-        inner = (items @ xp.matrix_transpose(filters[:, j, :]) for j in range(filters.shape[1]))
+        unit = items * reciprocal(row_norms(items))[:, None]
+        inner = (unit @ xp.matrix_transpose(filters[:, j, :]) for j in range(filters.shape[1]))
         return [xp.take(product, places[:, j], axis=0) for j, product in enumerate(inner)]
 
     @abstractmethod
@@ -41,15 +42,17 @@ class Concatenated(Positions):
     """κ of the cosine of the vectors of all items: the patches of a convolutional kernel network (Mairal 2016)."""
 
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
-        return profile(sum(cosines))
+        return profile(reduce(add, cosines))
 
-    def products(self, items: Array, places: Array, filters: Array) -> list[Array]:
+    def cosines(self, items: Array, places: Array, filters: Array) -> list[Array]:
         xp, (m, k, d) = namespace(items, filters), filters.shape
+        inverse = reciprocal(_length(_item_norms(items, places)))[:, None]
         if d >= m:
-            return super().products(items, places, filters)
+            inner = (items @ xp.matrix_transpose(filters[:, j, :]) for j in range(k))
+            return [reduce(add, (xp.take(product, places[:, j], axis=0) for j, product in enumerate(inner))) * inverse]
         # Parts of short items, such as letters: one product with the parts themselves, which are less than k times m.
         parts = xp.reshape(xp.take(items, xp.reshape(places, (-1,)), axis=0), (places.shape[0], k * d))
-        return [parts @ xp.matrix_transpose(xp.reshape(filters, (m, k * d)))]
+        return [(parts * inverse) @ xp.matrix_transpose(xp.reshape(filters, (m, k * d)))]
 
     def lengths(self, norms: Array) -> Array:
         return _length(norms)[:, None]
@@ -67,7 +70,7 @@ class Averaged(_ItemByItem):
     """κ of the mean of the cosines at each position: paths of graphs (Chen, Jacob and Mairal 2020)."""
 
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
-        return profile(sum(cosines) / len(cosines))
+        return profile(reduce(add, cosines) / len(cosines))
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Added(_ItemByItem):
     """The mean of κ of the cosine at each position."""
 
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
-        return sum(profile(cosine) for cosine in cosines) / len(cosines)
+        return reduce(add, (profile(cosine) for cosine in cosines)) / len(cosines)
 
 
 class Scale(Tree, ABC):
@@ -134,9 +137,10 @@ class PartKernel(Tree):
     items (N, d), parts (P, k) of their numbers, filters (m, k, d) -> (P, m)
 
     `profile` κ; `positions`: `Concatenated` (as it is without), `Averaged`, `Multiplied`, `Added`; `scale`: `PartNorm`
-    (as it is without), `FirstNorm`, `ProductOfNorms`, `Unscaled`. A part of scale 0 has the value 0. One product of all
-    items with the filters' items at each position, and a sum over what it gives: nothing of the size of parts times d
-    is made.
+    (as it is without), `FirstNorm`, `ProductOfNorms`, `Unscaled`. A part of scale 0 has the value 0. `centred`: of
+    parts and filters less the mean of their items, so that a window of a series is seen wherever its level is, and a
+    constant one is 0; for `Concatenated` only. One product of all items with the filters' items at each position, and a
+    sum over what it gives: nothing of the size of parts times d is made, but for centred parts and for short items.
 
     >>> import numpy as np
     >>> from kerneltools.kernels.profiles import Exponential
@@ -151,6 +155,13 @@ class PartKernel(Tree):
     profile: Profile
     positions: Positions = field(default_factory=Concatenated)
     scale: Scale = field(default_factory=PartNorm)
+    centred: bool = static(False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.centred, bool) or (self.centred and not isinstance(self.positions, Concatenated)):
+            raise ValueError(
+                f"centred: expected True or False, and False beside {self.positions!r}, got {self.centred!r}"
+            )
 
     @in_single
     def __call__(self, items: Array, index: Any, filters: Array) -> Array:
@@ -160,32 +171,48 @@ class PartKernel(Tree):
         """
         _check(items, index, filters)
         items, filters = together(items, filters)
-        items, places = _with_places(items, index)
-        norms = _item_norms(items, places)
-        products = self.positions.products(items, places, filters)
-        inverse, scale = reciprocal(self.positions.lengths(norms)), self.scale(norms)
-        inverse = namespace(inverse).broadcast_to(inverse, (inverse.shape[0], len(products)))
-        cosines = [product * inverse[:, j, None] for j, product in enumerate(products)]
-        values = scale[:, None] * self.positions.values(self.profile, cosines)
-        xp = namespace(values)
-        # Of a blank part κ is not 0: its scale is.
-        return xp.where(scale[:, None] > 0, values, xp.zeros_like(values))
+        items, places = self._parts(items, index)
+        values = self.positions.values(self.profile, self.positions.cosines(items, places, self._sphere(filters)))
+        return self.scale(_item_norms(items, places))[:, None] * values
 
     @in_single
     def scales(self, items: Array, index: Any) -> Array:
         """The roots of k(p, p): (N, d), (P, k) -> (P,)"""
-        return self.scale(_item_norms(*_with_places(items, index)))
+        return self.scale(_item_norms(*self._parts(items, index)))
 
     @in_single
     def gram(self, filters: Array) -> Array:
         """Between filters on the sphere, which are taken to be there: (m, k, d) -> (m, m)"""
-        xp = namespace(filters)
+        xp, filters = namespace(filters), self._sphere(filters)
         positions = [filters[:, j, :] for j in range(filters.shape[1])]
         return self.positions.values(self.profile, [z @ xp.matrix_transpose(z) for z in positions])
 
     def normalised(self, filters: Array) -> Array:
         """The filters on the sphere: (m, k, d) -> (m, k, d), 0 where they are 0"""
+        filters = _without_mean(filters) if self.centred else filters
         return filters * reciprocal(self.positions.lengths(row_norms(filters)))[:, :, None]
+
+    def _sphere(self, filters: Array) -> Array:
+        """Filters as they are, for they are on the sphere; made centred too, whatever they have been given as."""
+        return self.normalised(filters) if self.centred else filters
+
+    def _parts(self, items: Array, index: Any) -> tuple[Array, Array]:
+        """Items that end with a row of zeros, and the places of the parts' items among them: (N, d), (P, k)"""
+        items, places = _with_places(items, index)
+        if not self.centred:
+            return items, places
+        xp, (p, k), d = namespace(items), places.shape, items.shape[1]
+        parts = xp.reshape(xp.take(items, xp.reshape(places, (-1,)), axis=0), (p, k, d))
+        numbers = xp.reshape(xp.arange(p * k, dtype=places.dtype, device=device_of(places)), (p, k))
+        return xp.reshape(_without_mean(parts), (p * k, d)), numbers
+
+
+def _without_mean(parts: Array) -> Array:
+    """Parts less the mean of their items, and 0 where that is all but rounding: (P, k, d) -> (P, k, d)"""
+    xp = namespace(parts)
+    left = parts - xp.mean(parts, axis=1, keepdims=True)
+    noise = parts.shape[1] * xp.finfo(parts.dtype).eps * xp.max(xp.abs(parts), axis=1, keepdims=True)
+    return xp.where(xp.max(xp.abs(left), axis=1, keepdims=True) > noise, left, xp.zeros_like(left))
 
 
 def _item_norms(items: Array, places: Array) -> Array:

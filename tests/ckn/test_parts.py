@@ -9,7 +9,7 @@ import pytest
 
 import ckn
 import kerneltools
-from ckn import Architecture, Network, PartLayer, PartSpec, fit_unsupervised
+from ckn import Architecture, Joined, Network, PartLayer, PartSpec, fit_unsupervised
 from kerneltools.files import FileFormatError
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import Averaged, Elements, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
@@ -34,7 +34,7 @@ def fitted(specs: list[Any], x: Any, **choices: Any) -> Network:
 
 CASES: list[Any] = [
     (WORDS, [PartSpec(8, Windows(4)), PartSpec(6, Windows(3))]),
-    (SERIES, [PartSpec(8, Windows(3)), PartSpec(5, Elements())]),
+    (SERIES, [PartSpec(8, Windows(3), PartKernel(Exponential(0.6), centred=True)), PartSpec(5, Elements())]),
     (GRAPHS, [PartSpec(8, Paths(3), OF_PATHS), PartSpec(6, Paths(2), OF_PATHS, PartMean())]),
 ]
 
@@ -131,6 +131,20 @@ def test_both_strands_are_one() -> None:
         fitted([PartSpec(8, Windows(4))], SERIES, strands=True)
 
 
+def test_joined_readouts_are_both_of_them() -> None:
+    specs = [PartSpec(8, Windows(3))]
+    both = fitted(specs, SERIES, readout=Joined((PartMean(), PartMax())))
+    each = [fitted(specs, SERIES, readout=readout)(SERIES) for readout in (PartMean(), PartMax())]
+    assert both.dimension == 16
+    assert np.allclose(both(SERIES), np.concatenate(each, axis=1))
+
+
+def test_a_joined_readout_is_kept_in_a_file(tmp_path: Path) -> None:
+    network = fitted([PartSpec(8, Windows(3))], WORDS, readout=Joined((PartMean(), PartMax())), strands=True)
+    ckn.save(network, tmp_path / "network.ckn")
+    assert (ckn.load(tmp_path / "network.ckn")(WORDS) == network(WORDS)).all()
+
+
 def test_what_has_no_part_has_no_features() -> None:
     network = fitted([PartSpec(8, Windows(6))], WORDS)
     short = Strings.of(["ACG", "", "ACGTAC"], WORDS.alphabet)
@@ -163,6 +177,7 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
         (lambda: fitted([PartSpec(4, Windows(50))], WORDS), "none of 30 strings has a part"),
         (lambda: fitted([PartSpec(4)], Objects((1, 2))), "expected strings, arrays or graphs"),
         (lambda: fitted([PartSpec(4, Paths(2))], Graphs.of([Graph(2, [[0, 1]])])), "labels or attributes"),
+        (lambda: Joined((PartMean(),)), "readouts: expected a tuple of at least two"),
         (lambda: PartSpec(0), "filters: expected an integer >= 1"),
         (lambda: PartSpec(4, Windows), "parts: expected an object"),  # type: ignore[arg-type]
         (lambda: PartSpec(4, kernel=Exponential(1.0)), "kernel: expected a"),  # type: ignore[arg-type]

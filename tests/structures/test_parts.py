@@ -123,6 +123,26 @@ def test_one_item_is_the_kernel_of_rows() -> None:
     assert np.allclose(got, Homogeneous(Exponential(0.7))(x, filters[:, 0, :]))
 
 
+def test_centred_windows_do_not_see_a_level() -> None:
+    kernel = PartKernel(Exponential(0.7), centred=True)
+    filters = kernel.normalised(np.random.default_rng(0).standard_normal((4, 3, 2)))
+    index, x = Windows(3)(SERIES).index, SERIES.values
+    values = kernel(x, index, filters)
+    assert np.allclose(kernel(x + np.asarray([5.0, -3.0]), index, filters), values)
+    less = x[index] - x[index].mean(axis=1, keepdims=True)
+    plain = PartKernel(Exponential(0.7))
+    assert np.allclose(values, plain(less.reshape(-1, 2), np.arange(index.size).reshape(index.shape), filters))
+    assert np.allclose(kernel.scales(x, index), np.linalg.norm(less.reshape(len(less), -1), axis=1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_constant_window_is_nothing_once_it_is_centred(dtype: str) -> None:
+    kernel = PartKernel(Exponential(0.7), centred=True)
+    filters = kernel.normalised(np.random.default_rng(0).standard_normal((4, 3, 1))).astype(dtype)
+    level = np.full((4, 1), 1234.567, dtype=dtype)
+    assert (kernel(level, np.asarray([[0, 1, 2]]), filters) == 0).all()
+
+
 @pytest.mark.parametrize(
     ("pool", "wanted"),
     [(PartSum(), [7.0, 0.0, 4.0]), (PartMean(), [7 / 3, 0.0, 4.0]), (PartMax(), [3.0, 0.0, 4.0])],
@@ -136,6 +156,7 @@ def test_owners_without_parts_have_nothing(pool: Any, wanted: list[float]) -> No
     ("make", "message"),
     [
         (lambda: Windows(0), "size: expected an integer >= 1"),
+        (lambda: PartKernel(Exponential(1.0), Averaged(), centred=True), "centred: expected True or False"),
         (lambda: Paths(3, limit=0), "limit"),
         (lambda: Subsequences(2, 1.5), r"decay: expected a number in \[0, 1\]"),
         (lambda: Parts(np.zeros((2, 1), int), np.asarray([0, 3]), np.asarray([0, 2])), "owner: expected 0 to 1"),
