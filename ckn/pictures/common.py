@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ INK, SOFT = "#222222", "#666666"
 BLUE, RED = "#0072b2", "#d55e00"
 
 _NEAR: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+
+WIDTH, HEAD = 8.0, 0.72
+"""Inches of a sheet, and of what is above its panels: 1200 pixels."""
+
+# The seven colours of Okabe and Ito that can be told apart on white, the strongest first.
+COLOURS = (BLUE, RED, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195")
 
 COUNTS_UP_TO = 30
 """Most classes for which each cell of a confusion matrix shows its number."""
@@ -191,6 +198,34 @@ def _draw_line(axes: Axes, x: Sequence[int], y: Sequence[float], colour: str, la
 def _rates(history: Sequence[EpochReport]) -> str:
     first, last = history[0].rate, history[-1].rate
     return f"{first:.3g}" if first == last else f"{first:.3g} at first, {last:.3g} at last"
+
+
+def sheet(
+    rows: int, columns: int, height: float, widths: Sequence[float] | None = None, below: float = 0.0, **axes: Any
+) -> tuple[Figure, Any]:
+    """A figure of panels, so many inches high each, with room for `head` above them and a legend `below`.
+
+    figure, (rows, columns) axes
+    """
+    whole = rows * height + HEAD + below
+    figure = Figure(figsize=(WIDTH, whole), dpi=DPI, layout="constrained")
+    engine: Any = figure.get_layout_engine()
+    engine.set(rect=(0.0, 0.0, 1.0, 1.0 - HEAD / whole))
+    return figure, figure.subplots(rows, columns, squeeze=False, width_ratios=widths, **axes)
+
+
+def head(figure: Figure, title: str, subtitle: str) -> None:
+    """Above all panels, what is seen, and below it in grey what it is of."""
+    height = figure.get_figheight()
+    figure.text(0.008, 1 - 0.06 / height, title, fontsize=13, color=INK, va="top")
+    lines = "\n".join(wrap(subtitle, 118)[:2])
+    figure.text(0.008, 1 - 0.32 / height, lines, fontsize=9, color=SOFT, va="top", parse_math=False)
+
+
+def of_all(shown: int, whole: int, things: str) -> str:
+    """How many of how many."""
+    things = things if whole != 1 else things.removesuffix("s")
+    return f"{whole} {things}" if shown == whole else f"the first {shown} of {whole} {things}"
 
 
 def short(name: object, most: int) -> str:

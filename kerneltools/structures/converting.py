@@ -132,7 +132,7 @@ def _numbers(name: str, values: Any, shape: tuple[int | None, ...]) -> Host:
 
 def to_networkx(graphs: Graphs) -> list[Any]:
     """As networkx graphs, directed where the collection is; `label` and `attributes` as `of_networkx` reads them."""
-    import networkx  # type: ignore[import-untyped]
+    import networkx
 
     made = networkx.DiGraph if graphs.directed else networkx.Graph
     return [_to_networkx(made(), one) for one in graphs]

@@ -1,0 +1,233 @@
+"""What excites the filters of a layer: how much, and where in the objects."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ckn.pictures.common import Numbers, short
+from kerneltools.arrays import blocks, evenly
+from kerneltools.backend import to_host
+from kerneltools.patches import Extractor, Parts, Windows
+from kerneltools.patches.parts import NOTHING
+from kerneltools.structures import Graphs, count, take
+
+BATCH = 64
+"""Objects whose responses are made at a time."""
+
+OBJECTS = 2000
+"""Most objects that a picture looks at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """Those of a layer's filters to all parts of some objects.
+
+    `values` (P, m); `places` (P, w): the items of the objects as they came in that each part sees, numbered through all
+    objects, -1 for nothing; `objects` (P,): which of all each part is of, in their order; `numbers`: which these are.
+    """
+
+    values: Numbers
+    places: Numbers
+    objects: Numbers
+    numbers: range
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """For each of n objects and m filters, the part that excites it most.
+
+    `values` (n, m), -inf where an object has no part; `places` (n, m, w), the items that the part sees, numbered within
+    the object, -1 for nothing.
+    """
+
+    values: Numbers
+    places: Numbers
+
+    @property
+    def spans(self) -> tuple[Numbers, Numbers]:
+        """The first item of each part, and that behind the last: (n, m), (n, m)"""
+        there = self.places != NOTHING
+        first = np.where(there, self.places, np.iinfo(self.places.dtype).max).min(axis=2)
+        return np.where(there.any(axis=2), first, 0), self.places.max(axis=2) + 1
+
+    def best(self, count: int) -> Numbers:
+        """The objects in which each filter responds most, the first the most: (m, count)"""
+        return np.argsort(-self.values, axis=0, kind="stable")[:count].T
+
+
+def responses(network: Any, x: Any, layer: int, batch: int = BATCH) -> Iterator[Responses]:
+    """Of all objects, `batch` at a time. `layer`: 0 for the first."""
+    below = _one_strand(network.prepare(), layer)
+    for rows in blocks(count(x), batch):
+        numbers = range(rows.start, min(rows.stop, count(x)))
+        found = _responses(below, bare_layer(network, layer), x[rows])
+        start = int(x.offsets[numbers.start])
+        places = np.where(found.places == NOTHING, NOTHING, found.places + start)
+        yield Responses(found.values, places, found.objects + numbers.start, numbers)
+
+
+def peaks(network: Any, x: Any, layer: int) -> Peaks:
+    """Of all objects."""
+    pieces = [_peaks(found, x.offsets) for found in responses(network, x, layer)]
+    width = max(piece.places.shape[2] for piece in pieces)
+    wide = [_widened(piece.places, width) for piece in pieces]
+    return Peaks(np.concatenate([piece.values for piece in pieces]), np.concatenate(wide))
+
+
+def looked_at(x: Any, most: int = OBJECTS) -> Any:
+    """The objects, or `most` of them, evenly spaced."""
+    return x if count(x) <= most else take(x, evenly(count(x), most))
+
+
+def features_of(network: Any, x: Any, layer: int, found: Peaks) -> Numbers:
+    """What the head sees of each filter, for the last layer; for others the greatest response: (n, m)"""
+    if layer == len(network.layers) - 1:
+        return np.asarray(to_host(network.encode(x)), dtype=np.float64)
+    return np.asarray(np.where(np.isfinite(found.values), found.values, 0.0))
+
+
+def strengths(features: Numbers, weights: Any = None) -> Numbers:
+    """How much each filter moves the scores of a head: the spread of its feature over objects, times its weight.
+
+    (n, m), weights (m,) or (m, classes) -> (m,); without weights the spread alone. Raises ValueError for weights of
+    other sizes.
+    """
+    spread: Numbers = np.asarray(features, dtype=np.float64).std(axis=0)
+    if weights is None:
+        return spread
+    host = np.asarray(to_host(weights), dtype=np.float64)
+    if host.ndim not in (1, 2) or len(host) != len(spread):
+        raise ValueError(f"weights: expected ({len(spread)},) or ({len(spread)}, classes), got shape {host.shape}")
+    size = np.abs(host) if host.ndim == 1 else np.linalg.norm(host, axis=1)
+    return np.asarray(spread * size)
+
+
+def spoken_for(weights: Any, classes: Sequence[str] | None, number: int) -> str:
+    """Which class a filter speaks for, in words; empty where that is not known."""
+    if weights is None or classes is None:
+        return ""
+    host = np.atleast_1d(np.asarray(to_host(weights), dtype=np.float64)[number])
+    host = np.asarray([-host[0], host[0]]) if len(host) == 1 else host
+    return f"for {short(classes[int(host.argmax())], 16)}" if len(host) == len(classes) else ""
+
+
+def strongest(shown: int, whole: int, weights: Any) -> str:
+    """In words, which filters are shown."""
+    which = "whose features differ most" if weights is None else "that move the scores most"
+    return "its only filter" if whole == 1 else f"{shown} of {whole} filters, those {which}"
+
+
+def among(some: int, whole: int, objects: str) -> str:
+    """In words, how many objects were looked at."""
+    return f"{some:,} {objects}" if some == whole else f"{some:,} of {whole:,} {objects}"
+
+
+def distinct(found: Peaks, order: Sequence[int], best: Numbers, most: int) -> list[tuple[int, list[int]]]:
+    """At most so many filters, in this order, each with those behind it that see the same places, which are left out.
+
+    `best` (m, c): the objects in which each filter responds most. Two see the same where, in more than half of these,
+    what they see overlaps by more than half.
+    """
+    first, behind = found.spans
+    chosen: list[tuple[int, list[int]]] = []
+    for one in order:
+        rows = best[one]
+        begins, ends = first[rows, one], behind[rows, one]
+        for other, alike in chosen:
+            shared = np.minimum(ends, behind[rows, other]) - np.maximum(begins, first[rows, other])
+            if (2 * shared > ends - begins).mean() > 0.5:
+                alike.append(one)
+                break
+        else:
+            if len(chosen) < most:
+                chosen.append((one, []))
+    return chosen
+
+
+def layer_of(network: Any, layer: int | None) -> int:
+    """The number of a layer that is there, from 0; the last for None. Raises ValueError for another."""
+    last = len(network.layers)
+    number = last - 1 if layer is None else layer - 1
+    if not 0 <= number < last:
+        raise ValueError(f"layer: expected 1 to {last}, got {layer}")
+    return number
+
+
+def bare_layer(network: Any, layer: int) -> Any:
+    """A layer without what its preparation computed."""
+    return network.bare_layers[layer]
+
+
+def _peaks(found: Responses, offsets: Numbers) -> Peaks:
+    n, m, width = len(found.numbers), found.values.shape[1], found.places.shape[1]
+    values = np.full((n, m), -np.inf)
+    places = np.full((n, m, width), NOTHING, dtype=np.int64)
+    ends = np.searchsorted(found.objects, np.arange(found.numbers.start, found.numbers.stop + 1))
+    for row, number in enumerate(found.numbers):
+        here = slice(int(ends[row]), int(ends[row + 1]))
+        if here.start < here.stop:
+            best = found.values[here].argmax(axis=0)
+            values[row] = found.values[here][best, np.arange(m)]
+            seen = found.places[here][best]
+            places[row] = np.where(seen == NOTHING, NOTHING, seen - int(offsets[number]))
+    return Peaks(values, places)
+
+
+def _one_strand(network: Any, layer: int) -> Any:
+    """The layers below one, for strings of one strand."""
+    return replace(network, layers=network.layers[:layer], readout=None, strands=False)
+
+
+def _responses(below: Any, layer: Any, x: Any) -> Responses:
+    below.embedding.check(x)
+    structure, first = x, np.arange(int(x.offsets[-1]))
+    last = first
+    for lower in below.bare_layers:
+        first, last = _reached(_parts(lower, structure), first, last)
+        structure = lower.lay(structure, layer.filters)[1]
+    items = below.reached(x)[0] if below.layers else below.embedding(x, layer.filters)[: len(first), :]
+    parts = _parts(layer, structure)
+    values = np.asarray(to_host(layer.kernel(items, parts.index, layer.filters)), dtype=np.float64)
+    objects = np.asarray(np.searchsorted(parts.offsets, parts.owner, side="right")) - 1
+    order = np.argsort(objects, kind="stable")
+    direct = not below.layers or isinstance(x, Graphs)  # a node stays a node
+    places = parts.index if direct else _between(*_seen(parts, first, last))
+    return Responses(values[order], places[order], objects[order], range(count(x)))
+
+
+def _parts(layer: Any, structure: Any) -> Parts:
+    """What the layer sees; of layers that have no table of parts, windows of as many items as filters have."""
+    extractor: Extractor = getattr(layer, "parts", None) or Windows(int(layer.filters.shape[1]))
+    return extractor(structure)
+
+
+def _widened(places: Numbers, width: int) -> Numbers:
+    return np.asarray(np.pad(places, ((0, 0), (0, 0), (0, width - places.shape[2])), constant_values=NOTHING))
+
+
+def _seen(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
+    """The first and the last item below that each part sees, -1 where it sees none: (P,), (P,)"""
+    there = parts.index != NOTHING
+    beyond = int(last.max(initial=0)) + 1
+    low = np.where(there, first[parts.index], beyond).min(axis=1, initial=beyond)
+    high = np.where(there, last[parts.index], NOTHING).max(axis=1, initial=NOTHING)
+    return np.where(high == NOTHING, NOTHING, low), high
+
+
+def _reached(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
+    """The same of each owner."""
+    low, high = _seen(parts, first, last)
+    least = np.full(parts.owners, np.iinfo(np.int64).max)
+    greatest = np.full(parts.owners, NOTHING)
+    np.minimum.at(least, parts.owner, np.where(low == NOTHING, np.iinfo(np.int64).max, low))
+    np.maximum.at(greatest, parts.owner, high)
+    return np.where(greatest == NOTHING, 0, least), greatest
+
+
+def _between(first: Numbers, last: Numbers) -> Numbers:
+    """All items from the first to the last, nothing behind: (P,), (P,) -> (P, w)"""
+    width = int((last - first + 1).max(initial=1))
+    places = first[:, None] + np.arange(width)
+    return np.where((first[:, None] != NOTHING) & (places <= last[:, None]), places, NOTHING)

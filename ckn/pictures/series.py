@@ -1,0 +1,219 @@
+"""Pictures of networks on series: filters as curves, and where in series they respond most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ckn.layers.embedding import Vectors
+from ckn.pictures.common import COLOURS, INK, SOFT, Numbers, bare, head, of_all, sheet, short
+from ckn.pictures.excited import (
+    among,
+    bare_layer,
+    distinct,
+    features_of,
+    layer_of,
+    looked_at,
+    peaks,
+    spoken_for,
+    strengths,
+    strongest,
+)
+from kerneltools.backend import to_host
+from kerneltools.patches import Windows
+from kerneltools.patches.parts import NOTHING
+from kerneltools.structures import Ragged
+
+CHANNELS_UP_TO = 7
+"""Most channels that are drawn as lines; more are the rows of a heat map."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A series (T, c), the steps (w,) of it that excite a filter, -1 for nothing, and how much: `response`;
+    `number`: of the series."""
+
+    series: Numbers
+    steps: Numbers
+    response: float
+    number: int
+
+
+def filters(network: Any, channels: Sequence[str] | None = None, most: int = 32) -> Figure:
+    """The filters of a network on series as curves, a line for each channel: the first `most` of its first layer.
+
+    network -> figure. `channels`: their names. Raises TypeError for a network on strings or graphs.
+    """
+    layer = _checked(network)
+    dilation = layer.parts.dilation if isinstance(getattr(layer, "parts", None), Windows) else 1
+    return curves(to_host(layer.filters), channels, most, dilation)
+
+
+def motifs(
+    network: Any,
+    x: Ragged,
+    weights: Any = None,
+    classes: Sequence[str] | None = None,
+    channels: Sequence[str] | None = None,
+    layer: int | None = None,
+    most: int = 6,
+    each: int = 3,
+) -> Figure:
+    """The series in which the strongest filters respond most, with the place where they do.
+
+    network, (n,) series -> figure. `weights` (m,) or (m, classes): of a head on the features, whose scores the
+    strongest filters move most; without them, the strongest are those whose features differ most between series.
+    `classes` and `channels`: their names. `layer`: from 1 on; None: the last. `each`: series for each filter. Filters
+    that see the same places as a stronger one are told with it. Raises TypeError for other networks and data,
+    ValueError for a layer that is not there and for weights of other sizes.
+    """
+    _checked(network)
+    if not isinstance(x, Ragged):
+        raise TypeError(f"x: expected series, got {x!r:.80}")
+    at, some = layer_of(network, layer), looked_at(x)
+    found = peaks(network, some, at)
+    strong = strengths(features_of(network, some, at, found), weights)
+    best = found.best(max(1, min(20, len(some) // 4)))
+    rows = []
+    for one, alike in distinct(found, np.argsort(-strong, kind="stable").tolist(), best, most):
+        notes = (f"filter {one + 1}", spoken_for(weights, classes, one), f"and {len(alike)} alike" if alike else "")
+        places = [
+            Place(to_host(some[number]), found.places[number, one], float(found.values[number, one]), number)
+            for number in best[one, :each].tolist()
+            if np.isfinite(found.values[number, one])
+        ]
+        filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if at == 0 else None
+        rows.append(("\n".join(filter(None, notes)), filter_, places))
+    found_in = among(len(some), len(x), "series")
+    said = f"{strongest(len(rows), len(strong), weights)}, in those of {found_in} where they respond most"
+    return sites(rows, channels, said)
+
+
+def curves(found: Numbers, channels: Sequence[str] | None = None, most: int = 32, dilation: int = 1) -> Figure:
+    """Filters as curves over time steps, a line for each channel; heat maps for many channels.
+
+    (m, k, c) -> figure; `dilation`: steps between the points of a filter
+    """
+    m, k, c = found.shape
+    drawn = min(m, most)
+    columns = 4 if c <= CHANNELS_UP_TO else 3
+    figure, panels = sheet(-(-drawn // columns), columns, 0.95, below=0.6, sharex=True, sharey=True)
+    greatest = float(np.abs(found[:drawn]).max()) or 1.0
+    for number, axes in enumerate(panels.flat):
+        if number >= drawn:
+            axes.set_axis_off()
+            continue
+        _draw_filter(axes, found[number], greatest, dilation)
+        axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("channel" if c > CHANNELS_UP_TO else "value", fontsize=8, color=SOFT)
+    figure.supxlabel("time steps", fontsize=9, color=SOFT)
+    of = "" if c == 1 else f" in {c} channels"
+    heat = "; blue < 0 < red" if c > CHANNELS_UP_TO else ""
+    head(
+        figure,
+        "What the filters look for",
+        f"{of_all(drawn, m, 'filters')} of {k} points{of}, each scaled to length 1{heat}",
+    )
+    _legend(figure, c, channels)
+    return figure
+
+
+def sites(
+    rows: Sequence[tuple[str, Numbers | None, Sequence[Place]]], channels: Sequence[str] | None, said: str
+) -> Figure:
+    """Rows of a filter and of series that excite it most, the place marked in each.
+
+    (words, filter (k, c) or None, places) -> figure; `said`: in grey below the title
+    """
+    columns = max((len(places) for _, _, places in rows), default=1)
+    drawn = any(filter_ is not None for _, filter_, _ in rows)
+    figure, panels = sheet(len(rows), columns + drawn, 1.25, [1.0] * drawn + [1.6] * columns, 0.6)
+    c = max(place.series.shape[1] for _, _, places in rows for place in places)
+    kept = [np.abs(filter_).max() for _, filter_, _ in rows if filter_ is not None]
+    for (words, filter_, places), row in zip(rows, panels, strict=True):
+        if filter_ is not None:
+            _draw_filter(row[0], filter_, float(max(kept)), 1)
+            row[0].tick_params(labelbottom=False)
+        for number, axes in enumerate(row[int(drawn) :]):
+            if number >= len(places):
+                axes.set_axis_off()
+                continue
+            _draw_place(axes, places[number])
+        row[0].set_ylabel(words, fontsize=8, color=INK, rotation=0, ha="right", va="center", labelpad=6)
+    lengths = {len(place.series) for _, _, places in rows for place in places}
+    for axes in panels[:-1, int(drawn) :].flat if len(lengths) == 1 else ():
+        axes.tick_params(labelbottom=False)
+    if drawn:
+        panels[0, 0].set_title("the filter", loc="left", fontsize=8.5, color=SOFT, pad=4)
+    for axes in panels[-1, int(drawn) :]:
+        axes.set_xlabel("time step", fontsize=8, color=SOFT)
+    head(figure, "Where in series filters respond most", said)
+    _legend(figure, c, channels)
+    return figure
+
+
+def _draw_filter(axes: Axes, filter_: Numbers, greatest: float, dilation: int) -> None:
+    k, c = filter_.shape
+    steps = np.arange(k) * dilation
+    if c > CHANNELS_UP_TO:
+        extent = (-0.5 * dilation, (k - 0.5) * dilation, c + 0.5, 0.5)
+        axes.imshow(filter_.T, cmap="RdBu_r", vmin=-greatest, vmax=greatest, aspect="auto", extent=extent)
+    else:
+        axes.axhline(0.0, color="#d8d8d8", linewidth=0.8, zorder=0)
+        for channel in range(c):
+            mark = "o" if k <= 12 else None
+            axes.plot(steps, filter_[:, channel], color=COLOURS[channel], linewidth=1.5, marker=mark, markersize=2.5)
+        axes.set_ylim(-1.1 * greatest, 1.1 * greatest)
+    bare(axes)
+    axes.tick_params(labelsize=7, pad=1)
+    axes.locator_params(nbins=4)
+
+
+def _draw_place(axes: Axes, place: Place) -> None:
+    length, c = place.series.shape
+    steps = place.steps[place.steps != NOTHING]
+    if c > CHANNELS_UP_TO:
+        largest = float(np.abs(place.series).max()) or 1.0
+        axes.imshow(
+            place.series.T,
+            cmap="RdBu_r",
+            vmin=-largest,
+            vmax=largest,
+            aspect="auto",
+            extent=(-0.5, length - 0.5, c + 0.5, 0.5),
+        )
+        for edge in (steps.min() - 0.5, steps.max() + 0.5):
+            axes.axvline(edge, color=INK, linewidth=1.5)
+    else:
+        axes.axvspan(steps.min() - 0.5, steps.max() + 0.5, color="#f2e3c6", zorder=0)
+        for channel in range(c):
+            axes.plot(place.series[:, channel], color=COLOURS[channel], linewidth=0.9, alpha=0.45)
+            axes.plot(steps, place.series[steps, channel], color=COLOURS[channel], linewidth=2.4)
+    axes.set_xlim(-0.5, length - 0.5)
+    axes.set_title(f"series {place.number}, response {place.response:.2f}", loc="left", fontsize=7.5, color=SOFT, pad=2)
+    bare(axes)
+    axes.tick_params(labelsize=7, pad=1)
+    axes.locator_params(nbins=4)
+
+
+def _legend(figure: Figure, c: int, channels: Sequence[str] | None) -> None:
+    if c == 1 or c > CHANNELS_UP_TO:
+        return
+    names = [short(name, 20) for name in channels or [f"channel {number + 1}" for number in range(c)]]
+    handles = [Line2D([], [], color=colour, label=name) for colour, name in zip(COLOURS, names, strict=False)]
+    legend = figure.legend(handles=handles, loc="outside lower right", ncols=min(c, 4), frameon=False, fontsize=8)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _checked(network: Any) -> Any:
+    """The first layer of a network on arrays."""
+    embedding = getattr(network, "embedding", None)
+    if not isinstance(embedding, Vectors):
+        raise TypeError(f"network: expected one on series, got one with the embedding {embedding!r:.60}")
+    return bare_layer(network, 0)
