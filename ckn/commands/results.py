@@ -15,7 +15,6 @@ from ckn.files import save
 from ckn.interrupts import CODE
 from ckn.model import Model
 from ckn.training import Outcome, Settings, Split, metrics
-from kerneltools.backend import to_host
 from kerneltools.files import replacing
 
 MODEL, METRICS = "model.safetensors", "metrics.json"
@@ -79,7 +78,7 @@ def _pictures(outcome: Outcome) -> Mapping[str, Callable[[], Any]]:
     """How to draw each picture."""
     names = [str(name) for name in outcome.model.classes]
     found: dict[str, Callable[[], Any]] = {
-        "filters.png": lambda: _pictures_of("images").filter_sheet(to_host(outcome.model.network.like)),
+        "filters.png": lambda: _pictures_of("images").filters(outcome.model.network),
         "confusion.png": lambda: _pictures_of("common").confusion_matrix(outcome.counts, names),
         "certificate.png": lambda: _pictures_of("common").certificate(outcome.misses),
     }

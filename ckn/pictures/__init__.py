@@ -1,1 +1,7 @@
-"""Pictures of models, and of what they see in data."""
+"""Pictures of networks, and of what they see in data: matplotlib figures, which `common.write` makes files of.
+
+A module for each kind of data, with functions of the same names: `filters(network)` shows what the first layer looks
+for, `motifs(network, data, weights, classes)` what in the data excites the strongest filters most. `sequences.profile`,
+`graphs.places` and `transport.attention` look into one object. What is of all kinds is in `common`: mistakes, the
+certificate, curves of a training.
+"""

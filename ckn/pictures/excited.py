@@ -81,36 +81,43 @@ def looked_at(x: Any, most: int = OBJECTS) -> Any:
     return x if count(x) <= most else take(x, evenly(count(x), most))
 
 
-def features_of(network: Any, x: Any, layer: int, found: Peaks) -> Numbers:
-    """What the head sees of each filter, for the last layer; for others the greatest response: (n, m)"""
-    if layer == len(network.layers) - 1:
-        return np.asarray(to_host(network.encode(x)), dtype=np.float64)
-    return np.asarray(np.where(np.isfinite(found.values), found.values, 0.0))
+def strengths(network: Any, x: Any, layer: int, found: Peaks, weights: Any = None) -> Numbers:
+    """How much each filter moves the scores of a head: the spread over objects of its features, times their weights.
 
-
-def strengths(features: Numbers, weights: Any = None) -> Numbers:
-    """How much each filter moves the scores of a head: the spread of its feature over objects, times its weight.
-
-    (n, m), weights (m,) or (m, classes) -> (m,); without weights the spread alone. Raises ValueError for weights of
-    other sizes.
+    (m,). A readout makes one or several blocks of a number for each filter. `weights` (features,) or (features,
+    classes): of a head on them; without, the spread alone. Below the last layer, what spreads is the greatest response
+    in each object, and there are no weights. Raises ValueError for weights of other sizes, or of a lower layer.
     """
-    spread: Numbers = np.asarray(features, dtype=np.float64).std(axis=0)
+    m = found.values.shape[1]
+    if layer < len(network.layers) - 1:
+        if weights is not None:
+            raise ValueError(f"weights: they are of the features, and say nothing of layer {layer + 1}; leave them out")
+        return np.asarray(np.where(np.isfinite(found.values), found.values, 0.0).std(axis=0))
+    spread = np.asarray(to_host(network.encode(x)), dtype=np.float64).std(axis=0)
+    if len(spread) % m:
+        raise ValueError(f"network: its readout makes {len(spread)} features, which are no blocks of {m} filters")
     if weights is None:
-        return spread
-    host = np.asarray(to_host(weights), dtype=np.float64)
-    if host.ndim not in (1, 2) or len(host) != len(spread):
-        raise ValueError(f"weights: expected ({len(spread)},) or ({len(spread)}, classes), got shape {host.shape}")
-    size = np.abs(host) if host.ndim == 1 else np.linalg.norm(host, axis=1)
-    return np.asarray(spread * size)
+        return np.asarray(np.linalg.norm(spread.reshape(-1, m), axis=0))
+    host = _weights(weights, len(spread))
+    return np.asarray(np.linalg.norm((spread[:, None] * host).reshape(-1, m, host.shape[1]), axis=(0, 2)))
 
 
-def spoken_for(weights: Any, classes: Sequence[str] | None, number: int) -> str:
-    """Which class a filter speaks for, in words; empty where that is not known."""
+def spoken_for(weights: Any, classes: Sequence[str] | None, number: int, m: int) -> str:
+    """Which class one of m filters speaks for, in words; empty where that is not known."""
     if weights is None or classes is None:
         return ""
-    host = np.atleast_1d(np.asarray(to_host(weights), dtype=np.float64)[number])
-    host = np.asarray([-host[0], host[0]]) if len(host) == 1 else host
-    return f"for {short(classes[int(host.argmax())], 16)}" if len(host) == len(classes) else ""
+    host = _weights(weights, len(weights))
+    mean = host.reshape(-1, m, host.shape[1])[:, number, :].mean(axis=0)
+    mean = np.asarray([-mean[0], mean[0]]) if len(mean) == 1 else mean
+    return f"for {short(classes[int(mean.argmax())], 16)}" if len(mean) == len(classes) else ""
+
+
+def _weights(weights: Any, features: int) -> Numbers:
+    """(features, classes), or (features, 1)"""
+    host = np.asarray(to_host(weights), dtype=np.float64)
+    if host.ndim not in (1, 2) or len(host) != features:
+        raise ValueError(f"weights: expected ({features},) or ({features}, classes), got shape {host.shape}")
+    return host.reshape(features, -1)
 
 
 def strongest(shown: int, whole: int, weights: Any) -> str:

@@ -17,7 +17,6 @@ from ckn.pictures.common import COLOURS, INK, SOFT, WIDTH, Numbers, head, of_all
 from ckn.pictures.excited import (
     among,
     bare_layer,
-    features_of,
     layer_of,
     looked_at,
     peaks,
@@ -114,7 +113,7 @@ def motifs(
 ) -> Figure:
     """The paths in the data that excite the strongest filters most, as chains of labelled nodes.
 
-    network, (n,) graphs with labels -> figure. `weights` (m,) or (m, classes): of a head on the features, whose scores
+    network, (n,) graphs with labels -> figure. `weights` (features,) or (features, classes): of a head, whose scores
     the strongest filters move most; without them, the strongest are those whose features differ most between graphs.
     `classes` and `names`: what classes and labels are called. `layer`: from 1 on; None: the last. `each`: kinds of
     paths for each filter. Raises TypeError for other than graphs with labels, ValueError for a layer that is not there
@@ -138,7 +137,7 @@ def found_chains(
 ) -> list[tuple[str, Numbers | None, list[Chain]]]:
     """What `motifs` draws, of all graphs that are given: words, filter or None, chains"""
     labels, at = _labels(x), layer_of(network, layer)
-    strong = strengths(features_of(network, x, at, peaks(network, x, at)), weights)
+    strong = strengths(network, x, at, peaks(network, x, at), weights)
     shown = np.argsort(-strong, kind="stable")[:most]
     every = list(responses(network, x, at))
     values = np.concatenate([found.values[:, shown] for found in every])
@@ -151,7 +150,7 @@ def found_chains(
         best = np.argsort(-greatest[:, column], kind="stable")[:each].tolist()
         found = [Chain(tuple(kinds[k].tolist()), float(greatest[k, column]), int(counts[k])) for k in best]
         filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if _drawn(network, at) else None
-        notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one)))
+        notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one, len(strong))))
         rows.append(("\n".join(notes), filter_, found))
     return rows
 
@@ -172,7 +171,7 @@ def places(
     """
     labels, at, some = _labels(x), layer_of(network, layer), looked_at(x)
     found = peaks(network, some, at)
-    strong = strengths(features_of(network, some, at, found), weights)
+    strong = strengths(network, some, at, found, weights)
     panels: list[tuple[str, Graph, Numbers]] = []
     taken: set[int] = set()
     for one in np.argsort(-strong, kind="stable")[:most].tolist():
@@ -180,7 +179,7 @@ def places(
         as_strong = np.flatnonzero(values >= values.max() - 1e-9 * abs(values.max())).tolist()
         number = min(as_strong, key=lambda i: (i in taken, some.sizes[i]))
         taken.add(number)
-        notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one)))
+        notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one, len(strong))))
         panels.append((", ".join(notes), some[number], found.places[number, one]))
     said = f"{strongest(len(panels), len(strong), weights)}, in a graph that has the strongest path (yellow)"
     return graphs(panels, _held(network, labels), names, said)

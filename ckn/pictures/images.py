@@ -1,6 +1,7 @@
 """Pictures of networks on images: the filters of the first layer."""
 
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -8,9 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ckn.pictures.common import DPI, Numbers, title
+from kerneltools.backend import to_host
 
 # Between filters, which may be white or black at their edges, or pale blue.
 GAP, DARK_GAP = (0.74, 0.79, 0.85), (0.35, 0.35, 0.35)
+
+
+def filters(network: Any) -> Figure:
+    """The filters of the first layer of a network on images.
+
+    network -> figure. Raises TypeError for a network on something else.
+    """
+    if getattr(network, "embedding", None) is not None:
+        raise TypeError(f"network: expected one on images, got one with the embedding {network.embedding!r:.60}")
+    return filter_sheet(to_host(network.bare_layers[0].filters))
 
 
 def filter_sheet(filters: Numbers) -> Figure:

@@ -22,7 +22,6 @@ from ckn.pictures.excited import (
     among,
     bare_layer,
     distinct,
-    features_of,
     layer_of,
     looked_at,
     peaks,
@@ -94,7 +93,7 @@ def motifs(
 ) -> Figure:
     """The sites in the data that excite the strongest filters most, as logos, and where along the sequences they are.
 
-    network, (n,) strings -> figure. `weights` (m,) or (m, classes): of a head on the features, whose scores the
+    network, (n,) strings -> figure. `weights` (features,) or (features, classes): of a head, whose scores the
     strongest filters move most; without them, the strongest are those whose features differ most between strings.
     `classes`: their names, to say what a filter speaks for. `layer`: from 1 on; None: the last. `each`: at most so many
     sites of a filter, one of a string, of no more than a quarter of the strings. Filters that see the same sites as a
@@ -122,14 +121,14 @@ def found_motifs(
     _alphabet(network)
     at = layer_of(network, layer)
     found, letters = _of_strands(network, x, at)
-    strong = strengths(features_of(network, x, at, found), weights)
+    strong = strengths(network, x, at, found, weights)
     best = found.best(max(1, min(each, len(x) // 4)))
     shown = []
     for one, alike in distinct(found, np.argsort(-strong, kind="stable").tolist(), best, most):
         rows = best[one][np.isfinite(found.values[best[one], one])]
         room = np.maximum(x.lengths[rows] - letters.shape[2], 1)
         places = np.clip(found.spans[0][rows, one] / room, 0.0, 1.0)
-        notes = (spoken_for(weights, classes, one), f"and {len(alike)} alike" if alike else "")
+        notes = (spoken_for(weights, classes, one, len(strong)), f"and {len(alike)} alike" if alike else "")
         filter_ = to_host(bare_layer(network, at).filters[one, :, :])
         shown.append(Motif(filter_, letters[rows, one], places, f"filter {one + 1}", tuple(filter(None, notes))))
     return shown
@@ -143,7 +142,7 @@ def profile(network: Any, x: Strings, number: int = 0, weights: Any = None, most
     """
     alphabet, last, some = _alphabet(network), len(network.layers) - 1, looked_at(x, 500)
     found, _ = _of_strands(network, some, last)
-    strong = strengths(features_of(network, some, last, found), weights)
+    strong = strengths(network, some, last, found, weights)
     order = np.argsort(-strong, kind="stable").tolist()
     chosen = [j for j, _ in distinct(found, order, found.best(max(1, len(some) // 4)), most)]
     one = x[[number]]

@@ -15,7 +15,6 @@ from ckn.pictures.excited import (
     among,
     bare_layer,
     distinct,
-    features_of,
     layer_of,
     looked_at,
     peaks,
@@ -65,7 +64,7 @@ def motifs(
 ) -> Figure:
     """The series in which the strongest filters respond most, with the place where they do.
 
-    network, (n,) series -> figure. `weights` (m,) or (m, classes): of a head on the features, whose scores the
+    network, (n,) series -> figure. `weights` (features,) or (features, classes): of a head, whose scores the
     strongest filters move most; without them, the strongest are those whose features differ most between series.
     `classes` and `channels`: their names. `layer`: from 1 on; None: the last. `each`: series for each filter. Filters
     that see the same places as a stronger one are told with it. Raises TypeError for other networks and data,
@@ -76,11 +75,15 @@ def motifs(
         raise TypeError(f"x: expected series, got {x!r:.80}")
     at, some = layer_of(network, layer), looked_at(x)
     found = peaks(network, some, at)
-    strong = strengths(features_of(network, some, at, found), weights)
+    strong = strengths(network, some, at, found, weights)
     best = found.best(max(1, min(20, len(some) // 4)))
     rows = []
     for one, alike in distinct(found, np.argsort(-strong, kind="stable").tolist(), best, most):
-        notes = (f"filter {one + 1}", spoken_for(weights, classes, one), f"and {len(alike)} alike" if alike else "")
+        notes = (
+            f"filter {one + 1}",
+            spoken_for(weights, classes, one, len(strong)),
+            f"and {len(alike)} alike" if alike else "",
+        )
         places = [
             Place(to_host(some[number]), found.places[number, one], float(found.values[number, one]), number)
             for number in best[one, :each].tolist()

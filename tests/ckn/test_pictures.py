@@ -16,6 +16,7 @@ from ckn.pictures import excited, graphs, sequences, series, transport
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import Averaged, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
 from kerneltools.structures import DNA, PROTEIN, Alphabet, Graph, Graphs, Ragged, Strings
+from kerneltools.trees import map_leaves
 
 DRAWS = np.random.default_rng(0)
 SITE = "TGACGTCATG"
@@ -135,6 +136,10 @@ def test_weights_say_which_filters_are_strongest_and_what_for(of_words: ckn.Netw
     assert sequences.found_motifs(of_words, WORDS, weights[:, 1], ["with", "without"])[0].notes[0] == "for with"
     with pytest.raises(ValueError, match=r"weights: expected \(10,\) or \(10, classes\), got shape \(3,\)"):
         sequences.motifs(of_words, WORDS, np.zeros(3))
+    # Features of two readouts: the mean of each filter, then the greatest.
+    joined = replace(of_words, readout=ckn.Joined((PartMean(), PartMax())))
+    both = sequences.found_motifs(joined, WORDS, np.concatenate([0 * weights, weights]), ["with", "without"])[0]
+    assert (both.name, both.notes) == (first.name, first.notes)
 
 
 def test_pictures_of_sequences(of_words: ckn.Network) -> None:
@@ -170,6 +175,13 @@ def test_layers_above_see_as_much_as_all_of_their_windows() -> None:
     assert "its best sites, in bits" in looked_over(sequences.motifs(network, WORDS, layer=1, most=2))
     with pytest.raises(ValueError, match="layer: expected 1 to 2, got 3"):
         sequences.motifs(network, WORDS, layer=3)
+
+
+def test_networks_of_another_library_see_the_same(of_words: ckn.Network) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    moved = map_leaves(lambda leaf: torch.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, of_words)
+    here, there = (sequences.found_motifs(network, WORDS, most=1)[0] for network in (of_words, moved))
+    np.testing.assert_array_equal(here.letters, there.letters)
 
 
 def test_strings_that_are_too_short_are_passed_over(of_words: ckn.Network) -> None:
