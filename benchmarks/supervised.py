@@ -43,7 +43,7 @@ from ckn.supervised.data import Data
 from ckn.supervised.parameters import spheres
 from ckn.supervised.state import TrainingState
 from ckn.supervised.strategies import Alternating, Joint, LayerReversal
-from ckn.supervised.trainer import Trainer, accuracy_of, zero_head
+from ckn.supervised.trainer import Trainer, quality_of, zero_head
 from ckn.training import split
 from kerneltools import backend
 from kerneltools.arrays import namespace
@@ -297,7 +297,7 @@ def accuracies(
         for name in rules:
             with replaced_root(name):
                 state = ckn.fit_supervised(network, *train, 10, rng=seed, settings=chosen)
-                found[name].append(accuracy_of(state, *test))
+                found[name].append(quality_of(state, *test))
             # The rate that the first chose is everyone's.
             chosen = replace(settings, rate=chosen_rate(state, settings))
             first, *_, last = state.history

@@ -101,6 +101,13 @@ def _chosen(features: Array, targets: Array, regs: Sequence[float], weights: Arr
     return _Chosen(regs[best], path.model(regs[best]), left_out[best, ...], tuple(errors.tolist()))
 
 
+def least_reg(features: Array, targets: Array, regs: Sequence[float] = DEFAULT_REGS) -> float:
+    """The λ of least leave-one-out mean squared error of ridge regression: (n, d), (n, q) -> λ"""
+    left_out = ridge_path(features, targets).leave_one_out(regs)
+    errors = _errors(left_out, targets, namespace(targets).ones_like(targets[:, 0]))
+    return float(regs[int(to_host(errors).argmin())])
+
+
 @program
 def _errors(left_out: Array, targets: Array, weights: Array) -> Array:
     """(r, n, classes), (n, classes), (n,) -> (r,)"""

@@ -74,7 +74,7 @@ def check_model(loaded: Any) -> Model | Network:
     _check_pictures(loaded)
     if not isinstance(loaded.calibration, Temperature | None):
         raise TypeError(f"calibration: expected a Temperature or None, got {type(loaded.calibration).__name__}")
-    check_head(loaded.head, loaded.network, loaded.network.features(loaded.image_shape[:-1]), outputs)
+    check_head(loaded.head, loaded.network, _features(loaded), outputs)
     prepared = loaded.prepare()
     check_arrays(prepared.network)
     return prepared
@@ -249,9 +249,18 @@ def check_classes(classes: Any) -> None:
         raise ValueError(f"classes: expected finite numbers, got {classes!r:.200}")
 
 
+def _features(model: Model) -> int:
+    network = model.network
+    return network.dimension if network.embedding is not None else network.features(model.image_shape[:-1])
+
+
 def _check_shape(model: Model) -> None:
     """The images' shape, against the filters of the first layer and against what a layer makes of them."""
     shape, filters = model.image_shape, model.network.like
+    if model.network.embedding is not None:
+        if shape != ():
+            raise ValueError(f"image_shape: expected () for a network on objects, got {shape!r:.100}")
+        return
     if not isinstance(shape, tuple) or not all(is_whole(side) for side in shape) or len(shape) != filters.ndim - 1:
         raise ValueError(
             f"image_shape: expected {filters.ndim - 1} integers >= 1, for filters of shape {tuple(filters.shape)}, "

@@ -1,12 +1,12 @@
-"""A trained classifier of images: preprocessing, network, linear head. Needs no scikit-learn."""
+"""A trained classifier: preprocessing, network, linear head. Needs no scikit-learn."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import eq
 from typing import Any
 
-from ckn.checks import channels_first, check_batch, check_images
-from ckn.network import Network, Progress, of_one_size
+from ckn.checks import channels_first, check_batch, check_images, check_objects
+from ckn.network import Network, Progress, batches, of_one_size
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
 from ckn.targets import Targets, explained
@@ -16,6 +16,8 @@ from kerneltools.learning import Temperature
 from kerneltools.primitives import program
 from kerneltools.progress import silent
 from kerneltools.solvers import LinearModel
+from kerneltools.structures import count
+from kerneltools.structures.base import is_collection
 from kerneltools.trees import Tree, shown, static
 
 PREPROCESSING_BATCH = 256
@@ -23,11 +25,11 @@ PREPROCESSING_BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Model(Tree):
-    """Images -> classes.
+    """Images, or objects, -> classes.
 
     `preprocessing` steps, a `network`, each image's features centred and scaled to norm 1, a linear `head`
     with one output per class, the `classes` (int or str) that its outputs stand for, the `image_shape`
-    (h, w, c) of the training, and, where its images were picture files, how these were made into images:
+    (h, w, c) of the training, () for objects, and, where images were picture files, how these were made into images:
     `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way; `calibration` makes
     probabilities of the scores. A model of numbers has `targets` in the place of classes: its head has one output for
     each, standardised.
@@ -66,7 +68,7 @@ class Model(Tree):
 
     def transform(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
         """The features, `batch` images at a time: (n, h, w, c), or (n, h, w) for one channel -> (n, features)."""
-        images = self._with_channels(images)
+        images = self._checked(images)
         if tuple(images.shape[1:]) != self.image_shape:
             wanted = ", ".join(map(str, self.image_shape))
             first = (*self.image_shape[-1:], *self.image_shape[:-1])
@@ -74,7 +76,13 @@ class Model(Tree):
             raise ValueError(f"images: expected (n, {wanted}), as in training, got shape {tuple(images.shape)}{hint}")
         return encode(self.network, self.preprocessing, images, batch, progress)
 
-    def _with_channels(self, images: Any) -> Any:
+    def _checked(self, images: Any) -> Any:
+        """Images with an axis for channels, or objects. Raises TypeError and ValueError for others."""
+        if self.network.embedding is not None:
+            check_objects(images)
+            return images
+        if is_collection(images):
+            raise TypeError(f"images: expected (n, {', '.join(map(str, self.image_shape))}), got {images!r:.80}")
         xp = namespace(images)
         if self.image_shape[-1:] == (1,) and images.ndim == len(self.image_shape):
             images = xp.expand_dims(images, axis=-1)
@@ -116,13 +124,13 @@ class Model(Tree):
         right. Raises ValueError for another number of them and for none, TypeError for words in place of numbers or
         numbers in place of words.
         """
-        images = self._with_channels(images)
+        images = self._checked(images)
         if self.targets is not None:
-            wanted = self.targets.checked(labels, images.shape[0], "image")
+            wanted = self.targets.checked(labels, count(images), "image")
             return explained(self.decision_function(images, batch, progress), self.targets.standardised(wanted))
         wanted = to_host(labels).tolist() if hasattr(labels, "dtype") else list(labels)
-        if len(wanted) != images.shape[0] or not wanted:
-            raise ValueError(f"labels: expected one for each of {images.shape[0]} images, got {len(wanted)}")
+        if len(wanted) != count(images) or not wanted:
+            raise ValueError(f"labels: expected one for each of {count(images)} images, got {len(wanted)}")
         for label in wanted:
             if isinstance(label, str) != isinstance(self.classes[0], str) or not isinstance(label, str | int | float):
                 raise TypeError(f"labels: expected classes such as {self.classes[0]!r}, got {label!r:.60}")
@@ -131,10 +139,12 @@ class Model(Tree):
 
 
 def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
-    """Pixels of any library through the steps, in the library, type and device of `like`.
+    """Pixels of any library through the steps, in the library, type and device of `like`; objects through theirs.
 
     (n, h, w, c) -> (n, h, w, c)
     """
+    if is_collection(images):
+        return _through(steps, images, like)
     pieces = of_one_size(images.shape[0], PREPROCESSING_BATCH)
     parts = [_through(steps, images[whole, ...], like)[new, ...] for whole, new in pieces]
     return namespace(like).concat(parts)
@@ -143,9 +153,9 @@ def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
 def encode(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Array:
-    """Pixels -> features, centred and of norm 1; patches are held of `batch` images at a time.
+    """Images or objects -> features, centred and of norm 1; patches are held of `batch` at a time.
 
-    (n, h, w, c) -> (n, features)
+    n of them -> (n, features)
     """
     return namespace(network.like).concat(list(encode_blocks(network, steps, images, batch, progress)))
 
@@ -153,23 +163,21 @@ def encode(
 def encode_blocks(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Iterator[Array]:
-    """The features of `batch` images after the other, for more images than memory holds the features of."""
+    """The features of `batch` images or objects after the other, for more than memory holds the features of."""
     check_batch(batch)
     prepared = network.prepare()
-    size = batch or prepared.batch_for(images)
-    for whole, new in of_one_size(images.shape[0], size):
-        maps = prepared(_through(steps, images[whole, ...], network.like))
-        features = flattened(maps)
-        _require_norms(features, whole.start)
+    for block, new, stop in batches(images, batch or prepared.batch_for(images)):
+        features = flattened(prepared(_through(steps, block, network.like)))
+        _require_norms(features, stop)
         yield normalise_features(features)[new, :]
-        progress("encoding", whole.stop, images.shape[0])
+        progress("encoding", stop, count(images))
 
 
-def _require_norms(features: Array, start: int) -> None:
-    """Raise ValueError for features whose norm is not finite, with the number of the image, counted from `start`."""
+def _require_norms(features: Array, stop: int) -> None:
+    """Raise ValueError for features whose norm is not finite, with the number of the image; `stop`: of the last + 1."""
     finite = to_host(_have_finite_norms(features))
     if not finite.all():
-        first = start + int(finite.argmin())
+        first = stop - int(features.shape[0]) + int(finite.argmin())
         raise ValueError(
             f"images: the features of image {first} (counted from 0) overflow {features.dtype}; "
             "scale the images as those of the training"
@@ -183,7 +191,7 @@ def _have_finite_norms(features: Array) -> Array:
 
 
 def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
-    x = move(images, like)
+    x = images if is_collection(images) else move(images, like)
     for step in steps:
         x = step(x)
     return x

@@ -338,7 +338,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             on_epoch=job.after_epoch,
         )
         best = state if measured is None else job.best or state
-        data = Data(examples, indices_like(goal.numbers, examples), len(goal), self.random_state)
+        data = Data(examples, indices_like(goal.numbers, network.like), len(goal), self.random_state, network.like)
         calibration = calibrated(best, data, settings, measured, job.progress)
         told = {"reg_": state.reg, "training_": state, **({} if measured is None else {"best_": best})}
         return Found(best.network, best.head, calibration, {**told, "classes_": goal.names})

@@ -64,6 +64,11 @@ class Layer(Tree):
         return self.kernel.by_inner_products and not self.kernel.by_differences
 
     @property
+    def structure(self) -> tuple[Any, ...]:
+        """What training leaves as it is, beside the kernel's form."""
+        return tuple(self.filters.shape), self.subsampling, self.padding, self.dilation, self.reg
+
+    @property
     def grid(self) -> Grid:
         """The patches of the layer's input."""
         return Grid(tuple(self.filters.shape[1:-1]), padding=self.padding, dilation=self.dilation)

@@ -1,6 +1,7 @@
 """Probabilities of a network that was trained with labels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,31 +12,31 @@ from ckn.supervised.features import features_of
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import order
 from ckn.supervised.state import TrainingState
-from kerneltools.arrays import Array, blocks, namespace
+from kerneltools.arrays import blocks, namespace
 from kerneltools.backend import to_host
 from kerneltools.learning import Temperature, fit_temperature
 from kerneltools.structures import take
 
 ENOUGH = 1000
-"""So many scores of images left out will do."""
+"""So many scores of examples left out will do."""
 
 
 def calibrated(
     state: TrainingState,
     data: Data,
     settings: Supervised,
-    validation: tuple[Array, Sequence[int]] | None,
+    validation: tuple[Any, Sequence[int]] | None,
     progress: Progress,
 ) -> Temperature:
-    """The temperature of the head's scores, from those of the validation images.
+    """The temperature of the head's scores, from those of the validation examples.
 
-    Without them, from scores of fifths of the training images by heads for the others, until 1,000 have one. The
+    Without them, from scores of fifths of the training examples by heads for the others, until 1,000 have one. The
     filters have seen their labels, so that probabilities are too sure where the filters fit them closely.
     """
     progress("calibration", 0, 1)
     if validation is not None:
-        images, labels = validation
-        found = fit_temperature(state.head(encode(state.network, (), images)), list(labels))
+        examples, labels = validation
+        found = fit_temperature(state.head(encode(state.network, (), examples)), list(labels))
     else:
         features = features_of(state.network, data, settings.memory, named("calibration", progress))
         first, others = order(data)
@@ -43,7 +44,7 @@ def calibrated(
         parts = [np.asarray(numbers[part]) for part in blocks(min(len(numbers), ENOUGH), len(first))]
         heads = (features.fit(settings.loss, state.reg, start=state.head, without=part) for part in parts)
         scores = [features.scores(head, part) for head, part in zip(heads, parts, strict=True)]
-        seen = take(data.numbers, [number for part in parts for number in part.tolist()])
+        seen = take(data.wanted, [number for part in parts for number in part.tolist()])
         found = fit_temperature(namespace(*scores).concat(scores), to_host(seen).tolist())
     progress("calibration", 1, 1)
     return found

@@ -1,8 +1,9 @@
 """Trainings in files: a training that stops goes on to the same numbers, or is refused by name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from kerneltools.backend import to_host
 from kerneltools.encoding import by_stored_name, placing
 from kerneltools.files import load_tree, save_tree
 from kerneltools.optimisers import Geometry, Sphere
+from kerneltools.structures.base import is_collection
 from kerneltools.trees import Tree, named_leaves, static
 
 KIND = "ckn-training"
@@ -40,11 +42,11 @@ class _Checkpoint(Tree):
 def training_notes(
     architecture: Architecture,
     settings: Supervised,
-    images: Array,
+    images: Any,
     labels: Array | Sequence[int],
     rng: int,
     preprocessing: tuple[Step, ...] = (),
-    validation: tuple[Array, Array | Sequence[int]] | None = None,
+    validation: tuple[Any, Any] | None = None,
 ) -> dict[str, str]:
     """What decides the numbers of a training, in words by name; its data as a SHA-256.
 
@@ -144,7 +146,7 @@ def _check_spaces(state: TrainingState) -> None:
     if not isinstance(spaces, tuple) or len(spaces) != len(layers) or not all(isinstance(s, Geometry) for s in spaces):
         raise TypeError(f"spaces: expected a geometry for each of {len(layers)} layers, got {spaces!r:.100}")
     for space, layer in zip(spaces, layers, strict=True):
-        d = layer.size[1]
+        d = prod(layer.filters.shape[1:])
         if isinstance(space, Sphere) and space.metric is not None and tuple(space.metric.shape) != (d, d):
             raise ValueError(f"metric: expected shape {(d, d)}, got {tuple(space.metric.shape)}")
 
@@ -166,7 +168,7 @@ def _check_history(state: TrainingState) -> None:
         check_number("rate", report.rate, least=0.0)
         for name in ("train_accuracy", "validation_accuracy"):
             if getattr(report, name) is not None:
-                check_number(name, getattr(report, name), 0.0, 1.0)
+                check_number(name, getattr(report, name), most=1.0)  # R² may be below 0
 
 
 def _words(value: Any) -> str:
@@ -178,17 +180,25 @@ def _words(value: Any) -> str:
     return f"{value!r}, SHA-256 {found.hexdigest()}"
 
 
-def _digest(images: Array, labels: Array | Sequence[int]) -> str:
-    """Of the shape, the type and the bytes of all images, and of the labels."""
-    found = sha256(repr(tuple(images.shape)).encode())
-    for rows in blocks(images.shape[0], HASHED_AT_ONCE):
-        block = to_host(images[rows, ...])
-        found.update(f"{block.dtype}".encode() + block.tobytes())
+def _digest(data: Any, labels: Any) -> str:
+    """Of the shape, the type and the bytes of all images, or of what makes objects equal, and of the labels."""
+    found = sha256(repr(tuple(data.shape)).encode())
+    for piece in _pieces(data):
+        found.update(piece)
     found.update(repr([str(label) for label in to_host(labels).tolist()]).encode())
     return found.hexdigest()
 
 
+def _pieces(data: Any) -> Iterator[bytes]:
+    if is_collection(data):
+        yield from (repr(data.key(number)).encode() for number in range(len(data)))
+        return
+    for rows in blocks(data.shape[0], HASHED_AT_ONCE):
+        block = to_host(data[rows, ...])
+        yield f"{block.dtype}".encode() + block.tobytes()
+
+
 def _told(name: str, there: str, here: str) -> str:
     if name in ("data", "validation"):
-        return f"other {'images' if name == 'data' else 'validation images'} or labels"
+        return f"other {'data' if name == 'data' else 'validation data'} or labels"
     return f"{name} is {there} there and {here} here"

@@ -1,16 +1,15 @@
-"""The features of all training images: kept where they fit, made anew at each pass where they do not."""
+"""The features of all training examples: kept where they fit, made anew at each pass where they do not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from ckn.head import DEFAULT_REGS, fit_head
+from ckn.head import DEFAULT_REGS, least_reg
 from ckn.model import encode, encode_blocks
 from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from kerneltools.arrays import Array, blocks, namespace
-from kerneltools.backend import to_host
 from kerneltools.solvers import Blocks, LinearModel, Loss, fit_linear, path_of, ridge_sums
 from kerneltools.solvers.sums import RidgeSums
 from kerneltools.structures import take
@@ -27,18 +26,19 @@ class Features:
     kept: Array | None
 
     def __call__(self) -> Iterator[tuple[Array, Array]]:
-        """Pairs of features and targets, in the order of the images."""
+        """Pairs of features and targets, in the order of the examples."""
         targets, start = self.data.targets, 0
         for features in self._blocks():
             yield features, targets[start : start + features.shape[0], :]
             start += features.shape[0]
 
     def fit(self, loss: Loss, reg: float, *, start: LinearModel | None = None, without: Any = None) -> LinearModel:
-        """The exact head, of all images or of those whose numbers are not among `without`.
+        """The exact head, of all examples or of those whose numbers are not among `without`.
 
         To more digits in float64, whose trainings the libraries take alike to 1e-8.
         """
-        tolerance = 1e-6 if namespace(self.data.images).finfo(self.data.images.dtype).bits < 64 else 1e-10
+        like = self.data.like
+        tolerance = 1e-6 if namespace(like).finfo(like.dtype).bits < 64 else 1e-10
         if self.kept is None:
             visit = self if without is None else self._without(without)
             return fit_linear(visit, None, loss, reg, start=start, tolerance=tolerance)
@@ -58,7 +58,7 @@ class Features:
         """The scores of the images of these numbers: (b, classes)"""
         chosen = numbers.tolist()
         if self.kept is None:
-            return head(encode(self.network, (), take(self.data.images, chosen)))
+            return head(encode(self.network, (), take(self.data.examples, chosen)))
         return head(take(self.kept, chosen))
 
     def _without(self, numbers: Any) -> Blocks:
@@ -82,7 +82,7 @@ class Features:
         Of features that are not kept, that of least generalised cross-validation, which needs their sums only.
         """
         if self.kept is not None:
-            return fit_head(self.kept, to_host(self.data.numbers), self.data.classes).reg
+            return least_reg(self.kept, self.data.targets)
         path = path_of(reduce(RidgeSums.merge, (ridge_sums(x, t) for x, t in self())))
         errors = path.generalised_cross_validation(DEFAULT_REGS)
         xp = namespace(errors)
@@ -90,15 +90,14 @@ class Features:
 
     def _blocks(self) -> Iterator[Array]:
         if self.kept is None:
-            return encode_blocks(self.network, (), self.data.images)
+            return encode_blocks(self.network, (), self.data.examples)
         kept = self.kept
         return (kept[block, :] for block in blocks(kept.shape[0], ROWS))
 
 
 def features_of(network: Network, data: Data, memory: int, progress: Progress) -> Features:
     """The features of the network, kept if they are of at most `memory` bytes."""
-    network, images = network.prepare(), data.images
-    xp, n = namespace(images), images.shape[0]
-    if n * network.features(tuple(images.shape[1:-1])) * xp.finfo(images.dtype).bits > 8 * memory:
+    network, examples, xp = network.prepare(), data.examples, namespace(data.like)
+    if len(data) * network.features_of(examples) * xp.finfo(data.like.dtype).bits > 8 * memory:
         return Features(data, network, None)
-    return Features(data, network, xp.concat(list(encode_blocks(network, (), images, progress=progress))))
+    return Features(data, network, xp.concat(list(encode_blocks(network, (), examples, progress=progress))))

@@ -1,21 +1,25 @@
 """Learning the filters end to end, with labels (Mairal 2016, §3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
 from typing import Any
 
-from ckn.checks import check_count, check_images
-from ckn.layers.grid import Layer
+import numpy as np
+
+from ckn.checks import check_count, check_images, check_objects
 from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
 from ckn.supervised.start import begin
 from ckn.supervised.state import StartError, TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
-from kerneltools.arrays import Array, indices_like, namespace, require_floating
+from kerneltools.arrays import Array, asarray_like, indices_like, namespace, require_floating
 from kerneltools.backend import to_host
 from kerneltools.progress import silent
+from kerneltools.solvers import Squared
+from kerneltools.structures import count
+from kerneltools.structures.base import is_collection
 from kerneltools.trees import map_leaves, named_leaves
 
 DEFAULT = Supervised()
@@ -23,60 +27,69 @@ DEFAULT = Supervised()
 
 def fit_supervised(
     network: Network,
-    images: Array,
-    labels: Sequence[int],
-    classes: int,
+    data: Any,
+    labels: Any,
+    classes: int | None,
     rng: int,
     settings: Supervised = DEFAULT,
     *,
     start: TrainingState | None = None,
-    validation: tuple[Array, Sequence[int]] | None = None,
+    validation: tuple[Any, Any] | None = None,
     progress: Progress = silent,
     on_epoch: Callable[[TrainingState], None] = lambda state: None,
 ) -> TrainingState:
     """Train the filters of a network (best one from `fit_unsupervised`) with a linear head on top.
 
-    (n, *grid, c), n class numbers in 0..classes-1 -> state with the trained network and head
+    images (n, *grid, c) or n objects, n class numbers in 0..classes-1 -> state with the trained network and head
 
-    `images` are preprocessed, of the library, type and device of the network. `rng` is a seed: each epoch draws
+    `data`: images, preprocessed, of the library, type and device of the network, or a collection of objects. `classes`:
+    how many; None: `labels` are numbers to predict, (n,) or (n, q) for q outputs, best of mean 0 and variance 1, and
+    the loss is `Squared`; what is called accuracy in reports then is R². `rng` is a seed: each epoch draws
     its order and its augmentation from the seed and its own number, so a training that continues from a
-    `start` gives the numbers of one that was never interrupted. `validation`: images and class numbers that are
+    `start` gives the numbers of one that was never interrupted. `validation`: data and labels that are
     only measured, before the first epoch and after each. `on_epoch(state)` is called after each epoch.
 
     Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater
-    than the data, NaN in the images; StartError, a ValueError, for a `start` of another architecture, number of classes
-    or optimiser; DivergedError, with the last good state and advice, when the loss does not stay finite; MemoryError,
-    with a batch to try, when the device has no room.
+    than the data, NaN in the images, and for augmentation of what are no images; StartError, a ValueError, for a
+    `start` of another architecture, number of classes or optimiser; DivergedError, with the last good state and advice,
+    when the loss does not stay finite; MemoryError, with a batch to try, when the device has no room.
     """
-    numbers = _check(network, images, labels, classes, settings)
-    if validation is not None:
-        _check_validation(images, *validation, classes)
-    data = Data(images, indices_like(numbers, images), classes, rng)
+    wanted = _check(network, data, labels, classes, settings)
+    measured = None if validation is None else _check_validation(network, data, *validation, classes)
+    held = Data(data, wanted, classes, rng, network.like)
     if start is None:
-        trainer, state = begin(network, data, settings, progress, validation)
+        trainer, state = begin(network, held, settings, progress, measured)
     else:
-        _check_start(start, network, classes, images)
+        _check_start(start, network, held)
         state = in_row_order(start)
-        trainer = Trainer(data, replace(settings, reg=state.reg), state.network, state.spaces)
+        trainer = Trainer(held, replace(settings, reg=state.reg), state.network, state.spaces)
         _check_optimiser(state, trainer)
     while state.epoch < settings.epochs:
-        state = trainer.epoch(state, validation, progress)
+        state = trainer.epoch(state, measured, progress)
         on_epoch(state)
     return trainer.finished(state, progress)
 
 
-def _check_start(start: TrainingState, network: Network, classes: int, images: Array) -> None:
-    """Raise unless the state is of networks like that one, for such images, and of as many classes."""
+def _check_start(start: TrainingState, network: Network, data: Data) -> None:
+    """Raise unless the state is of networks like that one, for such images or objects, and of as many classes."""
     ours, theirs = (list(map(_structure, each.bare_layers)) for each in (network, start.network))
     if ours != theirs:
         raise StartError(
             f"start: its network is of another architecture, with filters of shapes {[one[0] for one in theirs]} for "
             f"{[one[0] for one in ours]}, or with other kernels or pooling; begin without it, or with its network"
         )
-    if start.head.weights.shape[1] != classes:
-        raise StartError(f"start: its head has {start.head.weights.shape[1]} classes, and classes={classes} was given")
-
-    filters = start.network.like
+    if start.head.weights.shape[1] != data.outputs:
+        raise StartError(
+            f"start: its head has {start.head.weights.shape[1]} classes, and classes={data.outputs} was given"
+        )
+    if repr(start.network.embedding) != repr(network.embedding):
+        raise StartError(
+            f"start: its network takes {start.network.embedding!r:.60}, and this one {network.embedding!r:.60}; begin "
+            "without it, or with its network"
+        )
+    if network.embedding is not None:
+        return
+    filters, images = start.network.like, data.examples
     if (filters.ndim, filters.shape[-1], filters.dtype) != (images.ndim, images.shape[-1], images.dtype):
         raise StartError(
             f"start: its filters of shape {tuple(filters.shape)} and {filters.dtype} are not for images of shape "
@@ -87,7 +100,7 @@ def _check_start(start: TrainingState, network: Network, classes: int, images: A
 def _check_optimiser(state: TrainingState, trainer: Trainer) -> None:
     """Raise unless the state of the optimiser is as one that begins, and the head is for the images' features."""
     try:
-        features = state.network.features(tuple(trainer.data.images.shape[1:-1]))
+        features = state.network.features_of(trainer.data.examples)
     except ValueError as error:
         raise StartError(f"start: its network is not for the images: {error}") from error
     if state.head.weights.shape[0] != features:
@@ -112,45 +125,74 @@ def _listed(leaves: dict[str, str]) -> str:
     return ", ".join(f"{name} {form}" for name, form in leaves.items())[:300]
 
 
-def _structure(layer: Layer) -> tuple[Any, ...]:
+def _structure(layer: Any) -> tuple[Any, ...]:
     """All of a layer that training leaves as it is."""
     kernel = map_leaves(lambda leaf: None, layer.kernel)
-    return tuple(layer.filters.shape), kernel, layer.subsampling, layer.padding, layer.dilation, layer.reg
+    shape, *others = layer.structure
+    return shape, kernel, *others
 
 
-def _check(network: Network, images: Array, labels: Sequence[int], classes: int, settings: Supervised) -> list[int]:
-    check_count("classes", classes)
-    check_images(images)
-    require_floating(images=images)
-    namespace(images, network.like)
-    numbers, n = _numbers("labels", labels, images, classes), images.shape[0]
-    if missing := sorted(set(range(classes)) - set(numbers)):
-        raise ValueError(f"labels: no image of class {', '.join(map(str, missing))} among the {n} training images")
+def _check(network: Network, data: Any, labels: Any, classes: int | None, settings: Supervised) -> Array:
+    """The labels as an array beside the network."""
+    _check_data(network, data)
+    n = count(data)
     if settings.batch is not None and settings.batch > n:
         raise ValueError(f"batch: {settings.batch} images asked for at a time, and there are {n}; choose at most {n}")
-    return numbers
+    if network.embedding is not None and settings.augmentation:
+        raise ValueError(f"augmentation: {settings.augmentation!r:.60} is of images, got {data!r:.60}; leave it out")
+    if classes is None:
+        if not isinstance(settings.loss, Squared):
+            raise ValueError(f"loss: numbers to predict need Squared(), got {settings.loss!r}")
+        return _targets("labels", labels, n, network.like)
+    check_count("classes", classes)
+    numbers = _numbers("labels", labels, n, classes)
+    if missing := sorted(set(range(classes)) - set(numbers)):
+        raise ValueError(f"labels: no image of class {', '.join(map(str, missing))} among the {n} training images")
+    return indices_like(numbers, network.like)
 
 
-def _check_validation(images: Array, measured: Array, labels: Sequence[int], classes: int) -> None:
+def _check_data(network: Network, data: Any) -> None:
+    if network.embedding is not None:
+        check_objects(data)
+        network.embedding.check(data)
+        return
+    if is_collection(data):
+        raise TypeError(f"data: expected images, as the network was made for, got {data!r:.80}")
+    check_images(data)
+    require_floating(images=data)
+    namespace(data, network.like)
+
+
+def _check_validation(network: Network, data: Any, measured: Any, labels: Any, classes: int | None) -> tuple[Any, Any]:
     try:
-        check_images(measured)
-        require_floating(images=measured)
-        namespace(images, measured)
+        _check_data(network, measured)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"validation: {error}") from error
-    if measured.shape[1:] != images.shape[1:]:
+    if network.embedding is None and measured.shape[1:] != data.shape[1:]:
         raise ValueError(
-            f"validation: expected images of shape {tuple(images.shape[1:])}, as in training, "
+            f"validation: expected images of shape {tuple(data.shape[1:])}, as in training, "
             f"got {tuple(measured.shape[1:])}"
         )
-    _numbers("validation: labels", labels, measured, classes)
+    n = count(measured)
+    if classes is None:
+        return measured, _targets("validation: labels", labels, n, network.like)
+    return measured, _numbers("validation: labels", labels, n, classes)
 
 
-def _numbers(name: str, labels: Sequence[int], images: Array, classes: int) -> list[int]:
+def _targets(name: str, labels: Any, n: int, like: Array) -> Array:
+    """Numbers to predict as (n, q). Raises ValueError for another number of them, and for NaN and infinity."""
+    host = np.asarray(to_host(labels) if hasattr(labels, "shape") else labels, dtype=np.float64)
+    if host.ndim not in (1, 2) or host.shape[0] != n:
+        raise ValueError(f"{name}: expected ({n},) or ({n}, q) numbers, got shape {host.shape}")
+    if not np.isfinite(host).all():
+        raise ValueError(f"{name}: NaN or infinity in row {int(np.argwhere(~np.isfinite(host))[0][0])}")
+    return asarray_like(host.reshape(n, -1), like)
+
+
+def _numbers(name: str, labels: Any, n: int, classes: int) -> list[int]:
     """The labels as Python integers; an error that says what is wrong with them, under that name."""
     values: list[Any] = to_host(labels).tolist() if hasattr(labels, "shape") else list(labels)
-    n = images.shape[0]
     if len(values) != n:
         raise ValueError(f"{name}: expected {n}, one for each image, got {len(values)}")
     if wrong := [value for value in values if not (isinstance(value, Real) and value % 1 == 0)]:

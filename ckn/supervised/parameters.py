@@ -7,7 +7,6 @@ from ckn.layers.grid import Layer
 from ckn.network import Network
 from ckn.sampling import sample_patches
 from kerneltools.arrays import Array, asarray_like, namespace, widest_float
-from kerneltools.kernels import Kernel
 from kerneltools.linalg import identity_like
 from kerneltools.optimisers import Euclidean, Geometry, Positive, Sphere
 from kerneltools.patches import Grid
@@ -18,11 +17,13 @@ from kerneltools.trees import Tree, flatten, map_leaves
 
 @dataclass(frozen=True, eq=False)
 class Parameters(Tree):
-    """`filters` of each layer; `kernels` of each layer, or None where they stay as they are; the `head`."""
+    """`filters` of each layer; `kernels` of each layer, or None where they stay as they are; the `head`; the
+    `readout`, where it has parameters."""
 
     filters: tuple[Array, ...]
-    kernels: tuple[Kernel, ...] | None
+    kernels: tuple[Any, ...] | None
     head: LinearModel
+    readout: Any = None
 
     def network(self, frame: Network) -> Network:
         """The network `frame` with these filters and kernels."""
@@ -31,51 +32,54 @@ class Parameters(Tree):
             replace(layer, filters=filters, kernel=kernel)
             for layer, filters, kernel in zip(frame.bare_layers, self.filters, kernels, strict=True)
         ]
-        return Network(tuple(changed))
+        return replace(frame.with_layers(changed), readout=frame.readout if self.readout is None else self.readout)
 
 
 def parameters(network: Network, head: LinearModel, learn_kernels: bool) -> Parameters:
     """What a training starts from."""
     layers = network.bare_layers
     filters = tuple(layer.filters for layer in layers)
-    if not learn_kernels:
-        return Parameters(filters, None, head)
-    return Parameters(filters, tuple(_with_arrays(layer) for layer in layers), head)
+    readout = network.readout if flatten(network.readout)[0] else None
+    kernels = tuple(_with_arrays(layer) for layer in layers) if learn_kernels else None
+    return Parameters(filters, kernels, head, readout)
 
 
-def _with_arrays(layer: Layer) -> Kernel:
+def _with_arrays(layer: Any) -> Any:
     """The layer's kernel with its numbers as arrays, which have gradients."""
 
     def array(leaf: Any) -> Array:
         return asarray_like(leaf, layer.filters) if isinstance(leaf, int | float) else leaf
 
-    kernel: Kernel = map_leaves(array, layer.kernel)
-    return kernel
+    return map_leaves(array, layer.kernel)
 
 
 def geometries(network: Network, start: Parameters, spheres: tuple[Geometry, ...]) -> tuple[Geometry, ...]:
     """The space of each array of the parameters, in the order of trees.flatten."""
     of_filters = tuple(
-        sphere if layer.kernel.homogeneous else Euclidean()
+        Euclidean() if isinstance(layer, Layer) and not layer.kernel.homogeneous else sphere
         for layer, sphere in zip(network.bare_layers, spheres, strict=True)
     )
     of_kernels = (Positive(),) * len(flatten(start.kernels)[0])
-    return (*of_filters, *of_kernels, *(Euclidean(),) * len(flatten(start.head)[0]))
+    return (*of_filters, *of_kernels, *(Euclidean(),) * len(flatten((start.head, start.readout))[0]))
 
 
-def spheres(network: Network) -> tuple[Sphere, ...]:
-    """The unit sphere of each layer's filters, with the plain metric."""
-    return tuple(Sphere() for _ in network.layers)
+def spheres(network: Network) -> tuple[Geometry, ...]:
+    """The spheres of each layer's filters, with the plain metric."""
+    return tuple(Sphere() if isinstance(layer, Layer) else layer.space for layer in network.bare_layers)
 
 
 def preconditioned(
-    network: Network, images: Array, rng: Rng, count: int = 10_000, floor: float = 1e-2
+    network: Network, images: Any, rng: Rng, count: int = 10_000, floor: float = 1e-2
 ) -> tuple[Sphere, ...]:
     """The unit sphere of each layer's filters, in the metric of the layer's patches (Mairal 2016, §3.2).
 
     The metric is the inverse covariance of `count` random patches of norm 1; to its eigenvalues `floor` times
     their mean is added, and it is scaled to trace d.
     """
+    if network.embedding is not None:
+        raise ValueError(
+            "precondition: for networks on images only, whose patches give a metric; leave it out, and take Adam"
+        )
     drawn = generator(rng)
     found = []
     for number, layer in enumerate(network.bare_layers):

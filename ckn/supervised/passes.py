@@ -15,6 +15,8 @@ from ckn.supervised.settings import Supervised
 from kerneltools.arrays import Array, blocks, device_of, flattened, namespace, on_host
 from kerneltools.backend import Backend, stop_gradient
 from kerneltools.solvers import LinearModel
+from kerneltools.structures import count
+from kerneltools.structures.base import part
 from kerneltools.trees import flatten, map_leaves
 
 PASS_NUMBERS = 36 * 2**20
@@ -33,29 +35,28 @@ class Passes:
     frame: Network
     reg: float
 
-    def size(self, x: Array) -> int:
-        """How many of the images (b, *grid, c) go through the network at a time."""
-        b = int(x.shape[0])
+    def size(self, x: Any) -> int:
+        """How many of b images or objects go through the network at a time."""
+        b = count(x)
         most = self.settings.at_once
         if most is None:
-            whole = self.settings.jit or not on_host(x)
+            whole = self.settings.jit or not on_host(self.frame.like)
             most = b if whole else max(1, PASS_NUMBERS // self.frame.numbers_of_one(x))
         return -(-b // -(-b // most))
 
-    def gradient(self, params: Parameters, x: Array, t: Array, size: int) -> tuple[Array, Parameters]:
+    def gradient(self, params: Parameters, x: Any, t: Array, size: int) -> tuple[Array, Parameters]:
         """The loss, and its gradient; that of the head leads to the next head where batches give one.
 
-        (b, *grid, c), (b, k) -> (), parameters
+        b images or objects, (b, k) -> (), parameters
         """
-        parts = list(blocks(x.shape[0], size))
+        n, rows = count(x), list(blocks(count(x), size))
+        parts = [(self.frame.laid(part(x, each)), each) for each in rows]
         network, head, strategy = self._prepared(params), params.head, self.settings.strategy
         if strategy.sees_batch:
-            whole = [unit_features(network(x[rows, ...])) for rows in parts]
+            whole = [unit_features(network(some)) for some, _ in parts]
             head, after = self._heads(params.head, whole, t)
         one_pass = self.owner.value_and_grad(self._share, (0, 1, 2), alone=True)
-        passed = [
-            one_pass(network, head, _zeros(head.weights, rows), x[rows, ...], t[rows, :], x.shape[0]) for rows in parts
-        ]
+        passed = [one_pass(network, head, _zeros(head.weights, each), some, t[each, :], n) for some, each in parts]
         of_head = _sum([found[1] for _, found in passed])
         if strategy.solves_batches:
             if not strategy.sees_batch:
@@ -63,7 +64,7 @@ class Passes:
             of_head = LinearModel(params.head.weights - after.weights, params.head.intercept - after.intercept)
         else:
             of_head = LinearModel(of_head.weights + 2 * self.reg * head.weights, of_head.intercept)
-        penalty = self.reg * namespace(x).sum(head.weights * head.weights)
+        penalty = self.reg * namespace(t).sum(head.weights * head.weights)
         loss = sum([value for value, _ in passed[1:]], start=passed[0][0])
         return loss + penalty, self._pulled(params, _sum([found[0] for _, found in passed]), of_head)
 
@@ -74,7 +75,7 @@ class Passes:
         whole = namespace(*features).concat(list(features))
         return self.settings.strategy.heads(before, whole, t, self.settings.loss, self.reg)
 
-    def _share(self, network: Network, head: LinearModel, nothing: Array, x: Array, t: Array, batch: int) -> Array:
+    def _share(self, network: Network, head: LinearModel, nothing: Array, x: Any, t: Array, batch: int) -> Array:
         """What some of a batch's images add to its loss; the gradient with respect to `nothing` are their features."""
         features = unit_features(network(x))
         xp = namespace(features)

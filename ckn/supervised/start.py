@@ -21,6 +21,7 @@ from kerneltools.optimisers import Geometry
 from kerneltools.random import generator, stream
 from kerneltools.solvers import LinearModel, Loss, Squared, fit_linear, ridge
 from kerneltools.structures import take
+from kerneltools.structures.base import part
 
 RATES = tuple(10 ** (-exponent / 2) for exponent in range(11))
 """From 1 down to 1e-5, two to a decade."""
@@ -43,7 +44,7 @@ def begin(
     network = network.unprepared()
     found: tuple[Geometry, ...] = spheres(network)
     if settings.precondition:
-        found = preconditioned(network, data.images, stream(data.seed, "metric"))
+        found = preconditioned(network, data.examples, stream(data.seed, "metric"))
     features = features_of(network, data, settings.memory, progress)
     reg = _reg(network, features, settings, progress)
     progress("head", 0, 1)
@@ -74,8 +75,8 @@ def reg_of_rounding(network: Network, data: Data, products: str | None) -> float
     """
     if products is None:
         return 0.0
-    images = data.images[:ROUNDED, ...]
-    exact, short = (encode(each.prepare(), (), images) for each in (network, network.with_products(products)))
+    some = part(data.examples, slice(0, ROUNDED))
+    exact, short = (encode(each.prepare(), (), some) for each in (network, network.with_products(products)))
     return float(namespace(exact).mean((exact - short) ** 2))
 
 
@@ -98,7 +99,7 @@ def best_reg(features: Features, loss: Loss) -> float:
 
 def order(data: Data) -> tuple[Any, Any]:
     """The numbers of images left out of trials, and of the others, both in random order."""
-    n = data.images.shape[0]
+    n = len(data)
     order = generator(stream(data.seed, "learning rate")).permutation(n)
     share = min(LEFT_OUT, max(1, n // 5))
     return order[:share], order[share:]
@@ -163,8 +164,8 @@ def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any,
 
 def _head_of(trainer: Trainer, state: TrainingState, numbers: list[int]) -> LinearModel:
     """The exact head for the images of these numbers."""
-    features = encode(state.network.prepare(), (), take(trainer.data.images, numbers))
-    targets = take(trainer.data.targets, numbers)
+    examples, targets = trainer.data.taken(numbers)
+    features = encode(state.network.prepare(), (), examples)
     return fit_linear(features, targets, trainer.settings.loss, trainer.reg, start=state.head)
 
 
@@ -174,7 +175,7 @@ def _batches(trainer: Trainer, seen: Any) -> Iterator[tuple[Array, Array]]:
     whole = min(trainer.batch, len(seen))
     for number in count():
         for x, t, _ in trainer.batches(stream(trainer.data.seed, f"trial {number}"), seen):
-            if x.shape[0] == whole:
+            if t.shape[0] == whole:
                 yield x, t
 
 
@@ -184,7 +185,7 @@ def _errors(trainer: Trainer, seen: list[int], left_out: list[int], network: Net
     (n,), on the host
     """
     data, network = trainer.data, network.prepare()
-    of_seen, of_left_out = (encode(network, (), take(data.images, numbers)) for numbers in (seen, left_out))
+    of_seen, of_left_out = (encode(network, (), take(data.examples, numbers)) for numbers in (seen, left_out))
     scores = ridge(of_seen, take(data.targets, seen), trainer.reg)(of_left_out)
     xp = namespace(scores)
     return to_host(xp.mean((scores - take(data.targets, left_out)) ** 2, axis=1))

@@ -1,26 +1,29 @@
 """The steps and epochs of a supervised training."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, sqrt
 from typing import Any
 
+from ckn.head import one_vs_rest
+from ckn.layers.laid import Laid
 from ckn.model import encode, encode_blocks
 from ckn.network import Network, Progress, named
 from ckn.supervised.augmentation import augment
-from ckn.supervised.data import Data
+from ckn.supervised.data import Data, explained_by, share_right
 from ckn.supervised.features import Features, features_of
 from ckn.supervised.parameters import Parameters, geometries, parameters
 from ckn.supervised.passes import Passes, unit_features
 from ckn.supervised.settings import Supervised
 from ckn.supervised.state import DivergedError, EpochReport, TrainingState, in_row_order
-from kerneltools.arrays import Array, blocks, device_of, indices_like, namespace
-from kerneltools.backend import Backend, backend_of, stop_gradient
+from kerneltools.arrays import Array, asarray_like, blocks, device_of, indices_like, namespace
+from kerneltools.backend import Backend, backend_of, stop_gradient, to_host
 from kerneltools.optimisers import Geometry, clip
 from kerneltools.progress import silent
 from kerneltools.random import Rng, generator, stream
 from kerneltools.solvers import LinearModel
+from kerneltools.structures import count, take
 from kerneltools.trees import flatten, map_leaves
 
 FAR_ABOVE_START = 1e3
@@ -28,14 +31,15 @@ FAR_ABOVE_START = 1e3
 STAGNATION = 1e-3
 WORSE_THAN_NOTHING = 10.0
 
-Validation = tuple[Array, Sequence[int]] | None
+Validation = tuple[Any, Any] | None
+"""Images or objects that are measured only, and the numbers of their classes (n,), or numbers to predict (n, q)."""
 
 
 def zero_head(network: Network, data: Data) -> LinearModel:
     """A head of zeros for the features of the network."""
-    xp, like = namespace(data.images), data.images
-    d = network.features(tuple(like.shape[1:-1]))
-    weights = xp.zeros((d, data.classes), dtype=like.dtype, device=device_of(like))
+    xp, like = namespace(data.like), data.like
+    d = network.features_of(data.examples)
+    weights = xp.zeros((d, data.outputs), dtype=like.dtype, device=device_of(like))
     return LinearModel(weights, weights[0, :])
 
 
@@ -58,7 +62,7 @@ class Trainer:
         if self._has_exact_head(after.epoch):
             head, accuracy = self.exact_head(after, progress)
             after = replace(after, head=head)
-        measured = None if validation is None else accuracy_of(after, *validation, progress)
+        measured = None if validation is None else quality_of(after, *validation, progress)
         rate = self._rate(state, (len(losses) - 1) / 2, len(losses))
         report = EpochReport(after.epoch, sum(losses) / len(losses), rate, accuracy, measured)
         after = replace(after, rate=self._next_rate(state, report), history=(*state.history, report))
@@ -75,7 +79,7 @@ class Trainer:
         else:
             loss = self._mean_loss(state.head, features())
         accuracy = self._accuracy(state.head, features) if self._has_exact_head(0) else None
-        measured = None if validation is None else accuracy_of(state, *validation)
+        measured = None if validation is None else quality_of(state, *validation)
         progress("epoch 0", 1, 1)
         return EpochReport(0, loss, 0.0, accuracy, measured)
 
@@ -113,9 +117,7 @@ class Trainer:
 
     def _accuracy(self, head: LinearModel, features: Features) -> float:
         """The share of training images that a head puts in their class."""
-        argmax = namespace(self.data.images).argmax
-        right = sum(_count_right(head(x), argmax(targets, axis=1)) for x, targets in features())
-        return right / int(self.data.images.shape[0])
+        return self.data.quality((head(x), targets) for x, targets in features())
 
     def parameters(self, state: TrainingState) -> Parameters:
         """What moves, the head in the units of features of root mean square 1: steps then suit both parts."""
@@ -129,7 +131,7 @@ class Trainer:
 
     def _pass(self, state: TrainingState, progress: Progress) -> tuple[Parameters, Any, list[float]]:
         """All batches of an epoch."""
-        n, stage = self.data.images.shape[0], f"epoch {state.epoch + 1}"
+        n, stage = len(self.data), f"epoch {state.epoch + 1}"
         params, optimiser = self.parameters(state), state.optimiser
         losses: list[float] = []
         progress(stage, 0, n)
@@ -144,33 +146,34 @@ class Trainer:
     @property
     def batch(self) -> int:
         """Images a step."""
-        return self.settings.batch_of(self.data.images.shape[0])
+        return self.settings.batch_of(len(self.data))
 
-    def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Array, Array, Any]]:
-        """Images, targets and the images' numbers, in random order, augmented; of the numbers `among`, or all."""
-        xp, images = namespace(self.data.images), self.data.images
-        targets = self.data.targets
-        order = generator(rng).permutation(images.shape[0] if among is None else among)
+    def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Any, Array, Any]]:
+        """Examples, targets and the examples' numbers, in random order, augmented; of the numbers `among`, or all."""
+        data, targets = self.data, self.data.targets
+        order = generator(rng).permutation(len(data) if among is None else among)
         for rows in blocks(len(order), self.batch):
-            numbers = indices_like(order[rows], images)
-            x = augment(self.settings.augmentation, xp.take(images, numbers, axis=0), rng)
-            yield x, xp.take(targets, numbers, axis=0), order[rows]
+            x = take(data.examples, order[rows])
+            if self.settings.augmentation:
+                x = augment(self.settings.augmentation, x, rng)
+            yield x, take(targets, order[rows]), order[rows]
 
-    def step(
-        self, params: Parameters, optimiser: Any, x: Array, t: Array, rate: float
-    ) -> tuple[Parameters, Any, float]:
+    def step(self, params: Parameters, optimiser: Any, x: Any, t: Array, rate: float) -> tuple[Parameters, Any, float]:
         """The parameters and the optimiser's state after a batch, and its loss before.
 
         (b, *grid, c), (b, classes) -> parameters, state, loss
         """
+        passes = self._passes(params)
+        whole = passes.size(x) == count(x)
         try:
-            params, optimiser, value = self._compiled(params, optimiser, x, t, rate)
+            seen = self.frame.laid(x) if whole else x
+            params, optimiser, value = self._compiled(params, optimiser, seen, t, rate)
             return params, map_leaves(_as_number, optimiser), float(value)
         except (MemoryError, RuntimeError) as error:
             if "memory" not in f"{type(error).__name__} {error}".lower():
                 raise
             raise MemoryError(
-                f"batch: no memory for {x.shape[0]} images a step on {device_of(x)}; "
+                f"batch: no memory for {count(x)} examples a step on {device_of(t)}; "
                 f"try batch={max(1, self.batch // 2)}, or at_once={max(1, self.batch // 2)} for the "
                 "same steps"
             ) from error
@@ -179,7 +182,7 @@ class Trainer:
     def _compiled(self) -> Callable[..., Any]:
         owner = self._backend
 
-        def step(params: Parameters, optimiser: Any, x: Array, t: Array, rate: float) -> tuple[Parameters, Any, Array]:
+        def step(params: Parameters, optimiser: Any, x: Any, t: Array, rate: float) -> tuple[Parameters, Any, Array]:
             value, found = self.gradient(params, x, t)
             head = None
             if self.settings.strategy.solves_batches:
@@ -192,15 +195,18 @@ class Trainer:
 
         return owner.jit(step) if self.settings.jit else step
 
-    def gradient(self, params: Parameters, x: Array, t: Array) -> tuple[Array, Parameters]:
-        """The objective of a batch and its gradient, in passes of a few images where the batch is great."""
-        owner, settings = self._backend, self.settings
-        passes = Passes(owner, settings, self.frame, self.reg * params.head.weights.shape[0])
-        size = passes.size(x)
-        if size < x.shape[0]:
-            return passes.gradient(params, x, t, size)
-        found: tuple[Array, Parameters] = owner.value_and_grad(self.objective, alone=True)(params, x, t)
+    def gradient(self, params: Parameters, x: Any, t: Array) -> tuple[Array, Parameters]:
+        """The objective of a batch and its gradient, in passes of a few examples where the batch is great."""
+        if not isinstance(x, Laid):
+            passes = self._passes(params)
+            if (size := passes.size(x)) < count(x):
+                return passes.gradient(params, x, t, size)
+            x = self.frame.laid(x)
+        found: tuple[Array, Parameters] = self._backend.value_and_grad(self.objective, alone=True)(params, x, t)
         return found
+
+    def _passes(self, params: Parameters) -> Passes:
+        return Passes(self._backend, self.settings, self.frame, self.reg * params.head.weights.shape[0])
 
     @property
     def reg(self) -> float:
@@ -211,15 +217,15 @@ class Trainer:
 
     @property
     def _backend(self) -> Backend:
-        owner = backend_of(self.data.images)
+        owner = backend_of(self.data.like)
         if owner is None:
             raise TypeError(
-                f"images: {type(self.data.images).__module__} has no backend, and training needs gradients; "
+                f"images: {type(self.data.like).__module__} has no backend, and training needs gradients; "
                 "see the guide to new backends"
             )
         return owner
 
-    def objective(self, params: Parameters, x: Array, t: Array) -> Array:
+    def objective(self, params: Parameters, x: Any, t: Array) -> Array:
         """The regularised loss of a batch: a scalar to differentiate in the parameters.
 
         Where batches give the next head, a step of length 1 along the gradient with respect to the head leads there.
@@ -231,8 +237,8 @@ class Trainer:
         value = xp.mean(settings.loss(head(features), t)) + reg * xp.sum(head.weights * head.weights)
         return value + _towards(after, params.head) if settings.strategy.solves_batches else value
 
-    def features(self, params: Parameters, x: Array) -> Array:
-        """Features of root mean square 1: (b, *grid, c) -> (b, d)"""
+    def features(self, params: Parameters, x: Any) -> Array:
+        """Features of root mean square 1: b images or objects -> (b, d)"""
         return unit_features(params.network(self.frame).with_products(self.settings.products)(x))
 
     def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float, numbers: Any) -> None:
@@ -244,8 +250,8 @@ class Trainer:
         if not losses and not state.history:
             shown = ", ".join(str(number) for number in numbers[:5])
             raise DivergedError(
-                f"reg, images: the loss was {value:.3g} in {where}, before any filter had moved; look at λ = "
-                f"{self.reg:.3g} and at images {shown}, ..., of which that batch is made",
+                f"reg, data: the loss was {value:.3g} in {where}, before any filter had moved; look at λ = "
+                f"{self.reg:.3g} and at examples {shown}, ..., of which that batch is made",
                 state,
             )
         raise DivergedError(
@@ -267,8 +273,9 @@ class Trainer:
 
     @cached_property
     def loss_of_nothing(self) -> float:
-        """The loss of a head of zeros, which tells nothing of the images."""
-        xp, targets = namespace(self.data.images), self.data.targets
+        """The loss of a head of zeros, which tells nothing of the examples."""
+        targets = self.data.targets
+        xp = namespace(targets)
         return float(xp.mean(self.settings.loss(xp.zeros_like(targets), targets)))
 
     def _next_rate(self, state: TrainingState, report: EpochReport) -> float:
@@ -277,27 +284,29 @@ class Trainer:
         return state.rate / 2 if self.settings.halve and stagnates else state.rate
 
 
-def accuracy_of(
-    state: TrainingState, images: Array, labels: Array | Sequence[int], progress: Progress = silent
-) -> float:
-    """The share of images that network and head put in their class."""
-    right, start = 0, 0
-    for features in encode_blocks(state.network, (), images, progress=named("accuracy", progress)):
-        stop = start + features.shape[0]
-        numbers = indices_like([int(label) for label in labels[start:stop]], features)
-        right, start = right + _count_right(state.head(features), numbers), stop
-    return right / int(images.shape[0])
+def quality_of(state: TrainingState, examples: Any, wanted: Any, progress: Progress = silent) -> float:
+    """The share of images or objects that network and head put in their class; R² for numbers to predict (n, q)."""
+    pairs = _measured(state, examples, wanted, progress)
+    return explained_by(pairs) if getattr(wanted, "ndim", 1) == 2 else share_right(pairs)
+
+
+def _measured(state: TrainingState, examples: Any, wanted: Any, progress: Progress) -> Iterator[tuple[Array, Array]]:
+    start = 0
+    for features in encode_blocks(state.network, (), examples, progress=named("accuracy", progress)):
+        stop, scores = start + features.shape[0], state.head(features)
+        some = wanted[start:stop]
+        if getattr(wanted, "ndim", 1) == 2:
+            yield scores, asarray_like(to_host(some), scores)
+        else:
+            numbers = indices_like([int(label) for label in some], features)
+            yield scores, one_vs_rest(numbers, int(scores.shape[1]), scores)
+        start = stop
 
 
 def _as_number(leaf: Any) -> Any:
     """Counts, which compilers make arrays of, as Python's numbers, as at the start: nothing is compiled for both."""
     is_count = getattr(leaf, "shape", None) == () and namespace(leaf).isdtype(leaf.dtype, "integral")
     return int(leaf) if is_count else leaf
-
-
-def _count_right(scores: Array, numbers: Array) -> int:
-    xp = namespace(scores)
-    return int(xp.count_nonzero(xp.argmax(scores, axis=1) == numbers))
 
 
 def _towards(target: LinearModel, head: LinearModel) -> Array:

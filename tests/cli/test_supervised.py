@@ -253,7 +253,7 @@ def test_out_of_memory_says_the_minibatch_to_try(
 
     monkeypatch.setattr(Trainer, "_compiled", property(lambda self: full))
     result = run("train", few, *WORDS, "--out", tmp_path / "out")
-    refused(result, 1, "--minibatch: no memory for 40 images a step on cpu; try --minibatch 20, or --at-once 20")
+    refused(result, 1, "--minibatch: no memory for 40 examples a step on cpu; try --minibatch 20, or --at-once 20")
 
 
 class OutOfMemoryError(RuntimeError):
@@ -433,7 +433,7 @@ def test_a_run_does_not_go_on_with_other_data(run: Any, few: Path, whole: Any, t
         images, labels = arrays["images"].copy(), arrays["labels"]
     images[:, 3, 3] += 1
     np.savez(tmp_path / "other.npz", images=images, labels=labels)
-    refused(run("train", tmp_path / "other.npz", "--resume", whole[0]), 1, "error:", "other images or labels")
+    refused(run("train", tmp_path / "other.npz", "--resume", whole[0]), 1, "error:", "other data or labels")
     refused(run("train", few, "--resume", tmp_path), 1, f"{tmp_path / 'last.safetensors'}: no such file")
     (tmp_path / "last.safetensors").write_bytes((whole[0] / "model.safetensors").read_bytes())
     refused(run("train", few, "--resume", tmp_path), 1, "not a file of kind 'ckn-training'")

@@ -139,9 +139,9 @@ def other_labels() -> np.ndarray:
         ),
         ({"settings": replace(SETTINGS, rate=0.1)}, r"rate is 0.01 there and 0.1 here"),
         ({"settings": replace(SETTINGS, optimiser=SGD())}, r"optimiser is Adam\(.*\) there and SGD\(.*\) here"),
-        ({"images": data()[0][::-1]}, r": other images or labels$"),
-        ({"images": data(np.float32)[0]}, r": other images or labels$"),
-        ({"labels": other_labels()}, r": other images or labels$"),
+        ({"images": data()[0][::-1]}, r": other data or labels$"),
+        ({"images": data(np.float32)[0]}, r": other data or labels$"),
+        ({"labels": other_labels()}, r": other data or labels$"),
         ({"rng": 2}, r"rng is 1 there and 2 here"),
     ],
 )

@@ -210,7 +210,7 @@ def test_four_images_are_enough() -> None:
         ({"labels": np.zeros(40)}, r"labels: no image of class 1, 2 among the 40"),
         ({"labels": np.zeros(39)}, r"labels: expected 40, one for each image, got 39"),
         ({"settings": replace(QUICK, batch=41)}, r"batch: 41 images asked for at a time, and there are 40"),
-        ({"images": np.full((40, 7, 6, 2), np.nan)}, r"images: NaN or infinity in image 0"),
+        ({"data": np.full((40, 7, 6, 2), np.nan)}, r"images: NaN or infinity in image 0"),
         ({"labels": np.full(40, 0.5)}, r"labels: expected whole numbers in 0..2, got 0.5"),
         ({"labels": np.full(40, np.nan)}, r"labels: expected whole numbers in 0..2, got nan"),
         ({"labels": ["one"] * 40}, r"labels: expected whole numbers in 0..2, got 'one'"),
@@ -224,7 +224,7 @@ def test_four_images_are_enough() -> None:
 )
 def test_wrong_input_is_named(change: dict, message: str) -> None:
     images, labels = toy()
-    arguments = {"images": images, "labels": labels, "classes": 3, "rng": 0, "settings": QUICK, **change}
+    arguments = {"data": images, "labels": labels, "classes": 3, "rng": 0, "settings": QUICK, **change}
     with pytest.raises(ValueError, match=message):
         fit_supervised(start(images), **arguments)
 

@@ -30,7 +30,7 @@ def prepared(name: str, settings: Supervised) -> tuple[Trainer, Any, Any, Any]:
     d = network.features(images.shape[1:-1])
     head = LinearModel(library.asarray(rng.standard_normal((d, 3))), library.asarray(rng.standard_normal(3)))
     trainer = Trainer(data, replace(settings, reg=1e-3, batch=10), network, spheres(network))
-    return trainer, trainer.parameters(TrainingState(network, head, None, ())), data.images, data.targets
+    return trainer, trainer.parameters(TrainingState(network, head, None, ())), data.examples, data.targets
 
 
 def arrays(name: str, tree: Any) -> dict[str, np.ndarray]:

@@ -65,11 +65,11 @@ def test_the_gradient_is_that_of_the_least_loss(name: str) -> None:
     settings = Supervised(Squared(), reg=1e-2, batch=12, strategy=LayerReversal(1e-8))
     trainer = Trainer(data, settings, network, begin(network, data, replace(settings, rate=1.0), silent)[1].spaces)
     params = trainer.parameters(begin(network, data, replace(settings, rate=1.0), silent)[1])
-    _, gradient = library.value_and_grad(trainer.objective)(params, data.images, data.targets)
+    _, gradient = library.value_and_grad(trainer.objective)(params, data.examples, data.targets)
 
     def least(filters: np.ndarray) -> float:
         moved = replace(params, filters=(library.asarray(filters),))
-        return float(trainer.objective(moved, data.images, data.targets))
+        return float(trainer.objective(moved, data.examples, data.targets))
 
     filters = np.asarray(params.filters[0])
     direction = np.random.default_rng(1).standard_normal(filters.shape)
