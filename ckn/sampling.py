@@ -150,6 +150,22 @@ def sample_parts(below: Network, x: Any, spec: ObjectSpec, count: int, rng: Rng,
     return namespace(*found).concat(found, axis=0)
 
 
+def merged(rows: Array) -> tuple[Array, Array | None]:
+    """Rows of which each is there once, and how often it was, where that leaves less than half of them; else the same.
+
+    Of letters and labels there are few different windows and paths. (n, d) -> (n', d), (n',) or None
+    """
+    host = to_host(rows)
+    # Equal rows have equal sums; should others have one too, nothing is merged. (Cosines of whole numbers are linearly
+    # independent over the rationals, so that letters and labels never have.)
+    sums = np.sum(host * np.cos(np.arange(host.shape[1])), axis=1)
+    _, first, inverse, counts = np.unique(sums, return_index=True, return_inverse=True, return_counts=True)
+    if 2 * len(first) > len(host) or not np.array_equal(host[first[inverse]], host):
+        return rows, None
+    order = np.argsort(first)
+    return take(rows, first[order]), asarray_like(counts[order].astype(np.float64), rows)
+
+
 def some_items(network: Network, x: Any, rng: Rng, batch: int | None, most: int = 1000) -> tuple[Array, Host]:
     """The last items, or points of maps, of some images or objects drawn at random: (N, m), (n + 1,) on the host"""
     drawn = choice(rng, count(x), min(most, count(x)))

@@ -14,9 +14,10 @@ from ckn.layers.embedding import embedding_of
 from ckn.layers.grid import Layer
 from ckn.layers.laid import ObjectSpec, ReadoutSpec
 from ckn.network import Network, Progress
-from ckn.sampling import sample_parts, sample_patches, some_items
+from ckn.sampling import merged, sample_parts, sample_patches, some_items
 from kerneltools.arrays import Array, namespace, require_floating
 from kerneltools.landmarks import Selector, SphericalKMeans, Uniform
+from kerneltools.landmarks.base import chosen, takes_weights
 from kerneltools.landmarks.spherical_kmeans import unit_rows
 from kerneltools.patches import Grid, PartMean
 from kerneltools.progress import silent
@@ -78,11 +79,11 @@ def fit_unsupervised(
         grid = _inner_patches(spec)
         report = partial(progress, f"layer {number}: patches")
         sample = sample_patches(below, data, grid, patches, draws, batch or below.batch_for(data), report)
-        chosen = _filters(spec.kernel, spec, sample, draws, number, selector, progress)
+        found = _filters(spec.kernel, spec, sample, draws, number, selector, progress)
         if spec.kernel.homogeneous:
-            chosen = unit_rows(chosen)  # a layer takes it for granted, and not every selector's are
+            found = unit_rows(found)  # a layer takes it for granted, and not every selector's are
         size = grid.window(below.output_shape(tuple(data.shape[1:-1]))).size
-        network = network.with_layers((*network.layers, _layer(spec, chosen, size)))
+        network = network.with_layers((*network.layers, _layer(spec, found, size)))
     return _with_readout(architecture, network, data, rng, batch, progress)
 
 
@@ -107,8 +108,8 @@ def _of_objects(
         sample = sample_parts(below, x, spec, count, draws, batch or below.batch_for(x), report)
         xp, (p, k, d) = namespace(sample), sample.shape
         rows = xp.reshape(sample, (p, k * d))
-        chosen = _filters(None, spec, rows, draws, number, selector, progress)
-        filters = spec.normalised(xp.reshape(chosen, (chosen.shape[0], k, d)))
+        found = _filters(None, spec, rows, draws, number, selector, progress)
+        filters = spec.normalised(xp.reshape(found, (found.shape[0], k, d)))
         network = network.with_layers((*network.layers, spec.layer(filters)))
     return _with_readout(architecture, network, x, rng, batch, progress)
 
@@ -118,9 +119,12 @@ def _filters(
 ) -> Array:
     stage = f"layer {number}: filters"
     progress(stage, 0, 1)
-    chosen = selector(spec)(kernel, rows, rng).points
+    rule, weights = selector(spec), None
+    if not isinstance(spec, LayerSpec) and takes_weights(rule):
+        rows, weights = merged(rows)
+    points = chosen(rule, kernel, rows, rng, weights).points
     progress(stage, 1, 1)
-    return chosen
+    return points
 
 
 def _with_readout(

@@ -1,6 +1,9 @@
 """Bodies that are faster on NumPy than the generic ones (benchmarks/primitives.py measures them)."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from math import prod
 from typing import Any
 
@@ -30,8 +33,21 @@ def extract_patches(x: Array, window: Window) -> Array:
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
-    """Sums of sorted runs instead of a product with the membership matrix."""
-    return _over_runs(np.add, values, segments, np.zeros((count, *values.shape[1:]), dtype=values.dtype))
+    """A product with the sparse membership matrix, or sums of sorted runs without SciPy, which is an extra.
+
+    Of equal bits: both add row after row.
+    """
+    sparse = _sparse()
+    if sparse is None or values.dtype.kind != "f":
+        return _over_runs(np.add, values, segments, np.zeros((count, *values.shape[1:]), dtype=values.dtype))
+    n = len(values)
+    members = sparse.csc_array((np.ones(n, dtype=values.dtype), segments, np.arange(n + 1)), shape=(count, n))
+    return np.asarray(members @ values.reshape(n, prod(values.shape[1:]))).reshape(count, *values.shape[1:])
+
+
+@cache
+def _sparse() -> Any:
+    return import_module("scipy.sparse") if find_spec("scipy") else None
 
 
 def segment_max(values: Array, segments: Array, count: int) -> Array:
@@ -42,11 +58,23 @@ def segment_max(values: Array, segments: Array, count: int) -> Array:
 
 def _over_runs(reduction: np.ufunc, values: Array, segments: Array, initial: Array) -> Array:
     """`initial`, with the reduction of the rows that carry its number in each row that some do."""
-    order = np.argsort(segments, kind="stable")
-    present, starts = np.unique(segments[order], return_index=True)
-    if present.size:
-        initial[present] = reduction.reduceat(values[order], starts, axis=0)
+    if not (segments[1:] >= segments[:-1]).all():
+        order = np.argsort(segments, kind="stable")
+        values, segments = values[order], segments[order]
+    present, starts = np.unique(segments, return_index=True)
+    if not present.size:
+        return initial
+    if values.size < SHORT_RUN * present.size:
+        initial[present] = reduction.reduceat(values, starts, axis=0)
+        return initial
+    # Run by run: several times as fast as `reduceat`, which goes entry by entry.
+    for number, start, end in zip(present.tolist(), starts.tolist(), [*starts[1:].tolist(), len(values)], strict=True):
+        reduction.reduce(values[start:end], axis=0, out=initial[number, ...])
     return initial
+
+
+SHORT_RUN = 64
+"""Numbers in the mean run below which a call for each run costs more than it saves."""
 
 
 def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:

@@ -1,5 +1,6 @@
 """Each override is the generic body in other words: the same values, the same gradients."""
 
+import sys
 from itertools import cycle
 from typing import Any
 
@@ -76,6 +77,8 @@ def segments() -> Any:
         # Ties, within a segment and beyond it.
         values = np.round(rng.standard_normal((6, 3)))
         yield (values, np.asarray(numbers)), (6,), (0,)
+    # Runs long enough to be taken one by one.
+    yield (np.round(4 * rng.standard_normal((9, 70))), np.asarray([4, 1, 1, 4, 1, 0, 0, 0, 4])), (6,), (0,)
     yield (np.zeros((0, 3)), np.zeros((0,), dtype=np.int64)), (2,), (0,)
 
 
@@ -272,6 +275,15 @@ def test_gradients(name: str, primitive: Any, arrays: Any, settings: Any, wanted
 
     for a, b in zip(gradients(primitive), gradients(primitive.generic), strict=True):
         np.testing.assert_allclose(library.to_numpy(a), library.to_numpy(b), atol=100 * TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("columns", [3, 70])
+def test_sums_are_of_equal_bits_without_scipy(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules[backend("numpy").overrides[primitives.segment_sum].__module__]
+    values, numbers = rng.standard_normal((200, columns)), rng.integers(0, 7, size=200)
+    wanted = primitives.segment_sum(values, numbers, 8)
+    monkeypatch.setattr(module, "_sparse", lambda: None)
+    assert np.array_equal(primitives.segment_sum(values, numbers, 8), wanted)
 
 
 @pytest.mark.parametrize("primitive", [primitives.segment_sum, primitives.segment_max], ids=["sum", "max"])

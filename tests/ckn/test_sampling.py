@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ckn import Layer, Network
-from ckn.sampling import sample_patches
+from ckn.sampling import merged, sample_patches
+from kerneltools.backend import backend
 from kerneltools.kernels import Homogeneous
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import Grid
@@ -144,3 +145,25 @@ def test_reports_how_far_it_is() -> None:
     grid = Grid(3, padding="valid")
     sample_patches(NOTHING, x, grid, 10, 0, 2, lambda done, total: told.append((done, total)))
     assert told == [(2, 5), (4, 5), (5, 5)]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_rows_that_are_there_often_are_merged(library: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    there, times = backend(library), np.asarray([1, 2, 3, 4, 5, 6, 40])
+    few = np.random.default_rng(0).standard_normal((7, 5))
+    rows = np.random.default_rng(1).permutation(np.repeat(few, times, axis=0))
+    found, weights = merged(there.asarray(rows))
+    assert weights is not None
+    assert sorted(map(tuple, there.to_numpy(found))) == sorted(map(tuple, few))
+    again = np.repeat(there.to_numpy(found), there.to_numpy(weights).astype(int), axis=0)
+    assert sorted(map(tuple, again)) == sorted(map(tuple, rows))
+
+
+def test_rows_that_differ_are_not_merged() -> None:
+    rows = np.random.default_rng(0).standard_normal((9, 5))
+    alike = np.asarray([[0.0, 1.0, 0.0], [np.cos(1.0), 0.0, 0.0]] * 4)  # of one sum with the cosines 1, cos(1), ...
+    for different in (rows, alike):
+        found, weights = merged(different)
+        assert weights is None
+        assert found is different
