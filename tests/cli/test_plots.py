@@ -74,6 +74,13 @@ def test_certificate_prints_the_means(layers: int, tmp_path: Path) -> None:
     assert {f"mean {0.1 * i:.1%}" for i in range(1, layers + 1)} <= texts(figure)
 
 
+def test_other_objects_are_called_by_their_names() -> None:
+    (axes, *_) = common.certificate([np.zeros(3)], "windows", "strings").axes
+    assert axes.get_title(loc="left") == "windows p of held-out strings, blank ones left out"
+    (axes, *_) = common.confusion_matrix(np.eye(2, dtype=int), ["a", "b"], "graphs").axes
+    assert axes.get_title(loc="left") == "2 of 2 test graphs right: 100.00%"
+
+
 def test_certificate_without_a_patch_can_be_drawn(tmp_path: Path) -> None:
     assert pixels(common.certificate([np.zeros(0)]), tmp_path / "c.png").size
 
