@@ -14,7 +14,7 @@ from ckn.bounds import LARGEST_MAP, check_kernel
 from ckn.layers.embedding import Embedding
 from ckn.layers.grid import Layer
 from ckn.layers.laid import ObjectLayer, Readout
-from ckn.layers.parts import PartLayer
+from ckn.layers.parts import PartLayer, channels_of
 from ckn.memory import out_of_memory
 from ckn.model import Model
 from ckn.network import Network
@@ -104,7 +104,7 @@ def _check_on_objects(network: Network) -> None:
         if not isinstance(layer, ObjectLayer):
             raise TypeError(f"layer {number}: expected a layer of objects, got {type(layer).__name__}")
         if isinstance(layer, PartLayer):
-            _check_part_layer(number, layer, columns)
+            _check_part_layer(number, layer, columns // channels_of(network.bare_layers[: number - 1]))
         check_arrays(layer.prepare())
         columns = layer.width(columns)
 

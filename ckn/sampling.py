@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ckn.layers.laid import ObjectSpec
+from ckn.layers.parts import PartSpec, channels, channels_of
 from ckn.network import Network, batches, of_one_size
 from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace, points_of
 from kerneltools.backend import move, to_host
@@ -136,12 +137,14 @@ def sample_parts(below: Network, x: Any, spec: ObjectSpec, count: int, rng: Rng,
     """
     draws = generator(rng)
     order, found, kept = draws.permutation(len(x)), list[Array](), 0
-    share = -(-count * batch // len(x))
+    sides = channels_of(below.bare_layers) if isinstance(spec, PartSpec) else 1
+    share = -(-count * batch // (len(x) * sides))
     for rows in blocks(len(x), batch):
         reached, structure = below.reached(take(x, order[rows]))
-        values = _parts_of(reached, spec.extractor(structure).sample(max(1, share), draws))
-        found.append(spec.normalised(values))
-        kept += int(values.shape[0])
+        index = spec.extractor(structure).sample(max(1, share), draws)
+        for channel in channels(reached, int(reached.shape[1]) // sides):
+            found.append(spec.normalised(_parts_of(channel, index)))
+            kept += int(found[-1].shape[0])
         report(rows.stop, len(x))
         if kept >= count:
             break

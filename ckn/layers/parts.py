@@ -1,5 +1,6 @@
 """Layers on parts of sequences, graphs and sets; see docs/decisions/0028-parts.md."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.maps.nystrom import whitening
 from kerneltools.optimisers import Geometry, Sphere, Spheres
-from kerneltools.patches import Concatenated, Extractor, PartKernel, PartPool, PartSum, Table, Windows
+from kerneltools.patches import Concatenated, Extractor, Growing, PartKernel, PartPool, PartSum, Table, Windows
 from kerneltools.precision import in_single
 from kerneltools.structures import Graphs
 from kerneltools.trees import Tree, static, together
@@ -21,7 +22,14 @@ class PartSpec:
 
     `parts`: `patches.Windows(k)` of sequences, `patches.Paths(k)` of graphs, `patches.Elements()`; `pool` puts the
     values of the parts of one owner (a window, the node that a path starts at) together; `reg` > 0 is added to the
-    eigenvalues of the filters' kernel matrix. Raises ValueError and TypeError for anything else.
+    eigenvalues of the filters' kernel matrix.
+
+    `lengths`: parts of 1, 2, ... and k items are all compared with as many of the first items of the same filters, and
+    what is found of each stands side by side: k channels of `filters` columns. The next layers see each channel on its
+    own, with the same filters, and the readout all (Chen, Jacob and Mairal 2020). For `Paths` and `Walks`, and a kernel
+    whose items are each on a sphere, such as `PartKernel(profile, Averaged(), FirstNorm())`.
+
+    Raises ValueError and TypeError for anything else.
     """
 
     filters: int
@@ -29,6 +37,7 @@ class PartSpec:
     kernel: PartKernel = field(default_factory=lambda: PartKernel(Exponential(0.6)))
     pool: PartPool = field(default_factory=PartSum)
     reg: float = 1e-2
+    lengths: bool = False
 
     def __post_init__(self) -> None:
         if not is_whole(self.filters):
@@ -39,6 +48,7 @@ class PartSpec:
         if not isinstance(self.kernel, PartKernel):
             raise TypeError(f"kernel: expected a kerneltools.patches.PartKernel, got {self.kernel!r}")
         check_positive("reg", self.reg)
+        _check_lengths(self.lengths, self.parts, self.kernel)
 
     @property
     def extractor(self) -> Extractor:
@@ -51,14 +61,16 @@ class PartSpec:
 
     def layer(self, filters: Array) -> "PartLayer":
         """The layer with these filters: (m, k, d)"""
-        return PartLayer(filters, self.kernel, self.parts, self.pool, self.reg)
+        return PartLayer(filters, self.kernel, self.parts, self.pool, self.reg, self.lengths)
 
 
 @dataclass(frozen=True, eq=False)
 class PartLayer(Tree):
     """Parts -> kernel map on them -> pool by owner: the sibling of `ckn.Layer`, whose parts are those of a grid.
 
-    `filters` (m, k, d) are landmarks, on the sphere of the kernel. Raises ValueError for filters of the wrong rank.
+    `filters` (m, k, d) are landmarks, on the sphere of the kernel. Items of c d columns are c channels side by side,
+    each of which it sees on its own; with `lengths` it makes k of each, see `PartSpec`. Raises ValueError for filters
+    of the wrong rank, and for `lengths` where there are none.
     """
 
     filters: Array
@@ -66,16 +78,18 @@ class PartLayer(Tree):
     parts: Extractor
     pool: PartPool
     reg: float = static(1e-2)
+    lengths: bool = static(False)
 
     def __post_init__(self) -> None:
         require_rank(3, "(m, k, d)", filters=self.filters)
         require_floating(filters=self.filters)
         check_positive("reg", self.reg)
+        _check_lengths(self.lengths, self.parts, self.kernel)
 
     @property
     def structure(self) -> tuple[Any, ...]:
         """What training leaves as it is, beside the kernel's form."""
-        return tuple(self.filters.shape), self.parts, self.pool, self.reg
+        return tuple(self.filters.shape), self.parts, self.pool, self.reg, self.lengths
 
     @property
     def space(self) -> Geometry:
@@ -84,28 +98,36 @@ class PartLayer(Tree):
 
     def width(self, columns: int) -> int:
         """How many columns its items have, made of items of so many."""
-        return int(self.filters.shape[0])
+        m, k, d = (int(side) for side in self.filters.shape)
+        return columns // d * m * (k if self.lengths else 1)
 
-    def numbers(self, table: Table) -> int:
+    def numbers(self, table: Any) -> int:
         """How many numbers the greatest array has that it makes of such parts."""
-        parts, (m, k, d) = int(table.places.shape[0]), self.filters.shape
-        return parts * int(max(m, d if isinstance(self.kernel.positions, Concatenated) else m * k))
+        (m, k, d), whole = self.filters.shape, isinstance(self.kernel.positions, Concatenated)
+        return max(int(one.places.shape[0]) for one in _tables(table)) * int(max(m, d if whole else m * k))
 
-    def lay(self, x: Any, like: Array) -> tuple[Table, Any]:
-        """The table of parts, in the library of `like`, and the structure of what comes after; on the host."""
-        parts = self.parts(x)
-        after = x if isinstance(x, Graphs) else Runs(parts.offsets)
-        return parts.table(like, int(x.offsets[-1])), after
+    def lay(self, x: Any, like: Array) -> tuple[Any, Any]:
+        """The table of parts, in the library of `like`, and the structure of what comes after; on the host.
+
+        With `lengths`, a table for each.
+        """
+        found = self.parts.prefixes(x) if self.lengths else (self.parts(x),)  # type: ignore[attr-defined]
+        after = x if isinstance(x, Graphs) else Runs(found[-1].offsets)
+        tables = tuple(parts.table(like, int(x.offsets[-1])) for parts in found)
+        return tables if self.lengths else tables[0], after
 
     def prepare(self) -> "PreparedPartLayer":
         """The layer with its inverse square root computed, to apply many times."""
         kernel, filters = together(self.kernel, self.filters)
-        return PreparedPartLayer(self, whitening(kernel.gram(filters), self.reg))
+        if not self.lengths:
+            return PreparedPartLayer(self, whitening(kernel.gram(filters), self.reg))
+        grams = [kernel.gram(filters[:, :j, :]) for j in range(1, filters.shape[1] + 1)]
+        return PreparedPartLayer(self, whitening(namespace(*grams).stack(grams), self.reg))
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedPartLayer(Tree):
-    """A layer and its `whitening` κ(Z Z')^(-1/2) (m, m).
+    """A layer and its `whitening` κ(Z Z')^(-1/2): (m, m), or with `lengths` one for each, (k, m, m).
 
     items (N, d), which end with zeros, and a table of parts -> items (owners, m), which end with zeros
     """
@@ -123,16 +145,75 @@ class PreparedPartLayer(Tree):
         return self
 
     @in_single
-    def __call__(self, items: Array, table: Table) -> Array:
-        """(N, d), table -> (owners, m)"""
-        layer = self.layer
+    def __call__(self, items: Array, table: Any) -> Array:
+        """(N, c d), table -> (owners, c m), or (owners, c k m) with `lengths`"""
+        kernel, pool = self.layer.kernel, self.layer.pool
         # Pooled before the product with the root where the pool is linear: there are fewer owners than parts.
-        return layer.pool(layer.kernel(items, table, layer.filters), table) @ self.whitening
+        return _beside(
+            [
+                pool(kernel(channel, one, filters), one) @ root
+                for channel in channels(items, int(self.filters.shape[2]))
+                for one, filters, root in self._sizes(table)
+            ],
+            1,
+        )
 
     @in_single
-    def residual(self, items: Array, table: Table) -> tuple[Array, Array]:
-        """What the map misses of each part, k(p, p) - |ψ(p)|², and k(p, p) itself: (N, d), table -> (P,), (P,)"""
-        layer = self.layer
-        psi = layer.kernel(items, table, layer.filters) @ self.whitening
-        whole = layer.kernel.scales(items, table) ** 2
-        return whole - namespace(psi).sum(psi * psi, axis=1), whole
+    def residual(self, items: Array, table: Any) -> tuple[Array, Array]:
+        """What the map misses of each part, k(p, p) - |ψ(p)|², and k(p, p) itself: (N, d), table -> (P,), (P,)
+
+        Of each channel, and each size, behind each other.
+        """
+        kernel, missed, wholes = self.layer.kernel, [], []
+        for channel in channels(items, int(self.filters.shape[2])):
+            for one, filters, root in self._sizes(table):
+                psi = kernel(channel, one, filters) @ root
+                whole = kernel.scales(channel, one) ** 2
+                missed.append(whole - namespace(psi).sum(psi * psi, axis=1))
+                wholes.append(whole)
+        return _beside(missed, 0), _beside(wholes, 0)
+
+    def _sizes(self, table: Any) -> list[tuple[Table, Array, Array]]:
+        """For parts of each size: their table, the filters' first items, and the root of these."""
+        if not self.layer.lengths:
+            return [(table, self.filters, self.whitening)]
+        return [(one, self.filters[:, : j + 1, :], self.whitening[j, :, :]) for j, one in enumerate(table)]
+
+
+def channels(items: Array, columns: int) -> list[Array]:
+    """Items of c channels side by side, each of so many columns; those of another number are left as they are."""
+    width = int(items.shape[1])
+    if width == columns or width % columns:
+        return [items]
+    return [items[:, start : start + columns] for start in range(0, width, columns)]
+
+
+def channels_of(layers: Sequence[Any]) -> int:
+    """How many channels side by side the items behind these layers have, which a next layer sees each on its own."""
+    found = 1
+    for layer in layers:
+        if not isinstance(layer, PartLayer):
+            found = 1
+        elif layer.lengths:
+            found *= int(layer.filters.shape[1])
+    return found
+
+
+def _tables(table: Any) -> tuple[Table, ...]:
+    return table if isinstance(table, tuple) else (table,)
+
+
+def _beside(arrays: list[Array], axis: int) -> Array:
+    return arrays[0] if len(arrays) == 1 else namespace(*arrays).concat(arrays, axis=axis)
+
+
+def _check_lengths(lengths: Any, parts: Any, kernel: PartKernel) -> None:
+    if not isinstance(lengths, bool):
+        raise TypeError(f"lengths: expected True or False, got {lengths!r:.60}")
+    if lengths and not isinstance(parts, Growing):
+        raise TypeError(f"lengths: expected parts that begin with shorter ones, as Paths and Walks do, got {parts!r}")
+    if lengths and isinstance(kernel.positions, Concatenated):
+        raise ValueError(
+            "lengths: the first items of a filter are on no sphere where the kernel takes all as one vector; expected "
+            f"one of items, such as PartKernel(profile, Averaged(), FirstNorm()), got {kernel!r}"
+        )

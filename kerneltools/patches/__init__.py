@@ -16,7 +16,7 @@ from kerneltools.patches.local import (
     Scale,
     Unscaled,
 )
-from kerneltools.patches.parts import Extractor, Parts, Table
+from kerneltools.patches.parts import Extractor, Growing, Parts, Table
 from kerneltools.patches.pools import PartMax, PartMean, PartPool, PartSum
 from kerneltools.patches.sequences import Elements, Subsequences, Windows
 
@@ -28,6 +28,7 @@ __all__ = [
     "Extractor",
     "FirstNorm",
     "Grid",
+    "Growing",
     "Multiplied",
     "Neighbours",
     "Padding",

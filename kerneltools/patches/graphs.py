@@ -2,9 +2,10 @@
 
 import warnings
 from abc import ABC
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,8 +31,18 @@ class _Walked(Tree, ABC):
         require_count("limit", self.limit)
 
     def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
-        """Graphs -> parts, in the order of their nodes"""
-        return _walked(x, self.size, self.limit, rng, self.simple)
+        """Graphs -> parts, in the order of their nodes. Raises TypeError for other objects."""
+        _require_graphs(x, self)
+        *_, found = _walked(x, self.size, self.limit, rng, self.simple)
+        return _of_nodes(x, *found)
+
+    def prefixes(self, x: Graphs, rng: Rng = 0) -> tuple[Parts, ...]:
+        """Graphs -> the parts of 1, 2, ... and `size` nodes, found in one go: the last are those of a call.
+
+        Raises TypeError for other objects.
+        """
+        _require_graphs(x, self)
+        return tuple(_of_nodes(x, *found) for found in _walked(x, self.size, self.limit, rng, self.simple))
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,11 @@ class Neighbours(Tree):
         require_count("limit", self.limit)
 
     def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
-        """Graphs -> parts, in the order of their nodes. Raises ValueError where there are more than `limit`."""
+        """Graphs -> parts, in the order of their nodes.
+
+        Raises ValueError where there are more than `limit`, TypeError for other objects.
+        """
+        _require_graphs(x, self)
         total, starts = int(x.offsets[-1]), _starts(x)
         nodes = np.arange(total)
         seen, edge = nodes * (total + 1), np.stack([nodes, nodes], axis=1)
@@ -92,16 +107,26 @@ class Neighbours(Tree):
         return by_item(index[np.lexsort((index[:, 1], index[:, 0]))], x.offsets)
 
 
+def _require_graphs(x: Any, extractor: Any) -> None:
+    if not isinstance(x, Graphs):
+        raise TypeError(
+            f"x: expected graphs, for {extractor!r}, got {x!r:.80}; parts of sequences are those of "
+            "kerneltools.patches.Windows, and those of sets Elements"
+        )
+
+
 def _starts(x: Graphs) -> Host:
     """Where the arcs from each node start, and where those of the last end: (N + 1,)"""
     return offsets_of(np.bincount(x.edges[:, 0], minlength=int(x.offsets[-1])))
 
 
-def _walked(x: Graphs, size: int, limit: int, rng: Rng, simple: bool) -> Parts:
+def _walked(x: Graphs, size: int, limit: int, rng: Rng, simple: bool) -> Iterator[tuple[list[Host], Host | None]]:
+    """The nodes at each place of parts of one node, of two, ... and of `size`, and their weights."""
     starts, draws = _starts(x), generator(rng)
     degrees, ends = np.diff(starts), np.ascontiguousarray(x.edges[:, 1])
     # Place by place, and not path by path: a column is gathered and compared several times as fast as columns of a row.
     nodes, weight, asked = [np.arange(int(x.offsets[-1]))], None, 0.0
+    yield nodes, weight
     for _ in range(size - 1):
         counts = degrees[nodes[-1]]
         total = int(counts.sum())
@@ -118,8 +143,8 @@ def _walked(x: Graphs, size: int, limit: int, rng: Rng, simple: bool) -> Parts:
             new = reduce(np.logical_and, (column != step for column in nodes))
             nodes, step = [column[new] for column in nodes], step[new]
             weight = None if weight is None else weight[new]
-        nodes.append(step)
-    index = np.stack(nodes, axis=1)
+        nodes = [*nodes, step]
+        yield nodes, weight
     if weight is not None:
         warnings.warn(
             f"parts: about {asked:.1e} paths of {size} nodes are more than the limit of {limit:.1e}; so many were "
@@ -127,7 +152,10 @@ def _walked(x: Graphs, size: int, limit: int, rng: Rng, simple: bool) -> Parts:
             ReducedWarning,
             stacklevel=3,
         )
-    return by_item(index, x.offsets, weight)
+
+
+def _of_nodes(x: Graphs, nodes: list[Host], weight: Host | None) -> Parts:
+    return by_item(np.stack(nodes, axis=1), x.offsets, weight)
 
 
 def _drawn(counts: Host, limit: int, draws: np.random.Generator) -> tuple[Host, Host]:

@@ -114,6 +114,14 @@ class Extractor(Protocol):
         """A collection of n objects -> parts; `rng` is for extractors that sample."""
 
 
+@runtime_checkable
+class Growing(Extractor, Protocol):
+    """An extractor whose parts begin with shorter ones: `Paths` and `Walks`."""
+
+    def prefixes(self, x: Any, rng: Rng = 0) -> tuple[Parts, ...]:
+        """n objects -> the parts of one item, of two, ..., and those of a call; their owners are the same."""
+
+
 def by_item(index: Host, offsets: Host, weight: Host | None = None) -> Parts:
     """Parts whose owner is their first item."""
     return Parts(index, index[:, 0].copy(), offsets, weight)

@@ -10,6 +10,7 @@ import numpy as np
 from kerneltools.arrays import require_count
 from kerneltools.patches.parts import NOTHING, Parts, empty, of_counts
 from kerneltools.random import Rng
+from kerneltools.structures import Graphs
 from kerneltools.structures.base import offsets_of
 from kerneltools.trees import Tree, static
 
@@ -40,7 +41,8 @@ class Windows(Tree):
             require_count(name, getattr(self, name))
 
     def __call__(self, x: Any, rng: Rng = 0) -> Parts:
-        """Sequences (strings or arrays) -> parts, in the order of the items"""
+        """Sequences (strings or arrays) -> parts, in the order of the items. Raises TypeError for graphs."""
+        _require_sequences(x, self)
         lengths, reach = x.lengths, 0 if self.partial else (self.size - 1) * self.dilation
         counts = np.maximum((lengths - reach - 1) // self.stride + 1, 0)
         run, place = of_counts(counts)
@@ -76,7 +78,8 @@ class Subsequences(Tree):
             raise ValueError(f"decay: expected a number in [0, 1], got {self.decay!r}")
 
     def __call__(self, x: Any, rng: Rng = 0) -> Parts:
-        """Sequences -> parts. Raises ValueError where there are too many."""
+        """Sequences -> parts. Raises ValueError where there are too many, TypeError for graphs."""
+        _require_sequences(x, self)
         objects, counts = offsets_of(np.ones(len(x), dtype=np.int64)), [comb(int(t), self.size) for t in x.lengths]
         if sum(counts) > LARGEST_TABLE:
             raise ValueError(
@@ -90,3 +93,11 @@ class Subsequences(Tree):
         index = np.concatenate(tables)
         gaps = index[:, -1] - index[:, 0] - (self.size - 1)
         return Parts(index, np.repeat(np.arange(len(x)), counts), objects, float(self.decay) ** gaps)
+
+
+def _require_sequences(x: Any, extractor: Any) -> None:
+    if isinstance(x, Graphs):
+        raise TypeError(
+            f"x: expected sequences, for {extractor!r}, got {x!r:.80}, whose nodes have no order; parts of graphs are "
+            "those of kerneltools.patches.Paths, Walks, Neighbours and Elements"
+        )

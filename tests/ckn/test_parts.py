@@ -35,7 +35,7 @@ def fitted(specs: list[Any], x: Any, **choices: Any) -> Network:
 CASES: list[Any] = [
     (WORDS, [PartSpec(8, Windows(4)), PartSpec(6, Windows(3))]),
     (SERIES, [PartSpec(8, Windows(3), PartKernel(Exponential(0.6), centred=True)), PartSpec(5, Elements())]),
-    (GRAPHS, [PartSpec(8, Paths(3), OF_PATHS), PartSpec(6, Paths(2), OF_PATHS, PartMean())]),
+    (GRAPHS, [PartSpec(8, Paths(3), OF_PATHS, lengths=True), PartSpec(6, Paths(2), OF_PATHS, PartMean())]),
 ]
 
 
@@ -115,13 +115,42 @@ def replace_first(network: Network, filters: Any) -> Network:
 
 
 def test_graphs_in_another_order_of_nodes_are_the_same() -> None:
-    network = fitted([PartSpec(8, Paths(3), OF_PATHS)], GRAPHS, readout=PartSum())
+    network = fitted([PartSpec(8, Paths(3), OF_PATHS, lengths=True)], GRAPHS, readout=PartSum())
     one = GRAPHS[0]
     order = np.random.default_rng(1).permutation(one.nodes)
     place = np.argsort(order)
     edges = place[one.edges]
     shuffled = Graphs.of([Graph(one.nodes, edges, one.labels[order])])
     assert np.allclose(network(shuffled), network(GRAPHS[:1]))
+
+
+def test_paths_of_each_length_are_a_channel() -> None:
+    specs = [PartSpec(5, Paths(3), OF_PATHS, lengths=True), PartSpec(4, Paths(2), OF_PATHS, lengths=True)]
+    network = fitted([*specs, PartSpec(3, Elements(), OF_PATHS)], GRAPHS, readout=PartSum())
+    first, second, third = network.layers
+    assert [layer.filters.shape for layer in network.layers] == [(5, 3, 3), (4, 2, 5), (3, 1, 4)]
+    assert network.dimension == 3 * 2 * 3
+    found = network(GRAPHS)
+    for channel in range(6):
+        one, two = channel // 2 + 1, channel % 2 + 1
+        alone = [
+            replace(first, filters=first.filters[:, :one, :], parts=Paths(one), lengths=False),
+            replace(second, filters=second.filters[:, :two, :], parts=Paths(two), lengths=False),
+        ]
+        wanted = network.with_layers([*alone, third])(GRAPHS)
+        assert np.allclose(found[:, 3 * channel : 3 * channel + 3], wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_shorter_paths_are_there_without_longer_ones() -> None:
+    network = fitted([PartSpec(8, Paths(3), OF_PATHS, lengths=True)], GRAPHS, readout=PartSum())
+    alone, pair = Graph(2, [], [0, 1]), Graph(2, [[0, 1]], [0, 1])
+    found = network(Graphs.of([alone, pair, Graph(0, [], [])]))
+    assert [[bool(found[i, 8 * j : 8 * j + 8].any()) for j in range(3)] for i in range(3)] == [
+        [True, False, False],
+        [True, True, False],
+        [False, False, False],
+    ]
+    assert np.allclose(found[0, :8], found[1, :8])
 
 
 def test_both_strands_are_one() -> None:
@@ -181,6 +210,11 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
         (lambda: PartSpec(0), "filters: expected an integer >= 1"),
         (lambda: PartSpec(4, Windows), "parts: expected an object"),  # type: ignore[arg-type]
         (lambda: PartSpec(4, kernel=Exponential(1.0)), "kernel: expected a"),  # type: ignore[arg-type]
+        (lambda: PartSpec(4, lengths=True), "lengths: expected parts that begin with shorter ones"),
+        (lambda: PartSpec(4, Paths(3), lengths=True), "on no sphere"),
+        (lambda: PartSpec(4, Paths(3), OF_PATHS, lengths=1), "lengths: expected True or False"),  # type: ignore[arg-type]
+        (lambda: fitted([PartSpec(4, Windows(2))], GRAPHS), "expected sequences, for Windows"),
+        (lambda: fitted([PartSpec(4, Paths(2))], WORDS), "expected graphs, for Paths"),
         (lambda: fitted([PartSpec(4)], WORDS)(SERIES), "x: expected strings"),
         (lambda: fitted([PartSpec(4)], WORDS)(Strings.of(["MKV"])), "expected strings of ACGT"),
         (lambda: fitted([PartSpec(4, Windows(2))], SERIES)(Ragged.of([[1.0, 2.0]])), "expected 3 columns"),

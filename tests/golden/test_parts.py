@@ -1,12 +1,16 @@
 """Parts of sequences, graphs and sets against numbers of other implementations (data/README.md)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ckn import Network, PartLayer
+from ckn.layers.embedding import Vectors
+from ckn.layers.parts import PreparedPartLayer
 from kerneltools import backend
 from kerneltools.arrays import Array, indices_like, namespace
 from kerneltools.backend import custom_vjp, to_host
@@ -19,7 +23,6 @@ from kerneltools.patches import (
     PartMax,
     PartMean,
     PartPool,
-    Parts,
     PartSum,
     Paths,
     ProductOfNorms,
@@ -121,22 +124,60 @@ class TestPaths:
 
     @pytest.mark.parametrize("pool", [PartSum(), PartMean(), PartMax()], ids=["sum", "mean", "max"])
     def test_network_and_its_gradient(self, pool: Any, library: Any) -> None:
-        case = f"last__{type(pool).__name__[4:].lower()}__real__"
-        of_graphs = Parts(np.arange(14)[:, None], self.graphs.owner, np.arange(4))
+        case, nodes = f"last__{type(pool).__name__[4:].lower()}__real__", len(GCKN["features"])
+        like = library.asarray(np.zeros((nodes, 4)), dtype=_float64(library))
+        graphs = Graphs(self.graphs.offsets, self.graphs.edges, attributes=like)
 
         def network(features: Array, first: Array, second: Array) -> Array:
-            nodes = self.layer(self.layer(features, first, pool), second, PartSum(), size=1)
-            return PartSum()(nodes, of_graphs)
+            """Of paths of one, two and three nodes; the published numbers are of those of three, the last channel."""
+            layers = (
+                PartLayer(first, self.kernel, Paths(3), pool, lengths=True),
+                PartLayer(second, self.kernel, Paths(1), PartSum()),
+            )
+            grams = [[self.kernel.gram(first[:, : j + 1, :]) for j in range(3)], [self.kernel.gram(second)]]
+            roots = [[inverse_root(gram) for gram in each] for each in grams]
+            whitenings = (namespace(first).stack(roots[0]), roots[1][0])
+            prepared = tuple(map(PreparedPartLayer, layers, whitenings))
+            whole = Network(prepared, Vectors(4, of_graphs=True), PartSum())
+            laid = whole.laid(graphs)
+            items = namespace(features).concat([features, laid.items[nodes:, :]], axis=0)
+            return whole(replace(laid, items=items))
 
         first = _filters_first(GCKN[case + "W1"])
         second = self.kernel.normalised(_filters_first(GCKN["W2_raw"]))
-        got, gradients = differentiated(library, network, GCKN[case + "cot"], GCKN["features"], first, second)
-        assert_close(got, GCKN[case + "graph"], 1e-10)
+        cotangent = np.concatenate([np.zeros((3, 10)), GCKN[case + "cot"]], axis=1)
+        got, gradients = differentiated(library, network, cotangent, GCKN["features"], first, second)
+        assert_close(got[:, 10:], GCKN[case + "graph"], 1e-10)
         names = ("grad_features", "grad_W1", "grad_W2")
         wanted = [EXACT[f"gckn/{case}{name}"] for name in names]
         assert_close(gradients[0], wanted[0], 1e-9)
         assert_close(gradients[1], _filters_first(wanted[1]), 1e-9)
         assert_close(gradients[2], _filters_first(wanted[2]), 1e-9)
+        for size in (1, 2):
+            assert_close(got[:, 5 * size - 5 : 5 * size], self.by_hand(size, pool, first, second), 1e-10)
+
+    @staticmethod
+    def by_hand(size: int, pool: PartPool, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Path by path, with the published tables of paths of `size` nodes."""
+        features, paths = GCKN["features"], GCKN[f"paths{size}"]
+        how = {"sum": np.sum, "mean": np.mean, "max": np.max}[type(pool).__name__[4:].lower()]
+        units = features / np.linalg.norm(features, axis=1, keepdims=True)
+
+        def kappa(cosine: Any) -> Any:
+            return np.exp((cosine - 1) / 0.64)
+
+        of_nodes = np.zeros((len(features), 5))
+        for node in range(len(features)):
+            mine = [np.mean([first[:, j, :] @ units[p[j]] for j in range(size)], axis=0) for p in paths if p[0] == node]
+            if mine:
+                of_nodes[node] = np.linalg.norm(features[node]) * how([kappa(one) for one in mine], axis=0)
+        gram = kappa(np.mean([first[:, j, :] @ first[:, j, :].T for j in range(size)], axis=0))
+        of_nodes = of_nodes @ _root(gram)
+        norms = np.linalg.norm(of_nodes, axis=1, keepdims=True)
+        cosines = of_nodes @ second[:, 0, :].T / np.where(norms > 0, norms, 1)
+        of_nodes = norms * kappa(cosines) @ _root(kappa(second[:, 0, :] @ second[:, 0, :].T))
+        starts = np.cumsum(GCKN["n_nodes"])[:-1]
+        return np.stack([each.sum(axis=0) for each in np.split(of_nodes, starts)])
 
 
 def _filters_first(filters: np.ndarray) -> np.ndarray:

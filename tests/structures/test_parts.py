@@ -72,6 +72,22 @@ def test_walks_go_back_and_paths_do_not() -> None:
     assert Paths(2)(Graphs.of([Graph(3, [])])).index.shape == (0, 2)
 
 
+@pytest.mark.parametrize("walked", [Paths, Walks])
+def test_shorter_ones_are_those_of_their_size(walked: Any) -> None:
+    for size, parts in enumerate(walked(3).prefixes(STAR), start=1):
+        wanted = walked(size)(STAR)
+        assert np.array_equal(parts.index, wanted.index)
+        assert np.array_equal(parts.owner, wanted.owner)
+        assert parts.owners == 7
+
+
+@pytest.mark.parametrize("extractor", [Paths(2), Walks(2), Neighbours(1), Windows(2), Subsequences(2)], ids=str)
+def test_objects_of_another_kind_are_refused(extractor: Any) -> None:
+    wrong, right = (STAR, "sequences") if isinstance(extractor, Windows | Subsequences) else (SERIES, "graphs")
+    with pytest.raises(TypeError, match=rf"x: expected {right}, for .*, got .*; parts of .* are those of kernelt"):
+        extractor(wrong)
+
+
 def test_neighbours_by_distance() -> None:
     line = Graphs.of([Graph(4, [[0, 1], [1, 2], [2, 3]])])
     assert Neighbours(1)(line).index.tolist() == line.edges.tolist()
