@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ckn.layers.parts import channels
 from ckn.pictures.common import Numbers, short
 from kerneltools.arrays import blocks, evenly
 from kerneltools.backend import to_host
@@ -167,6 +168,18 @@ def bare_layer(network: Any, layer: int) -> Any:
     return network.bare_layers[layer]
 
 
+def reach(network: Any, x: Any, layer: int, items: Sequence[int]) -> set[int]:
+    """What these items of one object have seen in the layers below: numbers of items as they came in."""
+    structure, seen = x, [{number} for number in range(int(x.offsets[-1]))]
+    for lower in network.bare_layers[:layer]:
+        parts = _parts(lower, structure)
+        found: list[set[int]] = [set() for _ in range(parts.owners)]
+        for index, owner in zip(parts.index.tolist(), parts.owner.tolist(), strict=True):
+            found[owner].update(*(seen[item] for item in index if item != NOTHING))
+        seen, structure = found, lower.lay(structure, network.like)[1]
+    return set().union(*(seen[item] for item in items))
+
+
 def _peaks(found: Responses, offsets: Numbers) -> Peaks:
     n, m, width = len(found.numbers), found.values.shape[1], found.places.shape[1]
     values = np.full((n, m), -np.inf)
@@ -196,7 +209,12 @@ def _responses(below: Any, layer: Any, x: Any) -> Responses:
         structure = lower.lay(structure, layer.filters)[1]
     items = below.reached(x)[0] if below.layers else below.embedding(x, layer.filters)[: len(first), :]
     parts = _parts(layer, structure)
-    values = np.asarray(to_host(layer.kernel(items, parts.index, layer.filters)), dtype=np.float64)
+    # Channels side by side, as of paths of several lengths, are seen one by one: the one that responds most counts.
+    by_channel = [
+        np.asarray(to_host(layer.kernel(channel, parts.index, layer.filters)), dtype=np.float64)
+        for channel in channels(items, int(layer.filters.shape[2]))
+    ]
+    values = np.max(by_channel, axis=0)
     objects = np.asarray(np.searchsorted(parts.offsets, parts.owner, side="right")) - 1
     order = np.argsort(objects, kind="stable")
     direct = not below.layers or isinstance(x, Graphs)  # a node stays a node

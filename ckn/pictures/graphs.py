@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Wedge
 
-from ckn.layers.embedding import Labels
-from ckn.pictures.common import COLOURS, INK, SOFT, WIDTH, Numbers, head, of_all, sheet, short
+from ckn.layers.embedding import Labels, Vectors
+from ckn.pictures.common import COLOURS, INK, SOFT, WIDTH, Numbers, bare, head, of_all, sheet, short
 from ckn.pictures.excited import (
     among,
     bare_layer,
     layer_of,
     looked_at,
     peaks,
+    reach,
     responses,
     spoken_for,
     strengths,
@@ -54,6 +55,9 @@ LEGEND = 0.7
 
 FADED = 0.72
 """How far what is beside the path fades into white."""
+
+BLANK = "#5f5f5f"
+"""Of nodes without labels."""
 
 MARKER = "#ffd92f"
 """Of the path, as with a highlighter: no label has it."""
@@ -93,12 +97,12 @@ class Look:
 def filters(network: Any, names: Names = None, most: int = 24) -> Figure:
     """The filters of a network on graphs with labels as chains of nodes: the first `most` of its first layer.
 
-    network -> figure. `names`: what labels are called. Raises TypeError for a network on something else.
+    network -> figure; heat maps where nodes have attributes. `names`: what labels are called. Raises TypeError for a
+    network on something else.
     """
-    held = getattr(network, "embedding", None)
-    if not isinstance(held, Labels):
-        raise TypeError(f"network: expected one on graphs with labels, got one with the embedding {held!r:.60}")
-    return mixtures(to_host(bare_layer(network, 0).filters), held.labels, names, most)
+    held = _embedding(network)
+    found = to_host(bare_layer(network, 0).filters)
+    return mixtures(found, held.labels, names, most) if isinstance(held, Labels) else heat_maps(found, most)
 
 
 def motifs(
@@ -113,13 +117,18 @@ def motifs(
 ) -> Figure:
     """The paths in the data that excite the strongest filters most, as chains of labelled nodes.
 
-    network, (n,) graphs with labels -> figure. `weights` (features,) or (features, classes): of a head, whose scores
+    network, (n,) graphs -> figure. `weights` (features,) or (features, classes): of a head, whose scores
     the strongest filters move most; without them, the strongest are those whose features differ most between graphs.
     `classes` and `names`: what classes and labels are called. `layer`: from 1 on; None: the last. `each`: kinds of
-    paths for each filter. Raises TypeError for other than graphs with labels, ValueError for a layer that is not there
-    and for weights of other sizes.
+    paths for each filter. Graphs without labels, and layers that see single nodes of what lower ones have made, have no
+    such chains: what is drawn are their `places`. Raises TypeError for other than graphs, ValueError for a layer that
+    is not there and for weights of other sizes.
     """
-    labels, at, some = _labels(x), layer_of(network, layer), looked_at(x)
+    _embedding(network)
+    labels, at = _labels(x), layer_of(network, layer)
+    if labels is None or (at > 0 and bare_layer(network, at).filters.shape[1] == 1):
+        return places(network, x, weights, classes, names, layer, min(most, 6))
+    some = looked_at(x)
     rows = found_chains(network, some, weights, classes, layer, most, each)
     which = strongest(len(rows), int(bare_layer(network, at).filters.shape[0]), weights)
     said = f"{which}; below each path its response, and how often it is in {among(len(some), len(x), 'graphs')}"
@@ -135,8 +144,10 @@ def found_chains(
     most: int = 8,
     each: int = 4,
 ) -> list[tuple[str, Numbers | None, list[Chain]]]:
-    """What `motifs` draws, of all graphs that are given: words, filter or None, chains"""
+    """What `motifs` draws, of all graphs that are given, which have labels: words, filter or None, chains"""
     labels, at = _labels(x), layer_of(network, layer)
+    if labels is None:
+        raise ValueError(f"x: expected graphs with labels of nodes, got {x!r:.80}")
     strong = strengths(network, x, at, peaks(network, x, at), weights)
     shown = np.argsort(-strong, kind="stable")[:most]
     every = list(responses(network, x, at))
@@ -166,13 +177,14 @@ def places(
 ) -> Figure:
     """For the strongest filters, the graph in the data that has the path that excites it most, with the path in it.
 
-    network, (n,) graphs with labels -> figure; arguments as for `motifs`. Needs networkx. A graph is shown once where
-    others have as strong a path.
+    network, (n,) graphs -> figure; arguments as for `motifs`. Needs networkx. What lower layers have seen from the path
+    is in full colours too. A graph is shown once where others have as strong a path.
     """
+    _embedding(network)
     labels, at, some = _labels(x), layer_of(network, layer), looked_at(x)
     found = peaks(network, some, at)
     strong = strengths(network, some, at, found, weights)
-    panels: list[tuple[str, Graph, Numbers]] = []
+    panels: list[tuple[str, Graph, Numbers, set[int]]] = []
     taken: set[int] = set()
     for one in np.argsort(-strong, kind="stable")[:most].tolist():
         values = found.values[:, one]
@@ -180,8 +192,11 @@ def places(
         number = min(as_strong, key=lambda i: (i in taken, some.sizes[i]))
         taken.add(number)
         notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one, len(strong))))
-        panels.append((", ".join(notes), some[number], found.places[number, one]))
-    said = f"{strongest(len(panels), len(strong), weights)}, in a graph that has the strongest path (yellow)"
+        path = found.places[number, one][found.places[number, one] != NOTHING]
+        panels.append((", ".join(notes), some[number], path, reach(network, some[[number]], at, path.tolist())))
+    what = "node" if bare_layer(network, at).filters.shape[1] == 1 else "path"
+    said = f"{strongest(len(panels), len(strong), weights)}, in a graph with the strongest {what} (yellow)"
+    said += "; in full colour what that has seen" if at else ""
     return graphs(panels, _held(network, labels), names, said)
 
 
@@ -201,6 +216,36 @@ def mixtures(found: Numbers, labels: Sequence[int], names: Names = None, most: i
             axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=1)
     head(figure, "What the filters look for", f"{of_all(drawn, m, 'filters')}, paths of {k} nodes by their labels")
     _legend(figure, look, labels)
+    return figure
+
+
+def heat_maps(found: Numbers, most: int = 24) -> Figure:
+    """Filters of attributes: a column for each node of a path, a row for each attribute.
+
+    (m, k, d) -> figure
+    """
+    m, k, d = found.shape
+    drawn, columns = min(m, most), 6
+    figure, panels = sheet(
+        -(-drawn // columns), columns, float(np.clip(0.1 * d + 0.4, 0.9, 3.0)), sharex=True, sharey=True
+    )
+    greatest = float(np.abs(found[:drawn]).max()) or 1.0
+    for number, axes in enumerate(panels.flat):
+        if number >= drawn:
+            axes.set_axis_off()
+            continue
+        extent = (0.5, k + 0.5, d + 0.5, 0.5)
+        axes.imshow(found[number].T, cmap="RdBu_r", vmin=-greatest, vmax=greatest, aspect="auto", extent=extent)
+        axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+        axes.set_xticks(range(1, k + 1))
+        axes.locator_params(axis="y", nbins=4, integer=True)
+        bare(axes)
+        axes.tick_params(labelsize=7, pad=1)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("attribute", fontsize=8, color=SOFT)
+    figure.supxlabel("node of the path", fontsize=9, color=SOFT)
+    said = f"{of_all(drawn, m, 'filters')}, paths of {k} nodes with {d} attributes; blue < 0 < red"
+    head(figure, "What the filters look for", said)
     return figure
 
 
@@ -233,21 +278,25 @@ def chains(
 
 
 def graphs(
-    panels: Sequence[tuple[str, Graph, Numbers]], labels: Sequence[int], names: Names, said: str, seed: int = 0
+    panels: Sequence[tuple[str, Graph, Numbers, set[int]]],
+    labels: Sequence[int],
+    names: Names,
+    said: str,
+    seed: int = 0,
 ) -> Figure:
     """Whole graphs with a path in each of them.
 
-    (words, graph with labels, nodes (w,), -1 for nothing) -> figure; `seed`: of the layout
+    (words, graph, nodes of the path (w,), nodes in full colours) -> figure; `seed`: of the layout
     """
     look = Look.of(labels, names)
-    columns = min(max(len(panels), 2), 3 if max(graph.nodes for _, graph, _ in panels) <= 30 else 2)
+    columns = min(max(len(panels), 2), 3 if max(graph.nodes for _, graph, *_ in panels) <= 30 else 2)
     size = (WIDTH / columns - 0.15, min(2.1, 0.8 * WIDTH / columns))
     figure, axes = sheet(-(-len(panels) // columns), columns, size[1] + 0.25, below=LEGEND)
     for at, place in enumerate(axes.flat):
         place.set_axis_off()
         if at < len(panels):
-            words, graph, path = panels[at]
-            _draw_graph(place, graph, path[path != NOTHING], look, seed, size)
+            words, graph, path, seen = panels[at]
+            _draw_graph(place, graph, path, seen, look, seed, size)
             place.set_title(words, fontsize=9, color=INK, pad=3)
     head(figure, "Where the strongest paths are", said)
     _legend(figure, look, labels)
@@ -292,7 +341,9 @@ def _laid(networkx: Any, piece: Any, nodes: Sequence[int], seed: int) -> Numbers
     return np.asarray(held @ turn.T)
 
 
-def _draw_graph(axes: Axes, graph: Graph, path: Numbers, look: Look, seed: int, size: tuple[float, float]) -> None:
+def _draw_graph(
+    axes: Axes, graph: Graph, path: Numbers, seen: set[int], look: Look, seed: int, size: tuple[float, float]
+) -> None:
     """In a panel of that size in inches."""
     where = layout(graph, seed)
     low, high = where.min(axis=0) - 0.7, where.max(axis=0) + 0.7
@@ -310,15 +361,15 @@ def _draw_graph(axes: Axes, graph: Graph, path: Numbers, look: Look, seed: int, 
     labels = [NOTHING] * graph.nodes if graph.labels is None else np.asarray(graph.labels).tolist()
     inside = set(path.tolist())
     for node, (label, place) in enumerate(zip(labels, where, strict=True)):
-        colour = look.colours.get(label, OTHER)
-        shade = colour if node in inside else _towards(1.0, colour, FADED)
+        colour = look.colours.get(label, BLANK)
+        shade = colour if node in inside or node in seen else _towards(1.0, colour, FADED)
         here = max(radius, LEGIBLE / scale) if node in inside else radius
         if node in inside:
             axes.add_patch(Circle(place, here + 0.06 / scale, facecolor=MARKER, edgecolor="none", zorder=1.5))
         edge = INK if node in inside else "white"
         axes.add_patch(Circle(place, here, facecolor=shade, edgecolor=edge, linewidth=0.8, zorder=3))
         if here * scale >= LEGIBLE:
-            _write(axes, place, look.names.get(label, "?"), shade, min(8.0, 90 * here * scale))
+            _write(axes, place, look.names.get(label, ""), shade, min(8.0, 90 * here * scale))
     middle, half = (low + high) / 2, np.asarray(size) / (2 * scale)
     axes.set_xlim(middle[0] - half[0], middle[0] + half[0])
     axes.set_ylim(middle[1] - half[1], middle[1] + half[1])
@@ -392,6 +443,8 @@ def _blank(axes: Axes, k: int, below: float = 0.0) -> None:
 
 def _legend(figure: Figure, look: Look, labels: Sequence[int]) -> None:
     """The labels that have colours of their own, and how many have none."""
+    if not labels:
+        return
     own = [label for label in labels if look.colours[label] != OTHER]
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=8, color=look.colours[label], label=look.names[label])
@@ -426,13 +479,20 @@ def _drawn(network: Any, layer: int) -> bool:
     return layer == 0 and isinstance(network.embedding, Labels)
 
 
-def _held(network: Any, labels: Numbers) -> Sequence[int]:
+def _embedding(network: Any) -> Any:
+    found = getattr(network, "embedding", None)
+    if not isinstance(found, Labels) and not (isinstance(found, Vectors) and found.of_graphs):
+        raise TypeError(f"network: expected one on graphs, got one with the embedding {found!r:.60}")
+    return found
+
+
+def _held(network: Any, labels: Numbers | None) -> Sequence[int]:
     """The labels that have a place in the network, and those of the data."""
     known = network.embedding.labels if isinstance(network.embedding, Labels) else ()
-    return [*known, *sorted(set(np.unique(labels).tolist()) - set(known))]
+    return [*known, *sorted(set([] if labels is None else np.unique(labels).tolist()) - set(known))]
 
 
-def _labels(x: Any) -> Numbers:
-    if not isinstance(x, Graphs) or x.labels is None:
-        raise TypeError(f"x: expected graphs with labels of nodes, got {x!r:.80}")
-    return np.asarray(x.labels)
+def _labels(x: Any) -> Numbers | None:
+    if not isinstance(x, Graphs):
+        raise TypeError(f"x: expected graphs, got {x!r:.80}")
+    return None if x.labels is None else np.asarray(x.labels)

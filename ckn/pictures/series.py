@@ -217,6 +217,6 @@ def _legend(figure: Figure, c: int, channels: Sequence[str] | None) -> None:
 def _checked(network: Any) -> Any:
     """The first layer of a network on arrays."""
     embedding = getattr(network, "embedding", None)
-    if not isinstance(embedding, Vectors):
+    if not isinstance(embedding, Vectors) or embedding.of_graphs:
         raise TypeError(f"network: expected one on series, got one with the embedding {embedding!r:.60}")
     return bare_layer(network, 0)

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 import ckn
 from ckn.pictures import excited, graphs, sequences, series, transport
 from kerneltools.kernels.profiles import Exponential
-from kerneltools.patches import Averaged, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
+from kerneltools.patches import Averaged, Elements, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
 from kerneltools.structures import DNA, PROTEIN, Alphabet, Graph, Graphs, Ragged, Strings
 from kerneltools.trees import map_leaves
 
@@ -220,6 +220,27 @@ def test_pictures_of_graphs(of_rings: ckn.Network) -> None:
     assert "(yellow)" in looked_over(whole)
 
 
+def test_layers_above_paths_show_what_they_have_seen() -> None:
+    kernel = PartKernel(Exponential(1.0), Averaged(), FirstNorm())
+    paths, nodes = ckn.PartSpec(5, Paths(3), kernel, lengths=True), ckn.PartSpec(4, Elements(), kernel)
+    network = fitted(RINGS, paths, nodes, readout=PartSum())
+    assert network.dimension == 3 * 4
+    assert excited.reach(network, RINGS[:1], 1, [0]) == {0, 1, 2, 4, 5}  # two steps along a ring of six
+    written = looked_over(graphs.motifs(network, RINGS, np.ones(12), most=2))
+    assert "in a graph with the strongest node (yellow); in full colour what that has seen" in written
+    assert "below each path its response" in looked_over(graphs.motifs(network, RINGS, layer=1, most=2))
+
+
+def test_graphs_of_attributes() -> None:
+    attributes = np.random.default_rng(0).standard_normal((int(RINGS.offsets[-1]), 4))
+    x = replace(RINGS, labels=None, attributes=attributes)
+    network = fitted(x, ckn.PartSpec(3, Paths(2)))
+    assert "3 filters, paths of 2 nodes with 4 attributes" in looked_over(graphs.filters(network))
+    assert "Where the strongest paths are" in looked_over(graphs.motifs(network, x, most=2))
+    with pytest.raises(ValueError, match="x: expected graphs with labels of nodes"):
+        graphs.found_chains(network, x)
+
+
 def test_one_label_and_many() -> None:
     alone = replace(RINGS, labels=np.zeros_like(RINGS.labels))
     kernel = PartKernel(Exponential(1.0), Averaged(), FirstNorm())
@@ -302,9 +323,9 @@ def test_attention_over_images() -> None:
         (lambda: transport.attention(np.zeros((1, 3, 4)), "ACGT"), r"elements: expected 3, .*got 4"),
         (lambda: transport.over_grid(np.zeros((1, 12, 4)), (3, 3)), r"grid: .*12 elements of the plan, got \(3, 3\)"),
         (lambda: sequences.filters(ckn.Network(())), "network: expected one on strings"),
-        (lambda: graphs.filters(ckn.Network(())), "network: expected one on graphs with labels"),
+        (lambda: graphs.filters(ckn.Network(())), "network: expected one on graphs"),
         (lambda: series.filters(ckn.Network(())), "network: expected one on series"),
-        (lambda: graphs.motifs(ckn.Network(()), WORDS), "x: expected graphs with labels of nodes, got Strings"),
+        (lambda: graphs.motifs(fitted(RINGS, ckn.PartSpec(2, Paths(2))), WORDS), "x: expected graphs, got Strings"),
     ],
 )
 def test_what_is_wrong_is_named(draw: Any, message: str) -> None:
