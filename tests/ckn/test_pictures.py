@@ -85,7 +85,7 @@ def looked_over(figure: Figure) -> str:
             wide = min(box.x1, beside.x1) - max(box.x0, beside.x0)
             high = min(box.y1, beside.y1) - max(box.y0, beside.y0)
             assert min(wide, high) < 2, (text, other)
-    return "\n".join(text.get_text() for text in written)
+    return "\n".join(text.get_text().replace("\n", " ") for text in written)
 
 
 def letters_of(figure: Figure) -> int:
