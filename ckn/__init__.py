@@ -8,9 +8,11 @@ if TYPE_CHECKING:
     from ckn.architecture import Architecture, LayerSpec, architectures
     from ckn.estimators.images import ImageClassifier, ImageRegressor
     from ckn.files import load, save
+    from ckn.layers.gapped import GappedLayer, GappedSpec
     from ckn.layers.grid import Layer
     from ckn.layers.parts import PartLayer, PartSpec
     from ckn.layers.readouts import Joined
+    from ckn.layers.transport import FromElements, FromSets, Transport, TransportPool
     from ckn.memory import keep_freed_memory
     from ckn.model import Model
     from ckn.network import Network
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
+    "FromElements",
+    "FromSets",
+    "GappedLayer",
+    "GappedSpec",
     "ImageClassifier",
     "ImageRegressor",
     "Joined",
@@ -30,6 +36,8 @@ __all__ = [
     "PartSpec",
     "Supervised",
     "TrainingState",
+    "Transport",
+    "TransportPool",
     "architectures",
     "exact",
     "fit_supervised",
@@ -46,6 +54,10 @@ __all__ = [
 # the second that NumPy takes would be a traceback of the command, which handles it once it runs.
 _PLACES = {
     "Architecture": "architecture",
+    "FromElements": "layers.transport",
+    "FromSets": "layers.transport",
+    "GappedLayer": "layers.gapped",
+    "GappedSpec": "layers.gapped",
     "ImageClassifier": "estimators.images",
     "ImageRegressor": "estimators.images",
     "Joined": "layers.readouts",
@@ -57,6 +69,8 @@ _PLACES = {
     "PartSpec": "layers.parts",
     "Supervised": "supervised",
     "TrainingState": "supervised",
+    "Transport": "layers.transport",
+    "TransportPool": "layers.transport",
     "architectures": "architecture",
     "fit_supervised": "supervised",
     "fit_unsupervised": "unsupervised",

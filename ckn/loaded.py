@@ -12,9 +12,11 @@ from typing import Any
 
 from ckn.bounds import LARGEST_MAP, check_kernel
 from ckn.layers.embedding import Embedding
+from ckn.layers.gapped import GappedLayer
 from ckn.layers.grid import Layer
 from ckn.layers.laid import ObjectLayer, Readout
 from ckn.layers.parts import PartLayer, channels_of
+from ckn.layers.transport import TransportPool
 from ckn.memory import out_of_memory
 from ckn.model import Model
 from ckn.network import Network
@@ -28,7 +30,7 @@ from kerneltools.files import FileFormatError
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.base import row_norms
 from kerneltools.learning import Temperature
-from kerneltools.patches import Extractor, PartPool
+from kerneltools.patches import Extractor, GappedKernel, GappedPool, PartKernel, PartPool
 from kerneltools.precision import widened
 from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
@@ -104,19 +106,32 @@ def _check_on_objects(network: Network) -> None:
         if not isinstance(layer, ObjectLayer):
             raise TypeError(f"layer {number}: expected a layer of objects, got {type(layer).__name__}")
         if isinstance(layer, PartLayer):
-            _check_part_layer(number, layer, columns // channels_of(network.bare_layers[: number - 1]))
+            kinds = {"kernel": PartKernel, "parts": Extractor, "pool": PartPool}
+            each = columns // channels_of(network.bare_layers[: number - 1])
+            _check_object_layer(number, layer, kinds, each, getattr(layer.parts, "size", None))
+        elif isinstance(layer, GappedLayer):
+            _check_object_layer(number, layer, {"kernel": GappedKernel, "pool": GappedPool}, columns)
         check_arrays(layer.prepare())
         columns = layer.width(columns)
+    _check_readout(network.readout, columns)
 
 
-def _check_part_layer(number: int, layer: PartLayer, columns: int) -> None:
-    for name, value, kind in (("parts", layer.parts, Extractor), ("pool", layer.pool, PartPool)):
+def _check_readout(readout: Any, columns: int) -> None:
+    """References as long as the items, those of joined readouts too."""
+    for one in getattr(readout, "readouts", ()):
+        _check_readout(one, columns)
+    if isinstance(readout, TransportPool) and readout.references.shape[2] != columns:
+        raise ValueError(f"readout: references: expected (heads, p, {columns}), got {tuple(readout.references.shape)}")
+
+
+def _check_object_layer(number: int, layer: Any, kinds: dict[str, Any], columns: int, size: int | None = None) -> None:
+    for name, kind in kinds.items():
+        value = getattr(layer, name)
         if not isinstance(value, kind):
             raise TypeError(f"layer {number}: {name}: got {value!r:.60}")
     m, k, d = layer.filters.shape
-    size = getattr(layer.parts, "size", k)
-    if d != columns or k != size:
-        raise ValueError(f"layer {number}: filters: expected (m, {size}, {columns}), got {(m, k, d)}")
+    if d != columns or k != (size or k):
+        raise ValueError(f"layer {number}: filters: expected (m, {size or k}, {columns}), got {(m, k, d)}")
     missed = to_host(layer.kernel.normalised(layer.filters)) - to_host(layer.filters)
     if not (abs(missed) <= UNIT_ERROR).all():
         raise ValueError(f"layer {number}: filters: expected filters on the sphere of {layer.kernel!r:.80}")
@@ -173,6 +188,7 @@ def check_network(network: Any) -> None:
         except (TypeError, ValueError) as error:
             raise ValueError(f"layer {number}: {error}") from error
         before = layer
+    _check_readout(network.readout, int(layers[-1].filters.shape[0]))
 
 
 def _check_layer(layer: Layer, before: Layer | None) -> None:

@@ -59,7 +59,11 @@ def geometries(network: Network, start: Parameters, spheres: tuple[Geometry, ...
         Euclidean() if isinstance(layer, Layer) and not layer.kernel.homogeneous else sphere
         for layer, sphere in zip(network.bare_layers, spheres, strict=True)
     )
-    of_kernels = (Positive(),) * len(flatten(start.kernels)[0])
+    of_kernels = [
+        space
+        for layer, kernel in zip(network.bare_layers, start.kernels or (), strict=start.kernels is not None)
+        for space in getattr(layer, "kernel_spaces", (Positive(),) * len(flatten(kernel)[0]))
+    ]
     return (*of_filters, *of_kernels, *(Euclidean(),) * len(flatten((start.head, start.readout))[0]))
 
 

@@ -1,6 +1,14 @@
 """Patches of regular grids, and parts of objects that are none."""
 
-from kerneltools.patches.gapped import gapped_max, gapped_responses, gapped_sum
+from kerneltools.patches.gapped import (
+    GappedKernel,
+    GappedMax,
+    GappedMean,
+    GappedPool,
+    gapped_max,
+    gapped_responses,
+    gapped_sum,
+)
 from kerneltools.patches.graphs import Neighbours, Paths, Walks
 from kerneltools.patches.grid import Grid, Padding
 from kerneltools.patches.local import (
@@ -27,6 +35,10 @@ __all__ = [
     "Elements",
     "Extractor",
     "FirstNorm",
+    "GappedKernel",
+    "GappedMax",
+    "GappedMean",
+    "GappedPool",
     "Grid",
     "Growing",
     "Multiplied",

@@ -1,13 +1,86 @@
 """All subsequences with gaps, without a table of them: recurrent kernel networks (Chen, Jacob and Mairal 2019)."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import reduce
+from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, device_of, namespace
+from kerneltools.arrays import Array, device_of, namespace, on_host, require_everywhere, require_real
 from kerneltools.kernels.base import row_norms
 from kerneltools.kernels.profiles import Profile
+from kerneltools.patches.local import Multiplied, PartKernel, ProductOfNorms
 from kerneltools.precision import in_single
-from kerneltools.primitives import primitive
-from kerneltools.trees import together
+from kerneltools.primitives import by_rows, primitive
+from kerneltools.trees import Tree, together
+
+LARGEST_DECAY = 0.99
+"""Beyond it a mean over gaps would be 0, as in the published layer."""
+
+
+@dataclass(frozen=True)
+class GappedKernel(Tree):
+    """Between subsequences with gaps and filters: decay^gaps Π_j |x_j| κ(<x_j, z_j> / |x_j|).
+
+    `profile` κ of single items: σ of an exponential one is √k times that of a whole part of k items. `decay` in
+    [0, 0.99], a number or an array (): 0 leaves windows without a gap. Raises ValueError for another one.
+    """
+
+    profile: Profile
+    decay: float | Array = 0.3
+
+    def __post_init__(self) -> None:
+        wanted = f"a number in [0, {LARGEST_DECAY}]"
+        require_real("decay", self.decay, wanted)
+        inside = (self.decay >= 0) & (self.decay <= LARGEST_DECAY)
+        if isinstance(inside, bool):
+            if not inside:
+                raise ValueError(f"decay: expected {wanted}, got {self.decay!r}")
+        else:
+            require_everywhere(inside, wanted, "decay", self.decay)
+
+    @property
+    def of_parts(self) -> PartKernel:
+        """The same between parts without gaps: of a table of `Subsequences` it is the rest beside their weights."""
+        return PartKernel(self.profile, Multiplied(), ProductOfNorms())
+
+    def gram(self, filters: Array) -> Array:
+        """Between filters on the sphere: (m, k, d) -> (m, m)"""
+        return self.of_parts.gram(filters)
+
+    def normalised(self, filters: Array) -> Array:
+        """The filters with each of their items on the sphere: (m, k, d) -> (m, k, d)"""
+        return self.of_parts.normalised(filters)
+
+    def responses(self, items: Array, filters: Array) -> Array:
+        """b of `gapped_sum`: (V, d), (m, k, d) -> (V, k, m)"""
+        return gapped_responses(items, filters, self.profile)
+
+
+@runtime_checkable
+class GappedPool(Protocol):
+    """All subsequences of a sequence -> the features of the sequence."""
+
+    def pooled(self, responses: Array, places: Array, inverse: Array, decay: Array | float, whitening: Array) -> Array:
+        """b (V, k, m), places (n, T), 1 / T of each sequence (n,), decay, whitening (m, m) -> (n, m)"""
+
+
+@dataclass(frozen=True)
+class GappedMean(Tree):
+    """(1 - decay)^(k - 1) / T times the sum over all subsequences, whose weights decay with their gaps."""
+
+    def pooled(self, responses: Array, places: Array, inverse: Array, decay: Array | float, whitening: Array) -> Array:
+        """b (V, k, m), places (n, T), 1 / T of each sequence (n,), decay, whitening (m, m) -> (n, m)"""
+        share = (1 - decay) ** (responses.shape[1] - 1)
+        return share * inverse[:, None] * gapped_sum(responses, places, decay) @ whitening
+
+
+@dataclass(frozen=True)
+class GappedMax(Tree):
+    """What `gapped_max` finds, of which the length of a sequence says nothing."""
+
+    def pooled(self, responses: Array, places: Array, inverse: Array, decay: Array | float, whitening: Array) -> Array:
+        """b (V, k, m), places (n, T), 1 / T of each sequence (n,), decay, whitening (m, m) -> (n, m)"""
+        return gapped_max(responses, places, decay, whitening)
 
 
 @in_single
@@ -37,8 +110,12 @@ def gapped_sum(responses: Array, places: Array, decay: Array | float) -> Array:
     array([[2.5]])
     """
     _require_places(responses, places)
-    ends = gapped_ends(responses, places, decay, False)
-    return namespace(ends).sum(ends, axis=0)
+
+    def summed(rows: Array) -> Array:
+        ends = gapped_ends(responses, rows, decay, False)
+        return namespace(ends).sum(ends, axis=0)
+
+    return by_rows(places, summed, _at_a_time(responses))
 
 
 @in_single
@@ -50,8 +127,12 @@ def gapped_max(responses: Array, places: Array, decay: Array | float, whitening:
     Raises ValueError for no place.
     """
     _require_places(responses, places)
-    ends = gapped_ends(responses, places, decay, True)
-    return greatest_in_turn(namespace(ends, whitening).matmul(ends, whitening))
+
+    def greatest(rows: Array) -> Array:
+        ends = gapped_ends(responses, rows, decay, True)
+        return greatest_in_turn(namespace(ends, whitening).matmul(ends, whitening))
+
+    return by_rows(places, greatest, _at_a_time(responses))
 
 
 @primitive
@@ -84,15 +165,26 @@ def gapped_ends(responses: Array, places: Array, decay: Array | float, greatest:
     return xp.stack(ends)
 
 
-def _by_time(responses: Array, places: Array) -> list[Array]:
+def _by_time(responses: Array, places: Array) -> Iterator[Array]:
     """The responses of the items at each time: T of (n, k, m)"""
     xp, (n, length) = namespace(responses, places), places.shape
     if responses.shape[0] > n:
         # In one piece: the gradient of taking, at each time, is as large as all responses.
         times = xp.reshape(xp.matrix_transpose(places), (length * n,))
         taken = xp.take(responses, times, axis=0)
-        return list(xp.unstack(xp.reshape(taken, (length, n, *responses.shape[1:]))))
-    return [xp.take(responses, places[:, t], axis=0) for t in range(length)]
+        yield from xp.unstack(xp.reshape(taken, (length, n, *responses.shape[1:])))
+        return
+    for t in range(length):
+        yield xp.take(responses, places[:, t], axis=0)
+
+
+def _at_a_time(responses: Array) -> int:
+    """How many sequences, so that what is known of them stays in the host's cache; on devices all."""
+    _, k, m = responses.shape
+    return max(1, CACHED_NUMBERS // max(1, k * m)) if on_host(responses) else ALL
+
+
+CACHED_NUMBERS, ALL = 2**16, 2**30
 
 
 def _require_places(responses: Array, places: Array) -> None:

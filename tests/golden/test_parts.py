@@ -10,14 +10,20 @@ import pytest
 
 from ckn import Network, PartLayer
 from ckn.layers.embedding import Vectors
+from ckn.layers.gapped import GappedLayer, PreparedGappedLayer
+from ckn.layers.laid import Runs
 from ckn.layers.parts import PreparedPartLayer
+from ckn.layers.transport import TransportPool
 from kerneltools import backend
-from kerneltools.arrays import Array, indices_like, namespace
-from kerneltools.backend import custom_vjp, to_host
+from kerneltools.arrays import Array, namespace
+from kerneltools.backend import custom_vjp, stop_gradient, to_host
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import (
     Averaged,
     FirstNorm,
+    GappedKernel,
+    GappedMax,
+    GappedMean,
     Multiplied,
     PartKernel,
     PartMax,
@@ -28,9 +34,6 @@ from kerneltools.patches import (
     ProductOfNorms,
     Subsequences,
     Windows,
-    gapped_max,
-    gapped_responses,
-    gapped_sum,
 )
 from kerneltools.structures import Graphs, Ragged
 from kerneltools.transport import transport_plan, transport_pool
@@ -245,51 +248,39 @@ def _row(column: np.ndarray, like: Array) -> Array:
 class TestGaps:
     """Recurrent kernel networks: three letters with gaps."""
 
-    @staticmethod
-    def responses(x: Array, filters: Array) -> Array:
-        """b of the items of all sequences, and of nothing behind them: (n T + 1, k, m)"""
-        xp, d = namespace(x, filters), int(x.shape[2])
-        items = xp.concat([xp.reshape(x, (-1, d)), 0 * x[0, :1, :]], axis=0)
-        return gapped_responses(items, filters, _profile(int(filters.shape[1])))
-
-    @staticmethod
-    def places(x: Array, lengths: np.ndarray) -> Array:
-        """(n, T)"""
-        n, length = int(x.shape[0]), int(x.shape[1])
-        there = np.arange(length) < lengths[:, None]
-        return indices_like(np.where(there, np.arange(n * length).reshape(n, length), n * length), x)
-
     @pytest.mark.parametrize(("case", "gap"), [("mean_la", 0.5), ("mean_la_lam0", 0.0), ("max_la", 0.3)])
     @pytest.mark.parametrize(("name", "kind"), [*((name, "x") for name in LIBRARIES), ("numpy", "x_onehot")], ids=str)
     def test_layer_and_its_gradient(self, case: str, gap: float, kind: str, name: str) -> None:
         library = backend(name)
-        name, lengths = f"{case}__{kind}__", RKN["lengths"]
+        name, x = f"{case}__{kind}__", Ragged.of_padded(*_padded(kind))
+
+        def layer(items: Array, filters: Array, decay: Array) -> Array:
+            pool = GappedMax() if case == "max_la" else GappedMean()
+            bare = GappedLayer(filters, GappedKernel(_profile(3), decay[0]), pool)
+            root = inverse_root(bare.kernel.gram(filters))
+            table, _ = bare.lay(x, stop_gradient(filters))
+            xp = namespace(items)
+            return PreparedGappedLayer(bare, root)(xp.concat([items, 0 * items[:1, :]], axis=0), table)[:4, :]
+
         filters = RKN[name + "weight_normalized"]
-        kernel = PartKernel(_profile(3), Multiplied(), ProductOfNorms())
-
-        def layer(x: Array, filters: Array, decay: Array) -> Array:
-            b, root = self.responses(x, filters), inverse_root(kernel.gram(filters))
-            places = self.places(x, lengths)
-            if case == "max_la":
-                return gapped_max(b, places, decay[0], root)
-            count = namespace(b).asarray(1.0 / lengths, dtype=b.dtype)[:, None]
-            return (1 - decay[0]) ** 2 * gapped_sum(b, places, decay[0]) * count @ root
-
-        x = RKN[kind].transpose(1, 0, 2)
-        got, gradients = differentiated(library, layer, RKN[name + "cot"], x, filters, np.asarray([gap]))
+        got, gradients = differentiated(library, layer, RKN[name + "cot"], x.values, filters, np.asarray([gap]))
         assert_close(got, RKN[name + "out"], 1e-10)
-        assert_close(gradients[0], EXACT[f"rkn/{name}grad_x"].transpose(1, 0, 2), 1e-9)
+        wanted = Ragged.of_padded(EXACT[f"rkn/{name}grad_x"].transpose(1, 0, 2), _padded(kind)[1])
+        assert_close(gradients[0], wanted.values, 1e-9)
         assert_close(gradients[1], EXACT[f"rkn/{name}grad_weight"], 1e-9)
         assert_close(gradients[2], EXACT[f"rkn/{name}grad_gap"], 1e-9)
 
-    def test_recursion_is_the_table(self) -> None:
-        x, lengths, filters = RKN["x"].transpose(1, 0, 2), RKN["lengths"], RKN["mean_la__x__weight_normalized"]
-        sequences = Ragged.of_padded(x, np.arange(9) < lengths[:, None])
-        parts = Subsequences(3, 0.5)(sequences)
+    def test_all_subsequences_are_those_of_the_published_layer(self) -> None:
+        x, filters = Ragged.of_padded(*_padded("x")), RKN["mean_la__x__weight_normalized"]
+        parts = Subsequences(3, 0.5)(x)
         kernel = PartKernel(_profile(3), Multiplied(), ProductOfNorms())
-        table = PartSum()(kernel(sequences.values, parts.index, filters), parts)
+        table = PartSum()(kernel(x.values, parts.index, filters), parts)
         assert_close(table, RKN["brute_mean_la_unprojected"], 1e-10)
-        assert_close(gapped_sum(self.responses(x, filters), self.places(x, lengths), 0.5), table, 1e-12)
+
+
+def _padded(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """(n, T, d), and where there is an item: (n, T)"""
+    return RKN[kind].transpose(1, 0, 2), np.arange(9) < RKN["lengths"][:, None]
 
 
 def _profile(k: int) -> Exponential:
@@ -309,12 +300,18 @@ class TestTransport:
         assert_close(plan.transpose(0, 3, 1, 2), OTKE[self.case + "attn"], 1e-10)
 
     def test_pool_and_its_gradient(self, library: Any) -> None:
-        def pool(x: Array, references: Array) -> Array:
-            return transport_pool(x, references, **SETTINGS)
+        sets = Ragged.of_padded(OTKE["x"])
 
-        got, gradients = differentiated(library, pool, OTKE[self.case + "cot"], OTKE["x"], OTKE["weight"])
-        assert_close(got, OTKE[self.case + "out"], 1e-10)
-        assert_close(gradients[0], OTKE[self.case + "grad_x"], 1e-9)
+        def readout(items: Array, references: Array) -> Array:
+            pool = TransportPool(references, **SETTINGS)
+            table = pool.lay(Runs(sets.offsets), stop_gradient(references))
+            xp = namespace(items)
+            return pool(xp.concat([items, 0 * items[:1, :]], axis=0), table)[:3, :]
+
+        cotangent = OTKE[self.case + "cot"].reshape(3, -1)
+        got, gradients = differentiated(library, readout, cotangent, sets.values, OTKE["weight"])
+        assert_close(got.reshape(3, 4, 10), OTKE[self.case + "out"], 1e-10)
+        assert_close(gradients[0].reshape(3, 8, 5), OTKE[self.case + "grad_x"], 1e-9)
         assert_close(gradients[1], OTKE[self.case + "grad_weight"], 1e-9)
 
     def test_by_the_standard_alone(self) -> None:
