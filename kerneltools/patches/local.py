@@ -45,14 +45,18 @@ class Concatenated(Positions):
         return profile(reduce(add, cosines))
 
     def cosines(self, items: Array, places: Array, filters: Array) -> list[Array]:
-        xp, (m, k, d) = namespace(items, filters), filters.shape
         inverse = reciprocal(_length(_item_norms(items, places)))[:, None]
+        return [self.inner(items, places, filters) * inverse]
+
+    def inner(self, items: Array, places: Array, filters: Array) -> Array:
+        """Inner products of parts with filters: (N, d), (P, k), (m, k, d) -> (P, m)"""
+        xp, (m, k, d) = namespace(items, filters), filters.shape
         if d >= m:
-            inner = (items @ xp.matrix_transpose(filters[:, j, :]) for j in range(k))
-            return [reduce(add, (xp.take(product, places[:, j], axis=0) for j, product in enumerate(inner))) * inverse]
+            products = (items @ xp.matrix_transpose(filters[:, j, :]) for j in range(k))
+            return reduce(add, (xp.take(product, places[:, j], axis=0) for j, product in enumerate(products)))
         # Parts of short items, such as letters: one product with the parts themselves, which are less than k times m.
         parts = xp.reshape(xp.take(items, xp.reshape(places, (-1,)), axis=0), (places.shape[0], k * d))
-        return [(parts * inverse) @ xp.matrix_transpose(xp.reshape(filters, (m, k * d)))]
+        return parts @ xp.matrix_transpose(xp.reshape(filters, (m, k * d)))
 
     def lengths(self, norms: Array) -> Array:
         return _length(norms)[:, None]
@@ -172,6 +176,10 @@ class PartKernel(Tree):
         _check(items, index, filters)
         items, filters = together(items, filters)
         items, places = self._parts(items, index)
+        if isinstance(self.positions, Concatenated) and isinstance(self.scale, PartNorm):
+            # The homogeneous kernel of grids, which a library may have in one pass over memory.
+            norms = _length(_item_norms(items, places))
+            return self.profile.response(self.positions.inner(items, places, self._sphere(filters)), norms[:, None])
         values = self.positions.values(self.profile, self.positions.cosines(items, places, self._sphere(filters)))
         return self.scale(_item_norms(items, places))[:, None] * values
 
