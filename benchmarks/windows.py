@@ -6,13 +6,11 @@
 the two in turn, median of nine.
 """
 
-import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from time import process_time
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
 
 import numpy as np
 
@@ -24,6 +22,10 @@ from kerneltools.kernels import Homogeneous
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import PartKernel, PartMean, PartSum, Windows
 from kerneltools.structures import DNA, Strings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from measuring import limit_threads
 
 SEQUENCES, LETTERS, BATCH, FILTERS, SIZE, ROUNDS = 512, 200, 64, 128, 12, 9
 
@@ -37,6 +39,7 @@ def timed(run: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print the table."""
+    limit_threads(1)
     draws = np.random.default_rng(0)
     tokens = draws.integers(0, 4, (SEQUENCES, LETTERS))
     z = draws.random((FILTERS, SIZE, 4))
