@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ckn import exact, preprocessing, readers, supervised
     from ckn.architecture import Architecture, LayerSpec, architectures
+    from ckn.estimators.graphs import GraphClassifier, GraphRegressor
     from ckn.estimators.images import ImageClassifier, ImageRegressor
+    from ckn.estimators.sequences import SequenceClassifier, SequenceRegressor
+    from ckn.estimators.series import SeriesClassifier, SeriesRegressor
+    from ckn.estimators.sets import SetClassifier, SetRegressor
     from ckn.files import load, save
     from ckn.layers.gapped import GappedLayer, GappedSpec
     from ckn.layers.grid import Layer
@@ -25,6 +29,8 @@ __all__ = [
     "FromSets",
     "GappedLayer",
     "GappedSpec",
+    "GraphClassifier",
+    "GraphRegressor",
     "ImageClassifier",
     "ImageRegressor",
     "Joined",
@@ -34,6 +40,12 @@ __all__ = [
     "Network",
     "PartLayer",
     "PartSpec",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SeriesClassifier",
+    "SeriesRegressor",
+    "SetClassifier",
+    "SetRegressor",
     "Supervised",
     "TrainingState",
     "Transport",
@@ -58,6 +70,8 @@ _PLACES = {
     "FromSets": "layers.transport",
     "GappedLayer": "layers.gapped",
     "GappedSpec": "layers.gapped",
+    "GraphClassifier": "estimators.graphs",
+    "GraphRegressor": "estimators.graphs",
     "ImageClassifier": "estimators.images",
     "ImageRegressor": "estimators.images",
     "Joined": "layers.readouts",
@@ -67,6 +81,12 @@ _PLACES = {
     "Network": "network",
     "PartLayer": "layers.parts",
     "PartSpec": "layers.parts",
+    "SequenceClassifier": "estimators.sequences",
+    "SequenceRegressor": "estimators.sequences",
+    "SeriesClassifier": "estimators.series",
+    "SeriesRegressor": "estimators.series",
+    "SetClassifier": "estimators.sets",
+    "SetRegressor": "estimators.sets",
     "Supervised": "supervised",
     "TrainingState": "supervised",
     "Transport": "layers.transport",

@@ -58,7 +58,7 @@ def with_channels(images: Array, axes: int | None) -> Array:
     return namespace(images).expand_dims(images, axis=-1) if len(shape) == (axes or 2) + 1 else images
 
 
-def require_channels_last(shape: tuple[int, ...], axes: int | None) -> None:
+def require_channels_last(shape: tuple[int, ...], axes: int | None, name: str = "images") -> None:
     """Raise ValueError for images (n, c, h, w), series (n, c, t) and volumes (n, c, d, h, w).
 
     They are known by 1, 3 or 4 beside larger numbers, as no image is high; series, where `axes` is 1, by 4 or less.
@@ -67,7 +67,7 @@ def require_channels_last(shape: tuple[int, ...], axes: int | None) -> None:
     few = (1, 2, 3, 4) if rank == 1 else (1, 3, 4)
     expected = rank in (2, 3) if axes is None else rank == axes
     if expected and shape[1] in few and min(shape[2:]) > 4:
-        raise ValueError(f"images: expected {LAYOUTS[rank]}, got shape {shape}, {channels_first(rank)}")
+        raise ValueError(f"{name}: expected {LAYOUTS[rank]}, got shape {shape}, {channels_first(rank, name)}")
 
 
 LAYOUTS = {1: "(n, t, c)", 2: "(n, h, w, c)", 3: "(n, d, h, w, c)"}

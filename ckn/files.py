@@ -10,7 +10,7 @@ from ckn.layers import embedding
 from ckn.layers.gapped import GappedLayer
 from ckn.layers.grid import Layer
 from ckn.layers.parts import PartLayer
-from ckn.layers.readouts import Joined
+from ckn.layers.readouts import Joined, Standardised
 from ckn.layers.transport import TransportPool
 from ckn.loaded import check_model, checked, require_readable
 from ckn.model import Model
@@ -66,5 +66,5 @@ def model_types() -> list[type]:
     modules = (kernels, kernels.profiles, preprocessing, patches, embedding)
     members = [member for module in modules for member in vars(module).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree) and not isabstract(m)]
-    layers = [Layer, PartLayer, GappedLayer, Joined, TransportPool]
+    layers = [Layer, PartLayer, GappedLayer, Joined, Standardised, TransportPool]
     return [Model, Network, *layers, Alphabet, LinearModel, Pictures, Targets, Temperature, *trees]

@@ -16,6 +16,7 @@ from ckn.layers.gapped import GappedLayer
 from ckn.layers.grid import Layer
 from ckn.layers.laid import ObjectLayer, Readout
 from ckn.layers.parts import PartLayer, channels_of
+from ckn.layers.readouts import Standardised
 from ckn.layers.transport import TransportPool
 from ckn.memory import out_of_memory
 from ckn.model import Model
@@ -117,9 +118,15 @@ def _check_on_objects(network: Network) -> None:
 
 
 def _check_readout(readout: Any, columns: int) -> None:
-    """References as long as the items, those of joined readouts too."""
+    """References as long as the items, those of joined readouts too; as many features as are standardised."""
     for one in getattr(readout, "readouts", ()):
         _check_readout(one, columns)
+    if isinstance(readout, Standardised):
+        if not isinstance(readout.readout, PartPool | Readout):
+            raise TypeError(f"readout: expected a pool to standardise, got {readout.readout!r:.60}")
+        _check_readout(readout.readout, columns)
+        if (found := int(readout.centre.shape[0])) != (wanted := readout.width(columns)):
+            raise ValueError(f"readout: expected {wanted} features in the place of {found} to standardise")
     if isinstance(readout, TransportPool) and readout.references.shape[2] != columns:
         raise ValueError(f"readout: references: expected (heads, p, {columns}), got {tuple(readout.references.shape)}")
 

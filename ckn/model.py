@@ -6,6 +6,7 @@ from operator import eq
 from typing import Any
 
 from ckn.checks import channels_first, check_batch, check_images, check_objects
+from ckn.layers.readouts import Standardised
 from ckn.network import Network, Progress, batches, of_one_size
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
@@ -77,10 +78,11 @@ class Model(Tree):
         return encode(self.network, self.preprocessing, images, batch, progress)
 
     def _checked(self, images: Any) -> Any:
-        """Images with an axis for channels, or objects. Raises TypeError and ValueError for others."""
+        """Images with an axis for channels, or objects, as a collection. Raises TypeError and ValueError for others."""
         if self.network.embedding is not None:
-            check_objects(images)
-            return images
+            found = self.network.embedding.collected(images)
+            check_objects(found)
+            return found
         if is_collection(images):
             raise TypeError(f"images: expected (n, {', '.join(map(str, self.image_shape))}), got {images!r:.80}")
         xp = namespace(images)
@@ -164,13 +166,34 @@ def encode_blocks(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Iterator[Array]:
     """The features of `batch` images or objects after the other, for more than memory holds the features of."""
+    for features, new in _bare_blocks(network, steps, images, batch, progress):
+        yield head_features(network, features)[new, :]
+
+
+def bare_features(network: Network, data: Any, batch: int | None = None, progress: Progress = silent) -> Array:
+    """The features as the network makes them, neither centred nor scaled: n examples -> (n, features)"""
+    blocks = [features[new, :] for features, new in _bare_blocks(network, (), data, batch, progress)]
+    return namespace(network.like).concat(blocks)
+
+
+def head_features(network: Network, features: Array) -> Array:
+    """Features as a head takes them: each row centred and of norm 1, where a network does not standardise columns."""
+    return features if isinstance(network.readout, Standardised) else normalise_features(features)
+
+
+def _bare_blocks(
+    network: Network, steps: tuple[Step, ...], data: Any, batch: int | None, progress: Progress
+) -> Iterator[tuple[Array, slice]]:
+    """Features of blocks, and which of each are new."""
     check_batch(batch)
     prepared = network.prepare()
-    for block, new, stop in batches(images, batch or prepared.batch_for(images)):
+    if is_collection(data):  # how many go at a time is seen of what the network takes
+        data, steps = _through(steps, data, network.like), ()
+    for block, new, stop in batches(data, batch or prepared.batch_for(data)):
         features = flattened(prepared(_through(steps, block, network.like)))
         _require_norms(features, stop)
-        yield normalise_features(features)[new, :]
-        progress("encoding", stop, count(images))
+        yield features, new
+        progress("encoding", stop, count(data))
 
 
 def _require_norms(features: Array, stop: int) -> None:
@@ -191,7 +214,7 @@ def _have_finite_norms(features: Array) -> Array:
 
 
 def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
-    x = images if is_collection(images) else move(images, like)
+    x = images.to(like) if is_collection(images) else move(images, like)
     for step in steps:
         x = step(x)
     return x

@@ -1,8 +1,9 @@
 """What the estimators of all kinds of data share: parameters, fit, features, classes and numbers to predict."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -19,11 +20,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ckn.architecture import Architecture
 from ckn.checks import check_batch, check_count, check_labels, check_regs
 from ckn.head import fit_head, fit_regression
-from ckn.model import Model, encode, preprocess
+from ckn.layers.readouts import standardised
+from ckn.model import Model, bare_features, encode, preprocess
 from ckn.network import Network, Progress
 from ckn.preprocessing import Step
+from ckn.preprocessing.objects import fitted_steps
 from ckn.splitting import held_out, validation_rows
-from ckn.supervised import Supervised, TrainingState, best_epoch, fit_supervised
+from ckn.supervised import StartError, Supervised, TrainingState, best_epoch, fit_supervised
 from ckn.supervised.calibration import calibrated
 from ckn.supervised.data import Data
 from ckn.targets import Targets, check_targets
@@ -33,13 +36,25 @@ from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
 from kerneltools.estimators.foreign import Hinted
+from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning import Temperature
 from kerneltools.progress import silent
 from kerneltools.random import stream
 from kerneltools.solvers import LinearModel
 from kerneltools.structures import count, take
+from kerneltools.structures.base import is_collection
 
-OF_A_FIT = ("reg_", "loo_accuracy_", "loo_errors_", "loo_score_", "training_", "best_", "classes_", "model_")
+OF_A_FIT = (
+    "reg_",
+    "loo_accuracy_",
+    "loo_errors_",
+    "loo_score_",
+    "training_",
+    "best_",
+    "classes_",
+    "architecture_",
+    "model_",
+)
 """What a fit may leave; some are of one kind of fit only."""
 
 Measured = tuple[Any, Any] | None
@@ -61,14 +76,24 @@ class Kind(Protocol):
     def parts(self) -> str:
         """The parameter that says how many parts each layer learns from."""
 
-    def taken(self, X: Any, architecture: Architecture) -> Any:
+    @property
+    def of_objects(self) -> bool:
+        """Whether they are objects, and no arrays of one shape."""
+
+    def taken(self, X: Any, architecture: Any) -> Any:
         """Examples as they are computed with. Raises TypeError or ValueError for what is none."""
 
     def of_model(self, X: Any, model: Any) -> Any:
         """The same of examples for a model that was trained."""
 
-    def require(self, architecture: Architecture, data: Any) -> None:
-        """Raise ValueError where the layers are not for such examples."""
+    def check(self, architecture: Any) -> None:
+        """Raise TypeError for what is no architecture of such examples."""
+
+    def require(self, architecture: Any, data: Any) -> None:
+        """Raise TypeError or ValueError where the layers are not for such examples."""
+
+    def built(self, architecture: Any, data: Any) -> Architecture:
+        """The architecture, or the usual one for such examples, as the network takes them, where there is none."""
 
     def require_alike(self, data: Any, other: Any) -> None:
         """Raise ValueError for other examples that do not go with those of the training."""
@@ -85,7 +110,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
 
     kind: ClassVar[Kind]
 
-    architecture: Architecture
+    architecture: Architecture | None
     supervised: bool | Supervised = False
     validation: float | tuple[Any, Any] | None = None
     preprocessing: tuple[Step, ...] | None
@@ -119,23 +144,23 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         if start is not None and not isinstance(self.supervised, Supervised):
             raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
         goal = self._goal(y)
-        steps = self.kind.steps(X) if self.preprocessing is None else tuple(self.preprocessing)
         progress("preprocessing", 0, 1)
+        steps = fitted_steps(self.kind.steps(X) if self.preprocessing is None else tuple(self.preprocessing), X)
         examples = preprocess(steps, X, self._like())
         progress("preprocessing", 1, 1)
+        architecture = self.kind.built(self.architecture, examples)
         if self.supervised:
             job = Job(progress, on_epoch, start, best)
-            found = self._with_labels(examples, goal, self._measured(measured, X, goal, steps), job)
+            found = self._with_labels(architecture, examples, goal, self._measured(measured, X, goal, steps), job)
         else:
-            network = self._filters(examples, progress)
-            features = encode(network, (), examples, self.batch, progress)
+            network, features = self._encoded(self._filters(architecture, examples, progress), examples, progress)
             progress("ridge", 0, 1)
             found = self._ridge(network, features, goal)
             progress("ridge", 1, 1)
         model = self._model(found, steps, self.kind.shape(X), goal)
         for name in set(OF_A_FIT).intersection(vars(self)):
             delattr(self, name)  # of an earlier fit, which may be of another kind
-        for name, value in {**found.attributes, "model_": model}.items():
+        for name, value in {**found.attributes, "architecture_": architecture, "model_": model}.items():
             setattr(self, name, value)
         return self
 
@@ -156,7 +181,9 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         """The ridge head on the features, with its λ by leave-one-out."""
 
     @abstractmethod
-    def _with_labels(self, examples: Any, goal: Any, measured: Measured, job: "Job") -> "Found":
+    def _with_labels(
+        self, architecture: Architecture, examples: Any, goal: Any, measured: Measured, job: "Job"
+    ) -> "Found":
         """Network and head trained end to end."""
 
     @abstractmethod
@@ -192,23 +219,40 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         """An array of the library, type and device to compute in."""
         return backend_named(self.backend or "numpy").asarray([0.0], dtype=self.dtype, device=self.device)
 
-    def _filters(self, examples: Any, progress: Progress) -> Network:
+    def _filters(self, architecture: Architecture, examples: Any, progress: Progress) -> Network:
         """Filters from parts of the examples, without labels."""
         parts = getattr(self, self.kind.parts)
-        return fit_unsupervised(
-            self.architecture, examples, self.random_state, patches=parts, batch=self.batch, progress=progress
-        )
+        with warnings.catch_warnings():
+            if self.architecture is None:
+                # There may be fewer filters than a number that nobody asked for.
+                warnings.filterwarnings("ignore", "landmarks: ", ReducedWarning)
+            return fit_unsupervised(
+                architecture, examples, self.random_state, patches=parts, batch=self.batch, progress=progress
+            )
+
+    def _encoded(self, network: Network, examples: Any, progress: Progress) -> tuple[Network, Array]:
+        """The network, and the features as a head takes them; those of objects are standardised by column."""
+        if network.embedding is None:
+            return network, encode(network, (), examples, self.batch, progress)
+        bare = bare_features(network, examples, self.batch, progress)
+        assert network.readout is not None  # `fit_unsupervised` gives one
+        readout = standardised(network.readout, bare)
+        return replace(network, readout=readout), readout.of(bare)
+
+    def _begun(self, architecture: Architecture, examples: Any, job: "Job") -> Network:
+        """The network that a supervised training begins with, or goes on with."""
+        if job.start is not None:
+            return _going_on(job.start.network, examples)
+        network = self._filters(architecture, examples, job.progress)
+        return network if network.embedding is None else self._encoded(network, examples, job.progress)[0]
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.model_.network.features(self.model_.image_shape[:-1]))
+        network = self.model_.network
+        return int(network.dimension if network.embedding else network.features(self.model_.image_shape[:-1]))
 
     def _check_parameters(self) -> None:
-        if not isinstance(self.architecture, Architecture):
-            raise TypeError(
-                f"architecture: expected an Architecture, got {self.architecture!r}; "
-                "ckn.architectures[name] is a named one"
-            )
+        self.kind.check(self.architecture)
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype: expected 'float32' or 'float64', got {self.dtype!r}")
         if not isinstance(self.supervised, bool | Supervised):
@@ -237,6 +281,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         steps = self.preprocessing
         if steps is not None and not (isinstance(steps, tuple | list) and all(isinstance(s, Step) for s in steps)):
             raise TypeError(f"preprocessing: expected a tuple of steps of ckn.preprocessing, got {steps!r}")
+        if wrong := [step for step in steps or () if step.of_objects != self.kind.of_objects]:
+            raise TypeError(f"preprocessing: expected steps of {self.kind.nouns}, got {wrong[0]!r}")
 
     def transform(self, X: Any) -> Any:
         """The features: n examples -> (n, features), in the library of `backend`."""
@@ -322,8 +368,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         told = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
         return Found(network, head.model, head.calibration, {**told, "classes_": goal.names})
 
-    def _with_labels(self, examples: Any, goal: Classes, measured: Measured, job: "Job") -> Found:
-        network = self._filters(examples, job.progress) if job.start is None else job.start.network
+    def _with_labels(
+        self, architecture: Architecture, examples: Any, goal: Classes, measured: Measured, job: "Job"
+    ) -> Found:
+        network = self._begun(architecture, examples, job)
         settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
         state = fit_supervised(
             network,
@@ -402,6 +450,18 @@ class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # t
     def predict(self, X: Any) -> Any:
         """The targets: n examples -> (n,) or (n, q) as in `fit`, a NumPy array in float64."""
         return self._fitted.predict(self._again(X), self.batch)
+
+
+def _going_on(network: Network, examples: Any) -> Network:
+    """The network of a training to go on with. Raises StartError where it is of other data."""
+    try:
+        if network.embedding is not None:
+            network.embedding.check(examples)
+        elif is_collection(examples):
+            raise TypeError(f"expected images, got {examples!r:.80}")
+    except (TypeError, ValueError) as error:
+        raise StartError(f"start: it is of other data: {error}") from error
+    return network
 
 
 def in_one_column(y: Any) -> Any:

@@ -23,8 +23,9 @@ class ImageKind:
     noun: str = "image"
     nouns: str = "images"
     parts: str = "patches"
+    of_objects: bool = False
 
-    def taken(self, X: Any, architecture: Architecture) -> Any:
+    def taken(self, X: Any, architecture: Any) -> Any:
         """(n, *grid, c), checked. Raises what `as_images`, `with_channels` and `check_images` raise."""
         images = with_channels(as_images(X), architecture.axes)
         check_images(images)
@@ -34,9 +35,22 @@ class ImageKind:
         """Arrays, which the model checks."""
         return as_images(X)
 
-    def require(self, architecture: Architecture, data: Any) -> None:
+    def check(self, architecture: Any) -> None:
+        """Raise TypeError for what is no architecture of grids."""
+        if not isinstance(architecture, Architecture):
+            raise TypeError(
+                f"architecture: expected an Architecture, got {architecture!r}; ckn.architectures[name] is a named one"
+            )
+        _ = architecture.grids
+
+    def require(self, architecture: Any, data: Any) -> None:
         """Raise ValueError, naming the layer, unless each has a patch without padding to learn from."""
         require_patches(architecture, self.shape(data)[:-1])
+
+    def built(self, architecture: Any, data: Any) -> Architecture:
+        """The architecture."""
+        found: Architecture = architecture
+        return found
 
     def require_alike(self, data: Any, other: Any) -> None:
         """Raise ValueError for images of another shape."""

@@ -9,8 +9,8 @@ import numpy as np
 from kerneltools.arrays import Array, asarray_like, device_of, namespace
 from kerneltools.backend import move
 from kerneltools.primitives import few_sizes
-from kerneltools.structures import Alphabet, Collection, Graphs, Ragged, Strings
-from kerneltools.structures.base import Host
+from kerneltools.structures import Alphabet, Collection, Graphs, Ragged, Sequences, Strings, of
+from kerneltools.structures.base import Host, is_collection
 from kerneltools.trees import Tree, static
 
 
@@ -21,6 +21,13 @@ class Embedding(Tree, ABC):
     @abstractmethod
     def columns(self) -> int:
         """How many numbers a vector has."""
+
+    @abstractmethod
+    def collected(self, x: Any) -> Collection:
+        """Objects in a list as a collection of the kind that goes with the network; collections as they are.
+
+        Raises TypeError and ValueError for a list of something else.
+        """
 
     @abstractmethod
     def check(self, x: Any) -> None:
@@ -40,6 +47,9 @@ class Letters(Embedding):
     @property
     def columns(self) -> int:
         return len(self.alphabet)
+
+    def collected(self, x: Any) -> Collection:
+        return collected(x, Strings, Strings((), (0,), self.alphabet))
 
     def check(self, x: Any) -> None:
         if not isinstance(x, Strings):
@@ -66,6 +76,9 @@ class Labels(Embedding):
     def columns(self) -> int:
         return len(self.labels)
 
+    def collected(self, x: Any) -> Collection:
+        return collected(x, Graphs)
+
     def check(self, x: Any) -> None:
         if not isinstance(x, Graphs):
             raise TypeError(f"x: expected graphs, as the network was made for, got {x!r:.80}")
@@ -86,6 +99,9 @@ class Vectors(Embedding):
     @property
     def columns(self) -> int:
         return self.width
+
+    def collected(self, x: Any) -> Collection:
+        return collected(x, Graphs if self.of_graphs else Ragged)
 
     def check(self, x: Any) -> None:
         if not isinstance(x, Graphs if self.of_graphs else Ragged):
@@ -116,6 +132,23 @@ def embedding_of(x: Collection) -> Embedding:
             raise ValueError(f"x: expected graphs with labels or attributes of nodes, got {x!r:.80}")
         return Labels(tuple(np.unique(x.labels).tolist()))
     return Vectors(int(vectors_of(x).shape[1]), isinstance(x, Graphs))
+
+
+def collected(x: Any, kind: type[Collection], beside: Collection | None = None) -> Collection:
+    """Objects as a collection of a kind: a collection as it is, of whatever kind, or what `structures.of` takes.
+
+    Beyond that, what `structures.read_fasta` gives, and for arrays padded ones (n, t, d), or (n, t), of any library.
+    """
+    if isinstance(x, Sequences):
+        x = x.strings
+    if is_collection(x):
+        found: Collection = x
+        return found
+    if kind is Ragged and getattr(x, "ndim", 0) in (2, 3):
+        xp = namespace(x)
+        numbers = x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
+        x = [numbers[number, ...] for number in range(x.shape[0])]
+    return of(x, kind, beside)
 
 
 def vectors_of(x: Any) -> Array:

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from ckn.layers.laid import AnyReadout, ReadoutSpec, Runs, ends_of, width_of
-from kerneltools.arrays import Array, namespace
+from kerneltools.arrays import Array, asarray_like, namespace, require_rank
+from kerneltools.backend import stop_gradient, to_host
 from kerneltools.structures.base import Host
 from kerneltools.trees import Tree
+
+ROUNDING = 1e-6
+"""A column whose spread is less than that share of its greatest number is constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +63,51 @@ class Joined(Tree):
         found = [readout(items, one) for readout, one in zip(self.readouts, table, strict=True)]
         rows = min(int(features.shape[0]) for features in found)
         return namespace(items).concat([features[:rows, :] for features in found], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised(Tree):
+    """A readout whose features are centred and scaled column by column, as those of a training are.
+
+    items (N, d), which end with zeros, a table -> (n or more, features)
+
+    Features less `centre` (M,), times `factors` (M,): their mean square norm is 1 in the training. What is in the
+    place of features of norm 1 where the size of features says something, as that of graphs does.
+    """
+
+    readout: Any
+    centre: Array
+    factors: Array
+
+    def __post_init__(self) -> None:
+        require_rank(1, "(M,)", centre=self.centre, factors=self.factors)
+        if self.centre.shape != self.factors.shape:
+            raise ValueError(
+                f"centre, factors: expected as many of both, got {self.centre.shape[0]} and {self.factors.shape[0]}"
+            )
+
+    def lay(self, runs: Runs, like: Array) -> Any:
+        """The table of the readout inside."""
+        return ends_of(self.readout, runs, like)
+
+    def width(self, columns: int) -> int:
+        """How many features the readout inside makes."""
+        return width_of(self.readout, columns)
+
+    def __call__(self, items: Array, table: Any) -> Array:
+        """(N, d), table -> (n or more, features)"""
+        return self.of(self.readout(items, table))
+
+    def of(self, features: Array) -> Array:
+        """Features of the readout inside, standardised: (n, M) -> (n, M)"""
+        # They are no parameters: training leaves them as they are.
+        return (features - stop_gradient(self.centre)) * stop_gradient(self.factors)
+
+
+def standardised(readout: AnyReadout, features: Array) -> Standardised:
+    """The readout whose features are standardised as these are: (n, M). Constant columns become 0."""
+    host = to_host(features).astype(np.float64)
+    centre, spread = host.mean(axis=0), host.std(axis=0)
+    shown = spread > ROUNDING * np.abs(host).max(axis=0)
+    factors = np.where(shown, 1 / np.where(shown, spread, 1.0), 0.0) / sqrt(max(1, int(shown.sum())))
+    return Standardised(readout, asarray_like(centre, features), asarray_like(factors, features))

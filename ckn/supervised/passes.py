@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
+from ckn.model import head_features
 from ckn.network import Network
-from ckn.preprocessing import normalise_features
 from ckn.supervised.parameters import Parameters
 from ckn.supervised.settings import Supervised
 from kerneltools.arrays import Array, blocks, device_of, flattened, namespace, on_host
@@ -53,7 +53,7 @@ class Passes:
         parts = [(self.frame.laid(part(x, each)), each) for each in rows]
         network, head, strategy = self._prepared(params), params.head, self.settings.strategy
         if strategy.sees_batch:
-            whole = [unit_features(network(some)) for some, _ in parts]
+            whole = [unit_features(network, network(some)) for some, _ in parts]
             head, after = self._heads(params.head, whole, t)
         one_pass = self.owner.value_and_grad(self._share, (0, 1, 2), alone=True)
         passed = [one_pass(network, head, _zeros(head.weights, each), some, t[each, :], n) for some, each in parts]
@@ -77,7 +77,7 @@ class Passes:
 
     def _share(self, network: Network, head: LinearModel, nothing: Array, x: Any, t: Array, batch: int) -> Array:
         """What some of a batch's images add to its loss; the gradient with respect to `nothing` are their features."""
-        features = unit_features(network(x))
+        features = unit_features(network, network(x))
         xp = namespace(features)
         loss = xp.sum(self.settings.loss(head(features), t)) / batch
         return loss + xp.sum(stop_gradient(features) * nothing)
@@ -94,10 +94,10 @@ class Passes:
         return replace(found, head=head)
 
 
-def unit_features(maps: Array) -> Array:
+def unit_features(network: Network, maps: Array) -> Array:
     """Features of root mean square 1: (b, *grid, m) -> (b, d)"""
     flat = flattened(maps)
-    return normalise_features(flat) * sqrt(flat.shape[1])
+    return head_features(network, flat) * sqrt(flat.shape[1])
 
 
 def _zeros(weights: Array, rows: slice) -> Array:

@@ -239,7 +239,8 @@ class Trainer:
 
     def features(self, params: Parameters, x: Any) -> Array:
         """Features of root mean square 1: b images or objects -> (b, d)"""
-        return unit_features(params.network(self.frame).with_products(self.settings.products)(x))
+        network = params.network(self.frame).with_products(self.settings.products)
+        return unit_features(network, network(x))
 
     def _require_sane(self, value: float, losses: list[float], state: TrainingState, rate: float, numbers: Any) -> None:
         """Raise DivergedError for a loss that is not finite, or far greater than that of the first step."""

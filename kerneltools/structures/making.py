@@ -82,8 +82,9 @@ def _kind(one: Any) -> type[Collection]:
 
 
 def graphs_of(objects: Sequence[Any], like: Array | None = None) -> Graphs:
-    """Graphs of `Graph`, of networkx and of sparse adjacency matrices; directed where networkx or a matrix says so."""
-    if all(isinstance(one, Graph) for one in objects):
+    """Graphs of `Graph`, or of tuples of what it has, of networkx and of sparse adjacency matrices; directed where
+    networkx or a matrix says so."""
+    if all(isinstance(one, tuple) for one in objects):
         return Graphs.of(objects, like=like)
     from kerneltools.structures.converting import of_networkx, of_sparse
 

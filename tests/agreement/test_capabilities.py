@@ -70,6 +70,8 @@ NO_NUMBERS = {
     *("kernels.base.check_parts", "kernels.base.check_positive", "kernels.base.check_rows", "landmarks.default"),
     *("streaming.rows", "streaming.transform_file"),
     *("kernels.pairwise", "maps.counts", "maps.random_warping", "maps.signature"),  # tests/structures
+    *("ckn.preprocessing.DegreeLabels", "ckn.preprocessing.LabelColumns"),  # tests/ckn/test_object_steps.py
+    *("ckn.preprocessing.NormaliseSeries", "ckn.preprocessing.Standardise"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.

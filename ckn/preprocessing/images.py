@@ -1,30 +1,17 @@
 """Steps between the pixels and the first layer, each image by itself: frozen, (n, h, w, c) -> (n, h, w, c)."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite, prod
-from numbers import Real
-from typing import Any
+from math import prod
 
-from kerneltools.arrays import Array, namespace, safe_sqrt, widest_float
+from ckn.preprocessing.base import Step, check_finite, minus_first, minus_mean
+from kerneltools.arrays import Array, namespace, widest_float
 from kerneltools.kernels.base import check_positive
 from kerneltools.patches import Grid
 from kerneltools.patches.grid import PerAxis
 from kerneltools.precision import in_single
-from kerneltools.primitives import extract_patches, fold_patches, program
-from kerneltools.trees import Tree, static
-
-
-class Step(Tree, ABC):
-    """One step of preprocessing."""
-
-    @abstractmethod
-    def __call__(self, images: Array) -> Array:
-        """(n, *grid, c) -> (n, *grid, c), each image by itself."""
-
-    def check_grid(self, grid: tuple[int, ...]) -> None:
-        """Raise ValueError where the step cannot work on images of that grid."""
+from kerneltools.primitives import extract_patches, fold_patches
+from kerneltools.trees import static
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,7 @@ class ContrastNormalise(Step):
     floor: float = static(1e-2)
 
     def __post_init__(self) -> None:
-        _check_finite("floor", self.floor)
+        check_finite("floor", self.floor)
         if self.floor < 0:
             raise ValueError(f"floor: expected a number >= 0, got {self.floor!r}")
 
@@ -61,7 +48,7 @@ class ContrastNormalise(Step):
         """(n, *grid, c) -> (n, *grid, c)"""
         xp = namespace(images)
         axes = tuple(range(1, images.ndim))
-        centred = _minus_mean(images, axes)
+        centred = minus_mean(images, axes)
         deviation = xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True)) + self.floor
         return centred / xp.where(deviation > 0, deviation, xp.ones_like(deviation))
 
@@ -83,7 +70,7 @@ class Whiten(Step):
     exponent: float = static(-0.25)
 
     def __post_init__(self) -> None:
-        _check_finite("exponent", self.exponent)
+        check_finite("exponent", self.exponent)
         _ = Grid(self.patch)  # it checks the patch
 
     def check_grid(self, grid: tuple[int, ...]) -> None:
@@ -95,7 +82,7 @@ class Whiten(Step):
         """(n, *grid, c) -> (n, *grid, c)"""
         xp = namespace(images)
         # The mean per channel of each patch goes in any case; a constant channel is exactly 0 from here on.
-        images = _minus_first(images, tuple(range(1, images.ndim - 1)))
+        images = minus_first(images, tuple(range(1, images.ndim - 1)))
         centred = self._over_patches(images, lambda p: p - xp.mean(p, axis=-2, keepdims=True))
         return self._over_patches(centred, self._decorrelate)
 
@@ -124,32 +111,3 @@ class Whiten(Step):
         kept = values > noise
         powers = xp.where(kept, xp.where(kept, values, xp.ones_like(values)) ** self.exponent, xp.zeros_like(values))
         return xp.astype((vectors * powers[:, None, :]) @ xp.matrix_transpose(vectors), covariance.dtype)
-
-
-def _check_finite(name: str, value: Any) -> None:
-    """Raise ValueError unless the value is a finite number."""
-    if not isinstance(value, Real) or not isfinite(value):
-        raise ValueError(f"{name}: expected a finite number, got {value!r}")
-
-
-@in_single
-@program
-def normalise_features(features: Array) -> Array:
-    """Each row minus its mean, divided by its norm; a constant row becomes 0.
-
-    (n, d) -> (n, d)
-    """
-    xp = namespace(features)
-    centred = _minus_mean(features, (1,))
-    norms = safe_sqrt(xp.sum(centred * centred, axis=1, keepdims=True))
-    return centred / xp.where(norms > 0, norms, xp.ones_like(norms))
-
-
-def _minus_mean(x: Array, axes: tuple[int, ...]) -> Array:
-    """x minus its mean over the axes; exactly 0 where x is constant, though the mean may be an ulp off."""
-    shifted = _minus_first(x, axes)
-    return shifted - namespace(x).mean(shifted, axis=axes, keepdims=True)
-
-
-def _minus_first(x: Array, axes: tuple[int, ...]) -> Array:
-    return x - x[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(x.ndim))]

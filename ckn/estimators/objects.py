@@ -1,0 +1,197 @@
+"""What the estimators of sequences, graphs, series and sets share."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ckn.architecture import Architecture
+from ckn.checks import check_objects
+from ckn.estimators.body import NetworkClassifier, NetworkRegressor
+from ckn.head import DEFAULT_REGS
+from ckn.layers.embedding import collected
+from ckn.preprocessing import Step
+from ckn.supervised import Supervised
+from kerneltools.patches import Windows
+from kerneltools.structures import Collection
+from kerneltools.structures.base import Host
+
+ITEMS = {"sequence": "letters", "series": "steps", "set": "elements", "graph": "nodes"}
+"""What the examples are made of."""
+
+
+class ShortWarning(UserWarning):
+    """Some examples are shorter than the windows of the first layer, and have features of nothing."""
+
+
+@dataclass(frozen=True)
+class ObjectKind(ABC):
+    """A collection of objects of one kind, or a list of them."""
+
+    collection: ClassVar[type[Collection]]
+    noun: ClassVar[str]
+    nouns: ClassVar[str]
+    parts: ClassVar[str] = "parts"
+    of_objects: ClassVar[bool] = True
+
+    @abstractmethod
+    def usual(self, data: Any) -> Architecture:
+        """The architecture for such objects where none is given."""
+
+    @abstractmethod
+    def steps(self, data: Any) -> tuple[Step, ...]:
+        """The preprocessing where none is given; it learns what it needs in the fit."""
+
+    def check(self, architecture: Any) -> None:
+        """Raise TypeError for what is neither None nor an architecture of objects."""
+        if architecture is None:
+            return
+        if not isinstance(architecture, Architecture):
+            raise TypeError(
+                f"architecture: expected a ckn.Architecture, or None for the usual one of {self.nouns}, got "
+                f"{architecture!r:.80}"
+            )
+        _ = architecture.objects
+
+    def require(self, architecture: Any, data: Any) -> None:
+        """Raise TypeError where the parts of the first layer are not of such objects."""
+        if architecture is None:
+            return
+        try:
+            architecture.objects[0].extractor(data[:1])
+        except TypeError as error:
+            raise TypeError(f"architecture: its first layer is not of {self.nouns}; {error}") from error
+
+    def built(self, architecture: Any, data: Any) -> Architecture:
+        """The architecture, or the usual one. Warns (ShortWarning) of objects shorter than its windows."""
+        found: Architecture = self.usual(data) if architecture is None else architecture
+        warn_short(found.objects[0].extractor, data, self.noun, self.nouns)
+        return found
+
+    def taken(self, X: Any, architecture: Any) -> Any:
+        """A collection. Raises TypeError or ValueError, naming the object, for what is none."""
+        return self._checked(lambda: collected(X, self.collection))
+
+    def of_model(self, X: Any, model: Any) -> Any:
+        """The same; a list becomes a collection that goes with the model's. Warns (ShortWarning) as in `fit`."""
+        found = self._checked(lambda: model.network.embedding.collected(X))
+        warn_short(getattr(model.network.bare_layers[0], "parts", None), found, self.noun, self.nouns)
+        return found
+
+    def require_alike(self, data: Any, other: Any) -> None:
+        """Raise ValueError for others that do not go with those of the training, such as of another alphabet."""
+        if difference := data.differs(other):
+            raise ValueError(f"validation: expected {self.nouns} as in training, {difference}")
+
+    def shape(self, data: Any) -> tuple[int, ...]:
+        """Objects have none in common."""
+        return ()
+
+    def _checked(self, made: Any) -> Any:
+        try:
+            found = made()
+            if not isinstance(found, self.collection):
+                raise TypeError(f"expected {self.nouns}, got {found!r:.80}")
+            check_objects(found)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self.nouns}: {error}") from error
+        self.check_items(found)
+        return found
+
+    @abstractmethod
+    def check_items(self, data: Any) -> None:
+        """Raise ValueError for objects that nothing can be made of."""
+
+
+def require_items(data: Any, noun: str) -> None:
+    """Raise ValueError, with its number, for the first object without items."""
+    lengths: Host = np.diff(data.offsets)
+    if not lengths.all():
+        raise ValueError(
+            f"{noun}s: {noun} {int(lengths.argmin())} (counted from 0) of {len(data)} is empty; leave out the "
+            f"{int((lengths == 0).sum())} without {ITEMS[noun]}"
+        )
+
+
+def warn_short(extractor: Any, data: Any, noun: str, nouns: str) -> None:
+    """Warn where objects are shorter than windows, with how many."""
+    if not isinstance(extractor, Windows) or extractor.partial or not hasattr(data, "lengths"):
+        return
+    reach = (extractor.size - 1) * extractor.dilation + 1
+    if short := int((data.lengths < reach).sum()):
+        warnings.warn(
+            f"{nouns}: {short} of {len(data)} are shorter than the window of {reach} {ITEMS[noun]}: for the network "
+            "they are empty; a smaller window, or Windows(..., partial=True), sees them",
+            ShortWarning,
+            stacklevel=4,
+        )
+
+
+def typical_length(data: Any) -> int:
+    """A length that 19 of 20 objects have at least."""
+    lengths = np.sort(np.diff(data.offsets))
+    return int(lengths[len(lengths) // 20])
+
+
+class ObjectClassifier(NetworkClassifier):
+    """A classifier of objects: its parameters."""
+
+    def __init__(
+        self,
+        architecture: Architecture | None = None,
+        *,
+        supervised: bool | Supervised = False,
+        validation: float | tuple[Any, Any] | None = None,
+        preprocessing: tuple[Step, ...] | None = None,
+        parts: int = 30_000,
+        regs: Sequence[float] = DEFAULT_REGS,
+        class_weight: Mapping[Any, float] | str | None = None,
+        batch: int | None = None,
+        random_state: int = 0,
+        backend: str | None = None,
+        device: Any = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.architecture = architecture
+        self.supervised = supervised
+        self.validation = validation
+        self.preprocessing = preprocessing
+        self.parts = parts
+        self.regs = regs
+        self.class_weight = class_weight
+        self.batch = batch
+        self.random_state = random_state
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
+
+
+class ObjectRegressor(NetworkRegressor):
+    """A regression on objects: its parameters."""
+
+    def __init__(
+        self,
+        architecture: Architecture | None = None,
+        *,
+        preprocessing: tuple[Step, ...] | None = None,
+        parts: int = 30_000,
+        regs: Sequence[float] = DEFAULT_REGS,
+        batch: int | None = None,
+        random_state: int = 0,
+        backend: str | None = None,
+        device: Any = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.architecture = architecture
+        self.preprocessing = preprocessing
+        self.parts = parts
+        self.regs = regs
+        self.batch = batch
+        self.random_state = random_state
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
