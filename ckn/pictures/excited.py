@@ -7,15 +7,20 @@ from typing import Any
 import numpy as np
 
 from ckn.layers.parts import channels
+from ckn.layers.readouts import Standardised
 from ckn.pictures.common import Numbers, short
+from ckn.pictures.gaps import best_with_gaps
 from kerneltools.arrays import blocks, evenly
 from kerneltools.backend import to_host
-from kerneltools.patches import Extractor, Parts, Windows
+from kerneltools.patches import Extractor, GappedKernel, Parts, Windows
 from kerneltools.patches.parts import NOTHING
 from kerneltools.structures import Graphs, count, take
 
 BATCH = 64
 """Objects whose responses are made at a time."""
+
+GAPPED_BATCH = 16
+"""The same, where gaps are allowed, of all letters at once."""
 
 OBJECTS = 2000
 """Most objects that a picture looks at."""
@@ -71,7 +76,12 @@ def responses(network: Any, x: Any, layer: int, batch: int = BATCH) -> Iterator[
 
 def peaks(network: Any, x: Any, layer: int) -> Peaks:
     """Of all objects."""
-    pieces = [_peaks(found, x.offsets) for found in responses(network, x, layer)]
+    if isinstance(bare_layer(network, layer).kernel, GappedKernel):
+        below = _one_strand(network.prepare(), layer)
+        found = [_gapped(below, bare_layer(network, layer), x[rows]) for rows in blocks(count(x), GAPPED_BATCH)]
+        pieces = [Peaks(np.where(ends > 0, ends, -np.inf).max(axis=1, initial=-np.inf), at) for ends, at in found]
+    else:
+        pieces = [_peaks(found, x.offsets) for found in responses(network, x, layer)]
     width = max(piece.places.shape[2] for piece in pieces)
     wide = [_widened(piece.places, width) for piece in pieces]
     return Peaks(np.concatenate([piece.values for piece in pieces]), np.concatenate(wide))
@@ -94,6 +104,8 @@ def strengths(network: Any, x: Any, layer: int, found: Peaks, weights: Any = Non
         if weights is not None:
             raise ValueError(f"weights: they are of the features, and say nothing of layer {layer + 1}; leave them out")
         return np.asarray(np.where(np.isfinite(found.values), found.values, 0.0).std(axis=0))
+    if weights is None and isinstance(network.readout, Standardised):  # after which all differ as much
+        network = replace(network, readout=network.readout.readout)
     spread = np.asarray(to_host(network.encode(x)), dtype=np.float64).std(axis=0)
     if len(spread) % m:
         raise ValueError(f"network: its readout makes {len(spread)} features, which are no blocks of {m} filters")
@@ -168,6 +180,18 @@ def bare_layer(network: Any, layer: int) -> Any:
     return network.bare_layers[layer]
 
 
+def spans_behind(network: Any, x: Any) -> tuple[Numbers, Numbers]:
+    """The first and the last item, as they came in, that each item behind the last layer has seen: (N,), (N,)"""
+    structure, first = x, np.arange(int(x.offsets[-1]))
+    last = first
+    if isinstance(x, Graphs):  # a node stays a node
+        return first, last
+    for layer in network.bare_layers:
+        first, last = _reached(_parts(layer, structure), first, last)
+        structure = layer.lay(structure, network.like)[1]
+    return first, last
+
+
 def reach(network: Any, x: Any, layer: int, items: Sequence[int]) -> set[int]:
     """What these items of one object have seen in the layers below: numbers of items as they came in."""
     structure, seen = x, [{number} for number in range(int(x.offsets[-1]))]
@@ -195,20 +219,29 @@ def _peaks(found: Responses, offsets: Numbers) -> Peaks:
     return Peaks(values, places)
 
 
+def _reached_by(below: Any, layer: Any, x: Any) -> tuple[Any, Any]:
+    """The vectors that the layer sees, (N, d), and their structure."""
+    below.embedding.check(x)
+    if below.layers:
+        found: tuple[Any, Any] = below.reached(x)
+        return found
+    return below.embedding(x, layer.filters)[: int(x.offsets[-1]), :], x
+
+
 def _one_strand(network: Any, layer: int) -> Any:
     """The layers below one, for strings of one strand."""
     return replace(network, layers=network.layers[:layer], readout=None, strands=False)
 
 
 def _responses(below: Any, layer: Any, x: Any) -> Responses:
-    below.embedding.check(x)
-    structure, first = x, np.arange(int(x.offsets[-1]))
-    last = first
-    for lower in below.bare_layers:
-        first, last = _reached(_parts(lower, structure), first, last)
-        structure = lower.lay(structure, layer.filters)[1]
-    items = below.reached(x)[0] if below.layers else below.embedding(x, layer.filters)[: len(first), :]
+    items, structure = _reached_by(below, layer, x)
     parts = _parts(layer, structure)
+    if isinstance(layer.kernel, GappedKernel):
+        # What ends at an item, with gaps, is told for the window that ends there.
+        ends, size = _gapped(below, layer, x)[0], int(layer.filters.shape[1])
+        objects = np.repeat(np.arange(count(x)), np.maximum(np.diff(structure.offsets) - size + 1, 0))
+        values = ends[objects, parts.index[:, -1] - structure.offsets[objects]]
+        return Responses(values, _places(below, x, parts), objects, range(count(x)))
     # Channels side by side, as of paths of several lengths, are seen one by one: the one that responds most counts.
     by_channel = [
         np.asarray(to_host(layer.kernel(channel, parts.index, layer.filters)), dtype=np.float64)
@@ -217,9 +250,31 @@ def _responses(below: Any, layer: Any, x: Any) -> Responses:
     values = np.max(by_channel, axis=0)
     objects = np.asarray(np.searchsorted(parts.offsets, parts.owner, side="right")) - 1
     order = np.argsort(objects, kind="stable")
-    direct = not below.layers or isinstance(x, Graphs)  # a node stays a node
-    places = parts.index if direct else _between(*_seen(parts, first, last))
+    places = _places(below, x, parts)
     return Responses(values[order], places[order], objects[order], range(count(x)))
+
+
+def _places(below: Any, x: Any, parts: Parts) -> Numbers:
+    """The items as they came in that parts of what the layers below make have seen: (P, w)"""
+    direct = not below.layers or isinstance(x, Graphs)  # a node stays a node
+    return np.asarray(parts.index) if direct else _between(*_seen(parts, *spans_behind(below, x)))
+
+
+def _gapped(below: Any, layer: Any, x: Any) -> tuple[Numbers, Numbers]:
+    """The greatest response with gaps that ends at each item, and the items of the greatest: (n, T, m), (n, m, k)"""
+    items, structure = _reached_by(below, layer, x)
+    found = np.asarray(to_host(layer.kernel.responses(items, layer.filters)), dtype=np.float64)
+    offsets = np.asarray(structure.offsets)
+    lengths = np.diff(offsets)
+    padded = np.zeros((len(lengths), int(lengths.max(initial=0)), *found.shape[1:]))
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = found
+    ends, at = best_with_gaps(padded, float(layer.kernel.decay))
+    if below.layers:
+        first, last = spans_behind(below, x)
+        starts = offsets[:-1][:, None, None]
+        middle = ((first + last) // 2)[np.maximum(at, 0) + starts] - x.offsets[:-1][:, None, None]
+        at = np.where(at == NOTHING, NOTHING, middle)
+    return ends, at
 
 
 def _parts(layer: Any, structure: Any) -> Parts:

@@ -400,7 +400,7 @@ def _alphabet(network: Any) -> Alphabet:
 
 def _shared(layer: Any) -> bool:
     """Whether the positions of its filters are of one scale."""
-    return isinstance(layer.kernel.positions, Concatenated)
+    return isinstance(getattr(layer.kernel, "positions", None), Concatenated)
 
 
 def _of_strands(network: Any, x: Strings, layer: int) -> tuple[Peaks, Numbers]:

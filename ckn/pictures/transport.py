@@ -1,13 +1,21 @@
 """Pictures of transport pools: how much of each element goes to each reference."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from ckn.layers.laid import Runs
+from ckn.layers.readouts import Joined, Standardised
+from ckn.layers.transport import TransportPool
 from ckn.pictures.common import INK, SOFT, Numbers, bare, head, sheet
+from ckn.pictures.excited import spans_behind
+from kerneltools.arrays import device_of, namespace
+from kerneltools.backend import to_host
+from kerneltools.structures import Ragged, Strings, count
 
 HEADS_UP_TO, REFERENCES_UP_TO = 4, 12
 """Most that are drawn."""
@@ -19,7 +27,32 @@ ELEMENTS_UP_TO = 120
 """Most elements that have their letters written below."""
 
 
-def attention(
+def attention(network: Any, x: Any, number: int = 0) -> Figure:
+    """Which parts of one object go to which reference of the network's transport pool.
+
+    network, images (n, h, w, c) or n objects -> figure; `number`: of the object. Strings are written below the heat
+    maps, series drawn; of graphs, the labels of the nodes are written; of images, the places are laid over the image.
+    Raises ValueError for a network without a transport pool, IndexError for an object that is not there.
+    """
+    pool, n = _pool(network), count(x)
+    if not 0 <= number < n:
+        raise IndexError(f"number: expected 0 to {n - 1}, got {number}")
+    if network.embedding is None:
+        image = x[number : number + 1, ...]
+        maps = replace(network, readout=None)(image)
+        _, h, w, m = maps.shape
+        plan = _plan(pool, namespace(maps).reshape(maps, (h * w, m)), Runs(np.asarray([0, h * w])))
+        return over_grid(plan, (int(h), int(w)), _shown(to_host(image[0, ...])), f"image {number} of {n:,}")
+    one = x[[number]]
+    below = replace(network, readout=None, strands=False)
+    values, structure = below.reached(one)
+    plan = _plan(pool, values, Runs(structure.offsets))
+    noun = "sequence" if isinstance(one, Strings) else "series" if isinstance(one, Ragged) else "graph"
+    said = f"{noun} {number} of {n:,}"
+    return heat_maps(plan, _elements(one, *spans_behind(network, one)), said)
+
+
+def heat_maps(
     plan: Numbers, elements: str | Sequence[str] | Numbers | None = None, said: str = "", most: int = HEADS_UP_TO
 ) -> Figure:
     """A transport plan as a heat map for each head: elements from left to right, references from top to bottom.
@@ -98,7 +131,7 @@ def over_grid(
                 colours = colormaps["inferno"](share)
             else:
                 _draw_picture(axes, picture, grid)
-                colours = np.concatenate([np.broadcast_to(LIGHT, (*grid, 3)), 0.9 * share[..., None] ** 0.7], axis=-1)
+                colours = np.concatenate([np.broadcast_to(LIGHT, (*grid, 3)), 0.85 * share[..., None]], axis=-1)
             axes.imshow(colours, extent=(0, grid[1], grid[0], 0), interpolation="nearest")
             which = f"reference {reference + 1}" if rows == 1 else f"head {number + 1}, reference {reference + 1}"
             axes.set_title(which, fontsize=8, color=SOFT, pad=2)
@@ -107,6 +140,42 @@ def over_grid(
     words += [f"bright: as much as {greatest:.2g} of what a reference receives"]
     head(figure, "Which places go to which reference", "; ".join(filter(None, (said, *words))))
     return figure
+
+
+def _pool(network: Any) -> TransportPool:
+    """The readout that has a plan, or the first of several that has one."""
+    readout = getattr(network, "readout", None)
+    inside = readout.readout if isinstance(readout, Standardised) else readout
+    for one in inside.readouts if isinstance(inside, Joined) else (inside,):
+        if isinstance(one, TransportPool):
+            return one
+    raise ValueError(f"network: expected one with a transport pool as its readout, got {readout!r:.80}")
+
+
+def _plan(pool: TransportPool, values: Any, runs: Runs) -> Numbers:
+    """(T, d) of one object -> (heads, T, p)"""
+    xp = namespace(values)
+    items = xp.concat([values, xp.zeros((1, values.shape[1]), dtype=values.dtype, device=device_of(values))], axis=0)
+    host: Numbers = np.asarray(to_host(pool.plan(items, pool.lay(runs, values))), dtype=np.float64)
+    return host[0, :, : int(runs.lengths[0]), :]
+
+
+def _elements(x: Any, first: Numbers, last: Numbers) -> Any:
+    """What is in the middle of what each element has seen."""
+    middle = (first + last) // 2
+    if isinstance(x, Strings):
+        return [x[0][place] for place in middle]
+    if isinstance(x, Ragged):
+        return to_host(x[0])[middle]
+    return None if x.labels is None else [str(x.labels[place]) for place in middle]
+
+
+def _shown(image: Numbers) -> Numbers | None:
+    """An image from 0 to 1 where it has one channel or three."""
+    if image.shape[-1] not in (1, 3):
+        return None
+    least, most = float(image.min()), float(image.max())
+    return np.asarray((image - least) / (most - least if most > least else 1.0))
 
 
 def _shares(plan: Any) -> Numbers:

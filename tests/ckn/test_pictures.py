@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import ckn
+from ckn.layers.readouts import standardised
 from ckn.pictures import excited, graphs, sequences, series, transport
+from ckn.pictures.gaps import best_with_gaps
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import Averaged, Elements, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
 from kerneltools.structures import DNA, PROTEIN, Alphabet, Graph, Graphs, Ragged, Strings
@@ -142,6 +145,12 @@ def test_weights_say_which_filters_are_strongest_and_what_for(of_words: ckn.Netw
     assert (both.name, both.notes) == (first.name, first.notes)
 
 
+def test_standardised_features_differ_as_they_did_before(of_words: ckn.Network) -> None:
+    scaled = replace(of_words, readout=standardised(PartMax(), of_words.encode(WORDS)))
+    names = [[motif.name for motif in sequences.found_motifs(network, WORDS, most=3)] for network in (of_words, scaled)]
+    assert names[0] == names[1]
+
+
 def test_pictures_of_sequences(of_words: ckn.Network) -> None:
     sheet = sequences.filters(of_words, most=6)
     assert {"the first 6 of 10 filters, 8 letters each", "filter 6"} <= set(looked_over(sheet).split("\n"))
@@ -175,6 +184,46 @@ def test_layers_above_see_as_much_as_all_of_their_windows() -> None:
     assert "its best sites, in bits" in looked_over(sequences.motifs(network, WORDS, layer=1, most=2))
     with pytest.raises(ValueError, match="layer: expected 1 to 2, got 3"):
         sequences.motifs(network, WORDS, layer=3)
+
+
+def test_with_gaps_the_items_are_those_of_the_greatest_response() -> None:
+    responses, decay = np.random.default_rng(0).random((2, 7, 3, 4)), 0.6
+    responses[1, 5:] = 0
+    ends, at = best_with_gaps(responses, decay)
+
+    def response(number: int, filter_: int, places: tuple[int, ...]) -> float:
+        found = np.prod([responses[number, t, j, filter_] for j, t in enumerate(places)])
+        return float(found * decay ** (places[-1] - places[0] - 2))
+
+    for number in range(2):
+        for filter_ in range(4):
+            every = {places: response(number, filter_, places) for places in combinations(range(7), 3)}
+            assert tuple(at[number, filter_]) == max(every, key=lambda places: every[places])
+            assert ends[number, :, filter_].max() == pytest.approx(max(every.values()))
+    assert (best_with_gaps(responses[:, :2], decay)[1] == -1).all()
+
+
+def test_letters_are_found_over_gaps() -> None:
+    apart = [word[:15] + word[15:18] + "A" * (number % 3) + word[18:] for number, word in enumerate(WORDS)]
+    words = Strings.of(apart[1::2], DNA)
+    network = ckn.fit_unsupervised(ckn.Architecture((ckn.GappedSpec(6, 6, decay=0.6),), PartMax()), words, rng=0)
+    best = sequences.found_motifs(network, words, most=1, each=7)[0]
+    assert best.letters.shape == (7, 6)
+    assert looked_over(sequences.motifs(network, words, most=2))
+    assert looked_over(sequences.profile(network, words, most=2))
+    (found,) = excited.responses(network, words, 0)
+    greatest = excited.peaks(network, words, 0)
+    for number in (0, 11):
+        np.testing.assert_allclose(found.values[found.objects == number].max(axis=0), greatest.values[number])
+    # As the layer has it, whose features are of the same responses.
+    pooled = network.layers[0].prepare()
+    np.testing.assert_allclose(
+        network(words), np.asarray([_pooled(found.values[found.objects == i], pooled.whitening) for i in range(30)])
+    )
+
+
+def _pooled(ends: np.ndarray, whitening: np.ndarray) -> np.ndarray:
+    return np.maximum((ends @ whitening).max(axis=0), 0)
 
 
 def test_networks_of_another_library_see_the_same(of_words: ckn.Network) -> None:
@@ -300,13 +349,34 @@ def test_series_of_several_channels(c: int) -> None:
 
 def test_attention_shows_what_each_reference_receives() -> None:
     plan = np.random.default_rng(0).random((2, 10, 4))
-    figure = transport.attention(plan, "ACGTACGTAC", "of a sequence")
+    figure = transport.heat_maps(plan, "ACGTACGTAC", "of a sequence")
     assert "of a sequence; 4 references, each row sums to 1" in looked_over(figure)
     shown = np.asarray(figure.axes[1].images[0].get_array())
     np.testing.assert_allclose(shown, (plan[1] / plan[1].sum(axis=0)).T)
-    assert looked_over(transport.attention(plan, np.random.default_rng(1).standard_normal((10, 2))))
-    assert looked_over(transport.attention(plan[:1], ["$word", "incomprehensibilities", *"abcdefgh"]))
-    assert "the first 4 of 6 heads" in looked_over(transport.attention(np.zeros((6, 200, 30))))
+    assert looked_over(transport.heat_maps(plan, np.random.default_rng(1).standard_normal((10, 2))))
+    assert looked_over(transport.heat_maps(plan[:1], ["$word", "incomprehensibilities", *"abcdefgh"]))
+    assert "the first 4 of 6 heads" in looked_over(transport.heat_maps(np.zeros((6, 200, 30))))
+
+
+def test_attention_of_networks() -> None:
+    of_words = fitted(WORDS, ckn.PartSpec(6, Windows(5), SHARP), readout=ckn.Transport(3, eps=0.2), strands=True)
+    figure = transport.attention(of_words, WORDS, 7)
+    assert "sequence 7 of 60; 3 references, each row sums to 1" in looked_over(figure)
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert shown.shape == (3, 36)
+    np.testing.assert_allclose(shown.sum(axis=1), 1)
+    letters = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert "".join(letters) == WORDS[7][2:-2]
+    both = ckn.Joined((PartMean(), ckn.Transport(2)))
+    assert "series 0 of 24" in looked_over(transport.attention(fitted(RAGGED, ckn.PartSpec(4), readout=both), RAGGED))
+    of_rings = fitted(RINGS, ckn.PartSpec(3, Paths(2)), readout=ckn.Transport(2))
+    assert "graph 1 of 18" in looked_over(transport.attention(of_rings, RINGS, 1))
+    images = np.random.default_rng(0).random((9, 6, 6, 1))
+    architecture = ckn.Architecture((ckn.LayerSpec(4, 3),), ckn.Transport(2))
+    of_images = ckn.fit_unsupervised(architecture, images, rng=0)
+    assert "image 8 of 9; 2 references" in looked_over(transport.attention(of_images, images, 8))
+    with pytest.raises(IndexError, match="number: expected 0 to 8, got 9"):
+        transport.attention(of_images, images, 9)
 
 
 def test_attention_over_images() -> None:
@@ -319,9 +389,10 @@ def test_attention_over_images() -> None:
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: transport.attention(np.zeros((3, 4))), r"plan: expected \(heads, T, p\)"),
-        (lambda: transport.attention(np.zeros((1, 3, 4)), "ACGT"), r"elements: expected 3, .*got 4"),
+        (lambda: transport.heat_maps(np.zeros((3, 4))), r"plan: expected \(heads, T, p\)"),
+        (lambda: transport.heat_maps(np.zeros((1, 3, 4)), "ACGT"), r"elements: expected 3, .*got 4"),
         (lambda: transport.over_grid(np.zeros((1, 12, 4)), (3, 3)), r"grid: .*12 elements of the plan, got \(3, 3\)"),
+        (lambda: transport.attention(ckn.Network(()), WORDS), "network: expected one with a transport pool"),
         (lambda: sequences.filters(ckn.Network(())), "network: expected one on strings"),
         (lambda: graphs.filters(ckn.Network(())), "network: expected one on graphs"),
         (lambda: series.filters(ckn.Network(())), "network: expected one on series"),
