@@ -111,8 +111,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     kind: ClassVar[Kind]
 
     architecture: Architecture | None
-    supervised: bool | Supervised = False
-    validation: float | tuple[Any, Any] | None = None
+    supervised: bool | Supervised
+    validation: float | tuple[Any, Any] | None
     preprocessing: tuple[Step, ...] | None
     regs: Sequence[float]
     batch: int | None
@@ -181,10 +181,10 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         """The ridge head on the features, with its λ by leave-one-out."""
 
     @abstractmethod
-    def _with_labels(
-        self, architecture: Architecture, examples: Any, goal: Any, measured: Measured, job: "Job"
-    ) -> "Found":
-        """Network and head trained end to end."""
+    def _calibration(
+        self, state: TrainingState, examples: Any, goal: Any, measured: Measured, job: "Job"
+    ) -> Temperature | None:
+        """What makes probabilities of the scores after a supervised training; None where nothing does."""
 
     @abstractmethod
     def _model(self, found: "Found", steps: tuple[Step, ...], shape: tuple[int, ...], goal: Any) -> Any:
@@ -238,6 +238,31 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         assert network.readout is not None  # `fit_unsupervised` gives one
         readout = standardised(network.readout, bare)
         return replace(network, readout=readout), readout.of(bare)
+
+    def _with_labels(
+        self, architecture: Architecture, examples: Any, goal: Any, measured: Measured, job: "Job"
+    ) -> "Found":
+        """Network and head trained end to end."""
+        state = fit_supervised(
+            self._begun(architecture, examples, job),
+            examples,
+            goal.wanted,
+            goal.classes,
+            self.random_state,
+            self._settings,
+            start=job.start,
+            validation=measured,
+            progress=job.progress,
+            on_epoch=job.after_epoch,
+        )
+        best = state if measured is None else job.best or state
+        told = {"reg_": state.reg, "training_": state, **({} if measured is None else {"best_": best})}
+        calibration = self._calibration(best, examples, goal, measured, job)
+        return Found(best.network, best.head, calibration, {**told, **goal.told})
+
+    @property
+    def _settings(self) -> Supervised:
+        return self.supervised if isinstance(self.supervised, Supervised) else Supervised()
 
     def _begun(self, architecture: Architecture, examples: Any, job: "Job") -> Network:
         """The network that a supervised training begins with, or goes on with."""
@@ -319,6 +344,22 @@ class Classes:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def wanted(self) -> list[int]:
+        """The number of each example's class."""
+        found: list[int] = self.numbers.tolist()
+        return found
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(self)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a fit says of them."""
+        return {"classes_": self.names}
+
     def of(self, labels: Any) -> list[int]:
         """The labels of examples for validation as numbers. Raises ValueError for classes that there are not."""
         place = {label: number for number, label in enumerate(self.names.tolist())}
@@ -334,12 +375,21 @@ class Numbers:
     """The targets of a training, and their values (n, q) for the examples, standardised; each of these is a `noun`."""
 
     targets: Targets
-    values: Any
+    wanted: Any
     noun: str
+    classes: None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a fit says of them."""
+        return {}
 
     def of(self, y: Any) -> Any:
         """The targets of examples for validation, standardised: (n, q)"""
-        return self.targets.standardised(self.targets.checked(y, len(y), self.noun))
+        try:
+            return self.targets.standardised(self.targets.checked(y, len(y), self.noun))
+        except ValueError as error:
+            raise ValueError(f"validation: {error}") from error
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
@@ -366,30 +416,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         weights = class_factors(self.class_weight, goal.names, goal.numbers)
         head = fit_head(features, goal.numbers, len(goal), tuple(self.regs), weights)
         told = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
-        return Found(network, head.model, head.calibration, {**told, "classes_": goal.names})
+        return Found(network, head.model, head.calibration, {**told, **goal.told})
 
-    def _with_labels(
-        self, architecture: Architecture, examples: Any, goal: Classes, measured: Measured, job: "Job"
-    ) -> Found:
-        network = self._begun(architecture, examples, job)
-        settings = self.supervised if isinstance(self.supervised, Supervised) else Supervised()
-        state = fit_supervised(
-            network,
-            examples,
-            goal.numbers.tolist(),
-            len(goal),
-            self.random_state,
-            settings,
-            start=job.start,
-            validation=measured,
-            progress=job.progress,
-            on_epoch=job.after_epoch,
-        )
-        best = state if measured is None else job.best or state
-        data = Data(examples, indices_like(goal.numbers, network.like), len(goal), self.random_state, network.like)
-        calibration = calibrated(best, data, settings, measured, job.progress)
-        told = {"reg_": state.reg, "training_": state, **({} if measured is None else {"best_": best})}
-        return Found(best.network, best.head, calibration, {**told, "classes_": goal.names})
+    def _calibration(
+        self, state: TrainingState, examples: Any, goal: Classes, measured: Measured, job: "Job"
+    ) -> Temperature:
+        like = state.network.like
+        data = Data(examples, indices_like(goal.numbers, like), len(goal), self.random_state, like)
+        return calibrated(state, data, self._settings, measured, job.progress)
 
     def _model(self, found: Found, steps: tuple[Step, ...], shape: tuple[int, ...], goal: Classes) -> Model:
         names = tuple(goal.names.tolist())
@@ -440,9 +474,12 @@ class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # t
         return Numbers(targets, targets.standardised(y), self.kind.noun)
 
     def _ridge(self, network: Network, features: Array, goal: Numbers) -> Found:
-        head = fit_regression(features, asarray_like(goal.values, features), tuple(self.regs))
+        head = fit_regression(features, asarray_like(goal.wanted, features), tuple(self.regs))
         told = {"reg_": head.reg, "loo_score_": head.loo_score, "loo_errors_": head.loo_errors}
         return Found(network, head.model, None, told)
+
+    def _calibration(self, state: TrainingState, examples: Any, goal: Numbers, measured: Measured, job: "Job") -> None:
+        return None
 
     def _model(self, found: Found, steps: tuple[Step, ...], shape: tuple[int, ...], goal: Numbers) -> Model:
         return Model(found.network, found.head, steps, (), shape, targets=goal.targets).prepare()

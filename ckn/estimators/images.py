@@ -135,14 +135,20 @@ class ImageClassifier(NetworkClassifier):
 
 
 class ImageRegressor(NetworkRegressor):
-    """Filters learnt without labels, and a linear regression on the features.
+    """Filters learnt without labels, and with them when asked; a linear regression on the features.
 
     K-means of patches, then ridge regression of the targets, standardised, with λ chosen by leave-one-out.
+    `supervised=True`, or the settings `ckn.Supervised(...)`: from there the filters are trained end to end, by the
+    squared error of the standardised targets.
 
-    Images are as for `ImageClassifier`, and so are the parameters; targets are numbers, (n,) or several for each image,
-    (n, q). After `fit`: `model_` (a `ckn.Model`), `reg_` (the λ of the head), `loo_score_` (the R² of images left out,
-    mean over the targets) and `loo_errors_` (the mean squared error of images left out for each of `regs`, of
-    standardised targets).
+    Images are as for `ImageClassifier`, and so are the parameters; `validation` is a pair of images and targets, or the
+    share of the images that is held out, and measured by R². Targets are numbers, (n,) or several for each image,
+    (n, q).
+
+    After `fit`: `model_` (a `ckn.Model`), `reg_` (the λ of the head). Unsupervised: `loo_score_` (the R² of images left
+    out, mean over the targets) and `loo_errors_` (the mean squared error of images left out for each of `regs`, of
+    standardised targets). Supervised: `training_` and `best_` as for `ImageClassifier`; what is called accuracy in
+    their history is R².
 
     >>> from sklearn.datasets import load_digits
     >>> import ckn
@@ -159,6 +165,8 @@ class ImageRegressor(NetworkRegressor):
         self,
         architecture: Architecture = architectures["small"],
         *,
+        supervised: bool | Supervised = False,
+        validation: float | tuple[Any, Any] | None = None,
         preprocessing: tuple[Step, ...] | None = None,
         patches: int = 100_000,
         regs: Sequence[float] = DEFAULT_REGS,
@@ -169,6 +177,8 @@ class ImageRegressor(NetworkRegressor):
         dtype: str = "float32",
     ) -> None:
         self.architecture = architecture
+        self.supervised = supervised
+        self.validation = validation
         self.preprocessing = preprocessing
         self.patches = patches
         self.regs = regs

@@ -177,6 +177,8 @@ class ObjectRegressor(NetworkRegressor):
         self,
         architecture: Architecture | None = None,
         *,
+        supervised: bool | Supervised = False,
+        validation: float | tuple[Any, Any] | None = None,
         preprocessing: tuple[Step, ...] | None = None,
         parts: int = 30_000,
         regs: Sequence[float] = DEFAULT_REGS,
@@ -187,6 +189,8 @@ class ObjectRegressor(NetworkRegressor):
         dtype: str = "float32",
     ) -> None:
         self.architecture = architecture
+        self.supervised = supervised
+        self.validation = validation
         self.preprocessing = preprocessing
         self.parts = parts
         self.regs = regs

@@ -186,6 +186,26 @@ def test_supervised(kind: str) -> None:
     assert pair.best_.history[-1].validation_accuracy is not None
 
 
+@KINDS
+def test_supervised_regression(kind: str) -> None:
+    """In other units the same training; R² of what is held out chooses the epoch."""
+    case = CASES[kind]
+    data, y = case.data(), 1e6 + 1e3 * LABELS
+    settings = Supervised(epochs=2, batch=15, rate=0.01, reg=1e-3)
+    model = case.regressor(case.architecture, parts=200, dtype="float64", supervised=settings, validation=0.25)
+    model.fit(data, y)
+    measured = [report.validation_accuracy for report in model.training_.history]
+    assert model.best_.epoch == measured.index(max(measured)) + 1
+    assert model.predict(data).shape == (N,)
+    plain = clone(model).fit(data, 1.0 * LABELS)
+    assert_close(
+        np.asarray([r.loss for r in plain.training_.history]),
+        np.asarray([r.loss for r in model.training_.history]),
+        1e-6,
+    )
+    assert_close(1e6 + 1e3 * plain.predict(data), model.predict(data), 1e-9)
+
+
 class TestSequences:
     def test_both_strands_where_there_are_some(self) -> None:
         assert SequenceClassifier().fit(strings(), LABELS).architecture_.strands

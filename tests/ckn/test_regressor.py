@@ -11,11 +11,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from typer.testing import CliRunner
 
 import ckn
-from ckn import ImageRegressor
+from ckn import ImageRegressor, Supervised
 from ckn.commands import app
 from ckn.head import fit_regression
 from ckn.targets import Targets
 from kerneltools.files import FileFormatError, save_tree
+from kerneltools.solvers import SquaredHinge
 from tests.ckn.conftest import TINY
 from tests.strict import assert_close
 
@@ -104,6 +105,23 @@ def test_searches(tiny: ImageRegressor, digits: Digits, ink: np.ndarray) -> None
     assert cross_val_score(tiny, images, ink[:80], cv=2).min() > 0.3
     search = GridSearchCV(tiny, {"regs": [(1e-6,), (1e-1,)]}, cv=2).fit(images, ink[:80, 0])
     assert search.best_estimator_.reg_ in (1e-6, 1e-1)
+
+
+def test_supervised(tiny: ImageRegressor, digits: Digits, ink: np.ndarray) -> None:
+    """The squared error of the training falls; another loss is refused; a pair is measured."""
+    images = digits[0][:120]
+    settings = Supervised(epochs=3, batch=40, rate=0.003, reg=1e-4)
+    tiny.set_params(supervised=settings, validation=(images[100:], ink[100:120]))
+    tiny.fit(images[:100], ink[:100])
+    losses = [report.loss for report in tiny.training_.history]
+    assert losses[-1] < tiny.training_.initial.loss
+    assert tiny.best_.history[-1].validation_accuracy == pytest.approx(tiny.score(images[100:], ink[100:120]), abs=1e-6)
+    assert tiny.predict(images).shape == (120, 3)
+    assert not hasattr(tiny, "loo_score_")
+    with pytest.raises(ValueError, match=r"loss: numbers to predict need Squared\(\), got SquaredHinge"):
+        tiny.set_params(supervised=Supervised(SquaredHinge()), validation=None).fit(images, ink[:120])
+    with pytest.raises(ValueError, match="validation: targets: expected 3 for each image, as in training, got 2"):
+        tiny.set_params(supervised=settings, validation=(images, ink[:120, :2])).fit(images, ink[:120])
 
 
 def test_a_constant_target(tiny: ImageRegressor, digits: Digits) -> None:
