@@ -13,6 +13,7 @@ from kerneltools.arrays import (
     Array,
     asarray_like,
     blocks,
+    device_of,
     indices_like,
     namespace,
     require_count,
@@ -26,6 +27,7 @@ from kerneltools.landmarks.base import warn_reduced
 from kerneltools.precision import in_single
 from kerneltools.primitives import few_sizes
 from kerneltools.random import choice
+from kerneltools.structures import Ragged
 from kerneltools.structures.base import Host, offsets_of, spans, take
 from kerneltools.transport import transport_plan, transport_pool
 from kerneltools.trees import Tree, static
@@ -97,6 +99,16 @@ class TransportPool(Tree):
     def plan(self, items: Array, table: Sets) -> Array:
         """How much of each element goes to each reference: (N, d), table -> (n or more, heads, T, p)"""
         return transport_plan(_elements(items, table), self.references, table.here, **self._settings(table))
+
+    def plans(self, x: Ragged) -> list[Array]:
+        """The plan of each object, of its items as `Network.items` gives them: n arrays (T_i, d) -> n (heads, T_i, p)
+
+        What goes to each reference may be drawn: `ckn.pictures.transport`.
+        """
+        xp, values = namespace(x.values, self.references), x.values
+        zeros = xp.zeros((1, x.columns), dtype=values.dtype, device=device_of(values))
+        plans = self.plan(xp.concat([values, zeros], axis=0), self.lay(Runs(x.offsets), values))
+        return [plans[number, :, : int(length), :] for number, length in enumerate(x.lengths)]
 
     def _settings(self, table: Sets) -> dict[str, Any]:
         return {"eps": self.eps, "iterations": self.iterations, "closeness": table.closeness}

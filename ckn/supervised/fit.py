@@ -87,6 +87,12 @@ def _check_start(start: TrainingState, network: Network, data: Data) -> None:
             f"start: its network takes {start.network.embedding!r:.60}, and this one {network.embedding!r:.60}; begin "
             "without it, or with its network"
         )
+    mine, its = ((repr(each.readout), each.strands) for each in (network, start.network))
+    if mine != its:
+        raise StartError(
+            f"start: its network has the readout {its[0]:.80} and strands={its[1]}, and this one {mine[0]:.80} and "
+            f"strands={mine[1]}; begin without it, or with its network"
+        )
     if network.embedding is not None:
         return
     filters, images = start.network.like, data.examples

@@ -55,6 +55,16 @@ def test_positions_are_shares_of_the_true_length() -> None:
     assert np.allclose(table.closeness[1, :2], wanted[::2])
 
 
+def test_plans_are_those_of_the_features() -> None:
+    network = fitted(Transport(3, heads=2, position=0.5))
+    pool, items = network.readout, network.items(WORDS)
+    assert isinstance(pool, TransportPool)
+    plans, features = pool.plans(items), network(WORDS)
+    assert [plan.shape for plan in plans] == [(2, length, 3) for length in items.lengths]
+    for plan, item, wanted in zip(plans, items, features, strict=True):
+        assert np.allclose((plan.transpose(2, 0, 1) @ item).reshape(-1), wanted)
+
+
 def test_heads_are_clusters_of_sets() -> None:
     centres = np.eye(4)
     kinds = np.arange(20) % 2

@@ -9,9 +9,9 @@ import pytest
 
 import kerneltools
 from ckn import Architecture, GappedSpec, PartSpec, Supervised, Transport, fit_supervised, fit_unsupervised
-from ckn.supervised import load_state, save_state
+from ckn.supervised import StartError, load_state, save_state
 from ckn.supervised.parameters import geometries, parameters, spheres
-from kerneltools.patches import GappedMean, Windows
+from kerneltools.patches import GappedMean, PartMean, Windows
 from kerneltools.solvers import LinearModel
 from kerneltools.structures import Strings
 from kerneltools.trees import flatten, map_leaves, named_leaves
@@ -67,6 +67,14 @@ def test_references_are_learnt() -> None:
     assert state.history[-1].loss < state.initial.loss
     before, after = (one.readout.references for one in (network, state.network))  # type: ignore[union-attr]
     assert np.abs(after - before).max() > 1e-4
+
+
+@pytest.mark.parametrize("change", [{"readout": PartMean()}, {"strands": True}], ids=["readout", "strands"])
+def test_a_state_of_another_readout_is_no_start(change: dict[str, Any]) -> None:
+    network = fit_unsupervised(TRANSPORTED, WORDS, 0)
+    state = fit_supervised(network, WORDS, LABELS, 2, 0, replace(QUICK, epochs=0))
+    with pytest.raises(StartError, match=r"start: its network has the readout TransportPool\(.* begin without it"):
+        fit_supervised(replace(network, **change), WORDS, LABELS, 2, 0, QUICK, start=state)
 
 
 @pytest.mark.parametrize("architecture", [GAPPED, TRANSPORTED], ids=["gaps", "plans"])
