@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ckn.estimators.series import SeriesClassifier, SeriesRegressor
     from ckn.estimators.sets import SetClassifier, SetRegressor
     from ckn.files import load, save
+    from ckn.layers.beside import Beside
     from ckn.layers.gapped import GappedLayer, GappedSpec
     from ckn.layers.grid import Layer
     from ckn.layers.parts import PartLayer, PartSpec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
+    "Beside",
     "FromElements",
     "FromSets",
     "GappedLayer",
@@ -66,6 +68,7 @@ __all__ = [
 # the second that NumPy takes would be a traceback of the command, which handles it once it runs.
 _PLACES = {
     "Architecture": "architecture",
+    "Beside": "layers.beside",
     "FromElements": "layers.transport",
     "FromSets": "layers.transport",
     "GappedLayer": "layers.gapped",

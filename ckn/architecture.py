@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ckn.bounds import check_kernel, reached_shape
+from ckn.layers.beside import Beside
 from ckn.layers.laid import AnyReadout, ObjectSpec, Readout, ReadoutSpec
 from kerneltools.kernels import Homogeneous, Kernel
 from kerneltools.kernels.base import check_positive
@@ -58,7 +59,7 @@ class LayerSpec:
         return reached_shape(self.grid, self.pool, grid)
 
 
-AnySpec = LayerSpec | ObjectSpec
+AnySpec = LayerSpec | ObjectSpec | Beside
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ class Architecture:
     """The layers of a network, from the image, or from the items of objects, up.
 
     `layers`: each a `LayerSpec`, of images and other grids, or each a `PartSpec` or another one of objects (sequences,
-    graphs, sets, series). `readout`: what makes features of the last maps or items: a pool, such as
-    `patches.PartMean()`, as it is for objects without one, or `ckn.Transport(...)`; None: the maps of a grid as they
-    are. `strands`: for strings whose alphabet has a complement, the mean of the features of both strands.
+    graphs, sets, series), or a `Beside` of several that see the same. `readout`: what makes features of the last maps
+    or items: a pool, such as `patches.PartMean()`, as it is for objects without one, or `ckn.Transport(...)`; None: the
+    maps of a grid as they are. `strands`: for strings whose alphabet has a complement, the mean of the features of both
+    strands.
 
     Raises ValueError for no layers and for layers of both kinds, TypeError for what is no readout.
 
@@ -105,11 +107,12 @@ class Architecture:
         return tuple(spec for spec in self.layers if isinstance(spec, LayerSpec))
 
     @property
-    def objects(self) -> tuple[ObjectSpec, ...]:
-        """The layers, where they are of objects. Raises TypeError where they are not."""
+    def stages(self) -> tuple[tuple[ObjectSpec, ...], ...]:
+        """The layers, those beside each other together, where they are of objects. Raises TypeError otherwise."""
         if self.of_grids:
             raise TypeError("architecture: expected layers of objects (PartSpec), got layers of grids, for images")
-        return tuple(spec for spec in self.layers if not isinstance(spec, LayerSpec))
+        specs = [spec for spec in self.layers if not isinstance(spec, LayerSpec)]
+        return tuple(spec.specs if isinstance(spec, Beside) else (spec,) for spec in specs)
 
     @property
     def axes(self) -> int | None:

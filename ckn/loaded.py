@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 from ckn.bounds import LARGEST_MAP, check_kernel
+from ckn.layers.beside import require_groups
 from ckn.layers.embedding import Embedding
 from ckn.layers.gapped import GappedLayer
 from ckn.layers.grid import Layer
@@ -102,18 +103,22 @@ def _check_on_objects(network: Network) -> None:
         raise TypeError(f"embedding, strands: expected an embedding and a truth value, got {embedding!r:.60}")
     if not isinstance(network.readout, PartPool | Readout):
         raise TypeError(f"readout: expected a pool, got {network.readout!r:.60}")
-    columns = embedding.columns
-    for number, layer in enumerate(network.bare_layers, start=1):
-        if not isinstance(layer, ObjectLayer):
-            raise TypeError(f"layer {number}: expected a layer of objects, got {type(layer).__name__}")
-        if isinstance(layer, PartLayer):
-            kinds = {"kernel": PartKernel, "parts": Extractor, "pool": PartPool}
-            each = columns // channels_of(network.bare_layers[: number - 1])
-            _check_object_layer(number, layer, kinds, each, getattr(layer.parts, "size", None))
-        elif isinstance(layer, GappedLayer):
-            _check_object_layer(number, layer, {"kernel": GappedKernel, "pool": GappedPool}, columns)
-        check_arrays(layer.prepare())
-        columns = layer.width(columns)
+    require_groups(network.layers, network.beside)
+    columns, before, number = embedding.columns, list[tuple[Any, ...]](), 0
+    for stage in network.unprepared().stages:
+        for layer in stage:
+            number += 1
+            if not isinstance(layer, ObjectLayer):
+                raise TypeError(f"layer {number}: expected a layer of objects, got {type(layer).__name__}")
+            if isinstance(layer, PartLayer):
+                kinds = {"kernel": PartKernel, "parts": Extractor, "pool": PartPool}
+                each = columns // channels_of(before)
+                _check_object_layer(number, layer, kinds, each, getattr(layer.parts, "size", None))
+            elif isinstance(layer, GappedLayer):
+                _check_object_layer(number, layer, {"kernel": GappedKernel, "pool": GappedPool}, columns)
+            check_arrays(layer.prepare())
+        columns = sum(layer.width(columns) for layer in stage)
+        before.append(stage)
     _check_readout(network.readout, columns)
 
 
@@ -186,7 +191,7 @@ def check_network(network: Any) -> None:
     if network.embedding is not None:
         _check_on_objects(network)
         return
-    if not isinstance(network.readout, PartPool | Readout | None) or network.strands is not False:
+    if not isinstance(network.readout, PartPool | Readout | None) or network.strands is not False or network.beside:
         raise TypeError(f"readout, strands: expected a pool or None, and False, got {network.readout!r:.60}")
     before: Layer | None = None
     for number, layer in enumerate(network.bare_layers, start=1):

@@ -8,6 +8,7 @@ from typing import Any, Protocol, overload
 import numpy as np
 
 from ckn.checks import check_batch
+from ckn.layers.beside import grouped, left_by, require_groups
 from ckn.layers.embedding import Embedding
 from ckn.layers.grid import prepared
 from ckn.layers.laid import AnyReadout, Laid, Runs, ends_of, width_of
@@ -41,8 +42,9 @@ class Network(Tree):
     (n, *grid, c) -> (n, *grid', m), or (n, features) with a `readout`; n objects -> (n, features)
 
     `embedding`: for objects, what makes vectors of their items; `readout`: what makes features of the last maps or
-    items; `strands`: for strings, whether features are the mean of those of both strands. An object without an item in
-    the last layer, such as a sequence that is shorter than a window, has features 0.
+    items; `strands`: for strings, whether features are the mean of those of both strands; `beside`: of objects, how
+    many of the layers see the same items, with their own side by side, such as (3, 1) of four; (), all one after the
+    other. An object without an item in the last layer, such as a sequence shorter than a window, has features 0.
 
     Differentiable in the layers' filters and kernels, and in the readout: the inverse square roots are computed in each
     call. `prepare()` computes them once, to encode many.
@@ -52,6 +54,10 @@ class Network(Tree):
     embedding: Embedding | None = None
     readout: AnyReadout | None = None
     strands: bool = static(False)
+    beside: tuple[int, ...] = static(())
+
+    def __post_init__(self) -> None:
+        require_groups(self.layers, self.beside)
 
     @overload
     def __call__(self, x: Collection | Laid) -> Array: ...
@@ -86,7 +92,7 @@ class Network(Tree):
     def reached(self, x: Collection) -> tuple[Array, Any]:
         """The vectors of all items behind the last layer, (N, m), and their structure, of which parts may be made."""
         laid, structure = self._lay(x)
-        return _passed(self.prepare().layers, laid)[: int(structure.offsets[-1]), :], structure
+        return _passed(self.prepare().stages, laid)[: int(structure.offsets[-1]), :], structure
 
     def residuals(self, x: Any) -> Iterator[tuple[Array, Array]]:
         """For each layer, what its map misses of each patch or part, k(p, p) - |ψ(p)|², and k(p, p) itself."""
@@ -98,9 +104,10 @@ class Network(Tree):
             return
         laid = self.laid(x)
         items = laid.items
-        for layer, table in zip(layers, laid.tables, strict=True):
-            yield layer.residual(items, table)
-            items = layer(items, table)
+        for stage, tables in zip(grouped(layers, self.beside), grouped(laid.tables, self.beside), strict=True):
+            for layer, table in zip(stage, tables, strict=True):
+                yield layer.residual(items, table)
+            items = _side_by_side(stage, tables, items)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the last maps for an input grid. Raises ValueError when a patch does not fit."""
@@ -121,10 +128,18 @@ class Network(Tree):
         """
         if self.readout is None:
             raise ValueError("the number of features depends on the images: ask network.features(grid)")
-        columns = 0 if self.embedding is None else self.embedding.columns
-        for layer in self.bare_layers:
-            columns = int(layer.filters.shape[0]) if self.embedding is None else layer.width(columns)
-        return width_of(self.readout, columns)
+        if self.embedding is None:
+            return width_of(self.readout, int(self.bare_layers[-1].filters.shape[0]))
+        return width_of(self.readout, sum(self.widths[-1]))
+
+    @property
+    def widths(self) -> tuple[tuple[int, ...], ...]:
+        """For objects, how many columns the items of each layer have, those of layers beside each other together."""
+        columns, found = 0 if self.embedding is None else self.embedding.columns, []
+        for stage in grouped(self.bare_layers, self.beside):
+            found.append(tuple(layer.width(columns) for layer in stage))
+            columns = sum(found[-1])
+        return tuple(found)
 
     def features_of(self, x: Any) -> int:
         """How many numbers the network makes of each of these images or objects."""
@@ -139,6 +154,26 @@ class Network(Tree):
     def with_layers(self, layers: Sequence[Any]) -> "Network":
         """The same with other layers."""
         return replace(self, layers=tuple(layers))
+
+    def followed(self, *layers: Any) -> "Network":
+        """The same with one more layer behind the last, or with several, beside each other."""
+        counts = (*map(len, self.stages), len(layers))
+        return replace(self, layers=(*self.layers, *layers), beside=counts if max(counts) > 1 else ())
+
+    def below(self, number: int) -> "Network":
+        """The layers below one, of that number from 0: those whose items it sees. Without a readout."""
+        start, counts = 0, list[int]()
+        for stage in self.stages:
+            if start + len(stage) > number:
+                break
+            counts.append(len(stage))
+            start += len(stage)
+        return replace(self, layers=self.layers[:start], beside=tuple(counts), readout=None)
+
+    @property
+    def stages(self) -> tuple[tuple[Any, ...], ...]:
+        """The layers one after the other, those beside each other together."""
+        return grouped(self.layers, self.beside)
 
     def with_products(self, products: str | None) -> "Network":
         """The network with patches and filters multiplied in that type; see `Layer`.
@@ -221,9 +256,10 @@ class Network(Tree):
         self.embedding.check(x)
         whole = x + x.reverse_complement() if self.strands else x
         like, structure, tables = self._where(x), whole, []
-        for layer in self.bare_layers:
-            table, structure = layer.lay(structure, like)
-            tables.append(table)
+        for stage in grouped(self.bare_layers, self.beside):
+            laid = [layer.lay(structure, like) for layer in stage]
+            tables += [table for table, _ in laid]
+            structure = left_by(stage, [after for _, after in laid])
         ends = None if self.readout is None else ends_of(self.readout, Runs(structure.offsets), like)
         return Laid(self.embedding(whole, like), tuple(tables), ends, len(whole)), structure
 
@@ -235,7 +271,7 @@ class Network(Tree):
         if self.readout is None:
             raise ValueError("readout: a network on objects needs one, such as kerneltools.patches.PartMean()")
         laid = self.laid(x)
-        found = _features(self.prepare().layers, self.readout, laid)
+        found = _features(self.prepare().stages, self.readout, laid)
         if not self.strands:
             return found
         half = laid.objects // 2
@@ -253,20 +289,26 @@ class Network(Tree):
 
 
 @program
-def _features(layers: tuple[Any, ...], readout: Any, laid: Laid) -> Array:
-    return readout(_walk(layers, laid), laid.ends)[: laid.objects, :]
+def _features(stages: tuple[tuple[Any, ...], ...], readout: Any, laid: Laid) -> Array:
+    return readout(_walk(stages, laid), laid.ends)[: laid.objects, :]
 
 
 @program
-def _passed(layers: tuple[Any, ...], laid: Laid) -> Array:
-    return _walk(layers, laid)
+def _passed(stages: tuple[tuple[Any, ...], ...], laid: Laid) -> Array:
+    return _walk(stages, laid)
 
 
-def _walk(layers: tuple[Any, ...], laid: Laid) -> Array:
-    items = laid.items
-    for layer, table in zip(layers, laid.tables, strict=True):
-        items = layer(items, table)
+def _walk(stages: tuple[tuple[Any, ...], ...], laid: Laid) -> Array:
+    items, tables = laid.items, grouped(laid.tables, tuple(map(len, stages)))
+    for stage, those in zip(stages, tables, strict=True):
+        items = _side_by_side(stage, those, items)
     return items
+
+
+def _side_by_side(stage: tuple[Any, ...], tables: tuple[Any, ...], items: Array) -> Array:
+    """What layers beside each other make of items: (N, d) -> (owners, columns of all)"""
+    found = [layer(items, table) for layer, table in zip(stage, tables, strict=True)]
+    return found[0] if len(found) == 1 else namespace(*found).concat(found, axis=1)
 
 
 def batches(x: Any, size: int) -> Iterator[tuple[Any, slice, int]]:

@@ -137,7 +137,7 @@ def sample_parts(below: Network, x: Any, spec: ObjectSpec, count: int, rng: Rng,
     """
     draws = generator(rng)
     order, found, kept = draws.permutation(len(x)), list[Array](), 0
-    sides = channels_of(below.bare_layers) if isinstance(spec, PartSpec) else 1
+    sides = channels_of(below.unprepared().stages) if isinstance(spec, PartSpec) else 1
     share = -(-count * batch // (len(x) * sides))
     for rows in blocks(len(x), batch):
         reached, structure = below.reached(take(x, order[rows]))

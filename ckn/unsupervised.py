@@ -102,15 +102,18 @@ def _of_objects(
         raise ValueError(f"strands: expected strings of letters that have a complement, got {x!r:.80}")
     network = Network((), embedding_of(x), strands=architecture.strands)
     streams = generator(rng).spawn(len(architecture.layers))
-    for number, (spec, draws) in enumerate(zip(architecture.objects, streams, strict=True), start=1):
-        below = network.prepare()
-        report = partial(progress, f"layer {number}: patches")
-        sample = sample_parts(below, x, spec, count, draws, batch or below.batch_for(x), report)
-        xp, (p, k, d) = namespace(sample), sample.shape
-        rows = xp.reshape(sample, (p, k * d))
-        found = _filters(None, spec, rows, draws, number, selector, progress)
-        filters = spec.normalised(xp.reshape(found, (found.shape[0], k, d)))
-        network = network.with_layers((*network.layers, spec.layer(filters)))
+    for stage, draws in zip(architecture.stages, streams, strict=True):
+        below, first = network.prepare(), len(network.layers) + 1
+        each = draws.spawn(len(stage)) if len(stage) > 1 else [draws]
+        layers = []
+        for number, (spec, own) in enumerate(zip(stage, each, strict=True), start=first):
+            report = partial(progress, f"layer {number}: patches")
+            sample = sample_parts(below, x, spec, count, own, batch or below.batch_for(x), report)
+            xp, (p, k, d) = namespace(sample), sample.shape
+            rows = xp.reshape(sample, (p, k * d))
+            found = _filters(None, spec, rows, own, number, selector, progress)
+            layers.append(spec.layer(spec.normalised(xp.reshape(found, (found.shape[0], k, d)))))
+        network = network.followed(*layers)
     return _with_readout(architecture, network, x, rng, batch, progress)
 
 

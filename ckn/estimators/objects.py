@@ -54,21 +54,22 @@ class ObjectKind(ABC):
                 f"architecture: expected a ckn.Architecture, or None for the usual one of {self.nouns}, got "
                 f"{architecture!r:.80}"
             )
-        _ = architecture.objects
+        _ = architecture.stages
 
     def require(self, architecture: Any, data: Any) -> None:
         """Raise TypeError where the parts of the first layer are not of such objects."""
         if architecture is None:
             return
         try:
-            architecture.objects[0].extractor(data[:1])
+            for spec in architecture.stages[0]:
+                spec.extractor(data[:1])
         except TypeError as error:
             raise TypeError(f"architecture: its first layer is not of {self.nouns}; {error}") from error
 
     def built(self, architecture: Any, data: Any) -> Architecture:
         """The architecture, or the usual one. Warns (ShortWarning) of objects shorter than its windows."""
         found: Architecture = self.usual(data) if architecture is None else architecture
-        warn_short(found.objects[0].extractor, data, self.noun, self.nouns)
+        warn_short(found.stages[0][0].extractor, data, self.noun, self.nouns)
         return found
 
     def taken(self, X: Any, architecture: Any) -> Any:

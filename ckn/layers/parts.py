@@ -188,14 +188,14 @@ def channels(items: Array, columns: int) -> list[Array]:
     return [items[:, start : start + columns] for start in range(0, width, columns)]
 
 
-def channels_of(layers: Sequence[Any]) -> int:
+def channels_of(stages: Sequence[Sequence[Any]]) -> int:
     """How many channels side by side the items behind these layers have, which a next layer sees each on its own."""
     found = 1
-    for layer in layers:
-        if not isinstance(layer, PartLayer):
+    for stage in stages:
+        if len(stage) > 1 or not isinstance(stage[0], PartLayer):
             found = 1
-        elif layer.lengths:
-            found *= int(layer.filters.shape[1])
+        elif stage[0].lengths:
+            found *= int(stage[0].filters.shape[1])
     return found
 
 

@@ -95,34 +95,43 @@ def looked_at(x: Any, most: int = OBJECTS) -> Any:
 def strengths(network: Any, x: Any, layer: int, found: Peaks, weights: Any = None) -> Numbers:
     """How much each filter moves the scores of a head: the spread over objects of its features, times their weights.
 
-    (m,). A readout makes one or several blocks of a number for each filter. `weights` (features,) or (features,
-    classes): of a head on them; without, the spread alone. Below the last layer, what spreads is the greatest response
-    in each object, and there are no weights. Raises ValueError for weights of other sizes, or of a lower layer.
+    (m,). A readout makes one or several blocks of a number for each filter, and for those of layers beside this one.
+    `weights` (features,) or (features, classes): of a head on them; without, the spread alone. Below the last layer,
+    what spreads is the greatest response in each object, and there are no weights. Raises ValueError for weights of
+    other sizes, or of a lower layer.
     """
-    m = found.values.shape[1]
-    if layer < len(network.layers) - 1:
+    if layer < len(network.layers) - len(network.widths[-1]):
         if weights is not None:
             raise ValueError(f"weights: they are of the features, and say nothing of layer {layer + 1}; leave them out")
         return np.asarray(np.where(np.isfinite(found.values), found.values, 0.0).std(axis=0))
     if weights is None and isinstance(network.readout, Standardised):  # after which all differ as much
         network = replace(network, readout=network.readout.readout)
     spread = np.asarray(to_host(network.encode(x)), dtype=np.float64).std(axis=0)
-    if len(spread) % m:
-        raise ValueError(f"network: its readout makes {len(spread)} features, which are no blocks of {m} filters")
-    if weights is None:
-        return np.asarray(np.linalg.norm(spread.reshape(-1, m), axis=0))
-    host = _weights(weights, len(spread))
-    return np.asarray(np.linalg.norm((spread[:, None] * host).reshape(-1, m, host.shape[1]), axis=(0, 2)))
+    host = np.ones((len(spread), 1)) if weights is None else _weights(weights, len(spread))
+    return np.asarray(np.linalg.norm(_of_filters(network, layer, spread[:, None] * host), axis=(0, 2)))
 
 
-def spoken_for(weights: Any, classes: Sequence[str] | None, number: int, m: int) -> str:
-    """Which class one of m filters speaks for, in words; empty where that is not known."""
+def spoken_for(network: Any, layer: int, weights: Any, classes: Sequence[str] | None, number: int) -> str:
+    """Which class a filter speaks for, in words; empty where that is not known."""
     if weights is None or classes is None:
         return ""
-    host = _weights(weights, len(weights))
-    mean = host.reshape(-1, m, host.shape[1])[:, number, :].mean(axis=0)
+    mean = _of_filters(network, layer, _weights(weights, len(weights)))[:, number, :].mean(axis=0)
     mean = np.asarray([-mean[0], mean[0]]) if len(mean) == 1 else mean
     return f"for {short(classes[int(mean.argmax())], 16)}" if len(mean) == len(classes) else ""
+
+
+def _of_filters(network: Any, layer: int, features: Numbers) -> Numbers:
+    """Of each filter of a layer at the end, the features that a readout makes: (features, c) -> (blocks, m, c)
+
+    Raises ValueError for a readout that makes other numbers.
+    """
+    widths, m = network.widths[-1], int(network.bare_layers[layer].filters.shape[0])
+    number = layer - (len(network.layers) - len(widths))
+    start, end = sum(widths[:number]), sum(widths[: number + 1])
+    if len(features) % sum(widths):
+        raise ValueError(f"network: its readout makes {len(features)} features, which are no blocks of {m} filters")
+    ours = features.reshape(-1, sum(widths), features.shape[1])[:, start:end, :]
+    return np.asarray(ours.reshape(-1, m, features.shape[1]))
 
 
 def _weights(weights: Any, features: int) -> Numbers:
@@ -175,6 +184,11 @@ def layer_of(network: Any, layer: int | None) -> int:
     return number
 
 
+def sees_items(network: Any, layer: int) -> bool:
+    """Whether a layer sees the items of the objects themselves, and not those of another layer."""
+    return layer < len(network.stages[0])
+
+
 def bare_layer(network: Any, layer: int) -> Any:
     """A layer without what its preparation computed."""
     return network.bare_layers[layer]
@@ -186,21 +200,24 @@ def spans_behind(network: Any, x: Any) -> tuple[Numbers, Numbers]:
     last = first
     if isinstance(x, Graphs):  # a node stays a node
         return first, last
-    for layer in network.bare_layers:
-        first, last = _reached(_parts(layer, structure), first, last)
-        structure = layer.lay(structure, network.like)[1]
+    for stage in network.unprepared().stages:
+        reached = [_reached(_parts(layer, structure), first, last) for layer in stage]
+        first = np.min([low for low, _ in reached], axis=0)
+        last = np.max([high for _, high in reached], axis=0)
+        structure = stage[0].lay(structure, network.like)[1]
     return first, last
 
 
 def reach(network: Any, x: Any, layer: int, items: Sequence[int]) -> set[int]:
     """What these items of one object have seen in the layers below: numbers of items as they came in."""
     structure, seen = x, [{number} for number in range(int(x.offsets[-1]))]
-    for lower in network.bare_layers[:layer]:
-        parts = _parts(lower, structure)
-        found: list[set[int]] = [set() for _ in range(parts.owners)]
-        for index, owner in zip(parts.index.tolist(), parts.owner.tolist(), strict=True):
-            found[owner].update(*(seen[item] for item in index if item != NOTHING))
-        seen, structure = found, lower.lay(structure, network.like)[1]
+    for stage in network.below(layer).unprepared().stages:
+        tables = [_parts(lower, structure) for lower in stage]
+        found: list[set[int]] = [set() for _ in range(tables[0].owners)]
+        for parts in tables:
+            for index, owner in zip(parts.index.tolist(), parts.owner.tolist(), strict=True):
+                found[owner].update(*(seen[item] for item in index if item != NOTHING))
+        seen, structure = found, stage[0].lay(structure, network.like)[1]
     return set().union(*(seen[item] for item in items))
 
 
@@ -230,7 +247,7 @@ def _reached_by(below: Any, layer: Any, x: Any) -> tuple[Any, Any]:
 
 def _one_strand(network: Any, layer: int) -> Any:
     """The layers below one, for strings of one strand."""
-    return replace(network, layers=network.layers[:layer], readout=None, strands=False)
+    return replace(network.below(layer), strands=False)
 
 
 def _responses(below: Any, layer: Any, x: Any) -> Responses:

@@ -22,6 +22,7 @@ from ckn.pictures.excited import (
     peaks,
     reach,
     responses,
+    sees_items,
     spoken_for,
     strengths,
     strongest,
@@ -161,7 +162,7 @@ def found_chains(
         best = np.argsort(-greatest[:, column], kind="stable")[:each].tolist()
         found = [Chain(tuple(kinds[k].tolist()), float(greatest[k, column]), int(counts[k])) for k in best]
         filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if _drawn(network, at) else None
-        notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one, len(strong))))
+        notes = filter(None, (f"filter {one + 1}", spoken_for(network, at, weights, classes, one)))
         rows.append(("\n".join(notes), filter_, found))
     return rows
 
@@ -191,7 +192,7 @@ def places(
         as_strong = np.flatnonzero(values >= values.max() - 1e-9 * abs(values.max())).tolist()
         number = min(as_strong, key=lambda i: (i in taken, some.sizes[i]))
         taken.add(number)
-        notes = filter(None, (f"filter {one + 1}", spoken_for(weights, classes, one, len(strong))))
+        notes = filter(None, (f"filter {one + 1}", spoken_for(network, at, weights, classes, one)))
         path = found.places[number, one][found.places[number, one] != NOTHING]
         panels.append((", ".join(notes), some[number], path, reach(network, some[[number]], at, path.tolist())))
     what = "node" if bare_layer(network, at).filters.shape[1] == 1 else "path"
@@ -476,7 +477,7 @@ def _towards(end: float, colour: Any, share: float) -> tuple[float, float, float
 
 def _drawn(network: Any, layer: int) -> bool:
     """Whether filters of the layer are of labels."""
-    return layer == 0 and isinstance(network.embedding, Labels)
+    return sees_items(network, layer) and isinstance(network.embedding, Labels)
 
 
 def _embedding(network: Any) -> Any:

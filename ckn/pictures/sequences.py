@@ -26,6 +26,7 @@ from ckn.pictures.excited import (
     looked_at,
     peaks,
     responses,
+    sees_items,
     spoken_for,
     strengths,
     strongest,
@@ -105,7 +106,7 @@ def motifs(
     which = strongest(len(shown), int(bare_layer(network, at).filters.shape[0]), weights)
     found_in = among(len(some), len(x), "sequences")
     said = f"{which}, and the {max(len(motif.letters) for motif in shown)} best sites of each in {found_in}"
-    return sites(shown, _alphabet(network), said, _shared(bare_layer(network, at)), drawn=at == 0)
+    return sites(shown, _alphabet(network), said, _shared(bare_layer(network, at)), drawn=sees_items(network, at))
 
 
 def found_motifs(
@@ -128,7 +129,7 @@ def found_motifs(
         rows = best[one][np.isfinite(found.values[best[one], one])]
         room = np.maximum(x.lengths[rows] - letters.shape[2], 1)
         places = np.clip(found.spans[0][rows, one] / room, 0.0, 1.0)
-        notes = (spoken_for(weights, classes, one, len(strong)), f"and {len(alike)} alike" if alike else "")
+        notes = (spoken_for(network, at, weights, classes, one), f"and {len(alike)} alike" if alike else "")
         filter_ = to_host(bare_layer(network, at).filters[one, :, :])
         shown.append(Motif(filter_, letters[rows, one], places, f"filter {one + 1}", tuple(filter(None, notes))))
     return shown

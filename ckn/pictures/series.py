@@ -18,6 +18,7 @@ from ckn.pictures.excited import (
     layer_of,
     looked_at,
     peaks,
+    sees_items,
     spoken_for,
     strengths,
     strongest,
@@ -81,7 +82,7 @@ def motifs(
     for one, alike in distinct(found, np.argsort(-strong, kind="stable").tolist(), best, most):
         notes = (
             f"filter {one + 1}",
-            spoken_for(weights, classes, one, len(strong)),
+            spoken_for(network, at, weights, classes, one),
             f"and {len(alike)} alike" if alike else "",
         )
         places = [
@@ -89,7 +90,7 @@ def motifs(
             for number in best[one, :each].tolist()
             if np.isfinite(found.values[number, one])
         ]
-        filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if at == 0 else None
+        filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if sees_items(network, at) else None
         rows.append(("\n".join(filter(None, notes)), filter_, places))
     found_in = among(len(some), len(x), "series")
     said = f"{strongest(len(rows), len(strong), weights)}, in those of {found_in} where they respond most"

@@ -73,7 +73,7 @@ def fit_supervised(
 def _check_start(start: TrainingState, network: Network, data: Data) -> None:
     """Raise unless the state is of networks like that one, for such images or objects, and of as many classes."""
     ours, theirs = (list(map(_structure, each.bare_layers)) for each in (network, start.network))
-    if ours != theirs:
+    if ours != theirs or network.beside != start.network.beside:
         raise StartError(
             f"start: its network is of another architecture, with filters of shapes {[one[0] for one in theirs]} for "
             f"{[one[0] for one in ours]}, or with other kernels or pooling; begin without it, or with its network"

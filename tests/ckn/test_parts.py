@@ -32,9 +32,11 @@ def fitted(specs: list[Any], x: Any, **choices: Any) -> Network:
     return fit_unsupervised(Architecture(tuple(specs), **choices), x, 0)
 
 
+CENTRED = PartKernel(Exponential(0.6), centred=True)
+PAIR = ckn.Beside(tuple(PartSpec(m, Windows(3, dilation=m, partial=True), CENTRED) for m in (4, 1)))
 CASES: list[Any] = [
     (WORDS, [PartSpec(8, Windows(4)), PartSpec(6, Windows(3))]),
-    (SERIES, [PartSpec(8, Windows(3), PartKernel(Exponential(0.6), centred=True)), PartSpec(5, Elements())]),
+    (SERIES, [PAIR, PartSpec(5, Windows(2))]),
     (GRAPHS, [PartSpec(8, Paths(3), OF_PATHS, lengths=True), PartSpec(6, Paths(2), OF_PATHS, PartMean())]),
 ]
 
@@ -153,6 +155,28 @@ def test_shorter_paths_are_there_without_longer_ones() -> None:
     assert np.allclose(found[0, :8], found[1, :8])
 
 
+def test_layers_beside_each_other_see_the_same() -> None:
+    network = fitted([PAIR, PartSpec(5, Windows(2))], SERIES, readout=ckn.Joined((PartMean(), PartMax())))
+    assert [layer.filters.shape for layer in network.layers] == [(4, 3, 3), (1, 3, 3), (5, 2, 5)]
+    assert [len(stage) for stage in network.stages] == [2, 1]
+    assert network.dimension == 10
+    wide, narrow, last = network.layers
+    whole = network.below(2)
+    alone = [replace(network, layers=(layer,), beside=()).items(SERIES).values for layer in (wide, narrow)]
+    assert np.allclose(whole.items(SERIES).values, np.concatenate(alone, axis=1))
+    after = network.with_layers([narrow, wide, replace(last, filters=last.filters[:, :, [4, 0, 1, 2, 3]])])
+    assert np.allclose(after(SERIES), network(SERIES), rtol=1e-9)
+    assert [missed.shape for missed, _ in network.residuals(SERIES)] == [(len(SERIES.values) + 1,)] * 2 + [
+        (len(SERIES.values) - len(SERIES) + 1,)
+    ]
+
+
+def test_layers_beside_each_other_have_one_owner() -> None:
+    apart = ckn.Beside((PartSpec(2, Windows(3)), PartSpec(2, Windows(4))))
+    with pytest.raises(ValueError, match=r"parts of the same owners, got .*partial=True"):
+        fitted([apart], SERIES)(SERIES)
+
+
 def test_both_strands_are_one() -> None:
     network = fitted([PartSpec(8, Windows(4))], WORDS, strands=True, readout=PartMax())
     assert np.allclose(network(WORDS), network(WORDS.reverse_complement()))
@@ -189,7 +213,7 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
     wrong = replace_first(network, 2 * network.layers[0].filters)
     with pytest.raises(ValueError, match=r"not written.*on the sphere"):
         ckn.save(wrong, tmp_path / "network.ckn")
-    narrow = replace(network, layers=network.layers[1:])
+    narrow = replace(network, layers=network.layers[-1:], beside=())
     with pytest.raises(ValueError, match="layer 1: filters: expected"):
         ckn.save(narrow, tmp_path / "network.ckn")
     assert (ckn.load(tmp_path / "network.ckn")(x) == network(x)).all()
@@ -210,6 +234,9 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
         (lambda: PartSpec(0), "filters: expected an integer >= 1"),
         (lambda: PartSpec(4, Windows), "parts: expected an object"),  # type: ignore[arg-type]
         (lambda: PartSpec(4, kernel=Exponential(1.0)), "kernel: expected a"),  # type: ignore[arg-type]
+        (lambda: ckn.Beside((PartSpec(4),)), "specs: expected a tuple of at least two"),
+        (lambda: ckn.Beside((PartSpec(4), Windows(3))), "specs: expected layers of objects"),  # type: ignore[arg-type]
+        (lambda: Network((), beside=(2, 1)), "beside: expected whole numbers that are 0 layers together"),
         (lambda: PartSpec(4, lengths=True), "lengths: expected parts that begin with shorter ones"),
         (lambda: PartSpec(4, Paths(3), lengths=True), "on no sphere"),
         (lambda: PartSpec(4, Paths(3), OF_PATHS, lengths=1), "lengths: expected True or False"),  # type: ignore[arg-type]

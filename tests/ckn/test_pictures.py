@@ -48,7 +48,7 @@ def _ring(labels: list[int]) -> Graph:
 RINGS = Graphs.of([_ring([2, 2, 0, 1, 0, 0] if i % 3 == 0 else [0, 1, 0, 1, 0, 0, 1][: 5 + i % 3]) for i in range(18)])
 
 
-def fitted(x: Any, *specs: ckn.PartSpec, readout: Any = None, strands: bool = False) -> ckn.Network:
+def fitted(x: Any, *specs: Any, readout: Any = None, strands: bool = False) -> ckn.Network:
     return ckn.fit_unsupervised(ckn.Architecture(specs, readout or PartMax(), strands), x, rng=0)
 
 
@@ -342,6 +342,30 @@ def test_series_of_several_channels(c: int) -> None:
     assert ("heart$rate_" in looked_over(series.filters(network, channels))) == (c == 3)
     assert looked_over(series.motifs(network, x, channels=channels, layer=1))
     assert looked_over(series.motifs(network, x))
+
+
+def test_layers_beside_each_other_are_told_apart() -> None:
+    scales = ckn.Beside(tuple(ckn.PartSpec(m, Windows(5, dilation=d, partial=True)) for m, d in ((3, 1), (4, 2))))
+    network = fitted(RAGGED, scales, readout=ckn.Joined((PartMean(), PartMax())))
+    weights = np.zeros(14)
+    weights[7 + 3 + 2] = 1.0  # the greatest response to the third filter of the second
+    for layer, wanted in ((0, [0.0, 0.0, 0.0]), (1, [0.0, 0.0, 1.0, 0.0])):
+        strong = excited.strengths(network, RAGGED, layer, excited.peaks(network, RAGGED, layer), weights)
+        assert (strong > 0).tolist() == [bool(one) for one in wanted]
+    assert excited.spoken_for(network, 1, weights, ["slow", "fast"], 2) == "for fast"
+    assert "of 4 filters" in looked_over(series.motifs(network, RAGGED, weights, most=2))
+
+
+def test_channels_are_seen_where_they_excite_most() -> None:
+    kernel = PartKernel(Exponential(1.0), Averaged(), FirstNorm())
+    specs = (ckn.PartSpec(5, Paths(2), kernel, lengths=True), ckn.PartSpec(3, Paths(2), kernel))
+    network = fitted(RINGS, *specs, readout=PartSum())
+    found = next(excited.responses(network, RINGS, 1, len(RINGS)))
+    items = network.below(1).reached(RINGS)[0]
+    parts, layer = Paths(2)(RINGS), network.layers[1]
+    each = [layer.kernel(items[:, 5 * i : 5 * i + 5], parts.index, layer.filters) for i in range(2)]
+    assert np.allclose(found.values, np.maximum(*each))
+    assert looked_over(graphs.motifs(network, RINGS, most=2))
 
 
 # Transport

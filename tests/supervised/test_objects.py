@@ -10,7 +10,7 @@ import pytest
 
 import ckn
 import kerneltools
-from ckn import Architecture, Network, PartSpec, Supervised, fit_supervised, fit_unsupervised
+from ckn import Architecture, Beside, Network, PartSpec, Supervised, fit_supervised, fit_unsupervised
 from ckn.supervised import Flip, ResumeError, StartError, load_state, save_state, training_notes
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.optimisers import Spheres
@@ -71,6 +71,21 @@ def test_training_lowers_the_loss_and_keeps_filters_on_their_spheres(kind: str) 
     for before, layer in zip(network.layers, state.network.layers, strict=True):
         assert np.abs(layer.filters - before.filters).max() > 1e-6
         assert np.allclose(layer.kernel.normalised(layer.filters), layer.filters)
+
+
+def test_layers_beside_each_other_train_as_others(tmp_path: Path) -> None:
+    x, _ = case("sets")
+    both = Beside((PartSpec(6, Elements()), PartSpec(3, Windows(2, partial=True))))
+    network = fit_unsupervised(Architecture((both, PartSpec(4, Windows(2))), PartMax()), x, 0)
+    state = fit_supervised(network, x, LABELS, 2, 0, replace(QUICK, epochs=4))
+    assert state.history[-1].loss < state.initial.loss
+    for before, layer in zip(network.layers, state.network.layers, strict=True):
+        assert np.abs(layer.filters - before.filters).max() > 1e-6
+    save_state(state, tmp_path / "state.ckn")
+    again = load_state(tmp_path / "state.ckn")
+    assert again.network.beside == (2, 1)
+    with pytest.raises(StartError, match="of another architecture"):
+        fit_supervised(fit_unsupervised(Architecture((both,), PartMax()), x, 0), x, LABELS, 2, 0, QUICK, start=again)
 
 
 @pytest.mark.parametrize(
