@@ -87,11 +87,11 @@ def _check_start(start: TrainingState, network: Network, data: Data) -> None:
             f"start: its network takes {start.network.embedding!r:.60}, and this one {network.embedding!r:.60}; begin "
             "without it, or with its network"
         )
-    mine, its = ((repr(each.readout), each.strands) for each in (network, start.network))
+    mine, its = ((_shapes(each.readout), each.strands, each.beside) for each in (network, start.network))
     if mine != its:
         raise StartError(
-            f"start: its network has the readout {its[0]:.80} and strands={its[1]}, and this one {mine[0]:.80} and "
-            f"strands={mine[1]}; begin without it, or with its network"
+            f"start: its network has the readout {start.network.readout!r:.80} and strands={its[1]}, and this one "
+            f"{network.readout!r:.80} and strands={mine[1]}; begin without it, or with its network"
         )
     if network.embedding is not None:
         return
@@ -101,6 +101,11 @@ def _check_start(start: TrainingState, network: Network, data: Data) -> None:
             f"start: its filters of shape {tuple(filters.shape)} and {filters.dtype} are not for images of shape "
             f"{tuple(images.shape)} and {images.dtype}"
         )
+
+
+def _shapes(readout: Any) -> str:
+    """What a readout is, whatever the numbers are that it has learnt."""
+    return repr(map_leaves(lambda leaf: tuple(getattr(leaf, "shape", ())), readout))
 
 
 def _check_optimiser(state: TrainingState, trainer: Trainer) -> None:

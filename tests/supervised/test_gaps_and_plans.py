@@ -9,6 +9,7 @@ import pytest
 
 import kerneltools
 from ckn import Architecture, GappedSpec, PartSpec, Supervised, Transport, fit_supervised, fit_unsupervised
+from ckn.layers.readouts import standardised
 from ckn.supervised import StartError, load_state, save_state
 from ckn.supervised.parameters import geometries, parameters, spheres
 from kerneltools.patches import GappedMean, PartMean, Windows
@@ -75,6 +76,14 @@ def test_a_state_of_another_readout_is_no_start(change: dict[str, Any]) -> None:
     state = fit_supervised(network, WORDS, LABELS, 2, 0, replace(QUICK, epochs=0))
     with pytest.raises(StartError, match=r"start: its network has the readout TransportPool\(.* begin without it"):
         fit_supervised(replace(network, **change), WORDS, LABELS, 2, 0, QUICK, start=state)
+
+
+def test_numbers_that_a_readout_has_learnt_are_no_other_readout() -> None:
+    network = fit_unsupervised(GAPPED, WORDS, 0)
+    assert network.dimension < 8  # so few that they are shown
+    first, second = (replace(network, readout=standardised(PartMean(), network(x))) for x in (WORDS, WORDS[:30]))
+    state = fit_supervised(first, WORDS, LABELS, 2, 0, replace(QUICK, epochs=1))
+    assert fit_supervised(second, WORDS, LABELS, 2, 0, QUICK, start=state).epoch == 2
 
 
 @pytest.mark.parametrize("architecture", [GAPPED, TRANSPORTED], ids=["gaps", "plans"])
