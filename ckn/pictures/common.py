@@ -62,6 +62,38 @@ def confusion_matrix(counts: Numbers, classes: Sequence[str], objects: str = "im
     return figure
 
 
+def predictions(true: Numbers, predicted: Numbers, name: str = "target", objects: str = "images") -> Figure:
+    """Predicted numbers of test objects against the true ones, and R².
+
+    (n,), (n,) -> figure; `name`: of what is predicted. Raises ValueError for other sizes.
+    """
+    true, predicted = (np.asarray(numbers, dtype=np.float64) for numbers in (true, predicted))
+    if true.ndim != 1 or true.shape != predicted.shape or not len(true):
+        raise ValueError(f"true, predicted: expected (n,) of both, n >= 1, got {true.shape} and {predicted.shape}")
+    figure = Figure(figsize=(5.6, 5.6), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    least, most = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
+    edge = 0.05 * (most - least) or 1.0
+    ends = (least - edge, most + edge)
+    axes.plot(ends, ends, color=SOFT, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0)
+    many = len(true) > 500
+    axes.scatter(true, predicted, s=12 if many else 28, color=BLUE, alpha=0.35 if many else 0.7, linewidths=0)
+    axes.set_xlim(*ends)
+    axes.set_ylim(*ends)
+    axes.set_aspect("equal")
+    axes.set_xlabel(f"true {short(name, 40)}", color=SOFT, parse_math=False)
+    axes.set_ylabel(f"predicted {short(name, 40)}", color=SOFT, parse_math=False)
+    axes.grid(color="#e8e8e8")
+    axes.set_axisbelow(True)
+    bare(axes)
+    spread = float(((true - true.mean()) ** 2).sum())
+    missed = float(((true - predicted) ** 2).sum())
+    explained = f"R² {1 - missed / spread:.3f}, " if spread > 0 else ""
+    error = f"root mean square error {(missed / len(true)) ** 0.5:.3g}"
+    title(axes, "Predictions", f"{len(true):,} test {objects}: {explained}{error}")
+    return figure
+
+
 def certificate(misses: Sequence[Numbers], parts: str = "patches", objects: str = "images") -> Figure:
     """For each layer, how much of k(p, p) its Nyström map misses, over the parts p of held-out objects.
 
@@ -79,12 +111,17 @@ def certificate(misses: Sequence[Numbers], parts: str = "patches", objects: str 
 
 
 def curves(
-    history: Sequence[EpochReport], test_accuracy: float | None = None, initial: EpochReport | None = None
+    history: Sequence[EpochReport],
+    test_accuracy: float | None = None,
+    initial: EpochReport | None = None,
+    measure: str = "accuracy",
 ) -> Figure:
     """The loss and the accuracies of a supervised training by epoch, and the accuracy on test data at its end.
 
-    epochs -> figure; `initial`: epoch 0, before the first step, from which the lines begin
+    epochs -> figure; `initial`: epoch 0, before the first step, from which the lines begin; `measure`: what is called
+    accuracy in reports, such as "R²" of a regression, which is then written as a number
     """
+    of_share = measure == "accuracy"
     rates = _rates(history)
     history = history if initial is None else (initial, *history)
     figure = Figure(figsize=(7.0, 5.2), dpi=DPI, layout="constrained")
@@ -99,18 +136,21 @@ def curves(
     else:
         above.set_ylim(0.0, 1.08 * max(losses))
     shown = [] if test_accuracy is None else [test_accuracy]
-    shown += _draw_accuracies(below, history)
+    shown += _draw_accuracies(below, history, of_share)
     if test_accuracy is not None:
         below.axhline(test_accuracy, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
-        below.annotate(f"test {test_accuracy:.2%}", (0, test_accuracy), (4, -4), **_NEAR, va="top", color=INK)
+        below.annotate(
+            f"test {_written(test_accuracy, of_share)}", (0, test_accuracy), (4, -4), **_NEAR, va="top", color=INK
+        )
     # No tick above 100 %.
     least = min(shown, default=0.0)
     below.set_ylim(least - max(0.005, 0.25 * (1 - least)), 1 + max(0.001, 0.05 * (1 - least)))
-    below.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if of_share:
+        below.yaxis.set_major_formatter(PercentFormatter(1.0))
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set_xlabel("epoch" if initial is None else "epoch; 0 is before training", color=SOFT)
     title(above, "Supervised training", f"mean loss of each epoch; learning rate {rates}")
-    below.set_title("accuracy, where it was measured", loc="left", fontsize=9, color=SOFT)
+    below.set_title(f"{measure}, where it was measured", loc="left", fontsize=9, color=SOFT)
     if not shown:
         above.set_xlabel(below.get_xlabel(), color=SOFT)
         below.remove()
@@ -169,7 +209,7 @@ def _draw_misses(axes: Axes, miss: Numbers) -> None:
     axes.spines["bottom"].set_color(SOFT)
 
 
-def _draw_accuracies(axes: Axes, history: Sequence[EpochReport]) -> list[float]:
+def _draw_accuracies(axes: Axes, history: Sequence[EpochReport], of_share: bool) -> list[float]:
     """Lines of those that were measured; all their values."""
     lines: dict[str, dict[int, float]] = {}
     for name in ("train", "validation"):
@@ -182,8 +222,12 @@ def _draw_accuracies(axes: Axes, history: Sequence[EpochReport]) -> list[float]:
         if name in lines:
             values = list(lines[name].values())
             side = "center" if len(ends) == 1 else ("top", "bottom")[ends.index(name)]
-            _draw_line(axes, list(lines[name]), values, colour, f"{name} {values[-1]:.2%}", side)
+            _draw_line(axes, list(lines[name]), values, colour, f"{name} {_written(values[-1], of_share)}", side)
     return [value for measured in lines.values() for value in measured.values()]
+
+
+def _written(value: float, of_share: bool) -> str:
+    return f"{value:.2%}" if of_share else f"{value:.3f}"
 
 
 def _draw_line(axes: Axes, x: Sequence[int], y: Sequence[float], colour: str, label: str, side: str = "center") -> None:

@@ -17,7 +17,7 @@ from kerneltools.patches.parts import NOTHING
 from kerneltools.structures import Graphs, count, take
 
 BATCH = 64
-"""Objects whose responses are made at a time."""
+"""Most objects whose responses are made at a time."""
 
 GAPPED_BATCH = 16
 """The same, where gaps are allowed, of all letters at once."""
@@ -63,8 +63,9 @@ class Peaks:
         return np.argsort(-self.values, axis=0, kind="stable")[:count].T
 
 
-def responses(network: Any, x: Any, layer: int, batch: int = BATCH) -> Iterator[Responses]:
-    """Of all objects, `batch` at a time. `layer`: 0 for the first."""
+def responses(network: Any, x: Any, layer: int) -> Iterator[Responses]:
+    """Of all objects, as many at a time as the network takes, and not more than `BATCH`. `layer`: 0 for the first."""
+    batch = min(BATCH, network.batch_for(x)) if count(x) else BATCH
     below = _one_strand(network.prepare(), layer)
     for rows in blocks(count(x), batch):
         numbers = range(rows.start, min(rows.stop, count(x)))
@@ -77,8 +78,8 @@ def responses(network: Any, x: Any, layer: int, batch: int = BATCH) -> Iterator[
 def peaks(network: Any, x: Any, layer: int) -> Peaks:
     """Of all objects."""
     if isinstance(bare_layer(network, layer).kernel, GappedKernel):
-        below = _one_strand(network.prepare(), layer)
-        found = [_gapped(below, bare_layer(network, layer), x[rows]) for rows in blocks(count(x), GAPPED_BATCH)]
+        below, batch = _one_strand(network.prepare(), layer), min(GAPPED_BATCH, network.batch_for(x))
+        found = [_gapped(below, bare_layer(network, layer), x[rows]) for rows in blocks(count(x), batch)]
         pieces = [Peaks(np.where(ends > 0, ends, -np.inf).max(axis=1, initial=-np.inf), at) for ends, at in found]
     else:
         pieces = [_peaks(found, x.offsets) for found in responses(network, x, layer)]

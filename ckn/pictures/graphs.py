@@ -151,19 +151,18 @@ def found_chains(
         raise ValueError(f"x: expected graphs with labels of nodes, got {x!r:.80}")
     strong = strengths(network, x, at, peaks(network, x, at), weights)
     shown = np.argsort(-strong, kind="stable")[:most]
-    every = list(responses(network, x, at))
-    values = np.concatenate([found.values[:, shown] for found in every])
-    seen = np.append(labels, NOTHING)[np.concatenate([found.places for found in every])]
-    kinds, inverse, counts = np.unique(seen, axis=0, return_inverse=True, return_counts=True)
-    greatest = np.full((len(kinds), len(shown)), -np.inf)
-    np.maximum.at(greatest, inverse.reshape(-1), values)
+    with_nothing = np.append(labels, NOTHING)
+    every = [
+        _kinds(with_nothing[f.places], f.values[:, shown], np.ones(len(f.places))) for f in responses(network, x, at)
+    ]
+    kinds, greatest, counts = _kinds(*(np.concatenate(pieces) for pieces in zip(*every, strict=True)))
     rows = []
     for column, one in enumerate(shown.tolist()):
         best = np.argsort(-greatest[:, column], kind="stable")[:each].tolist()
-        found = [Chain(tuple(kinds[k].tolist()), float(greatest[k, column]), int(counts[k])) for k in best]
+        strong_ones = [Chain(tuple(kinds[k].tolist()), float(greatest[k, column]), int(counts[k])) for k in best]
         filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if _drawn(network, at) else None
         notes = filter(None, (f"filter {one + 1}", spoken_for(network, at, weights, classes, one)))
-        rows.append(("\n".join(notes), filter_, found))
+        rows.append(("\n".join(notes), filter_, strong_ones))
     return rows
 
 
@@ -340,6 +339,17 @@ def _laid(networkx: Any, piece: Any, nodes: Sequence[int], seed: int) -> Numbers
     held = held / max(float(np.median(np.linalg.norm(held[ends[:, 0]] - held[ends[:, 1]], axis=1))), 1e-9)
     turn = np.linalg.svd(held, full_matrices=False)[2]
     return np.asarray(held @ turn.T)
+
+
+def _kinds(labels: Numbers, values: Numbers, times: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Of paths by the labels of their nodes, different ones, the greatest values of each, and how often it is there.
+
+    (P, k), (P, m), (P,) -> (kinds, k), (kinds, m), (kinds,)
+    """
+    kinds, inverse = np.unique(labels, axis=0, return_inverse=True)
+    greatest = np.full((len(kinds), values.shape[1]), -np.inf)
+    np.maximum.at(greatest, inverse.reshape(-1), values)
+    return kinds, greatest, np.bincount(inverse.reshape(-1), times, minlength=len(kinds))
 
 
 def _draw_graph(

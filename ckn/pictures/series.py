@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ckn.layers.embedding import Vectors
-from ckn.pictures.common import COLOURS, INK, SOFT, Numbers, bare, head, of_all, sheet, short
+from ckn.pictures.common import BLUE, COLOURS, INK, SOFT, Numbers, bare, head, of_all, sheet, short
 from ckn.pictures.excited import (
     among,
     bare_layer,
@@ -114,16 +114,16 @@ def curves(found: Numbers, channels: Sequence[str] | None = None, most: int = 32
         _draw_filter(axes, found[number], greatest, dilation)
         axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
     for axes in panels[:, 0]:
-        axes.set_ylabel("channel" if c > CHANNELS_UP_TO else "value", fontsize=8, color=SOFT)
-    figure.supxlabel("time steps", fontsize=9, color=SOFT)
+        axes.set_ylabel("channel" if c > CHANNELS_UP_TO and k > 1 else "value", fontsize=8, color=SOFT)
+    figure.supxlabel("time steps" if k > 1 else "channels", fontsize=9, color=SOFT)
     of = "" if c == 1 else f" in {c} channels"
-    heat = "; blue < 0 < red" if c > CHANNELS_UP_TO else ""
+    heat = "; blue < 0 < red" if c > CHANNELS_UP_TO and k > 1 else ""
     head(
         figure,
         "What the filters look for",
-        f"{of_all(drawn, m, 'filters')} of {k} points{of}, each scaled to length 1{heat}",
+        f"{of_all(drawn, m, 'filters')} of {k} {'points' if k > 1 else 'point'}{of}, each scaled to length 1{heat}",
     )
-    _legend(figure, c, channels)
+    _legend(figure, c if k > 1 else 1, channels)
     return figure
 
 
@@ -164,7 +164,11 @@ def sites(
 def _draw_filter(axes: Axes, filter_: Numbers, greatest: float, dilation: int) -> None:
     k, c = filter_.shape
     steps = np.arange(k) * dilation
-    if c > CHANNELS_UP_TO:
+    if k == 1:  # elements of sets, or single steps
+        axes.bar(range(1, c + 1), filter_[0], color=BLUE)
+        axes.axhline(0.0, color="#b8b8b8", linewidth=0.8)
+        axes.set_ylim(-1.1 * greatest, 1.1 * greatest)
+    elif c > CHANNELS_UP_TO:
         extent = (-0.5 * dilation, (k - 0.5) * dilation, c + 0.5, 0.5)
         axes.imshow(filter_.T, cmap="RdBu_r", vmin=-greatest, vmax=greatest, aspect="auto", extent=extent)
     else:
@@ -175,7 +179,8 @@ def _draw_filter(axes: Axes, filter_: Numbers, greatest: float, dilation: int) -
         axes.set_ylim(-1.1 * greatest, 1.1 * greatest)
     bare(axes)
     axes.tick_params(labelsize=7, pad=1)
-    axes.locator_params(nbins=4)
+    axes.locator_params(axis="x", nbins=4, integer=True)
+    axes.locator_params(axis="y", nbins=4)
 
 
 def _draw_place(axes: Axes, place: Place) -> None:

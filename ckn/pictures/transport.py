@@ -8,12 +8,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from ckn.layers.laid import Runs
 from ckn.layers.readouts import Joined, Standardised
 from ckn.layers.transport import TransportPool
 from ckn.pictures.common import INK, SOFT, Numbers, bare, head, sheet
 from ckn.pictures.excited import spans_behind
-from kerneltools.arrays import device_of, namespace
+from kerneltools.arrays import namespace
 from kerneltools.backend import to_host
 from kerneltools.structures import Ragged, Strings, count
 
@@ -41,12 +40,10 @@ def attention(network: Any, x: Any, number: int = 0) -> Figure:
         image = x[number : number + 1, ...]
         maps = replace(network, readout=None)(image)
         _, h, w, m = maps.shape
-        plan = _plan(pool, namespace(maps).reshape(maps, (h * w, m)), Runs(np.asarray([0, h * w])))
-        return over_grid(plan, (int(h), int(w)), _shown(to_host(image[0, ...])), f"image {number} of {n:,}")
+        plan = pool.plans(Ragged(namespace(maps).reshape(maps, (h * w, m)), np.asarray([0, h * w])))[0]
+        return over_grid(to_host(plan), (int(h), int(w)), _shown(to_host(image[0, ...])), f"image {number} of {n:,}")
     one = x[[number]]
-    below = replace(network, readout=None, strands=False)
-    values, structure = below.reached(one)
-    plan = _plan(pool, values, Runs(structure.offsets))
+    plan = to_host(pool.plans(network.items(one))[0])
     noun = "sequence" if isinstance(one, Strings) else "series" if isinstance(one, Ragged) else "graph"
     said = f"{noun} {number} of {n:,}"
     return heat_maps(plan, _elements(one, *spans_behind(network, one)), said)
@@ -150,14 +147,6 @@ def _pool(network: Any) -> TransportPool:
         if isinstance(one, TransportPool):
             return one
     raise ValueError(f"network: expected one with a transport pool as its readout, got {readout!r:.80}")
-
-
-def _plan(pool: TransportPool, values: Any, runs: Runs) -> Numbers:
-    """(T, d) of one object -> (heads, T, p)"""
-    xp = namespace(values)
-    items = xp.concat([values, xp.zeros((1, values.shape[1]), dtype=values.dtype, device=device_of(values))], axis=0)
-    host: Numbers = np.asarray(to_host(pool.plan(items, pool.lay(runs, values))), dtype=np.float64)
-    return host[0, :, : int(runs.lengths[0]), :]
 
 
 def _elements(x: Any, first: Numbers, last: Numbers) -> Any:

@@ -360,12 +360,18 @@ def test_channels_are_seen_where_they_excite_most() -> None:
     kernel = PartKernel(Exponential(1.0), Averaged(), FirstNorm())
     specs = (ckn.PartSpec(5, Paths(2), kernel, lengths=True), ckn.PartSpec(3, Paths(2), kernel))
     network = fitted(RINGS, *specs, readout=PartSum())
-    found = next(excited.responses(network, RINGS, 1, len(RINGS)))
+    found = next(excited.responses(network, RINGS, 1))
     items = network.below(1).reached(RINGS)[0]
     parts, layer = Paths(2)(RINGS), network.layers[1]
     each = [layer.kernel(items[:, 5 * i : 5 * i + 5], parts.index, layer.filters) for i in range(2)]
     assert np.allclose(found.values, np.maximum(*each))
     assert looked_over(graphs.motifs(network, RINGS, most=2))
+
+
+def test_filters_of_single_points_are_bars() -> None:
+    written = looked_over(series.curves(np.random.default_rng(0).standard_normal((3, 1, 9))))
+    assert "3 filters of 1 point in 9 channels, each scaled to length 1\n" in written + "\n"
+    assert "time steps" not in written
 
 
 # Transport

@@ -125,6 +125,22 @@ def test_labels_of_lines_that_end_in_one_place_do_not_cover_each_other() -> None
     assert not one.overlaps(other)
 
 
+def test_curves_of_a_regression_show_numbers() -> None:
+    figure = common.curves([EpochReport(1, 0.5, 0.1, 0.5, -0.25)], 0.125, measure="R²")
+    assert {"train 0.500", "validation -0.250", "test 0.125"} <= texts(figure)
+    assert figure.axes[1].get_title(loc="left") == "R², where it was measured"
+
+
+@pytest.mark.parametrize(("n", "r2"), [(1, ""), (40, "R² 0.750, "), (2000, "R² 0.750, ")])
+def test_predictions_tell_how_far_off_they_are(n: int, r2: str, tmp_path: Path) -> None:
+    true = np.arange(n) % 2 * 2.0
+    figure = common.predictions(true, true + 0.5, "a$b_", "graphs")
+    assert pixels(figure, tmp_path / "p.png").size
+    assert figure.axes[0].get_title(loc="left") == f"{n:,} test graphs: {r2}root mean square error 0.5"
+    with pytest.raises(ValueError, match=r"true, predicted: expected \(n,\) of both.*got \(3,\) and \(2,\)"):
+        common.predictions(np.zeros(3), np.zeros(2))
+
+
 def test_curves_without_accuracies_can_be_drawn(tmp_path: Path) -> None:
     figure = common.curves((EpochReport(1, 0.5, 0.1), EpochReport(2, 0.0, 0.05)))
     assert pixels(figure, tmp_path / "curves.png").size
