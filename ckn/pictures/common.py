@@ -266,10 +266,10 @@ def head(figure: Figure, title: str, subtitle: str) -> None:
     figure.text(0.008, 1 - 0.32 / height, lines, fontsize=9, color=SOFT, va="top", parse_math=False)
 
 
-def of_all(shown: int, whole: int, things: str) -> str:
-    """How many of how many."""
-    things = things if whole != 1 else things.removesuffix("s")
-    return f"{whole} {things}" if shown == whole else f"the first {shown} of {whole} {things}"
+def of_all(shown: int, whole: int, of: str = "") -> str:
+    """How many of how many filters; `of`: of which layer, where there are several."""
+    filters = f"{whole} filter{'s' * (whole != 1)}{of}"
+    return filters if shown == whole else f"the first {shown} of {filters}"
 
 
 def short(name: object, most: int) -> str:

@@ -143,10 +143,24 @@ def _weights(weights: Any, features: int) -> Numbers:
     return host.reshape(features, -1)
 
 
-def strongest(shown: int, whole: int, weights: Any) -> str:
+def strongest(network: Any, layer: int, shown: int, weights: Any) -> str:
     """In words, which filters are shown."""
     which = "whose features differ most" if weights is None else "that move the scores most"
-    return "its only filter" if whole == 1 else f"{shown} of {whole} filters, those {which}"
+    whole, of = int(bare_layer(network, layer).filters.shape[0]), of_layer(network, layer)
+    return f"the only filter{of}" if whole == 1 else f"{shown} of {whole} filters{of}, those {which}"
+
+
+def of_layer(network: Any, layer: int) -> str:
+    """In words, of which layer, where there are several."""
+    return f" of layer {layer + 1} of {len(network.layers)}" if len(network.layers) > 1 else ""
+
+
+def first_layer(network: Any, layer: int) -> int:
+    """The number, from 0, of a layer that sees the items of objects. Raises ValueError for another."""
+    last = len(network.stages[0]) if network.layers else 0
+    if not 1 <= layer <= last:
+        raise ValueError(f"layer: expected 1{f' to {last}' if last > 1 else ''}, which sees the data, got {layer}")
+    return layer - 1
 
 
 def among(some: int, whole: int, objects: str) -> str:

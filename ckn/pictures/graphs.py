@@ -17,8 +17,10 @@ from ckn.pictures.common import COLOURS, INK, SOFT, WIDTH, Numbers, bare, head, 
 from ckn.pictures.excited import (
     among,
     bare_layer,
+    first_layer,
     layer_of,
     looked_at,
+    of_layer,
     peaks,
     reach,
     responses,
@@ -95,15 +97,16 @@ class Look:
         return cls(called, {label: shades[i] if i < len(shades) else OTHER for i, label in enumerate(labels)})
 
 
-def filters(network: Any, names: Names = None, most: int = 24) -> Figure:
+def filters(network: Any, names: Names = None, most: int = 24, layer: int = 1) -> Figure:
     """The filters of a network on graphs with labels as chains of nodes: the first `most` of its first layer.
 
-    network -> figure; heat maps where nodes have attributes. `names`: what labels are called. Raises TypeError for a
-    network on something else.
+    network -> figure; heat maps where nodes have attributes. `names`: what labels are called. `layer`: another
+    one that is beside the first. Raises TypeError for a network on something else, ValueError for a layer that does not
+    see nodes as they are.
     """
-    held = _embedding(network)
-    found = to_host(bare_layer(network, 0).filters)
-    return mixtures(found, held.labels, names, most) if isinstance(held, Labels) else heat_maps(found, most)
+    held, at = _embedding(network), first_layer(network, layer)
+    found, of = to_host(bare_layer(network, at).filters), of_layer(network, at)
+    return mixtures(found, held.labels, names, most, of) if isinstance(held, Labels) else heat_maps(found, most, of)
 
 
 def motifs(
@@ -131,7 +134,7 @@ def motifs(
         return places(network, x, weights, classes, names, layer, min(most, 6))
     some = looked_at(x)
     rows = found_chains(network, some, weights, classes, layer, most, each)
-    which = strongest(len(rows), int(bare_layer(network, at).filters.shape[0]), weights)
+    which = strongest(network, at, len(rows), weights)
     said = f"{which}; below each path its response, and how often it is in {among(len(some), len(x), 'graphs')}"
     return chains(rows, _held(network, labels), names, said)
 
@@ -195,15 +198,15 @@ def places(
         path = found.places[number, one][found.places[number, one] != NOTHING]
         panels.append((", ".join(notes), some[number], path, reach(network, some[[number]], at, path.tolist())))
     what = "node" if bare_layer(network, at).filters.shape[1] == 1 else "path"
-    said = f"{strongest(len(panels), len(strong), weights)}, in a graph with the strongest {what} (yellow)"
+    said = f"{strongest(network, at, len(panels), weights)}, in a graph with the strongest {what} (yellow)"
     said += "; in full colour what that has seen" if at else ""
     return graphs(panels, _held(network, labels), names, said)
 
 
-def mixtures(found: Numbers, labels: Sequence[int], names: Names = None, most: int = 24) -> Figure:
+def mixtures(found: Numbers, labels: Sequence[int], names: Names = None, most: int = 24, of: str = "") -> Figure:
     """Filters as chains of nodes that are divided as they mix labels; what they turn away from is hatched.
 
-    (m, k, labels) -> figure
+    (m, k, labels) -> figure; `of`: words for the layer that they are of
     """
     m, k, _ = found.shape
     drawn, look = min(m, most), Look.of(labels, names)
@@ -214,15 +217,15 @@ def mixtures(found: Numbers, labels: Sequence[int], names: Names = None, most: i
         if number < drawn:
             _draw_mixture(axes, found[number], labels, look)
             axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=1)
-    head(figure, "What the filters look for", f"{of_all(drawn, m, 'filters')}, paths of {k} nodes by their labels")
+    head(figure, "What the filters look for", f"{of_all(drawn, m, of)}, paths of {k} nodes by their labels")
     _legend(figure, look, labels)
     return figure
 
 
-def heat_maps(found: Numbers, most: int = 24) -> Figure:
+def heat_maps(found: Numbers, most: int = 24, of: str = "") -> Figure:
     """Filters of attributes: a column for each node of a path, a row for each attribute.
 
-    (m, k, d) -> figure
+    (m, k, d) -> figure; `of`: words for the layer that they are of
     """
     m, k, d = found.shape
     drawn, columns = min(m, most), 6
@@ -244,7 +247,7 @@ def heat_maps(found: Numbers, most: int = 24) -> Figure:
     for axes in panels[:, 0]:
         axes.set_ylabel("attribute", fontsize=8, color=SOFT)
     figure.supxlabel("node of the path", fontsize=9, color=SOFT)
-    said = f"{of_all(drawn, m, 'filters')}, paths of {k} nodes with {d} attributes; blue < 0 < red"
+    said = f"{of_all(drawn, m, of)}, paths of {k} nodes with {d} attributes; blue < 0 < red"
     head(figure, "What the filters look for", said)
     return figure
 

@@ -22,8 +22,10 @@ from ckn.pictures.excited import (
     among,
     bare_layer,
     distinct,
+    first_layer,
     layer_of,
     looked_at,
+    of_layer,
     peaks,
     responses,
     sees_items,
@@ -74,13 +76,15 @@ class Motif:
     notes: tuple[str, ...] = ()
 
 
-def filters(network: Any, most: int = 32) -> Figure:
+def filters(network: Any, most: int = 32, layer: int = 1) -> Figure:
     """The filters of a network on strings as sequence logos: the first `most` of its first layer.
 
-    network -> figure. Raises TypeError for a network on something else.
+    network -> figure. `layer`: another one that is beside it. Raises TypeError for a network on something else,
+    ValueError for a layer that does not see letters.
     """
-    alphabet, layer = _alphabet(network), bare_layer(network, 0)
-    return logos(to_host(layer.filters), alphabet, most, _shared(layer))
+    alphabet, at = _alphabet(network), first_layer(network, layer)
+    held = bare_layer(network, at)
+    return logos(to_host(held.filters), alphabet, most, _shared(held), of_layer(network, at))
 
 
 def motifs(
@@ -103,7 +107,7 @@ def motifs(
     """
     at, some = layer_of(network, layer), looked_at(x)
     shown = found_motifs(network, some, weights, classes, layer, most, each)
-    which = strongest(len(shown), int(bare_layer(network, at).filters.shape[0]), weights)
+    which = strongest(network, at, len(shown), weights)
     found_in = among(len(some), len(x), "sequences")
     said = f"{which}, and the {max(len(motif.letters) for motif in shown)} best sites of each in {found_in}"
     return sites(shown, _alphabet(network), said, _shared(bare_layer(network, at)), drawn=sees_items(network, at))
@@ -154,17 +158,17 @@ def profile(network: Any, x: Strings, number: int = 0, weights: Any = None, most
         lines.append(held.values[:, chosen])
         begins.append(np.where(held.places == NOTHING, 0, held.places).min(axis=1))
     names = [f"filter {j + 1}" for j in chosen]
-    if last == 0:
-        filters_ = to_host(bare_layer(network, 0).filters)
+    if sees_items(network, last):
+        filters_ = to_host(bare_layer(network, last).filters)
         names = [f"{name}\n{consensus(filters_[j], alphabet)}" for name, j in zip(names, chosen, strict=True)]
-    said = f"sequence {number} of {len(x):,}; {strongest(len(chosen), len(strong), weights)} and differ"
+    said = f"sequence {number} of {len(x):,}; {strongest(network, last, len(chosen), weights)} and differ"
     return along(lines, begins, found.places.shape[2], [strand[0] for strand in strands], names, said)
 
 
-def logos(found: Numbers, alphabet: Alphabet, most: int = 32, shared: bool = True) -> Figure:
+def logos(found: Numbers, alphabet: Alphabet, most: int = 32, shared: bool = True, of: str = "") -> Figure:
     """Filters as sequence logos, the first `most` of them.
 
-    (m, k, A) -> figure; `shared` as for `heights`
+    (m, k, A) -> figure; `shared` as for `heights`; `of`: words for the layer that they are of
     """
     m, k, _ = found.shape
     drawn = min(m, most)
@@ -181,7 +185,7 @@ def logos(found: Numbers, alphabet: Alphabet, most: int = 32, shared: bool = Tru
     for axes in panels[:, 0]:
         axes.set_ylabel("bits", fontsize=8, color=SOFT)
     below = "; below the line what they turn away from" if min(one.min() for one in held) < 0 else ""
-    head(figure, "What the filters look for", f"{of_all(drawn, m, 'filters')}, {k} letters each{below}")
+    head(figure, "What the filters look for", f"{of_all(drawn, m, of)}, {k} letters each{below}")
     _legend(figure, alphabet)
     return figure
 

@@ -15,8 +15,10 @@ from ckn.pictures.excited import (
     among,
     bare_layer,
     distinct,
+    first_layer,
     layer_of,
     looked_at,
+    of_layer,
     peaks,
     sees_items,
     spoken_for,
@@ -43,14 +45,17 @@ class Place:
     number: int
 
 
-def filters(network: Any, channels: Sequence[str] | None = None, most: int = 32) -> Figure:
+def filters(network: Any, channels: Sequence[str] | None = None, most: int = 32, layer: int = 1) -> Figure:
     """The filters of a network on series as curves, a line for each channel: the first `most` of its first layer.
 
-    network -> figure. `channels`: their names. Raises TypeError for a network on strings or graphs.
+    network -> figure. `channels`: their names. `layer`: another one that is beside it, such as windows of another
+    dilation. Raises TypeError for a network on strings or graphs, ValueError for a layer that does not see series.
     """
-    layer = _checked(network)
-    dilation = layer.parts.dilation if isinstance(getattr(layer, "parts", None), Windows) else 1
-    return curves(to_host(layer.filters), channels, most, dilation)
+    _check(network)
+    at = first_layer(network, layer)
+    held = bare_layer(network, at)
+    dilation = held.parts.dilation if isinstance(getattr(held, "parts", None), Windows) else 1
+    return curves(to_host(held.filters), channels, most, dilation, of_layer(network, at))
 
 
 def motifs(
@@ -71,7 +76,7 @@ def motifs(
     that see the same places as a stronger one are told with it. Raises TypeError for other networks and data,
     ValueError for a layer that is not there and for weights of other sizes.
     """
-    _checked(network)
+    _check(network)
     if not isinstance(x, Ragged):
         raise TypeError(f"x: expected series, got {x!r:.80}")
     at, some = layer_of(network, layer), looked_at(x)
@@ -93,14 +98,16 @@ def motifs(
         filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if sees_items(network, at) else None
         rows.append(("\n".join(filter(None, notes)), filter_, places))
     found_in = among(len(some), len(x), "series")
-    said = f"{strongest(len(rows), len(strong), weights)}, in those of {found_in} where they respond most"
+    said = f"{strongest(network, at, len(rows), weights)}, in those of {found_in} where they respond most"
     return sites(rows, channels, said)
 
 
-def curves(found: Numbers, channels: Sequence[str] | None = None, most: int = 32, dilation: int = 1) -> Figure:
+def curves(
+    found: Numbers, channels: Sequence[str] | None = None, most: int = 32, dilation: int = 1, of: str = ""
+) -> Figure:
     """Filters as curves over time steps, a line for each channel; heat maps for many channels.
 
-    (m, k, c) -> figure; `dilation`: steps between the points of a filter
+    (m, k, c) -> figure; `dilation`: steps between the points of a filter; `of`: words for the layer that they are of
     """
     m, k, c = found.shape
     drawn = min(m, most)
@@ -116,13 +123,10 @@ def curves(found: Numbers, channels: Sequence[str] | None = None, most: int = 32
     for axes in panels[:, 0]:
         axes.set_ylabel("channel" if c > CHANNELS_UP_TO and k > 1 else "value", fontsize=8, color=SOFT)
     figure.supxlabel("time steps" if k > 1 else "channels", fontsize=9, color=SOFT)
-    of = "" if c == 1 else f" in {c} channels"
+    points = f"{k} point{'s' * (k > 1)}{f' in {c} channels' * (c > 1)}"
     heat = "; blue < 0 < red" if c > CHANNELS_UP_TO and k > 1 else ""
-    head(
-        figure,
-        "What the filters look for",
-        f"{of_all(drawn, m, 'filters')} of {k} {'points' if k > 1 else 'point'}{of}, each scaled to length 1{heat}",
-    )
+    said = f"{of_all(drawn, m, of)}, {points}, each scaled to length 1{heat}"
+    head(figure, "What the filters look for", said)
     _legend(figure, c if k > 1 else 1, channels)
     return figure
 
@@ -220,9 +224,7 @@ def _legend(figure: Figure, c: int, channels: Sequence[str] | None) -> None:
         text.set_parse_math(False)
 
 
-def _checked(network: Any) -> Any:
-    """The first layer of a network on arrays."""
+def _check(network: Any) -> None:
     embedding = getattr(network, "embedding", None)
     if not isinstance(embedding, Vectors) or embedding.of_graphs:
         raise TypeError(f"network: expected one on series, got one with the embedding {embedding!r:.60}")
-    return bare_layer(network, 0)

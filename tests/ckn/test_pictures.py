@@ -294,7 +294,7 @@ def test_one_label_and_many() -> None:
     alone = replace(RINGS, labels=np.zeros_like(RINGS.labels))
     kernel = PartKernel(Exponential(1.0), Averaged(), FirstNorm())
     network = fitted(alone, ckn.PartSpec(1, Paths(3), kernel))
-    assert "its only filter" in looked_over(graphs.motifs(network, alone))
+    assert "the only filter," in looked_over(graphs.motifs(network, alone))
     assert looked_over(graphs.places(network, alone))
     found = np.random.default_rng(0).standard_normal((2, 2, 40))
     assert "19 others" in looked_over(graphs.mixtures(found, range(40)))
@@ -328,7 +328,7 @@ def test_bumps_are_found_where_they_are(of_series: ckn.Network) -> None:
 
 
 def test_pictures_of_series(of_series: ckn.Network) -> None:
-    assert "6 filters of 9 points, each scaled to length 1" in looked_over(series.filters(of_series))
+    assert "6 filters, 9 points, each scaled to length 1" in looked_over(series.filters(of_series))
     written = looked_over(series.motifs(of_series, RAGGED, most=2, each=2))
     assert "in those of 24 series where they respond most" in written
     assert written.count(", response ") == 4
@@ -353,7 +353,10 @@ def test_layers_beside_each_other_are_told_apart() -> None:
         strong = excited.strengths(network, RAGGED, layer, excited.peaks(network, RAGGED, layer), weights)
         assert (strong > 0).tolist() == [bool(one) for one in wanted]
     assert excited.spoken_for(network, 1, weights, ["slow", "fast"], 2) == "for fast"
-    assert "of 4 filters" in looked_over(series.motifs(network, RAGGED, weights, most=2))
+    assert "of 4 filters of layer 2 of 2, those" in looked_over(series.motifs(network, RAGGED, weights, most=2))
+    assert "4 filters of layer 2 of 2, 5 points" in looked_over(series.filters(network, layer=2))
+    with pytest.raises(ValueError, match="layer: expected 1 to 2, which sees the data, got 3"):
+        series.filters(network, layer=3)
 
 
 def test_channels_are_seen_where_they_excite_most() -> None:
@@ -370,7 +373,7 @@ def test_channels_are_seen_where_they_excite_most() -> None:
 
 def test_filters_of_single_points_are_bars() -> None:
     written = looked_over(series.curves(np.random.default_rng(0).standard_normal((3, 1, 9))))
-    assert "3 filters of 1 point in 9 channels, each scaled to length 1\n" in written + "\n"
+    assert "3 filters, 1 point in 9 channels, each scaled to length 1\n" in written + "\n"
     assert "time steps" not in written
 
 
