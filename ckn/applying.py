@@ -12,14 +12,16 @@ from warnings import warn
 import numpy as np
 import numpy.typing as npt
 
-from ckn.model import Model, encode_blocks
-from ckn.network import Progress
+from ckn.layers.embedding import Labels, Letters, Vectors
+from ckn.model import Model, encode_blocks, preprocess
+from ckn.network import Network, Progress
 from ckn.preprocessing import Scale
 from ckn.readers import DataError, Dataset, Images
 from ckn.readers.images import listed
 from ckn.text import cell
 from kerneltools.backend import to_host
 from kerneltools.progress import silent
+from kerneltools.structures import Alphabet, take
 
 Numbers = npt.NDArray[Any]
 
@@ -27,11 +29,12 @@ Numbers = npt.NDArray[Any]
 def matched(model: Model, data: Dataset, source: str) -> Model:
     """The model for the data of this source: of images, it divides by what is white there.
 
-    Raises DataError for images of another size or other channels than in training. Warns where it is not known
-    what is white.
+    Raises DataError for data of another kind than in training, images of another size or other channels, sequences of
+    another alphabet, graphs without labels and so on. Warns where it is not known what is white.
     """
+    require_suited(model, data, source)
     if not isinstance(data, Images):
-        raise DataError(f"{source}: {data.nouns}; the model was trained on images")
+        return model
     shape = tuple(data.images.shape[1:])
     if shape != model.image_shape:
         raise DataError(
@@ -46,6 +49,33 @@ def matched(model: Model, data: Dataset, source: str) -> Model:
         return model
     steps = (replace(step, maximum=data.maximum) if isinstance(step, Scale) else step for step in model.preprocessing)
     return replace(model, preprocessing=tuple(steps))
+
+
+def nouns_for(network: Network) -> str:
+    """What a network takes: "images", "sequences", "graphs" or "series"."""
+    embedding = network.embedding
+    if embedding is None:
+        return "images"
+    of_graphs = isinstance(embedding, Labels) or (isinstance(embedding, Vectors) and embedding.of_graphs)
+    return "sequences" if isinstance(embedding, Letters) else "graphs" if of_graphs else "series"
+
+
+def alphabet_for(network: Network) -> Alphabet | None:
+    """That of the sequences that a network takes, None for networks on something else."""
+    return network.embedding.alphabet if isinstance(network.embedding, Letters) else None
+
+
+def require_suited(held: Model | Network, data: Dataset, source: str) -> None:
+    """Raise DataError for data of another kind than in training, and for objects that the network cannot take."""
+    network, steps = (held.network, held.preprocessing) if isinstance(held, Model) else (held, ())
+    if data.nouns != nouns_for(network):
+        raise DataError(f"{source}: {data.nouns}; the model was trained on {nouns_for(network)}")
+    try:
+        if network.embedding is not None:
+            network.embedding.check(preprocess(steps, take(data.data, [0]), network.like))
+    except (TypeError, ValueError) as error:
+        said = str(error).removeprefix("x: ").replace("the network was made for", "in training")
+        raise DataError(f"{source}: {said}") from error
 
 
 def labels_for(classes: tuple[str, ...], data: Dataset, source: str) -> npt.NDArray[np.int64]:
@@ -67,9 +97,9 @@ def labels_for(classes: tuple[str, ...], data: Dataset, source: str) -> npt.NDAr
     return table[data.labels]
 
 
-def scores(model: Model, images: Any, batch: int | None, progress: Progress = silent) -> Numbers:
-    """A score for each class, on the host; holds the features of one batch: (n, h, w, c) -> (n, classes)."""
-    blocks = encode_blocks(model.network, model.preprocessing, images, batch, progress)
+def scores(model: Model, data: Any, batch: int | None, progress: Progress = silent) -> Numbers:
+    """A score for each class, on the host; holds the features of one batch: n images or objects -> (n, classes)."""
+    blocks = encode_blocks(model.network, model.preprocessing, data, batch, progress)
     return np.concatenate([to_host(model.head(block)) for block in blocks])
 
 
@@ -80,9 +110,11 @@ def predictions(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     return best, ordered[:, -1], ordered[:, -1] - ordered[:, -2]
 
 
-def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterable[object], top: int = 1) -> None:
-    """CSV: image, class, score, margin, probability, and class, score and probability of the next ones up to the
-    `top`-th, best first; no probabilities where the model has no calibration.
+def write_predictions(
+    file: TextIO, model: Model, values: Numbers, names: Iterable[object], top: int = 1, noun: str = "image"
+) -> None:
+    """CSV: image (or another `noun`), class, score, margin, probability, and class, score and probability of the next
+    ones up to the `top`-th, best first; no probabilities where the model has no calibration.
 
     Names are made fit for terminals and spreadsheets (`ckn.text.cell`).
     """
@@ -90,7 +122,7 @@ def write_predictions(file: TextIO, model: Model, values: Numbers, names: Iterab
     chances = None if model.calibration is None else model.calibration(values)
     kinds = ("class", "score") if chances is None else ("class", "score", "probability")
     more = [f"{what}_{rank}" for rank in range(2, top + 1) for what in kinds]
-    rows.writerow(("image", "class", "score", "margin", *kinds[2:], *more))
+    rows.writerow((noun, "class", "score", "margin", *kinds[2:], *more))
     tables = (values,) if chances is None else (values, chances)
     ranked = np.argsort(-values, axis=1, kind="stable")[:, 1:top]
     for number, (name, i, score, margin) in enumerate(zip(names, *predictions(values), strict=True)):
@@ -105,7 +137,7 @@ def write_features(path: Path, model: Model, data: Dataset, batch: int | None, p
 
     Holds one batch at a time. Returns d.
     """
-    d = model.network.features(model.image_shape[:-1])
+    d = model.network.features_of(data.data)
     blocks = encode_blocks(model.network, model.preprocessing, data.data, batch, progress)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:

@@ -1,5 +1,7 @@
 """Text that comes from files, made fit for a terminal, a picture or a table."""
 
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any
 from unicodedata import category
 
 # Controls, halves of characters, separators of lines; and what turns the direction of writing round.
@@ -31,6 +33,32 @@ def cell(value: object) -> object:
         return value
     shown = visible(value)
     return f"'{shown}" if shown.lstrip().startswith(FORMULA) and not _is_number(shown) else shown
+
+
+def brief(value: Any) -> str:
+    """An object as Python would make it, without what is as it usually is, but for what comes first.
+
+    >>> from kerneltools.patches import Windows
+    >>> brief(Windows(8)), brief(Windows(8, dilation=2))
+    ('Windows(8)', 'Windows(8, dilation=2)')
+    """
+    if hasattr(value, "shape"):
+        return f"{float(value):g}" if value.shape == () else f"<{'x'.join(map(str, value.shape))}>"
+    if not is_dataclass(value) or isinstance(value, type):
+        return str(value)
+    words, named = [], False
+    for number, field in enumerate(fields(value)):
+        held = getattr(value, field.name)
+        if number and _is_usual(field, held):
+            named = True  # those behind it need their names
+        else:
+            words.append(f"{field.name}={brief(held)}" if named else brief(held))
+    return f"{type(value).__name__}({', '.join(words)})"
+
+
+def _is_usual(field: Field[Any], value: object) -> bool:
+    usual = field.default_factory() if field.default_factory is not MISSING else field.default
+    return type(value) is type(usual) and bool(value == usual)
 
 
 def _unseen(character: str) -> bool:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from importlib import import_module
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
@@ -11,22 +12,26 @@ import numpy as np
 import numpy.typing as npt
 
 from ckn.applying import labels_for, matched, predictions, scores
-from ckn.architecture import architectures
+from ckn.architecture import Architecture, architectures
+from ckn.layers.beside import Beside
 from ckn.model import Model, preprocess
-from ckn.network import Network, Progress, named, of_one_size
+from ckn.network import Progress, batches, named
 from ckn.preprocessing import Scale, Step, Whiten
 from ckn.readers import DataError, Dataset, Images
 from ckn.readers.checks import require_alike
 from ckn.splitting import held_out, validation_rows
 from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
+from ckn.text import brief
 from kerneltools.backend import to_host
 from kerneltools.progress import silent
+from kerneltools.structures import count, take
 
 Numbers = npt.NDArray[Any]
 
 TEST_SHARE = 0.2
 SMALL_SIDE = 12
-CERTIFIED_IMAGES = 200
+CERTIFIED = 200
+"""Images or objects whose patches or parts are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +83,10 @@ def default_architecture(grid: tuple[int, ...]) -> str:
 
 
 def preprocessing_for(data: Dataset, whiten: bool) -> tuple[Step, ...]:
-    """Of images: white becomes 1 where the source says what white is; then, if wanted, `Whiten`."""
-    white = data.maximum if isinstance(data, Images) else None
-    scale: tuple[Step, ...] = () if white is None else (Scale(white),)
+    """Of images: white becomes 1 where the source says what white is; then `Whiten`, if wanted. Of others: as usual."""
+    if not isinstance(data, Images):
+        return tuple(_estimator(data).kind.steps(data.data))
+    scale: tuple[Step, ...] = () if data.maximum is None else (Scale(data.maximum),)
     return (*scale, Whiten()) if whiten else scale
 
 
@@ -88,8 +94,9 @@ def preprocessing_for(data: Dataset, whiten: bool) -> tuple[Step, ...]:
 class Settings:
     """What was asked for: the name of the data and of the architecture, and the options of `ckn train`.
 
-    `supervised`: how the filters are trained with labels; None: they are not. `validation`: the share of the
-    training images that was held out to measure each epoch.
+    `filters`: of each layer, where they are not those of the architecture; `one_strand`: whether of DNA the strand that
+    is given counts alone. `supervised`: how the filters are trained with labels; None: they are not. `validation`: the
+    share of the training data that was held out to measure each epoch.
     """
 
     data: str
@@ -98,6 +105,8 @@ class Settings:
     seed: int = 0
     patches: int = 100_000
     batch: int | None = None
+    filters: int | None = None
+    one_strand: bool = False
     backend: str = "numpy"
     device: str | None = None
     supervised: Supervised | None = None
@@ -108,6 +117,8 @@ class Settings:
         """The settings by name, those of `supervised` among them."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         with_labels = self.supervised
+        if self.architecture in architectures:
+            del plain["filters"], plain["one_strand"]
         return {**plain, "supervised": with_labels is not None, **({} if with_labels is None else _words(with_labels))}
 
 
@@ -193,6 +204,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "train_seconds": round(outcome.train_seconds, 3),
         "test_seconds": round(outcome.test_seconds, 3),
         **settings.flat,
+        "architecture": described_architecture(parts.train, settings),
         "test_data": parts.origin,
         "n_train": len(parts.train),
         "n_validation": 0 if parts.validation is None else len(parts.validation),
@@ -246,20 +258,68 @@ def _of_history(history: tuple[EpochReport, ...]) -> dict[str, Any]:
     }
 
 
-def _classifier(parts: Split, settings: Settings) -> Any:
-    # scikit-learn takes a second to import.
-    from ckn.estimators.images import ImageClassifier
+def architecture_for(data: Dataset, settings: Settings) -> Architecture:
+    """The layers to train on such data: the named ones, or those of the estimator for the kind of data."""
+    if isinstance(data, Images):
+        return architectures[settings.architecture]
+    return _changed(_estimator(data).kind.usual(data.data), settings)
 
-    return ImageClassifier(
-        architectures[settings.architecture],
+
+def described_architecture(data: Dataset, settings: Settings) -> str:
+    """The name, or what the layers are in words."""
+    if isinstance(data, Images):
+        return settings.architecture
+    made = architecture_for(data, settings)
+    strands = ", both strands" if made.strands else ""
+    return ", then ".join(" beside ".join(map(_in_words, stage)) for stage in made.stages) + strands
+
+
+def _in_words(spec: Any) -> str:
+    shorter = " and all shorter ones" if getattr(spec, "lengths", False) else ""
+    return f"{spec.filters} filters on {brief(spec.extractor)}{shorter}"
+
+
+def _changed(architecture: Architecture, settings: Settings) -> Architecture:
+    """With as many filters, and of as many strands, as were asked for."""
+    layers: Any = architecture.layers
+    if settings.filters is not None:
+        layers = tuple(_with_filters(spec, settings.filters) for spec in layers)
+    return replace(architecture, layers=layers, strands=architecture.strands and not settings.one_strand)
+
+
+def _with_filters(spec: Any, count: int) -> Any:
+    """The layer with so many filters; of layers beside each other, each."""
+    if isinstance(spec, Beside):
+        return Beside(tuple(_with_filters(one, count) for one in spec.specs))
+    return replace(spec, filters=count)
+
+
+def _estimator(data: Dataset) -> Any:
+    """The class of estimators for such data."""
+    # scikit-learn, which it needs, takes a second to import.
+    return getattr(import_module("ckn"), ESTIMATORS[data.nouns])
+
+
+ESTIMATORS = {
+    "images": "ImageClassifier",
+    "sequences": "SequenceClassifier",
+    "graphs": "GraphClassifier",
+    "series": "SeriesClassifier",
+}
+
+
+def _classifier(parts: Split, settings: Settings) -> Any:
+    made = _estimator(parts.train)
+    return made(
+        architecture_for(parts.train, settings),
         supervised=settings.supervised or False,
         validation=None if parts.validation is None else (parts.validation.data, parts.validation.labels),
         preprocessing=preprocessing_for(parts.train, settings.whiten),
-        patches=settings.patches,
         batch=settings.batch,
         random_state=settings.seed,
         backend=settings.backend,
         device=settings.device,
+        **{made.kind.parts: settings.patches},
     )
 
 
@@ -273,21 +333,20 @@ def confusion(model: Model, data: Dataset, source: str, batch: int | None, progr
     return counts
 
 
-def relative_misses(model: Model, images: Any, batch: int | None, progress: Progress) -> list[Numbers]:
-    """For each layer, the share of k(p, p) that its map misses, of every patch p that is not blank.
+def relative_misses(model: Model, data: Any, batch: int | None, progress: Progress) -> list[Numbers]:
+    """For each layer, the share of k(p, p) that its map misses, of every patch or part p that is not blank.
 
-    At most 200 images, evenly spaced, are looked at, a batch at a time.
+    At most 200 images or objects, evenly spaced, are looked at, a batch at a time.
     """
     network = model.network.prepare()
-    chosen = images[np.unique(np.linspace(0, len(images) - 1, CERTIFIED_IMAGES).round().astype(int))]
-    size = batch or network.batch_for(chosen)
-    parts: list[list[Numbers]] = [[] for _ in network.layers]
-    for whole, new in of_one_size(len(chosen), size):
-        block = preprocess(model.preprocessing, chosen[whole], network.like)
-        for part, shares in zip(parts, _layer_shares(network, block, new), strict=True):
-            part.append(shares)
-        progress("certificate", whole.stop, len(chosen))
-    return [np.concatenate(part) for part in parts]
+    chosen = take(data, np.unique(np.linspace(0, count(data) - 1, CERTIFIED).round().astype(int)))
+    found: list[list[Numbers]] = [[] for _ in network.layers]
+    for some, new, done in batches(chosen, batch or network.batch_for(chosen)):
+        block = preprocess(model.preprocessing, some, network.like)
+        for shares, residual in zip(found, network.residuals(block), strict=True):
+            shares.append(_shares(*residual, new))
+        progress("certificate", done, count(chosen))
+    return [np.concatenate(shares) for shares in found]
 
 
 def _renamed(data: Dataset, test: Dataset, source: str) -> Dataset:
@@ -308,16 +367,12 @@ def _require_classes(data: Dataset, source: str) -> None:
         )
 
 
-def _layer_shares(network: Network, x: Any, new: slice) -> list[Numbers]:
-    """Of the images that are `new` in the block."""
-    shares = []
-    for layer in network.layers:
-        missed, whole = (to_host(a)[new].astype(np.float64).ravel() for a in layer.prepare().residual(x))
-        # A blank patch has nothing to miss; nor has one that is rounding error.
-        shown = whole > np.finfo(np.float32).eps * whole.max()
-        shares.append(np.clip(missed[shown] / whole[shown], 0.0, 1.0))
-        x = layer(x)
-    return shares
+def _shares(missed: Any, whole: Any, new: slice) -> Numbers:
+    """Of the images that are `new` in a block, or of all parts of objects."""
+    lost, all_ = (to_host(a)[new].astype(np.float64).ravel() for a in (missed, whole))
+    # A blank patch has nothing to miss; nor has one that is rounding error.
+    shown = all_ > np.finfo(np.float32).eps * all_.max(initial=0.0)
+    return np.asarray(np.clip(lost[shown] / all_[shown], 0.0, 1.0))
 
 
 def _versions() -> dict[str, str]:

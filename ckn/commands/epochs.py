@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import typer
 
-from ckn.architecture import architectures
 from ckn.commands.console import Screen, cause_of, fail, note
 from ckn.commands.outputs import reason
 from ckn.commands.supervised import LAST, kept_options
@@ -33,7 +32,7 @@ from ckn.supervised import (
     save_state,
     training_notes,
 )
-from ckn.training import Settings, Split, preprocessing_for
+from ckn.training import Settings, Split, architecture_for, preprocessing_for
 from kerneltools.files import replacing
 from kerneltools.trees import named_leaves
 
@@ -45,7 +44,7 @@ BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
 class Epochs:
     """After each epoch the state of the training, its best state and its numbers are in the folder.
 
-    `data`: the name of the images to train on, which are in `parts`; `options`: those of the command.
+    `data`: the name of the data to train on, which are in `parts`; `options`: those of the command.
     """
 
     folder: Path
@@ -165,7 +164,7 @@ class Epochs:
         """What a run that goes on must have in common with the run that stopped."""
         settings, train, held_out = self.settings, self.parts.train, self.parts.validation
         return training_notes(
-            architectures[settings.architecture],
+            architecture_for(train, settings),
             self.supervised,
             train.data,
             _names(train),

@@ -44,13 +44,15 @@ def _main(
     ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where in the code an error occurs.")] = False,
 ) -> None:
-    """Convolutional kernel networks: train an image classifier, and use it.
+    """Convolutional kernel networks: train a classifier of images, sequences, graphs or series, and
+    use it.
 
     \b
     Examples:
       ckn train digits --out demo
       ckn show demo/model.safetensors
       ckn train photos/ --test more-photos/ --whiten --out photos-model
+      ckn train peaks.fa --labels labels.csv --out peaks-model
       ckn predict photos-model/model.safetensors new/*.jpg --out new.csv
     """
 

@@ -93,9 +93,9 @@ WithLabels = Annotated[
     bool,
     typer.Option("--supervised", help="Train the filters with the labels too, from the unsupervised ones on."),
 ]
-Epochs = Annotated[int, typer.Option(min=1, max=MOST_EPOCHS, metavar="N", help="Passes over the training images.")]
+Epochs = Annotated[int, typer.Option(min=1, max=MOST_EPOCHS, metavar="N", help="Passes over the training data.")]
 Minibatch = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Images a step. [default: 128, or all if fewer]")
+    int | None, typer.Option(min=1, metavar="N", help="Examples a step. [default: 128, or all if fewer]")
 ]
 Rate = Annotated[
     float | None,
@@ -108,7 +108,7 @@ Validation = Annotated[
     typer.Option(
         callback=_share,
         metavar="SHARE",
-        help="Hold out this share of each class of the training images, drawn with the seed, to measure each epoch; "
+        help="Hold out this share of each class of the training data, drawn with the seed, to measure each epoch; "
         "the model is that of the best epoch. [default: none; the last epoch's model]",
     ),
 ]

@@ -92,7 +92,9 @@ def check_precision(backend: str | None, precision: str) -> None:
         )
 
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Images with their classes: {SOURCES}.")]
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help=f"Examples with their classes. Images: {SOURCES}. Others: {OBJECTS}.")
+]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="The model.safetensors that `ckn train` wrote.")]
 ArchitectureName = Annotated[
     str | None,
@@ -105,7 +107,20 @@ ArchitectureName = Annotated[
 ]
 Batch = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Images encoded at a time. [default: what fits the processor's cache]"),
+    typer.Option(min=1, metavar="N", help="Examples encoded at a time. [default: what fits the processor's cache]"),
+]
+Filters = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1_000_000,
+        metavar="N",
+        help="Filters of each layer, for sequences, graphs and series. [default: those of ckn.SequenceClassifier, "
+        "ckn.GraphClassifier and ckn.SeriesClassifier]",
+    ),
+]
+OneStrand = Annotated[
+    bool, typer.Option("--one-strand", help="Of DNA and RNA, read the strand that is given and not the other one too.")
 ]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="Where the library computes: cpu, cuda:0, ...")]
 BackendName = Annotated[
@@ -159,7 +174,7 @@ Quiet = Annotated[
 ]
 Part = Annotated[
     SplitName | None,
-    typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all images]"),
+    typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all]"),
 ]
 
 

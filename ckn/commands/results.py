@@ -5,15 +5,19 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ckn.applying import nouns_for
 from ckn.commands.console import cause_of, fail, note
 from ckn.commands.outputs import reason, written
 from ckn.files import save
 from ckn.interrupts import CODE
-from ckn.model import Model
+from ckn.model import Model, preprocess
+from ckn.network import Network
+from ckn.readers import Dataset, Images
 from ckn.training import Outcome, Settings, Split, metrics
 from kerneltools.files import replacing
 
@@ -45,20 +49,7 @@ class Results:
             table = json.dumps(metrics(parts, settings, outcome), indent=2, ensure_ascii=False, allow_nan=False)
             temporary.write_text(table + "\n", encoding="utf-8", errors="backslashreplace")
         self.written.append(METRICS)
-        for name, figure in _pictures(outcome).items():
-            self._draw(name, figure)
-
-    def _draw(self, name: str, figure: Callable[[], Any]) -> None:
-        path = self.folder / name
-        try:
-            with replacing(path) as temporary:
-                _pictures_of("common").write(figure(), temporary)
-        except Exception as error:  # whatever it is, the model is worth more
-            why = f"{reason(error)}; {ROOM}" if isinstance(error, OSError) else cause_of(error)
-            earlier = "; the one that is there is of an earlier run" if path.exists() else ""
-            note(f"{path} was not written: {why}{earlier}")
-        else:
-            self.written.append(name)
+        self.written.extend(drawn(self.folder, pictures_of(outcome, parts.train)))
 
     @contextmanager
     def told(self, with_labels: bool) -> Iterator[None]:
@@ -74,17 +65,47 @@ class Results:
             raise
 
 
-def _pictures(outcome: Outcome) -> Mapping[str, Callable[[], Any]]:
-    """How to draw each picture."""
+def drawn(folder: Path, pictures: Mapping[str, Callable[[], Any]]) -> Iterator[str]:
+    """Draw pictures into files of a folder; those that are written. One that fails is a note."""
+    for name, figure in pictures.items():
+        path = folder / name
+        try:
+            with replacing(path) as temporary:
+                _pictures_of("common").write(figure(), temporary)
+        except Exception as error:  # whatever it is, the model is worth more
+            why = f"{reason(error)}; {ROOM}" if isinstance(error, OSError) else cause_of(error)
+            earlier = "; the one that is there is of an earlier run" if path.exists() else ""
+            note(f"{path} was not written: {why}{earlier}")
+        else:
+            yield name
+
+
+def pictures_of(outcome: Outcome, data: Dataset) -> Mapping[str, Callable[[], Any]]:
+    """How to draw each picture of a training on such data."""
     names = [str(name) for name in outcome.model.classes]
-    found: dict[str, Callable[[], Any]] = {
-        "filters.png": lambda: _pictures_of("images").filters(outcome.model.network),
-        "confusion.png": lambda: _pictures_of("common").confusion_matrix(outcome.counts, names),
-        "certificate.png": lambda: _pictures_of("common").certificate(outcome.misses),
+    parts = "patches" if isinstance(data, Images) else "parts"
+    found = {
+        **pictures_of_filters(outcome.model, data),
+        "confusion.png": lambda: _pictures_of("common").confusion_matrix(outcome.counts, names, data.nouns),
+        "certificate.png": lambda: _pictures_of("common").certificate(outcome.misses, parts, data.nouns),
     }
     if outcome.history:
         told = (outcome.history, outcome.test_accuracy, outcome.initial)
         found["curves.png"] = lambda: _pictures_of("common").curves(*told)
+    return found
+
+
+def pictures_of_filters(held: Model | Network, data: Dataset | None = None) -> dict[str, Callable[[], Any]]:
+    """How to draw the filters of a model or a network, and what excites them in data where these are given."""
+    network, steps = (held.network, held.preprocessing) if isinstance(held, Model) else (held, ())
+    nouns = nouns_for(network)
+    found: dict[str, Callable[[], Any]] = {"filters.png": lambda: _pictures_of(nouns).filters(network)}
+    if data is not None and nouns != "images":
+        told: dict[str, Any] = {}
+        if isinstance(held, Model):
+            told = {"weights": held.head.weights, "classes": [str(name) for name in held.classes]}
+        seen = partial(preprocess, steps, data.data, network.like)
+        found["motifs.png"] = lambda: _pictures_of(nouns).motifs(network, seen(), **told)
     return found
 
 

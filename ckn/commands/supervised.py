@@ -71,7 +71,7 @@ OPTIONS = (
 # "planned": the epochs of the run when it began, which some schedules depend on.
 KEPT = (
     *OPTIONS,
-    *("planned", "test", "labels", "size", "background", "skip_unreadable"),
+    *("planned", "test", "labels", "filters", "one_strand", "size", "background", "skip_unreadable"),
     *("architecture", "whiten", "seed", "patches", "batch", "backend", "device"),
 )
 FREE = ("epochs", "jit", "at_once", "batch", "backend", "device")

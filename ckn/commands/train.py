@@ -18,7 +18,9 @@ from ckn.commands.options import (
     Batch,
     Data,
     Device,
+    Filters,
     Labels,
+    OneStrand,
     Quiet,
     Size,
     SkipUnreadable,
@@ -32,22 +34,35 @@ from ckn.commands.results import Results
 from ckn.commands.supervised import LAST, chosen_options, dashed, supervised_settings
 from ckn.interrupts import ending_at_once
 from ckn.memory import keep_freed_memory
-from ckn.readers import DataError, Dataset, Images, LabelTable, Pictures, read
+from ckn.readers import Dataset, Images, LabelTable, Pictures, read
 from ckn.readers.images import optional_module, pictures_of
 from ckn.supervised import EpochReport, best_epoch
-from ckn.training import Outcome, Settings, Split, default_architecture, run, split, with_validation
+from ckn.training import (
+    Outcome,
+    Settings,
+    Split,
+    default_architecture,
+    described_architecture,
+    run,
+    split,
+    with_validation,
+)
 from ckn.unsupervised import require_patches
 
 WRITTEN = ("model.safetensors", "metrics.json", "filters.png", "confusion.png", "certificate.png")
 """What every training leaves in its folder."""
 
+WRITTEN_OF_OBJECTS = ("motifs.png",)
 WRITTEN_WITH_LABELS = ("curves.png", NUMBERS, LAST, BEST)
 
 SMALLER = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
 FEWER = "fewer or smaller examples"
 
-OF_IMAGES = ("size", "background", "skip_unreadable", "architecture", "whiten", "augment")
+OF_IMAGES = ("size", "background", "skip_unreadable", "architecture", "whiten", "augment", "precision")
 """Options that have a meaning for images only."""
+
+OF_OBJECTS = ("filters", "one_strand")
+"""Those that have one for other data only."""
 
 
 def train(
@@ -72,8 +87,13 @@ def train(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same model.")] = 0,
     batch: Batch = None,
     patches: Annotated[
-        int, typer.Option(min=1, max=10**12, metavar="N", help="Patches from which each layer learns its filters.")
+        int,
+        typer.Option(
+            min=1, max=10**12, metavar="N", help="Patches, or parts, from which each layer learns its filters."
+        ),
     ] = 100_000,
+    filters: Filters = None,
+    one_strand: OneStrand = False,
     backend: BackendName = None,
     device: Device = None,
     supervised: learning.WithLabels = False,
@@ -99,11 +119,12 @@ def train(
     resume: learning.Resume = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a classifier of images and test it.
+    """Train a classifier of images, sequences, graphs or series, and test it.
 
     \b
     The folder --out gets model.safetensors, metrics.json and
-      filters.png      the filters of the first layer
+      filters.png      the filters of the first layer; of sequences as logos
+      motifs.png       of sequences, graphs and series: what excites the filters most
       confusion.png    which classes are taken for which
       certificate.png  how much of each layer's kernel its finite map misses
     and with --supervised
@@ -117,6 +138,9 @@ def train(
     Examples:
       ckn train digits --out demo
       ckn train photos/ --whiten --seed 1
+      ckn train peaks.fa --labels labels.csv --out peaks
+      ckn train MUTAG/
+      ckn train GunPoint_TRAIN.ts --test GunPoint_TEST.ts --filters 64
       ckn train cifar-10-batches-bin/ --architecture unsup-256-1024 --whiten
       ckn train cifar-10-batches-bin/ --architecture ckn-5 --whiten --supervised \\
           --augment flip,crop --validation 0.1 --backend torch
@@ -136,7 +160,8 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
     parts, settings = _prepared(data, chosen)
     # Some versions of typer hand on the paths of a context as strings.
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
-    names = (*WRITTEN, *WRITTEN_WITH_LABELS) if chosen["supervised"] else WRITTEN
+    of_kind = () if isinstance(parts.train, Images) else WRITTEN_OF_OBJECTS
+    names = (*WRITTEN, *of_kind, *(WRITTEN_WITH_LABELS if chosen["supervised"] else ()))
     with output_folder(folder, names), room_for(data, SMALLER):
         if not quiet:
             _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
@@ -147,11 +172,14 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
             results.write(parts, settings, outcome)
             screen("pictures", 1, 1)
     if not quiet:
-        _summarise(outcome, folder, results)
+        _summarise(outcome, folder, results, parts.train.nouns)
     if outcome.reg_at_end:
         note(f"λ = {outcome.reg:.1e} is at an end of the values tried; a better one may lie beyond")
     if outcome.labels_did_not_help:
-        note("no epoch was better than the start on the validation images: these labels do not help these filters")
+        note(
+            f"no epoch was better than the start on the validation {parts.train.nouns}: these labels do not help these "
+            "filters"
+        )
 
 
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
@@ -162,13 +190,13 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
         parts = _read(data, chosen, screen)
     if chosen["validation"] is not None and chosen["supervised"]:
         parts = with_validation(parts, chosen["validation"], data, chosen["seed"])
-    if not isinstance(parts.train, Images):
-        raise DataError(f"{data}: {parts.train.nouns}; the command trains networks on images only yet")
-    grid = parts.train.images.shape[1:-1]
-    name = chosen["architecture"] or default_architecture(grid)
-    require_patches(architectures[name], grid)
+    name = parts.train.nouns
+    if isinstance(parts.train, Images):
+        grid = parts.train.images.shape[1:-1]
+        name = chosen["architecture"] or default_architecture(grid)
+        require_patches(architectures[name], grid)
     supervised = supervised_settings(chosen, parts.train) if chosen["supervised"] else None
-    plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device", "validation")}
+    plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device", "validation", *OF_OBJECTS)}
     return parts, Settings(data, name, backend=chosen["backend"] or "numpy", supervised=supervised, **plain)
 
 
@@ -198,9 +226,15 @@ def _require_suited(data: Dataset, source: str, chosen: Mapping[str, Any]) -> No
     """Raise BadParameter for options that have no meaning for such data."""
     if not isinstance(data, Images):
         for name in OF_IMAGES:
-            if chosen[name]:
+            if chosen[name] and chosen[name] != learning.PrecisionName.float32:
                 raise typer.BadParameter(f"{dashed(name)}: only for images, and {source} holds {data.nouns}")
-    elif data.pictures is None and (given := [name for name in ("size", "background") if chosen[name] is not None]):
+        if chosen["one_strand"] and getattr(getattr(data.data, "alphabet", None), "complement", None) is None:
+            raise typer.BadParameter(f"--one-strand: only for DNA and RNA, and {source} holds {data.described}")
+        return
+    for name in OF_OBJECTS:
+        if chosen[name]:
+            raise typer.BadParameter(f"{dashed(name)}: not for images, which {source} holds; choose an --architecture")
+    if data.pictures is None and (given := [name for name in ("size", "background") if chosen[name] is not None]):
         raise typer.BadParameter(
             f"{dashed(given[0])} {chosen[given[0]]}: only for picture files, and {source} holds none"
         )
@@ -230,7 +264,7 @@ def _trained(
 def _why(data: Dataset) -> str:
     """What the architecture was chosen for."""
     if not isinstance(data, Images):
-        return f", for {data.nouns}"
+        return ""
     height, width = data.images.shape[1:-1]
     return f", chosen for images of {height}x{width} pixels"
 
@@ -242,29 +276,29 @@ def _announce(parts: Split, settings: Settings, why: str) -> None:
             "training": f"{train.described}, {len(train.classes)} classes",
             **({} if held_out is None else {"validation": f"{len(held_out)} of the training {train.nouns}"}),
             "test": f"{len(parts.test)} {train.nouns}: {parts.origin}",
-            "architecture": settings.architecture + why,
+            "architecture": described_architecture(train, settings) + why,
         }
     )
 
 
-def _summarise(outcome: Outcome, folder: Path, results: Results) -> None:
+def _summarise(outcome: Outcome, folder: Path, results: Results, nouns: str) -> None:
     right, n = int(outcome.counts.trace()), int(outcome.counts.sum())
     missed = ", ".join(f"layer {i} {m.mean():.1%}" for i, m in enumerate(outcome.misses, start=1) if m.size)
     files = [*results.written, *((NUMBERS, LAST, BEST) if outcome.history else ())]
     facts(
         {
             "test accuracy": f"{outcome.test_accuracy:.2%} ({right} of {n})",
-            **(_of_epochs(outcome) if outcome.history else _of_ridge(outcome)),
-            "kernel missed": f"{missed} (mean over patches)",
+            **(_of_epochs(outcome) if outcome.history else _of_ridge(outcome, nouns)),
+            "kernel missed": f"{missed} (mean over {'patches' if nouns == 'images' else 'parts'})",
             "time": f"{outcome.train_seconds:.1f} s to train, {outcome.test_seconds:.1f} s to test",
             "written": f"{folder}/: {', '.join(files)}",
         }
     )
 
 
-def _of_ridge(outcome: Outcome) -> dict[str, str]:
+def _of_ridge(outcome: Outcome, nouns: str) -> dict[str, str]:
     return {
-        "leave-one-out": f"{outcome.loo_accuracy:.2%} on the training images",
+        "leave-one-out": f"{outcome.loo_accuracy:.2%} on the training {nouns}",
         "λ": f"{outcome.reg:.1e}, of {len(outcome.regs)} from {min(outcome.regs):.0e} to {max(outcome.regs):.0e}",
     }
 

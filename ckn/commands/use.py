@@ -1,4 +1,4 @@
-"""`ckn evaluate`, `ckn predict` and `ckn encode`: a trained model on other images."""
+"""`ckn evaluate`, `ckn predict` and `ckn encode`: a trained model on other data."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import JustifyMethod
 
-from ckn.applying import matched, scores, write_features, write_predictions
+from ckn.applying import alphabet_for, matched, scores, write_features, write_predictions
 from ckn.commands.console import note, progress, room_for, say, table
 from ckn.commands.imported import types_of
 from ckn.commands.models import load_model
@@ -20,6 +20,7 @@ from ckn.commands.options import (
     Data,
     Device,
     Import,
+    Labels,
     ModelFile,
     Part,
     Quiet,
@@ -31,25 +32,18 @@ from ckn.commands.options import (
 )
 from ckn.commands.outputs import output_file
 from ckn.model import Model
-from ckn.readers import DataError, Dataset, read
+from ckn.readers import DataError, Dataset, Images, read
 from ckn.training import Numbers, confusion
 from kerneltools.files import FileFormatError
 
 SMALLER = "a smaller --batch"
-FEWER = "fewer or smaller images at a time"
-
-_COLUMNS: Mapping[str, JustifyMethod] = {
-    "class": "left",
-    "images": "right",
-    "recall": "right",
-    "precision": "right",
-    "most often taken for": "left",
-}
+FEWER = "fewer or smaller examples at a time"
 
 
 def evaluate(
     model: ModelFile,
     data: Data,
+    labels: Labels = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="JSON", help="Write the numbers to this file too.")
     ] = None,
@@ -63,23 +57,24 @@ def evaluate(
 ) -> None:
     """Measure the accuracy of a model, over all and class by class.
 
-    Classes are matched by name. Images that the model was trained on say little about others.
+    Classes are matched by name. What the model was trained on says little about other data.
 
     \b
     Examples:
       ckn evaluate demo/model.safetensors digits
+      ckn evaluate peaks-model/model.safetensors others.fa --labels others.csv
       ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
     """
     loaded = _model(model, backend, device, imports)
-    images = _part(loaded, data, data, split, skip_unreadable, quiet)
+    examples = _part(loaded, data, data, split, skip_unreadable, quiet, labels)
     names = [str(name) for name in loaded.classes]
     with room_for(data, SMALLER), _optional(out) as temporary:
         with progress(quiet) as report:
-            counts = confusion(loaded, images, data, batch, report)
+            counts = confusion(loaded, examples, data, batch, report)
         if temporary is not None:
             numbers = json.dumps(_numbers(model, data, names, counts), indent=2, ensure_ascii=False)
             temporary.write_text(numbers + "\n", encoding="utf-8", errors="backslashreplace")
-    _print_classes(names, counts)
+    _print_classes(names, counts, examples.nouns)
     say(f"accuracy {counts.trace() / counts.sum():.2%} ({counts.trace()} of {counts.sum()})", "bold")
 
 
@@ -100,45 +95,47 @@ def predict(
     device: Device = None,
     imports: Import = None,
 ) -> None:
-    """Write the class of each image as CSV.
+    """Write the class of each image, sequence, graph or series as CSV.
 
-    The columns are image (the file, or the number counted from 0 where images are not files), class, score (about
-    1 for a clear case), margin (how far the score is above that of the next class) and probability (that the class is
-    right, for images like those of the training); with --top 3 also class_2, score_2, probability_2, class_3, score_3
-    and probability_3. A name that a spreadsheet would take for a formula (=, +, -, @) has an apostrophe in
-    front, and control characters are written as \\x1b.
+    The columns are image, sequence, graph or series (the file or name, or the number counted from 0 where there are no
+    names), class, score (about 1 for a clear case), margin (how far the score is above that of the next class) and
+    probability (that the class is right, for data like those of the training); with --top 3 also class_2, score_2,
+    probability_2, class_3, score_3 and probability_3. A name that a spreadsheet would take for a formula (=, +, -, @)
+    has an apostrophe in front, and control characters are written as \\x1b.
 
     \b
     Examples:
       ckn predict photos-model/model.safetensors new/*.jpg --out new.csv
       ckn predict demo/model.safetensors digits | head
+      ckn predict peaks-model/model.safetensors new.fa --out new.csv
     """
     loaded = _model(model, backend, device, imports)
     source = _named(data)
     if top > len(loaded.classes):
         raise typer.BadParameter(f"--top {top}: the model has {len(loaded.classes)} classes; choose at most as many")
-    images = _part(loaded, data, source, split, skip_unreadable, quiet)
-    fitting = matched(loaded, images, source)
+    examples = _part(loaded, data, source, split, skip_unreadable, quiet)
+    fitting = matched(loaded, examples, source)
     if fitting.calibration is None:
         note(f"{model}: written by a version without probabilities, which are left out; train the model again for them")
-    names = images.names or range(len(images))
+    names = examples.names or range(len(examples))
     with room_for(source, SMALLER), _optional(out) as temporary:
         with progress(quiet) as report:
-            values = scores(fitting, images.data, batch, report)
+            values = scores(fitting, examples.data, batch, report)
         if temporary is None:
-            write_predictions(sys.stdout, fitting, values, names, top)
+            write_predictions(sys.stdout, fitting, values, names, top, examples.noun)
             sys.stdout.flush()
             return
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            write_predictions(file, fitting, values, names, top)
+            write_predictions(file, fitting, values, names, top, examples.noun)
     if not quiet:
-        say(f"{len(images)} predictions in {out}")
+        say(f"{len(examples)} predictions in {out}")
 
 
 def encode(
     model: ModelFile,
     data: Unlabelled,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FEATURES.npz", callback=npz_name, help="File to write.")],
+    labels: Labels = None,
     split: Part = None,
     skip_unreadable: SkipUnreadable = False,
     quiet: Quiet = False,
@@ -147,10 +144,10 @@ def encode(
     device: Device = None,
     imports: Import = None,
 ) -> None:
-    """Write the features of each image as a NumPy file.
+    """Write the features of each image, sequence, graph or series as a NumPy file.
 
-    The .npz file holds features (images, features) float32, each row centred and of norm 1, and where DATA has them
-    labels (positions in classes), classes and the file names. Memory for features is that of one batch.
+    The .npz file holds features (n, features) float32, each row centred and of norm 1, and where DATA has them
+    labels (positions in classes), classes and names. Memory for features is that of one batch.
 
     \b
     Examples:
@@ -159,12 +156,12 @@ def encode(
     """
     loaded = _model(model, backend, device, imports)
     source = _named(data)
-    images = _part(loaded, data, source, split, skip_unreadable, quiet)
-    fitting = matched(loaded, images, source)
+    examples = _part(loaded, data, source, split, skip_unreadable, quiet, labels)
+    fitting = matched(loaded, examples, source)
     with room_for(source, SMALLER), output_file(out) as temporary, progress(quiet) as report:
-        d = write_features(temporary, fitting, images, batch, report)
+        d = write_features(temporary, fitting, examples, batch, report)
     if not quiet:
-        say(f"{len(images)} x {d} features in {out}")
+        say(f"{len(examples)} x {d} features in {out}")
 
 
 def _named(data: list[str]) -> str:
@@ -189,11 +186,20 @@ def _model(path: Path, backend: str | None, device: str | None, imports: Sequenc
 
 
 def _part(
-    model: Model, given: str | list[str], source: str, wanted: SplitName | None, skip: bool, quiet: bool
+    model: Model,
+    given: str | list[str],
+    source: str,
+    wanted: SplitName | None,
+    skip: bool,
+    quiet: bool,
+    labels: str | None = None,
 ) -> Dataset:
-    """The examples, pictures treated as in training; of training and test the latter, or those wanted."""
+    """The examples, treated as in training; of training and test the latter, or those wanted."""
+    asked: dict[str, Any] = {"pictures": model.as_trained, "alphabet": alphabet_for(model.network)}
     with room_for(source, FEWER), progress(quiet) as report:
-        data = read(given, pictures=model.as_trained, skip_unreadable=skip, report=report)
+        data = read(given, skip_unreadable=skip, labels=labels, report=report, **asked)
+    if skip and not isinstance(data, Images):
+        raise typer.BadParameter(f"--skip-unreadable: only for picture files, and {source} holds {data.nouns}")
     if data.test is None:
         if wanted is not None:
             raise DataError(f"{source}: it has no training and test split, so --split {wanted} has no meaning")
@@ -216,12 +222,19 @@ def _numbers(model: Path, data: str, names: list[str], counts: Numbers) -> dict[
     }
 
 
-def _print_classes(names: list[str], counts: Numbers) -> None:
+def _print_classes(names: list[str], counts: Numbers, nouns: str) -> None:
     rows = []
     for i, name in enumerate(names):
         right, true, predicted = int(counts[i, i]), int(counts[i].sum()), int(counts[:, i].sum())
         rows.append((name, str(true), _share(right, true), _share(right, predicted), _mistakes(names, counts[i], i)))
-    table(_COLUMNS, rows)
+    sides: Mapping[str, JustifyMethod] = {
+        "class": "left",
+        nouns: "right",
+        "recall": "right",
+        "precision": "right",
+        "most often taken for": "left",
+    }
+    table(sides, rows)
 
 
 def _share(part: int, whole: int) -> str:

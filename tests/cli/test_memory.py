@@ -33,7 +33,7 @@ ERRORS = {
 }
 # What the command does, and the place where memory ends.
 PLACES = {
-    "reading": (["evaluate", "MODEL", "DATA"], "ckn.commands.use.read", "DATA", "fewer or smaller images"),
+    "reading": (["evaluate", "MODEL", "DATA"], "ckn.commands.use.read", "DATA", "fewer or smaller examples"),
     "the model": (["show", "MODEL"], "ckn.files.load_tree", "MODEL", "a machine with more"),
     "the model of others": (["evaluate", "MODEL", "DATA"], "ckn.files.load_tree", "MODEL", "a machine with more"),
     "evaluate": (["evaluate", "MODEL", "DATA"], "ckn.applying.encode_blocks", "DATA", "a smaller --batch"),
