@@ -11,7 +11,7 @@ from ckn.layers.laid import AnyReadout, ObjectSpec, Readout, ReadoutSpec
 from kerneltools.kernels import Homogeneous, Kernel
 from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential, Power
-from kerneltools.patches import Grid, Padding, PartPool
+from kerneltools.patches import Grid, Padding, PartPool, PositionPool
 from kerneltools.patches.grid import PerAxis
 from kerneltools.pooling import Gaussian
 
@@ -91,7 +91,8 @@ class Architecture:
         if not isinstance(self.strands, bool) or (self.strands and self.of_grids):
             raise ValueError(f"strands: expected True or False, and False for grids, got {self.strands!r}")
         readout: Any = self.readout
-        if isinstance(readout, type) or not isinstance(readout, PartPool | Readout | ReadoutSpec | None):
+        known = isinstance(readout, PartPool | Readout | ReadoutSpec | None) and not isinstance(readout, PositionPool)
+        if isinstance(readout, type) or not known:
             raise TypeError(f"readout: expected a pool such as kerneltools.patches.PartMean(), got {readout!r:.80}")
 
     @property

@@ -1,7 +1,7 @@
 """Layers on parts of sequences, graphs and sets; see docs/decisions/0028-parts.md."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ckn.layers.laid import Runs
@@ -10,7 +10,17 @@ from kerneltools.kernels.base import check_positive
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.maps.nystrom import whitening
 from kerneltools.optimisers import Geometry, Sphere, Spheres
-from kerneltools.patches import Concatenated, Extractor, Growing, PartKernel, PartPool, PartSum, Table, Windows
+from kerneltools.patches import (
+    Concatenated,
+    Extractor,
+    Growing,
+    PartKernel,
+    PartPool,
+    PartSum,
+    PositionPool,
+    Table,
+    Windows,
+)
 from kerneltools.precision import in_single
 from kerneltools.structures import Graphs
 from kerneltools.trees import Tree, static, together
@@ -21,7 +31,8 @@ class PartSpec:
     """A layer on parts: `filters`, what the `parts` of objects are, a kernel between these and filters, and a pool.
 
     `parts`: `patches.Windows(k)` of sequences, `patches.Paths(k)` of graphs, `patches.Elements()`; `pool` puts the
-    values of the parts of one owner (a window, the node that a path starts at) together; `reg` > 0 is added to the
+    values of the parts of one owner (a window, the node that a path starts at) together, and `GaussianWindow(s)`, of
+    windows, those around each s-th; `reg` > 0 is added to the
     eigenvalues of the filters' kernel matrix.
 
     `lengths`: parts of 1, 2, ... and k items are all compared with as many of the first items of the same filters, and
@@ -112,8 +123,13 @@ class PartLayer(Tree):
         With `lengths`, a table for each.
         """
         found = self.parts.prefixes(x) if self.lengths else (self.parts(x),)  # type: ignore[attr-defined]
-        after = x if isinstance(x, Graphs) else Runs(found[-1].offsets)
         tables = tuple(parts.table(like, int(x.offsets[-1])) for parts in found)
+        if isinstance(self.pool, PositionPool):
+            if isinstance(x, Graphs):
+                raise TypeError(f"pool: nodes of graphs are in no row, as {self.pool!r} takes them; take PartSum()")
+            positions = self.pool.positions(found[-1])
+            return replace(tables[0], after=positions.table(like, len(found[-1]))), Runs(positions.offsets)
+        after = x if isinstance(x, Graphs) else Runs(found[-1].offsets)
         return tables if self.lengths else tables[0], after
 
     def prepare(self) -> "PreparedPartLayer":

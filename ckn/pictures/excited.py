@@ -12,7 +12,7 @@ from ckn.pictures.common import Numbers, short
 from ckn.pictures.gaps import best_with_gaps
 from kerneltools.arrays import blocks, evenly
 from kerneltools.backend import to_host
-from kerneltools.patches import Extractor, GappedKernel, Parts, Windows
+from kerneltools.patches import Extractor, GappedKernel, Parts, PositionPool, Windows
 from kerneltools.patches.parts import NOTHING
 from kerneltools.structures import Graphs, count, take
 
@@ -216,7 +216,7 @@ def spans_behind(network: Any, x: Any) -> tuple[Numbers, Numbers]:
     if isinstance(x, Graphs):  # a node stays a node
         return first, last
     for stage in network.unprepared().stages:
-        reached = [_reached(_parts(layer, structure), first, last) for layer in stage]
+        reached = [_behind(layer, structure, first, last) for layer in stage]
         first = np.min([low for low, _ in reached], axis=0)
         last = np.max([high for _, high in reached], axis=0)
         structure = stage[0].lay(structure, network.like)[1]
@@ -336,6 +336,13 @@ def _reached(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numb
     np.minimum.at(least, parts.owner, np.where(low == NOTHING, np.iinfo(np.int64).max, low))
     np.maximum.at(greatest, parts.owner, high)
     return np.where(greatest == NOTHING, 0, least), greatest
+
+
+def _behind(layer: Any, structure: Any, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
+    """The same of each item that a layer makes of the structure's."""
+    parts, pool = _parts(layer, structure), getattr(layer, "pool", None)
+    reached = _reached(parts, first, last)
+    return _reached(pool.positions(parts), *reached) if isinstance(pool, PositionPool) else reached
 
 
 def _between(first: Numbers, last: Numbers) -> Numbers:

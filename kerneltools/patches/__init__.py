@@ -25,7 +25,7 @@ from kerneltools.patches.local import (
     Unscaled,
 )
 from kerneltools.patches.parts import Extractor, Growing, Parts, Table
-from kerneltools.patches.pools import PartMax, PartMean, PartPool, PartSum
+from kerneltools.patches.pools import GaussianWindow, PartMax, PartMean, PartPool, PartSum, PositionPool
 from kerneltools.patches.sequences import Elements, Subsequences, Windows
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "GappedMax",
     "GappedMean",
     "GappedPool",
+    "GaussianWindow",
     "Grid",
     "Growing",
     "Multiplied",
@@ -52,6 +53,7 @@ __all__ = [
     "PartSum",
     "Parts",
     "Paths",
+    "PositionPool",
     "Positions",
     "ProductOfNorms",
     "Scale",

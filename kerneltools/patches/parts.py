@@ -95,7 +95,7 @@ class Table(Tree):
 
     `places` (P, k): the rows of the items of each part, a row of zeros for nothing; `owner` (P,); `weight` (P,) or None
     for 1; `inverse` (owners,): of the weight of all parts of an owner, 0 where it has none; `owners`; `alone`: whether
-    each owner has one part, in their order.
+    each owner has one part, in their order; `after`: for pools of positions in a row, which parts go into each.
     """
 
     places: Array
@@ -104,6 +104,7 @@ class Table(Tree):
     inverse: Array
     owners: int = static(0)
     alone: bool = static(False)
+    after: "Table | None" = None
 
 
 @runtime_checkable

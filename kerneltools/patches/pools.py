@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from math import exp
+from operator import add
 from typing import Protocol, runtime_checkable
 
-from kerneltools.arrays import Array, device_of, namespace
-from kerneltools.patches.parts import Parts, Table
+import numpy as np
+
+from kerneltools.arrays import Array, device_of, namespace, require_count
+from kerneltools.patches.parts import NOTHING, Parts, Table, of_counts
 from kerneltools.primitives import segment_max, segment_sum
-from kerneltools.trees import Tree
+from kerneltools.structures.base import offsets_of
+from kerneltools.trees import Tree, static
 
 
 @runtime_checkable
@@ -16,6 +22,14 @@ class PartPool(Protocol):
 
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
+
+
+@runtime_checkable
+class PositionPool(PartPool, Protocol):
+    """A pool of parts that follow each other, such as windows of a sequence: it has owners of its own."""
+
+    def positions(self, parts: Parts) -> Parts:
+        """The parts that go into each of its owners, by their numbers."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,71 @@ class PartMax(Tree):
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
         return _pooled(_greatest, values, parts)
+
+
+@dataclass(frozen=True)
+class GaussianWindow(Tree):
+    """Of windows of a sequence: each s-th takes its neighbours in, weighted by their distance.
+
+    values (P, m) of windows -> (Σ over sequences of ⌈windows / s⌉, m)
+
+    Weights are exp(-(t / (s - 1))²) at distances t = 1 - s..s - 1, of sum 1; beyond the ends of a sequence are zeros
+    (Chen, Jacob and Mairal 2019). `subsampling` s >= 1; 1 changes nothing. What comes after sees each s-th position.
+
+    >>> import numpy as np
+    >>> from kerneltools.patches import GaussianWindow, Windows
+    >>> from kerneltools.structures import Strings
+    >>> parts = Windows(2)(Strings.of(["ACGTA", "TG"]))
+    >>> GaussianWindow(2)(np.ones((5, 1)), parts).round(2).T
+    array([[0.79, 1.  , 0.58]])
+    """
+
+    subsampling: int = static(2)
+
+    def __post_init__(self) -> None:
+        require_count("subsampling", self.subsampling)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Those at distances 1 - s..s - 1."""
+        reach = self.subsampling - 1
+        values = [exp(-((t / max(reach, 1)) ** 2)) for t in range(-reach, reach + 1)]
+        return tuple(value / sum(values) for value in values)
+
+    def positions(self, parts: Parts) -> Parts:
+        """Each s-th part with those around it. Raises ValueError for parts that are not alone with their owner."""
+        if not parts.alone:
+            raise ValueError(
+                f"parts: expected one of each owner, in a row, as windows are, got {len(parts)} of {parts.owners}; "
+                "pool others by PartSum(), PartMean() or PartMax()"
+            )
+        lengths, reach = np.diff(parts.offsets), self.subsampling - 1
+        counts = -(-lengths // self.subsampling)
+        run, place = of_counts(counts)
+        within = (place * self.subsampling)[:, None] + np.arange(-reach, reach + 1)
+        there = (within >= 0) & (within < lengths[run][:, None])
+        index = np.where(there, parts.offsets[run][:, None] + within, NOTHING)
+        return Parts(index, np.arange(len(index)), offsets_of(counts))
+
+    def __call__(self, values: Array, parts: Parts | Table) -> Array:
+        """(P, m) -> (owners, m). Raises ValueError for a table in which positions are not laid."""
+        xp = namespace(values)
+        if isinstance(parts, Parts):
+            positions = self.positions(parts)
+            zero = xp.zeros((1, values.shape[1]), dtype=values.dtype, device=device_of(values))
+            table = positions.table(values, len(parts))
+            return self._summed(xp.concat([values, zero], axis=0), table)[: positions.owners, :]
+        if parts.after is None:
+            raise ValueError(
+                "parts: expected a table with the positions of the pool, as a layer lays it; a readout of whole "
+                "objects is PartSum(), PartMean() or PartMax()"
+            )
+        return self._summed(values, parts.after)
+
+    def _summed(self, values: Array, table: Table) -> Array:
+        xp = namespace(values)
+        taken = (w * xp.take(values, table.places[:, j], axis=0) for j, w in enumerate(self.weights))
+        return reduce(add, taken)
 
 
 def _pooled(pool: Callable[[Array, Table], Array], values: Array, parts: Parts | Table) -> Array:

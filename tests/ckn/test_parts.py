@@ -12,7 +12,19 @@ import kerneltools
 from ckn import Architecture, Joined, Network, PartLayer, PartSpec, fit_unsupervised
 from kerneltools.files import FileFormatError
 from kerneltools.kernels.profiles import Exponential
-from kerneltools.patches import Averaged, Elements, FirstNorm, PartKernel, PartMax, PartMean, PartSum, Paths, Windows
+from kerneltools.patches import (
+    Averaged,
+    Elements,
+    FirstNorm,
+    GaussianWindow,
+    PartKernel,
+    PartMax,
+    PartMean,
+    PartSum,
+    Paths,
+    Subsequences,
+    Windows,
+)
 from kerneltools.structures import Graph, Graphs, Objects, Ragged, Strings
 
 DRAWS = np.random.default_rng(0)
@@ -35,7 +47,7 @@ def fitted(specs: list[Any], x: Any, **choices: Any) -> Network:
 CENTRED = PartKernel(Exponential(0.6), centred=True)
 PAIR = ckn.Beside(tuple(PartSpec(m, Windows(3, dilation=m, partial=True), CENTRED) for m in (4, 1)))
 CASES: list[Any] = [
-    (WORDS, [PartSpec(8, Windows(4)), PartSpec(6, Windows(3))]),
+    (WORDS, [PartSpec(8, Windows(4), pool=GaussianWindow(2)), PartSpec(6, Windows(3))]),
     (SERIES, [PAIR, PartSpec(5, Windows(2))]),
     (GRAPHS, [PartSpec(8, Paths(3), OF_PATHS, lengths=True), PartSpec(6, Paths(2), OF_PATHS, PartMean())]),
 ]
@@ -241,6 +253,12 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
         (lambda: PartSpec(4, Paths(3), lengths=True), "on no sphere"),
         (lambda: PartSpec(4, Paths(3), OF_PATHS, lengths=1), "lengths: expected True or False"),  # type: ignore[arg-type]
         (lambda: fitted([PartSpec(4, Windows(2))], GRAPHS), "expected sequences, for Windows"),
+        (
+            lambda: fitted([PartSpec(3, Elements(), pool=GaussianWindow())], GRAPHS)(GRAPHS),
+            "nodes of graphs are in no row",
+        ),
+        (lambda: fitted([PartSpec(4, Subsequences(2), pool=GaussianWindow())], WORDS[:3])(WORDS), "one of each owner"),
+        (lambda: fitted([PartSpec(4)], WORDS, readout=GaussianWindow()), "readout: expected a pool such as"),
         (lambda: fitted([PartSpec(4, Paths(2))], WORDS), "expected graphs, for Paths"),
         (lambda: fitted([PartSpec(4)], WORDS)(SERIES), "x: expected strings"),
         (lambda: fitted([PartSpec(4)], WORDS)(Strings.of(["MKV"])), "expected strings of ACGT"),

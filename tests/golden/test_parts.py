@@ -24,6 +24,7 @@ from kerneltools.patches import (
     GappedKernel,
     GappedMax,
     GappedMean,
+    GaussianWindow,
     Multiplied,
     PartKernel,
     PartMax,
@@ -238,6 +239,52 @@ class TestWindows:
         # Blank windows have a slope there, of 0.01 κ(<z, p> / 0.01).
         away = np.stack([np.convolve(~row, np.ones(4)) == 0 for row in shown])
         assert_close(gradients[0].reshape(3, 17, 4)[away], wanted[away], 1e-9)
+
+    @pytest.mark.parametrize("s", [2, 3])
+    def test_network_with_pooled_positions_and_its_gradient(self, s: int, library: Any) -> None:
+        case, pool = f"s{s}__", GaussianWindow(s)
+        assert_close(np.asarray(pool.weights), CKN[case + "pool_filter"], 1e-12)
+        like = library.asarray(self.x, dtype=_float64(library))
+        whole = Ragged.of_padded(like)
+
+        def layer(filters: Array) -> PreparedPartLayer:
+            root = inverse_root(self.kernel.gram(filters))
+            return PreparedPartLayer(PartLayer(filters, self.kernel, Windows(4), pool), root)
+
+        laid = Network((layer(library.asarray(self.filters, dtype=like.dtype)),), Vectors(4), PartMean()).laid(whole)
+
+        def outputs(x: Array, filters: Array) -> Array:
+            items = namespace(x).concat([x, laid.items[51:, :]], axis=0)
+            return layer(filters)(items, laid.tables[0])[: 3 * -(-14 // s), :]
+
+        # What blank windows give there, 0.01 κ(0), goes into the positions around them.
+        apart = np.arange(14)[None, :] - s * np.arange(-(-14 // s))[:, None]
+        weights = np.where(np.abs(apart) < s, np.take(CKN[case + "pool_filter"], apart + s - 1, mode="clip"), 0.0)
+        constant = SHIFT * np.exp(-1 / 0.36) * np.ones((5, 1))
+        blank = (~self.shown @ weights.T).reshape(-1, 1)
+        cotangent = CKN[case + "cot"].transpose(0, 2, 1).reshape(-1, 5)
+        got, gradients = differentiated(library, outputs, cotangent, self.x.reshape(51, 4), self.filters)
+        root = _root(self.kernel.gram(self.filters))
+        assert_close(got + blank * (constant.T @ root), CKN[case + "out"].transpose(0, 2, 1).reshape(-1, 5), 1e-10)
+        _, (rest,) = differentiated(
+            library,
+            lambda z: _row(constant, z) @ inverse_root(self.kernel.gram(z)),
+            (blank * cotangent).sum(axis=0, keepdims=True),
+            self.filters,
+        )
+        assert_close(gradients[1] + rest, EXACT[f"ckn1d/{case}grad_weight"].transpose(0, 2, 1), 1e-9)
+        away = np.stack([np.convolve(~row, np.ones(4)) == 0 for row in self.shown])
+        wanted = EXACT[f"ckn1d/{case}grad_x"].transpose(0, 2, 1)
+        assert_close(gradients[0].reshape(3, 17, 4)[away], wanted[away], 1e-9)
+
+    @pytest.mark.parametrize("s", [1, 2, 3])
+    @pytest.mark.parametrize("readout", [PartMean(), PartMax()], ids=["mean", "max"])
+    def test_features_of_networks(self, readout: Any, s: int) -> None:
+        shown = self.shown.all(axis=1)
+        root = inverse_root(self.kernel.gram(self.filters))
+        layer = PreparedPartLayer(PartLayer(self.filters, self.kernel, Windows(4), GaussianWindow(s)), root)
+        got = Network((layer,), Vectors(4), readout)(Ragged.of_padded(self.x[shown]))
+        assert_close(got, CKN[f"s{s}__global_{type(readout).__name__[4:].lower()}"][shown], 1e-10)
 
 
 def _row(column: np.ndarray, like: Array) -> Array:

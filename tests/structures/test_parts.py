@@ -14,6 +14,7 @@ from kerneltools.patches import (
     Concatenated,
     Elements,
     FirstNorm,
+    GaussianWindow,
     Grid,
     Multiplied,
     Neighbours,
@@ -157,6 +158,21 @@ def test_a_constant_window_is_nothing_once_it_is_centred(dtype: str) -> None:
     filters = kernel.normalised(np.random.default_rng(0).standard_normal((4, 3, 1))).astype(dtype)
     level = np.full((4, 1), 1234.567, dtype=dtype)
     assert (kernel(level, np.asarray([[0, 1, 2]]), filters) == 0).all()
+
+
+@pytest.mark.parametrize("s", [1, 2, 5])
+def test_windows_around_each_position_are_weighted(s: int) -> None:
+    parts = Windows(2)(SERIES)  # 5, 0, 0 and 8 of them
+    values = np.random.default_rng(0).standard_normal((len(parts), 2))
+    found = GaussianWindow(s)(values, parts)
+    distances = np.arange(13)[:, None] - np.arange(13)
+    weights = np.where(np.abs(distances) < s, np.exp(-((distances / max(s - 1, 1)) ** 2)), 0.0)
+    weights /= weights[6, max(0, 7 - s) : 6 + s].sum()
+    apart = (np.arange(13) < 5)[:, None] == (np.arange(13) < 5)
+    centres = [*range(0, 5, s), *range(5, 13, s)]
+    assert np.allclose(found, ((weights * apart) @ values)[centres])
+    with pytest.raises(ValueError, match="a readout of whole"):
+        GaussianWindow(s)(values, parts.table(values, 0))
 
 
 @pytest.mark.parametrize(
