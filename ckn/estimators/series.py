@@ -6,11 +6,16 @@ from typing import Any
 from ckn.architecture import Architecture
 from ckn.checks import require_channels_last
 from ckn.estimators.objects import ObjectClassifier, ObjectKind, ObjectRegressor, require_items, typical_length
+from ckn.layers.beside import Beside
 from ckn.layers.parts import PartSpec
+from ckn.layers.readouts import Joined
 from ckn.preprocessing import Standardise, Step
 from kerneltools.kernels.profiles import Exponential
-from kerneltools.patches import PartKernel, PartMax, Windows
+from kerneltools.patches import PartKernel, PartMax, PartMean, Windows
 from kerneltools.structures import Ragged
+
+WINDOW = 9
+"""Steps, as in MiniRocket (Dempster, Schmidt and Webb 2021), where the series are twice as long."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,15 @@ class SeriesKind(ObjectKind):
     nouns = "series"
 
     def usual(self, data: Any) -> Architecture:
-        """128 windows, and how much each is there at most."""
-        windows = Windows(max(1, min(9, typical_length(data))))
-        return Architecture((PartSpec(128, windows, PartKernel(Exponential(0.5))),), PartMax())
+        """Windows of 9 steps at dilations 1, 2, 4, ..., with the mean and the greatest value over time of each."""
+        length = typical_length(data)
+        size, dilations = max(1, min(WINDOW, length // 2)), [1]
+        while size > 1 and 2 * ((size - 1) * 2 * dilations[-1] + 1) <= length:
+            dilations.append(2 * dilations[-1])
+        kernel = PartKernel(Exponential(0.5))
+        layers = tuple(PartSpec(64, Windows(size, dilation=dilation, partial=True), kernel) for dilation in dilations)
+        readout = Joined((PartMean(), PartMax()))
+        return Architecture((Beside(layers) if len(layers) > 1 else layers[0],), readout)
 
     def steps(self, data: Any) -> tuple[Step, ...]:
         """Channels are standardised."""
@@ -46,8 +57,31 @@ class SeriesClassifier(ObjectClassifier):
 
     (n,) series, (n,) labels -> (n,) labels
 
+    A convolutional kernel network on series of any lengths: k-means of windows of several dilations, a kernel map on
+    their centres, a pool over time, then ridge regression with λ chosen by leave-one-out. (`ckn.ImageClassifier` is for
+    series of one length in which the place of a shape says something.)
+
     Series are arrays (T, c) of c channels, or (T,) of one, in a list: they need not be of one length. Arrays (n, T, c),
-    or (n, T), are series of one length; `structures.Ragged.of_padded(x, mask)` takes padded ones.
+    or (n, T), of any library are series of one length; `structures.Ragged.of_padded(x, mask)` takes padded ones.
+
+    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 64 filters each on windows
+    of 9 steps (of half the series where these are shorter) at dilations 1, 2, 4, ... up to half of the series, σ = 0.5,
+    with the mean and the greatest value over time. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None:
+    channels are standardised as in the training (`Standardise`); `(NormaliseSeries(),)` for series of which neither
+    level nor scale says anything. `parts` for each layer to learn from. `supervised`, `validation`, `regs`,
+    `class_weight`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
+
+    After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
+    by column.
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(60) % 2
+    >>> series = [np.sin((0.3 + 0.2 * k) * np.arange(40 + i % 9) + rng.uniform(0, 6)) for i, k in enumerate(labels)]
+    >>> model = ckn.SeriesClassifier(parts=2000).fit(series[:40], labels[:40])
+    >>> float(model.score(series[40:], labels[40:]))
+    1.0
     """
 
     kind = SeriesKind()
@@ -57,6 +91,17 @@ class SeriesRegressor(ObjectRegressor):
     """Shapes learnt without labels; a linear regression on how much of each a series has.
 
     (n,) series, (n,) or (n, q) numbers -> (n,) or (n, q)
+
+    Series and parameters are as for `SeriesClassifier`, what there is after `fit` as for `ckn.ImageRegressor`.
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> rng = np.random.default_rng(0)
+    >>> speeds = rng.uniform(0.3, 0.6, 80)
+    >>> series = [np.sin(speed * np.arange(60) + rng.uniform(0, 6)) for speed in speeds]
+    >>> model = ckn.SeriesRegressor(parts=2000).fit(series[:60], speeds[:60])
+    >>> bool(model.score(series[60:], speeds[60:]) > 0.9)
+    True
     """
 
     kind = SeriesKind()
