@@ -76,13 +76,15 @@ def responses(network: Any, x: Any, layer: int) -> Iterator[Responses]:
 
 
 def peaks(network: Any, x: Any, layer: int) -> Peaks:
-    """Of all objects."""
+    """Of all objects. Raises ValueError where none has a part."""
     if isinstance(bare_layer(network, layer).kernel, GappedKernel):
         below, batch = _one_strand(network.prepare(), layer), min(GAPPED_BATCH, network.batch_for(x))
         found = [_gapped(below, bare_layer(network, layer), x[rows]) for rows in blocks(count(x), batch)]
         pieces = [Peaks(np.where(ends > 0, ends, -np.inf).max(axis=1, initial=-np.inf), at) for ends, at in found]
     else:
         pieces = [_peaks(found, x.offsets) for found in responses(network, x, layer)]
+    if not any(np.isfinite(piece.values).any() for piece in pieces):
+        raise ValueError(f"x: none of {x!r:.80} has a part that layer {layer + 1} sees; there is nothing to draw")
     width = max(piece.places.shape[2] for piece in pieces)
     wide = [_widened(piece.places, width) for piece in pieces]
     return Peaks(np.concatenate([piece.values for piece in pieces]), np.concatenate(wide))

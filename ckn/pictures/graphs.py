@@ -424,7 +424,7 @@ def _draw_mixture(axes: Axes, filter_: Numbers, labels: Sequence[int], look: Loo
             axes.add_patch(piece)
             begin = end
         first = int(np.argmax(entries))
-        if share[first] > 0.6 and entries[first] > 0:
+        if share[first] > 0.8 and entries[first] > 0:
             _write(axes, (place, 0), look.names[labels[first]], look.colours[labels[first]], 8.0)
 
 

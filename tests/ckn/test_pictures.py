@@ -237,6 +237,8 @@ def test_strings_that_are_too_short_are_passed_over(of_words: ckn.Network) -> No
     some = WORDS[:8] + Strings.of(["ACG", ""], DNA)
     assert all(len(motif.letters) == 2 for motif in sequences.found_motifs(of_words, some, most=2))
     assert looked_over(sequences.profile(of_words, some, 8, most=2))
+    with pytest.raises(ValueError, match=r"x: none of Strings\(2 strings .* has a part that layer 1 sees"):
+        sequences.motifs(of_words, some[8:])
 
 
 # Graphs
