@@ -72,7 +72,7 @@ def check_model(loaded: Any) -> Model | Network:
         check_network(loaded)
         return loaded
     check_network(loaded.network)
-    _check_steps(loaded.preprocessing)
+    _check_steps(loaded.preprocessing, loaded.network.embedding is not None)
     outputs = _check_outputs(loaded)
     _check_shape(loaded)
     _check_pictures(loaded)
@@ -254,9 +254,13 @@ def _short(values: Array) -> str:
     return f"shape {tuple(values.shape)}, or NaN or infinity among them"
 
 
-def _check_steps(steps: Any) -> None:
+def _check_steps(steps: Any, of_objects: bool) -> None:
     if not isinstance(steps, tuple) or not all(isinstance(step, Step) for step in steps):
         raise TypeError(f"expected steps of preprocessing, got {steps!r}")
+    if wrong := [step for step in steps if step.of_objects != of_objects]:
+        raise TypeError(
+            f"preprocessing: expected steps of {'objects' if of_objects else 'images'}, got {wrong[0]!r:.80}"
+        )
     # The fields of those at hand are numbers, though their own checks would let arrays pass.
     for step in steps:
         for name, leaf in _arrays(step, type(step).__name__):

@@ -395,7 +395,24 @@ def test_wrong_parameters(kind: str, change: dict[str, Any], error: type[Excepti
         small(kind).set_params(**change).fit(CASES[kind].data(), LABELS)
 
 
-def test_images_take_no_steps_of_objects(digits: Any) -> None:
+def test_a_file_with_steps_of_images_is_refused(tmp_path: Path) -> None:
+    model = small("sets").fit(sets(), LABELS).model_.unprepared()
+    save_tree(replace(model, preprocessing=(Scale(2.0),)), tmp_path / "model", "ckn")
+    with pytest.raises(FileFormatError, match="preprocessing: expected steps of objects, got Scale"):
+        ckn.load(tmp_path / "model")
+
+
+def test_a_rare_class_counts_as_much_where_asked() -> None:
+    """Its scores rise."""
+    rare = np.flatnonzero((LABELS == 0) | (np.arange(N) < 6))
+    data, labels = [strings()[i] for i in rare], LABELS[rare]
+    plain, even = (small("sequences", class_weight=w).fit(data, labels) for w in (None, "balanced"))
+    assert even.decision_function(data)[labels == 1].mean() > plain.decision_function(data)[labels == 1].mean()
+
+
+def test_images_take_no_layers_and_steps_of_objects(digits: Any) -> None:
+    with pytest.raises(TypeError, match=r"architecture: expected layers of grids \(LayerSpec\), for images"):
+        ckn.ImageClassifier(CASES["sets"].architecture).fit(*digits)
     with pytest.raises(TypeError, match="preprocessing: expected steps of images, got Standardise"):
         ckn.ImageClassifier(preprocessing=(Standardise(),)).fit(*digits)
 
