@@ -133,23 +133,30 @@ def _points(grid: tuple[int, ...], window: Window, positions: Array) -> Array:
 def sample_parts(below: Network, x: Any, spec: ObjectSpec, count: int, rng: Rng, batch: int, report: Report) -> Array:
     """Random parts of what the layers below make of objects, on the sphere, without blank ones: (count, k, d)
 
-    Objects come in random order, `batch` at a time, until there are enough. Raises ValueError where none has a part.
+    Objects come in random order, `batch` at a time, until there are enough. Raises ValueError where none has a part,
+    and where all are blank.
     """
     draws = generator(rng)
-    order, found, kept = draws.permutation(len(x)), list[Array](), 0
+    order, found, kept, seen = draws.permutation(len(x)), list[Array](), 0, 0
     sides = channels_of(below.unprepared().stages) if isinstance(spec, PartSpec) else 1
     share = -(-count * batch // (len(x) * sides))
     for rows in blocks(len(x), batch):
         reached, structure = below.reached(take(x, order[rows]))
         index = spec.extractor(structure).sample(max(1, share), draws)
+        seen += len(index)
         for channel in channels(reached, int(reached.shape[1]) // sides):
             found.append(spec.normalised(_parts_of(channel, index)))
             kept += int(found[-1].shape[0])
         report(rows.stop, len(x))
         if kept >= count:
             break
-    if not kept:
+    if not seen:
         raise ValueError(f"x: none of {len(x)} {x.objects} has a part for {spec.extractor!r}; nothing can be learnt")
+    if not kept:
+        raise ValueError(
+            f"x: all {seen} parts of {len(x)} {x.objects} that were looked at are blank (zeros, or constant windows "
+            "less their mean); nothing can be learnt"
+        )
     return namespace(*found).concat(found, axis=0)
 
 

@@ -44,7 +44,10 @@ def _labels(found: list[dict[str, Any]], of: str) -> Any:
     if all(value is None for value in values):
         return None
     if any(isinstance(value, bool) or not isinstance(value, int | np.integer) for value in values):
-        raise ValueError(f"{LABEL}: expected a whole number at all {of}, or at none, got {values!r:.60}")
+        raise ValueError(
+            f"{LABEL}: expected a whole number at all {of}, or at none, got {values!r:.60}; number words first, in the "
+            "same way for all graphs, such as {'C': 0, 'N': 1}[label]"
+        )
     return np.asarray(values, dtype=np.int64)
 
 
