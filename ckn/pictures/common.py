@@ -272,6 +272,12 @@ def of_all(shown: int, whole: int, of: str = "") -> str:
     return filters if shown == whole else f"the first {shown} of {filters}"
 
 
+def sizes_of(found: Sequence[Any], of: str) -> str:
+    """How long they are: "8 letters", "5 to 9 points"."""
+    least, most = min(map(len, found)), max(map(len, found))
+    return f"{least} to {most} {of}s" if least < most else f"{most} {of}{'s' * (most != 1)}"
+
+
 def short(name: object, most: int) -> str:
     """A name to write in a picture: characters that cannot be drawn as `ckn.text.visible` does, the rest cut off."""
     text = visible(str(name))

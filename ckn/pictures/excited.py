@@ -8,7 +8,7 @@ import numpy as np
 
 from ckn.layers.parts import channels
 from ckn.layers.readouts import Standardised
-from ckn.pictures.common import Numbers, short
+from ckn.pictures.common import Numbers, of_all, short
 from ckn.pictures.gaps import best_with_gaps
 from kerneltools.arrays import blocks, evenly
 from kerneltools.backend import to_host
@@ -21,6 +21,9 @@ BATCH = 64
 
 GAPPED_BATCH = 16
 """The same, where gaps are allowed, of all letters at once."""
+
+CLEAR = 0.2
+"""The least correlation with the scores of a class for which a filter is said to speak."""
 
 OBJECTS = 2000
 """Most objects that a picture looks at."""
@@ -95,32 +98,88 @@ def looked_at(x: Any, most: int = OBJECTS) -> Any:
     return x if count(x) <= most else take(x, evenly(count(x), most))
 
 
-def strengths(network: Any, x: Any, layer: int, found: Peaks, weights: Any = None) -> Numbers:
-    """How much each filter moves the scores of a head: the spread over objects of its features, times their weights.
+def together(pieces: Sequence[Peaks]) -> Peaks:
+    """Those of several layers' filters, one behind the other."""
+    width = max(piece.places.shape[2] for piece in pieces)
+    wide = [_widened(piece.places, width) for piece in pieces]
+    return Peaks(np.concatenate([piece.values for piece in pieces], axis=1), np.concatenate(wide, axis=1))
 
-    (m,). A readout makes one or several blocks of a number for each filter, and for those of layers beside this one.
-    `weights` (features,) or (features, classes): of a head on them; without, the spread alone. Below the last layer,
-    what spreads is the greatest response in each object, and there are no weights. Raises ValueError for weights of
-    other sizes, or of a lower layer.
+
+def numbered(network: Any, layers: Sequence[int]) -> list[tuple[int, int]]:
+    """The layer and the number of each of their filters, from 0."""
+    return [(at, number) for at in layers for number in range(int(bare_layer(network, at).filters.shape[0]))]
+
+
+def called(network: Any, layers: Sequence[int], layer: int, number: int) -> tuple[str, ...]:
+    """What a filter among those of several layers is called, in lines."""
+    name = f"filter {number + 1}"
+    if len(layers) == 1:
+        return (name,)
+    dilations = [dilation_of(network, at) for at in layers]
+    apart = len(set(dilations)) == len(dilations)
+    return (name, f"dilation {dilation_of(network, layer)}" if apart else f"layer {layer + 1}")
+
+
+def dilation_of(network: Any, layer: int) -> int:
+    """How many items there are from one that a window sees to the next."""
+    parts = getattr(bare_layer(network, layer), "parts", None)
+    return parts.dilation if isinstance(parts, Windows) else 1
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What a head makes of objects: their `features` (n, features), and its `weights` (features, classes), or None."""
+
+    features: Numbers
+    weights: Numbers | None
+
+    @classmethod
+    def of(cls, network: Any, x: Any, weights: Any = None) -> "Head":
+        """Of the weights (features,) or (features, classes). Raises ValueError for those of other sizes."""
+        if weights is None and isinstance(network.readout, Standardised):  # after which all differ as much
+            network = replace(network, readout=network.readout.readout)
+        features = np.asarray(to_host(network.encode(x)), dtype=np.float64)
+        return cls(features, None if weights is None else _weights(weights, features.shape[1]))
+
+    def speaks(self, network: Any, layer: int, number: int, classes: Sequence[str] | None) -> str:
+        """For which class, in words, where it is clear: that whose scores go along most with the filter's features.
+
+        Weights of single filters do not say it: those of filters that are alike may be of both signs.
+        """
+        if self.weights is None or classes is None:
+            return ""
+        scores = self.features @ self.weights
+        scores = np.concatenate([-scores, scores], axis=1) if scores.shape[1] == 1 else scores
+        along = _standard(self.features).T @ _standard(scores) / len(scores)
+        mean = _of_filters(network, layer, along)[:, number, :].mean(axis=0)
+        clear = len(mean) == len(classes) and mean.max() >= CLEAR
+        return f"for {short(classes[int(mean.argmax())], 16)}" if clear else ""
+
+
+def _standard(values: Numbers) -> Numbers:
+    """Columns of mean 0 and variance 1, constant ones 0."""
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, np.inf))
+
+
+def strengths(network: Any, layers: Sequence[int], pieces: Sequence[Peaks], head: Head) -> Numbers:
+    """How much each filter of these layers moves the scores of a head: the spread of its features times their weights.
+
+    (M,). A readout makes one or several blocks of a number for each filter. Without weights, the spread alone. Below
+    the last layer, what spreads is the greatest response in each object, and there are no weights. Raises ValueError
+    for weights of a lower layer.
     """
+    return np.concatenate([_strengths(network, at, piece, head) for at, piece in zip(layers, pieces, strict=True)])
+
+
+def _strengths(network: Any, layer: int, found: Peaks, head: Head) -> Numbers:
     if layer < len(network.layers) - len(network.widths[-1]):
-        if weights is not None:
+        if head.weights is not None:
             raise ValueError(f"weights: they are of the features, and say nothing of layer {layer + 1}; leave them out")
         return np.asarray(np.where(np.isfinite(found.values), found.values, 0.0).std(axis=0))
-    if weights is None and isinstance(network.readout, Standardised):  # after which all differ as much
-        network = replace(network, readout=network.readout.readout)
-    spread = np.asarray(to_host(network.encode(x)), dtype=np.float64).std(axis=0)
-    host = np.ones((len(spread), 1)) if weights is None else _weights(weights, len(spread))
-    return np.asarray(np.linalg.norm(_of_filters(network, layer, spread[:, None] * host), axis=(0, 2)))
-
-
-def spoken_for(network: Any, layer: int, weights: Any, classes: Sequence[str] | None, number: int) -> str:
-    """Which class a filter speaks for, in words; empty where that is not known."""
-    if weights is None or classes is None:
-        return ""
-    mean = _of_filters(network, layer, _weights(weights, len(weights)))[:, number, :].mean(axis=0)
-    mean = np.asarray([-mean[0], mean[0]]) if len(mean) == 1 else mean
-    return f"for {short(classes[int(mean.argmax())], 16)}" if len(mean) == len(classes) else ""
+    spread = head.features.std(axis=0)[:, None]
+    moved = spread if head.weights is None else spread * head.weights
+    return np.asarray(np.linalg.norm(_of_filters(network, layer, moved), axis=(0, 2)))
 
 
 def _of_filters(network: Any, layer: int, features: Numbers) -> Numbers:
@@ -145,24 +204,35 @@ def _weights(weights: Any, features: int) -> Numbers:
     return host.reshape(features, -1)
 
 
-def strongest(network: Any, layer: int, shown: int, weights: Any) -> str:
+def strongest(network: Any, layers: Sequence[int], shown: int, weights: Any) -> str:
     """In words, which filters are shown."""
     which = "whose features differ most" if weights is None else "that move the scores most"
-    whole, of = int(bare_layer(network, layer).filters.shape[0]), of_layer(network, layer)
+    whole, of = len(numbered(network, layers)), of_layers(network, layers)
     return f"the only filter{of}" if whole == 1 else f"{shown} of {whole} filters{of}, those {which}"
 
 
-def of_layer(network: Any, layer: int) -> str:
-    """In words, of which layer, where there are several."""
-    return f" of layer {layer + 1} of {len(network.layers)}" if len(network.layers) > 1 else ""
+def of_layers(network: Any, layers: Sequence[int]) -> str:
+    """In words, of which layers, where there are several."""
+    if len(layers) > 1:
+        return f" of {len(layers)} layers beside each other"
+    return f" of layer {layers[0] + 1} of {len(network.layers)}" if len(network.layers) > 1 else ""
 
 
-def first_layer(network: Any, layer: int) -> int:
-    """The number, from 0, of a layer that sees the items of objects. Raises ValueError for another."""
+def first_filters(network: Any, layer: int | None, most: int) -> tuple[list[tuple[int, int]], tuple[int, ...], str]:
+    """Which filters of the layers that see the items of objects are shown, of which layers, and that in words.
+
+    `layer`: from 1; None: all that are beside each other, as many of each. Raises ValueError for another layer.
+    """
     last = len(network.stages[0]) if network.layers else 0
-    if not 1 <= layer <= last:
+    if last == 0 or (layer is not None and not 1 <= layer <= last):
         raise ValueError(f"layer: expected 1{f' to {last}' if last > 1 else ''}, which sees the data, got {layer}")
-    return layer - 1
+    layers = tuple(range(last)) if layer is None else (layer - 1,)
+    whole, each = numbered(network, layers), max(1, most // len(layers))
+    shown = [(at, number) for at, number in whole if number < each]
+    of = of_layers(network, layers)
+    if len(layers) == 1 or len(shown) == len(whole):
+        return shown, layers, of_all(len(shown), len(whole), of)
+    return shown, layers, f"the first {each} of each of {len(layers)} layers beside each other, {len(whole)} filters"
 
 
 def among(some: int, whole: int, objects: str) -> str:
@@ -192,13 +262,14 @@ def distinct(found: Peaks, order: Sequence[int], best: Numbers, most: int) -> li
     return chosen
 
 
-def layer_of(network: Any, layer: int | None) -> int:
-    """The number of a layer that is there, from 0; the last for None. Raises ValueError for another."""
+def layers_of(network: Any, layer: int | None) -> tuple[int, ...]:
+    """The number of a layer that is there, from 0; for None those at the end. Raises ValueError for another."""
     last = len(network.layers)
-    number = last - 1 if layer is None else layer - 1
-    if not 0 <= number < last:
+    if layer is None:
+        return tuple(range(last - len(network.stages[-1]), last))
+    if not 1 <= layer <= last:
         raise ValueError(f"layer: expected 1 to {last}, got {layer}")
-    return number
+    return (layer - 1,)
 
 
 def sees_items(network: Any, layer: int) -> bool:

@@ -13,21 +13,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Wedge
 
 from ckn.layers.embedding import Labels, Vectors
-from ckn.pictures.common import COLOURS, INK, SOFT, WIDTH, Numbers, bare, head, of_all, sheet, short
+from ckn.pictures.common import COLOURS, INK, SOFT, WIDTH, Numbers, bare, head, of_all, sheet, short, sizes_of
 from ckn.pictures.excited import (
+    Head,
     among,
     bare_layer,
-    first_layer,
-    layer_of,
+    called,
+    first_filters,
+    layers_of,
     looked_at,
-    of_layer,
+    numbered,
     peaks,
     reach,
     responses,
     sees_items,
-    spoken_for,
     strengths,
     strongest,
+    together,
 )
 from kerneltools.backend import to_host
 from kerneltools.patches.parts import NOTHING
@@ -97,16 +99,20 @@ class Look:
         return cls(called, {label: shades[i] if i < len(shades) else OTHER for i, label in enumerate(labels)})
 
 
-def filters(network: Any, names: Names = None, most: int = 24, layer: int = 1) -> Figure:
-    """The filters of a network on graphs with labels as chains of nodes: the first `most` of its first layer.
+def filters(network: Any, names: Names = None, most: int = 24, layer: int | None = None) -> Figure:
+    """The filters of a network on graphs with labels as chains of nodes: the first `most` of those that see the nodes.
 
-    network -> figure; heat maps where nodes have attributes. `names`: what labels are called. `layer`: another
-    one that is beside the first. Raises TypeError for a network on something else, ValueError for a layer that does not
-    see nodes as they are.
+    network -> figure; heat maps where nodes have attributes. `names`: what labels are called. `layer`: one of several
+    that are beside each other; None: all. Raises TypeError for a network on something else, ValueError for a layer that
+    does not see nodes as they are.
     """
-    held, at = _embedding(network), first_layer(network, layer)
-    found, of = to_host(bare_layer(network, at).filters), of_layer(network, at)
-    return mixtures(found, held.labels, names, most, of) if isinstance(held, Labels) else heat_maps(found, most, of)
+    held = _embedding(network)
+    shown, layers, said = first_filters(network, layer, most)
+    found = [to_host(bare_layer(network, at).filters[number, :, :]) for at, number in shown]
+    titles = [", ".join(called(network, layers, at, number)) for at, number in shown]
+    if isinstance(held, Labels):
+        return mixtures(found, held.labels, names, titles, said)
+    return heat_maps(found, titles, said)
 
 
 def motifs(
@@ -123,18 +129,19 @@ def motifs(
 
     network, (n,) graphs -> figure. `weights` (features,) or (features, classes): of a head, whose scores
     the strongest filters move most; without them, the strongest are those whose features differ most between graphs.
-    `classes` and `names`: what classes and labels are called. `layer`: from 1 on; None: the last. `each`: kinds of
+    `classes` and `names`: what classes and labels are called. `layer`: from 1 on; None: the last, or
+    those beside each other at the end. `each`: kinds of
     paths for each filter. Graphs without labels, and layers that see single nodes of what lower ones have made, have no
     such chains: what is drawn are their `places`. Raises TypeError for other than graphs, ValueError for a layer that
     is not there and for weights of other sizes.
     """
     _embedding(network)
-    labels, at = _labels(x), layer_of(network, layer)
-    if labels is None or (at > 0 and bare_layer(network, at).filters.shape[1] == 1):
+    labels, layers = _labels(x), layers_of(network, layer)
+    if labels is None or not (sees_items(network, layers[0]) or _longest(network, layers) > 1):
         return places(network, x, weights, classes, names, layer, min(most, 6))
     some = looked_at(x)
     rows = found_chains(network, some, weights, classes, layer, most, each)
-    which = strongest(network, at, len(rows), weights)
+    which = strongest(network, layers, len(rows), weights)
     said = f"{which}; below each path its response, and how often it is in {among(len(some), len(x), 'graphs')}"
     return chains(rows, _held(network, labels), names, said)
 
@@ -149,23 +156,22 @@ def found_chains(
     each: int = 4,
 ) -> list[tuple[str, Numbers | None, list[Chain]]]:
     """What `motifs` draws, of all graphs that are given, which have labels: words, filter or None, chains"""
-    labels, at = _labels(x), layer_of(network, layer)
+    labels, layers = _labels(x), layers_of(network, layer)
     if labels is None:
         raise ValueError(f"x: expected graphs with labels of nodes, got {x!r:.80}")
-    strong = strengths(network, x, at, peaks(network, x, at), weights)
-    shown = np.argsort(-strong, kind="stable")[:most]
-    with_nothing = np.append(labels, NOTHING)
-    every = [
-        _kinds(with_nothing[f.places], f.values[:, shown], np.ones(len(f.places))) for f in responses(network, x, at)
-    ]
-    kinds, greatest, counts = _kinds(*(np.concatenate(pieces) for pieces in zip(*every, strict=True)))
+    pieces, told = [peaks(network, x, at) for at in layers], Head.of(network, x, weights)
+    strong, which = strengths(network, layers, pieces, told), numbered(network, layers)
+    shown = [which[one] for one in np.argsort(-strong, kind="stable")[:most].tolist()]
+    found = {at: _kinds_of(network, x, at, labels, [j for layer, j in shown if layer == at]) for at in layers}
     rows = []
-    for column, one in enumerate(shown.tolist()):
-        best = np.argsort(-greatest[:, column], kind="stable")[:each].tolist()
-        strong_ones = [Chain(tuple(kinds[k].tolist()), float(greatest[k, column]), int(counts[k])) for k in best]
-        filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if _drawn(network, at) else None
-        notes = filter(None, (f"filter {one + 1}", spoken_for(network, at, weights, classes, one)))
-        rows.append(("\n".join(notes), filter_, strong_ones))
+    for at, number in shown:
+        kinds, greatest, counts, columns = found[at]
+        values = greatest[:, columns.index(number)]
+        best = np.argsort(-values, kind="stable")[:each].tolist()
+        strong_ones = [Chain(tuple(kinds[k].tolist()), float(values[k]), int(counts[k])) for k in best]
+        filter_ = to_host(bare_layer(network, at).filters[number, :, :]) if _drawn(network, at) else None
+        notes = (*called(network, layers, at, number), told.speaks(network, at, number, classes))
+        rows.append(("\n".join(filter(None, notes)), filter_, strong_ones))
     return rows
 
 
@@ -184,71 +190,81 @@ def places(
     is in full colours too. A graph is shown once where others have as strong a path.
     """
     _embedding(network)
-    labels, at, some = _labels(x), layer_of(network, layer), looked_at(x)
-    found = peaks(network, some, at)
-    strong = strengths(network, some, at, found, weights)
+    labels, layers, some = _labels(x), layers_of(network, layer), looked_at(x)
+    pieces = [peaks(network, some, at) for at in layers]
+    found, which = together(pieces), numbered(network, layers)
+    told = Head.of(network, some, weights)
+    strong = strengths(network, layers, pieces, told)
     panels: list[tuple[str, Graph, Numbers, set[int]]] = []
     taken: set[int] = set()
     for one in np.argsort(-strong, kind="stable")[:most].tolist():
+        at, number = which[one]
         values = found.values[:, one]
         as_strong = np.flatnonzero(values >= values.max() - 1e-9 * abs(values.max())).tolist()
-        number = min(as_strong, key=lambda i: (i in taken, some.sizes[i]))
-        taken.add(number)
-        notes = filter(None, (f"filter {one + 1}", spoken_for(network, at, weights, classes, one)))
-        path = found.places[number, one][found.places[number, one] != NOTHING]
-        panels.append((", ".join(notes), some[number], path, reach(network, some[[number]], at, path.tolist())))
-    what = "node" if bare_layer(network, at).filters.shape[1] == 1 else "path"
-    said = f"{strongest(network, at, len(panels), weights)}, in a graph with the strongest {what} (yellow)"
-    said += "; in full colour what that has seen" if at else ""
+        graph = min(as_strong, key=lambda i: (i in taken, some.sizes[i]))
+        taken.add(graph)
+        notes = (*called(network, layers, at, number), told.speaks(network, at, number, classes))
+        path = found.places[graph, one][found.places[graph, one] != NOTHING]
+        seen = reach(network, some[[graph]], at, path.tolist())
+        panels.append((", ".join(filter(None, notes)), some[graph], path, seen))
+    what = "path" if _longest(network, layers) > 1 else "node"
+    said = f"{strongest(network, layers, len(panels), weights)}, in a graph with the strongest {what} (yellow)"
+    said += "" if sees_items(network, layers[0]) else "; in full colour what that has seen"
     return graphs(panels, _held(network, labels), names, said)
 
 
-def mixtures(found: Numbers, labels: Sequence[int], names: Names = None, most: int = 24, of: str = "") -> Figure:
+def mixtures(
+    found: Sequence[Numbers],
+    labels: Sequence[int],
+    names: Names = None,
+    titles: Sequence[str] | None = None,
+    said: str | None = None,
+) -> Figure:
     """Filters as chains of nodes that are divided as they mix labels; what they turn away from is hatched.
 
-    (m, k, labels) -> figure; `of`: words for the layer that they are of
+    m of (k, labels) -> figure; `titles` of the filters; `said`: which they are, in words
     """
-    m, k, _ = found.shape
-    drawn, look = min(m, most), Look.of(labels, names)
+    look, k = Look.of(labels, names), max(map(len, found))
     columns = int(np.clip(20 // (k + 1), 1, 6))
-    figure, panels = sheet(-(-drawn // columns), columns, 0.72, below=LEGEND)
+    figure, panels = sheet(-(-len(found) // columns), columns, 0.72, below=LEGEND)
     for number, axes in enumerate(panels.flat):
         _blank(axes, k)
-        if number < drawn:
+        if number < len(found):
             _draw_mixture(axes, found[number], labels, look)
-            axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=1)
-    head(figure, "What the filters look for", f"{of_all(drawn, m, of)}, paths of {k} nodes by their labels")
+            axes.set_title(titles[number] if titles else f"filter {number + 1}", fontsize=8, color=SOFT, pad=1)
+    which = of_all(len(found), len(found)) if said is None else said
+    head(figure, "What the filters look for", f"{which}, paths of {sizes_of(found, 'node')} by their labels")
     _legend(figure, look, labels)
     return figure
 
 
-def heat_maps(found: Numbers, most: int = 24, of: str = "") -> Figure:
+def heat_maps(found: Sequence[Numbers], titles: Sequence[str] | None = None, said: str | None = None) -> Figure:
     """Filters of attributes: a column for each node of a path, a row for each attribute.
 
-    (m, k, d) -> figure; `of`: words for the layer that they are of
+    m of (k, d) -> figure; `titles` of the filters; `said`: which they are, in words
     """
-    m, k, d = found.shape
-    drawn, columns = min(m, most), 6
-    figure, panels = sheet(
-        -(-drawn // columns), columns, float(np.clip(0.1 * d + 0.4, 0.9, 3.0)), sharex=True, sharey=True
-    )
-    greatest = float(np.abs(found[:drawn]).max()) or 1.0
+    k, d, columns = max(map(len, found)), found[0].shape[1], 6
+    height = float(np.clip(0.1 * d + 0.4, 0.9, 3.0))
+    figure, panels = sheet(-(-len(found) // columns), columns, height, below=0.3, sharex=True, sharey=True)
+    greatest = max(float(np.abs(one).max()) for one in found) or 1.0
     for number, axes in enumerate(panels.flat):
-        if number >= drawn:
+        if number >= len(found):
             axes.set_axis_off()
             continue
-        extent = (0.5, k + 0.5, d + 0.5, 0.5)
+        extent = (0.5, len(found[number]) + 0.5, d + 0.5, 0.5)
         axes.imshow(found[number].T, cmap="RdBu_r", vmin=-greatest, vmax=greatest, aspect="auto", extent=extent)
-        axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+        axes.set_title(titles[number] if titles else f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
         axes.set_xticks(range(1, k + 1))
         axes.locator_params(axis="y", nbins=4, integer=True)
         bare(axes)
         axes.tick_params(labelsize=7, pad=1)
+    panels[0, 0].set_xlim(0.5, k + 0.5)
     for axes in panels[:, 0]:
         axes.set_ylabel("attribute", fontsize=8, color=SOFT)
     figure.supxlabel("node of the path", fontsize=9, color=SOFT)
-    said = f"{of_all(drawn, m, of)}, paths of {k} nodes with {d} attributes; blue < 0 < red"
-    head(figure, "What the filters look for", said)
+    which = of_all(len(found), len(found)) if said is None else said
+    words = f"{which}, paths of {sizes_of(found, 'node')} with {d} attributes; blue < 0 < red"
+    head(figure, "What the filters look for", words)
     return figure
 
 
@@ -342,6 +358,22 @@ def _laid(networkx: Any, piece: Any, nodes: Sequence[int], seed: int) -> Numbers
     held = held / max(float(np.median(np.linalg.norm(held[ends[:, 0]] - held[ends[:, 1]], axis=1))), 1e-9)
     turn = np.linalg.svd(held, full_matrices=False)[2]
     return np.asarray(held @ turn.T)
+
+
+def _kinds_of(
+    network: Any, x: Graphs, layer: int, labels: Numbers, shown: list[int]
+) -> tuple[Numbers, Numbers, Numbers, list[int]]:
+    """Of the paths that a layer sees, `_kinds` with the values of the filters that are shown."""
+    with_nothing = np.append(labels, NOTHING)
+    every = [
+        _kinds(with_nothing[f.places], f.values[:, shown], np.ones(len(f.places))) for f in responses(network, x, layer)
+    ]
+    return *_kinds(*(np.concatenate(pieces) for pieces in zip(*every, strict=True))), shown
+
+
+def _longest(network: Any, layers: Sequence[int]) -> int:
+    """The most items that filters of these layers see."""
+    return max(int(bare_layer(network, at).filters.shape[1]) for at in layers)
 
 
 def _kinds(labels: Numbers, values: Numbers, times: Numbers) -> tuple[Numbers, Numbers, Numbers]:

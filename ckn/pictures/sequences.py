@@ -16,22 +16,24 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 from ckn.layers.embedding import Letters
-from ckn.pictures.common import BLUE, INK, RED, SOFT, Numbers, bare, head, of_all, sheet
+from ckn.pictures.common import BLUE, INK, RED, SOFT, Numbers, bare, head, of_all, sheet, sizes_of
 from ckn.pictures.excited import (
+    Head,
     Peaks,
     among,
     bare_layer,
+    called,
     distinct,
-    first_layer,
-    layer_of,
+    first_filters,
+    layers_of,
     looked_at,
-    of_layer,
+    numbered,
     peaks,
     responses,
     sees_items,
-    spoken_for,
     strengths,
     strongest,
+    together,
 )
 from ckn.text import visible
 from kerneltools.backend import to_host
@@ -76,15 +78,17 @@ class Motif:
     notes: tuple[str, ...] = ()
 
 
-def filters(network: Any, most: int = 32, layer: int = 1) -> Figure:
-    """The filters of a network on strings as sequence logos: the first `most` of its first layer.
+def filters(network: Any, most: int = 32, layer: int | None = None) -> Figure:
+    """The filters of a network on strings as sequence logos: the first `most` of those that see letters.
 
-    network -> figure. `layer`: another one that is beside it. Raises TypeError for a network on something else,
-    ValueError for a layer that does not see letters.
+    network -> figure. `layer`: one of several that are beside each other; None: all. Raises TypeError for a network on
+    something else, ValueError for a layer that does not see letters.
     """
-    alphabet, at = _alphabet(network), first_layer(network, layer)
-    held = bare_layer(network, at)
-    return logos(to_host(held.filters), alphabet, most, _shared(held), of_layer(network, at))
+    alphabet = _alphabet(network)
+    shown, layers, said = first_filters(network, layer, most)
+    held = [to_host(bare_layer(network, at).filters[number, :, :]) for at, number in shown]
+    names = [", ".join(called(network, layers, at, number)) for at, number in shown]
+    return logos(held, alphabet, _shared(bare_layer(network, layers[0])), names, said)
 
 
 def motifs(
@@ -100,17 +104,18 @@ def motifs(
 
     network, (n,) strings -> figure. `weights` (features,) or (features, classes): of a head, whose scores the
     strongest filters move most; without them, the strongest are those whose features differ most between strings.
-    `classes`: their names, to say what a filter speaks for. `layer`: from 1 on; None: the last. `each`: at most so many
+    `classes`: their names, to say what a filter speaks for. `layer`: from 1 on; None: the last, or
+    those beside each other at the end. `each`: at most so many
     sites of a filter, one of a string, of no more than a quarter of the strings. Filters that see the same sites as a
     stronger one, shifted, are told with it. Raises TypeError for a network on something else, ValueError for a layer
     that is not there, and for weights of other sizes.
     """
-    at, some = layer_of(network, layer), looked_at(x)
+    layers, some = layers_of(network, layer), looked_at(x)
     shown = found_motifs(network, some, weights, classes, layer, most, each)
-    which = strongest(network, at, len(shown), weights)
-    found_in = among(len(some), len(x), "sequences")
+    which, found_in = strongest(network, layers, len(shown), weights), among(len(some), len(x), "sequences")
     said = f"{which}, and the {max(len(motif.letters) for motif in shown)} best sites of each in {found_in}"
-    return sites(shown, _alphabet(network), said, _shared(bare_layer(network, at)), drawn=sees_items(network, at))
+    shared, drawn = _shared(bare_layer(network, layers[0])), sees_items(network, layers[0])
+    return sites(shown, _alphabet(network), said, shared, drawn)
 
 
 def found_motifs(
@@ -124,18 +129,23 @@ def found_motifs(
 ) -> list[Motif]:
     """What `motifs` draws, of all strings that are given."""
     _alphabet(network)
-    at = layer_of(network, layer)
-    found, letters = _of_strands(network, x, at)
-    strong = strengths(network, x, at, found, weights)
-    best = found.best(max(1, min(each, len(x) // 4)))
+    layers = layers_of(network, layer)
+    pieces = [_of_strands(network, x, at) for at in layers]
+    found = together([piece for piece, _ in pieces])
+    told = Head.of(network, x, weights)
+    strong = strengths(network, layers, [piece for piece, _ in pieces], told)
+    best, which = found.best(max(1, min(each, len(x) // 4))), numbered(network, layers)
     shown = []
     for one, alike in distinct(found, np.argsort(-strong, kind="stable").tolist(), best, most):
+        at, number = which[one]
+        letters = pieces[layers.index(at)][1][:, number]
         rows = best[one][np.isfinite(found.values[best[one], one])]
-        room = np.maximum(x.lengths[rows] - letters.shape[2], 1)
+        room = np.maximum(x.lengths[rows] - letters.shape[1], 1)
         places = np.clip(found.spans[0][rows, one] / room, 0.0, 1.0)
-        notes = (spoken_for(network, at, weights, classes, one), f"and {len(alike)} alike" if alike else "")
-        filter_ = to_host(bare_layer(network, at).filters[one, :, :])
-        shown.append(Motif(filter_, letters[rows, one], places, f"filter {one + 1}", tuple(filter(None, notes))))
+        name, *notes = called(network, layers, at, number)
+        notes += [told.speaks(network, at, number, classes), f"and {len(alike)} alike" if alike else ""]
+        filter_ = to_host(bare_layer(network, at).filters[number, :, :])
+        shown.append(Motif(filter_, letters[rows], places, name, tuple(filter(None, notes))))
     return shown
 
 
@@ -147,7 +157,7 @@ def profile(network: Any, x: Strings, number: int = 0, weights: Any = None, most
     """
     alphabet, last, some = _alphabet(network), len(network.layers) - 1, looked_at(x, 500)
     found, _ = _of_strands(network, some, last)
-    strong = strengths(network, some, last, found, weights)
+    strong = strengths(network, (last,), [found], Head.of(network, some, weights))
     order = np.argsort(-strong, kind="stable").tolist()
     chosen = [j for j, _ in distinct(found, order, found.best(max(1, len(some) // 4)), most)]
     one = x[[number]]
@@ -161,31 +171,38 @@ def profile(network: Any, x: Strings, number: int = 0, weights: Any = None, most
     if sees_items(network, last):
         filters_ = to_host(bare_layer(network, last).filters)
         names = [f"{name}\n{consensus(filters_[j], alphabet)}" for name, j in zip(names, chosen, strict=True)]
-    said = f"sequence {number} of {len(x):,}; {strongest(network, last, len(chosen), weights)} and differ"
+    said = f"sequence {number} of {len(x):,}; {strongest(network, (last,), len(chosen), weights)} and differ"
     return along(lines, begins, found.places.shape[2], [strand[0] for strand in strands], names, said)
 
 
-def logos(found: Numbers, alphabet: Alphabet, most: int = 32, shared: bool = True, of: str = "") -> Figure:
-    """Filters as sequence logos, the first `most` of them.
+def logos(
+    found: Sequence[Numbers],
+    alphabet: Alphabet,
+    shared: bool = True,
+    names: Sequence[str] | None = None,
+    said: str | None = None,
+) -> Figure:
+    """Filters as sequence logos.
 
-    (m, k, A) -> figure; `shared` as for `heights`; `of`: words for the layer that they are of
+    m of (k, A) -> figure; `shared` as for `heights`; `names` of the filters; `said`: which they are, in words
     """
-    m, k, _ = found.shape
-    drawn = min(m, most)
-    columns = int(np.clip(round(48 / k), 1, 6))
-    figure, panels = sheet(ceil(drawn / columns), columns, 0.95, below=0.35, sharex=True, sharey=True)
-    held = [heights(one, shared) for one in found[:drawn]]
+    columns = int(np.clip(round(48 / max(map(len, found))), 1, 6))
+    figure, panels = sheet(ceil(len(found) / columns), columns, 0.95, below=0.35, sharex=True, sharey=True)
+    held = [heights(one, shared) for one in found]
     for number, axes in enumerate(panels.flat):
-        if number >= drawn:
+        if number >= len(found):
             axes.set_axis_off()
             continue
         draw_logo(axes, held[number], alphabet)
-        axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+        axes.set_title(names[number] if names else f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+    axes = panels[0, 0]
+    axes.set_xlim(0.4, max(map(len, found)) + 0.6)
     _scale(panels[0, 0], held, len(alphabet))
     for axes in panels[:, 0]:
         axes.set_ylabel("bits", fontsize=8, color=SOFT)
     below = "; below the line what they turn away from" if min(one.min() for one in held) < 0 else ""
-    head(figure, "What the filters look for", f"{of_all(drawn, m, of)}, {k} letters each{below}")
+    which = of_all(len(found), len(found)) if said is None else said
+    head(figure, "What the filters look for", f"{which}, {sizes_of(found, 'letter')} each{below}")
     _legend(figure, alphabet)
     return figure
 

@@ -10,23 +10,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ckn.layers.embedding import Vectors
-from ckn.pictures.common import BLUE, COLOURS, INK, SOFT, Numbers, bare, head, of_all, sheet, short
+from ckn.pictures.common import BLUE, COLOURS, INK, SOFT, Numbers, bare, head, of_all, sheet, short, sizes_of
 from ckn.pictures.excited import (
+    Head,
     among,
     bare_layer,
+    called,
+    dilation_of,
     distinct,
-    first_layer,
-    layer_of,
+    first_filters,
+    layers_of,
     looked_at,
-    of_layer,
+    numbered,
     peaks,
     sees_items,
-    spoken_for,
     strengths,
     strongest,
+    together,
 )
 from kerneltools.backend import to_host
-from kerneltools.patches import Windows
 from kerneltools.patches.parts import NOTHING
 from kerneltools.structures import Ragged
 
@@ -45,17 +47,18 @@ class Place:
     number: int
 
 
-def filters(network: Any, channels: Sequence[str] | None = None, most: int = 32, layer: int = 1) -> Figure:
-    """The filters of a network on series as curves, a line for each channel: the first `most` of its first layer.
+def filters(network: Any, channels: Sequence[str] | None = None, most: int = 32, layer: int | None = None) -> Figure:
+    """The filters of a network on series as curves, a line for each channel: the first `most` of those that see series.
 
-    network -> figure. `channels`: their names. `layer`: another one that is beside it, such as windows of another
-    dilation. Raises TypeError for a network on strings or graphs, ValueError for a layer that does not see series.
+    network -> figure. `channels`: their names. `layer`: one of several that are beside each other, such as windows of
+    some dilation; None: all. Raises TypeError for a network on strings or graphs, ValueError for a layer that does not
+    see series.
     """
     _check(network)
-    at = first_layer(network, layer)
-    held = bare_layer(network, at)
-    dilation = held.parts.dilation if isinstance(getattr(held, "parts", None), Windows) else 1
-    return curves(to_host(held.filters), channels, most, dilation, of_layer(network, at))
+    shown, layers, said = first_filters(network, layer, most)
+    held = [to_host(bare_layer(network, at).filters[number, :, :]) for at, number in shown]
+    names = [", ".join(called(network, layers, at, number)) for at, number in shown]
+    return curves(held, channels, [dilation_of(network, at) for at, _ in shown], names, said)
 
 
 def motifs(
@@ -72,93 +75,99 @@ def motifs(
 
     network, (n,) series -> figure. `weights` (features,) or (features, classes): of a head, whose scores the
     strongest filters move most; without them, the strongest are those whose features differ most between series.
-    `classes` and `channels`: their names. `layer`: from 1 on; None: the last. `each`: series for each filter. Filters
+    `classes` and `channels`: their names. `layer`: from 1 on; None: the last, or
+    those beside each other at the end. `each`: series for each filter. Filters
     that see the same places as a stronger one are told with it. Raises TypeError for other networks and data,
     ValueError for a layer that is not there and for weights of other sizes.
     """
     _check(network)
     if not isinstance(x, Ragged):
         raise TypeError(f"x: expected series, got {x!r:.80}")
-    at, some = layer_of(network, layer), looked_at(x)
-    found = peaks(network, some, at)
-    strong = strengths(network, some, at, found, weights)
+    layers, some = layers_of(network, layer), looked_at(x)
+    pieces = [peaks(network, some, at) for at in layers]
+    found, which = together(pieces), numbered(network, layers)
+    told = Head.of(network, some, weights)
+    strong = strengths(network, layers, pieces, told)
     best = found.best(max(1, min(20, len(some) // 4)))
     rows = []
     for one, alike in distinct(found, np.argsort(-strong, kind="stable").tolist(), best, most):
-        notes = (
-            f"filter {one + 1}",
-            spoken_for(network, at, weights, classes, one),
-            f"and {len(alike)} alike" if alike else "",
-        )
+        at, number = which[one]
+        spoken = told.speaks(network, at, number, classes)
+        notes = (*called(network, layers, at, number), spoken, f"and {len(alike)} alike" if alike else "")
         places = [
-            Place(to_host(some[number]), found.places[number, one], float(found.values[number, one]), number)
-            for number in best[one, :each].tolist()
-            if np.isfinite(found.values[number, one])
+            Place(to_host(some[row]), found.places[row, one], float(found.values[row, one]), row)
+            for row in best[one, :each].tolist()
+            if np.isfinite(found.values[row, one])
         ]
-        filter_ = to_host(bare_layer(network, at).filters[one, :, :]) if sees_items(network, at) else None
-        rows.append(("\n".join(filter(None, notes)), filter_, places))
+        filter_ = to_host(bare_layer(network, at).filters[number, :, :]) if sees_items(network, at) else None
+        rows.append(("\n".join(filter(None, notes)), filter_, dilation_of(network, at), places))
     found_in = among(len(some), len(x), "series")
-    said = f"{strongest(network, at, len(rows), weights)}, in those of {found_in} where they respond most"
+    said = f"{strongest(network, layers, len(rows), weights)}, in those of {found_in} where they respond most"
     return sites(rows, channels, said)
 
 
 def curves(
-    found: Numbers, channels: Sequence[str] | None = None, most: int = 32, dilation: int = 1, of: str = ""
+    found: Sequence[Numbers],
+    channels: Sequence[str] | None = None,
+    dilations: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    said: str | None = None,
 ) -> Figure:
     """Filters as curves over time steps, a line for each channel; heat maps for many channels.
 
-    (m, k, c) -> figure; `dilation`: steps between the points of a filter; `of`: words for the layer that they are of
+    m of (k, c) -> figure; `dilations`: steps between the points of each filter; `names` of the filters; `said`: which
+    they are, in words
     """
-    m, k, c = found.shape
-    drawn = min(m, most)
+    k, c = max(map(len, found)), found[0].shape[1]
     columns = 4 if c <= CHANNELS_UP_TO else 3
-    figure, panels = sheet(-(-drawn // columns), columns, 0.95, below=0.6, sharex=True, sharey=True)
-    greatest = float(np.abs(found[:drawn]).max()) or 1.0
+    figure, panels = sheet(-(-len(found) // columns), columns, 0.95, below=0.6, sharex=True, sharey=True)
+    greatest = max(float(np.abs(one).max()) for one in found) or 1.0
     for number, axes in enumerate(panels.flat):
-        if number >= drawn:
+        if number >= len(found):
             axes.set_axis_off()
             continue
-        _draw_filter(axes, found[number], greatest, dilation)
-        axes.set_title(f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+        _draw_filter(axes, found[number], greatest, dilations[number] if dilations else 1)
+        axes.set_title(names[number] if names else f"filter {number + 1}", fontsize=8, color=SOFT, pad=2)
+    if c > CHANNELS_UP_TO and k > 1:  # maps set limits of their own
+        panels[0, 0].autoscale()
     for axes in panels[:, 0]:
         axes.set_ylabel("channel" if c > CHANNELS_UP_TO and k > 1 else "value", fontsize=8, color=SOFT)
     figure.supxlabel("time steps" if k > 1 else "channels", fontsize=9, color=SOFT)
-    points = f"{k} point{'s' * (k > 1)}{f' in {c} channels' * (c > 1)}"
+    points = f"{sizes_of(found, 'point')}{f' in {c} channels' * (c > 1)}"
     heat = "; blue < 0 < red" if c > CHANNELS_UP_TO and k > 1 else ""
-    said = f"{of_all(drawn, m, of)}, {points}, each scaled to length 1{heat}"
-    head(figure, "What the filters look for", said)
+    which = of_all(len(found), len(found)) if said is None else said
+    head(figure, "What the filters look for", f"{which}, {points}, each scaled to length 1{heat}")
     _legend(figure, c if k > 1 else 1, channels)
     return figure
 
 
 def sites(
-    rows: Sequence[tuple[str, Numbers | None, Sequence[Place]]], channels: Sequence[str] | None, said: str
+    rows: Sequence[tuple[str, Numbers | None, int, Sequence[Place]]], channels: Sequence[str] | None, said: str
 ) -> Figure:
     """Rows of a filter and of series that excite it most, the place marked in each.
 
-    (words, filter (k, c) or None, places) -> figure; `said`: in grey below the title
+    (words, filter (k, c) or None, its dilation, places) -> figure; `said`: in grey below the title
     """
-    columns = max((len(places) for _, _, places in rows), default=1)
-    drawn = any(filter_ is not None for _, filter_, _ in rows)
+    columns = max((len(places) for *_, places in rows), default=1)
+    drawn = any(filter_ is not None for _, filter_, *_ in rows)
     figure, panels = sheet(len(rows), columns + drawn, 1.25, [1.0] * drawn + [1.6] * columns, 0.6)
-    c = max(place.series.shape[1] for _, _, places in rows for place in places)
-    kept = [np.abs(filter_).max() for _, filter_, _ in rows if filter_ is not None]
-    for (words, filter_, places), row in zip(rows, panels, strict=True):
+    c = max(place.series.shape[1] for *_, places in rows for place in places)
+    kept = [np.abs(filter_).max() for _, filter_, *_ in rows if filter_ is not None]
+    for (words, filter_, dilation, places), row in zip(rows, panels, strict=True):
         if filter_ is not None:
-            _draw_filter(row[0], filter_, float(max(kept)), 1)
-            row[0].tick_params(labelbottom=False)
+            _draw_filter(row[0], filter_, float(max(kept)), dilation)
         for number, axes in enumerate(row[int(drawn) :]):
             if number >= len(places):
                 axes.set_axis_off()
                 continue
             _draw_place(axes, places[number])
         row[0].set_ylabel(words, fontsize=8, color=INK, rotation=0, ha="right", va="center", labelpad=6)
-    lengths = {len(place.series) for _, _, places in rows for place in places}
+    lengths = {len(place.series) for *_, places in rows for place in places}
     for axes in panels[:-1, int(drawn) :].flat if len(lengths) == 1 else ():
         axes.tick_params(labelbottom=False)
     if drawn:
         panels[0, 0].set_title("the filter", loc="left", fontsize=8.5, color=SOFT, pad=4)
-    for axes in panels[-1, int(drawn) :]:
+    for axes in panels[-1, :]:
         axes.set_xlabel("time step", fontsize=8, color=SOFT)
     head(figure, "Where in series filters respond most", said)
     _legend(figure, c, channels)

@@ -151,6 +151,14 @@ def test_standardised_features_differ_as_they_did_before(of_words: ckn.Network) 
     assert names[0] == names[1]
 
 
+def test_filters_that_are_alike_speak_for_one_class() -> None:
+    one = np.random.default_rng(0).standard_normal(50)
+    features = np.stack([one, one + 1e-3, np.random.default_rng(1).standard_normal(50)], axis=1)
+    network = fitted(WORDS, ckn.PartSpec(3, Windows(4)))
+    head = excited.Head(features, np.asarray([[5.0], [-3.0], [0.0]]))
+    assert [head.speaks(network, 0, number, ["a", "b"]) for number in range(3)] == ["for b", "for b", ""]
+
+
 def test_pictures_of_sequences(of_words: ckn.Network) -> None:
     sheet = sequences.filters(of_words, most=6)
     assert {"the first 6 of 10 filters, 8 letters each", "filter 6"} <= set(looked_over(sheet).split("\n"))
@@ -351,12 +359,18 @@ def test_layers_beside_each_other_are_told_apart() -> None:
     network = fitted(RAGGED, scales, readout=ckn.Joined((PartMean(), PartMax())))
     weights = np.zeros(14)
     weights[7 + 3 + 2] = 1.0  # the greatest response to the third filter of the second
-    for layer, wanted in ((0, [0.0, 0.0, 0.0]), (1, [0.0, 0.0, 1.0, 0.0])):
-        strong = excited.strengths(network, RAGGED, layer, excited.peaks(network, RAGGED, layer), weights)
-        assert (strong > 0).tolist() == [bool(one) for one in wanted]
-    assert excited.spoken_for(network, 1, weights, ["slow", "fast"], 2) == "for fast"
-    assert "of 4 filters of layer 2 of 2, those" in looked_over(series.motifs(network, RAGGED, weights, most=2))
+    told, pieces = excited.Head.of(network, RAGGED, weights), [excited.peaks(network, RAGGED, at) for at in (0, 1)]
+    strong = excited.strengths(network, (0, 1), pieces, told)
+    assert (strong > 0).tolist() == [False] * 5 + [True, False]
+    assert told.speaks(network, 1, 2, ["slow", "fast"]) == "for fast"
+    written = looked_over(series.motifs(network, RAGGED, weights, most=2))
+    assert "of 7 filters of 2 layers beside each other, those that move the scores most" in written
+    assert written.count("filter 3 dilation 2") == 1
+    assert "of 4 filters of layer 2 of 2, those" in looked_over(series.motifs(network, RAGGED, layer=2, most=1))
     assert "4 filters of layer 2 of 2, 5 points" in looked_over(series.filters(network, layer=2))
+    both = looked_over(series.filters(network, most=4))
+    assert "the first 2 of each of 2 layers beside each other, 7 filters, 5 points" in both
+    assert "filter 2, dilation 1" in both
     with pytest.raises(ValueError, match="layer: expected 1 to 2, which sees the data, got 3"):
         series.filters(network, layer=3)
 
