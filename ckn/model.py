@@ -191,19 +191,19 @@ def _bare_blocks(
         data, steps = _through(steps, data, network.like), ()
     for block, new, stop in batches(data, batch or prepared.batch_for(data)):
         features = flattened(prepared(_through(steps, block, network.like)))
-        _require_norms(features, stop)
+        _require_norms(features, stop, "image" if network.embedding is None else "object")
         yield features, new
         progress("encoding", stop, count(data))
 
 
-def _require_norms(features: Array, stop: int) -> None:
+def _require_norms(features: Array, stop: int, noun: str) -> None:
     """Raise ValueError for features whose norm is not finite, with the number of the image; `stop`: of the last + 1."""
     finite = to_host(_have_finite_norms(features))
     if not finite.all():
         first = stop - int(features.shape[0]) + int(finite.argmin())
         raise ValueError(
-            f"images: the features of image {first} (counted from 0) overflow {features.dtype}; "
-            "scale the images as those of the training"
+            f"{noun}s: the features of {noun} {first} (counted from 0) overflow {features.dtype}; "
+            f"scale the {noun}s as those of the training"
         )
 
 

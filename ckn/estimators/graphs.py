@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ckn.architecture import Architecture
 from ckn.estimators.objects import ObjectClassifier, ObjectKind, ObjectRegressor, require_items
 from ckn.layers.parts import PartSpec
@@ -21,9 +23,12 @@ class GraphKind(ObjectKind):
     nouns = "graphs"
 
     def usual(self, data: Any) -> Architecture:
-        """Sums over all paths of one, two and three nodes, as in GCKN (Chen, Jacob and Mairal 2020)."""
+        """Sums over all paths of one, two and three nodes, as in GCKN (Chen, Jacob and Mairal 2020).
+
+        Of two, or one, where no graph has a longer one.
+        """
         kernel = PartKernel(Exponential(1.5), Averaged(), FirstNorm())
-        return Architecture((PartSpec(32, Paths(3), kernel, lengths=True),), PartSum())
+        return Architecture((PartSpec(32, Paths(_longest_path(data)), kernel, lengths=True),), PartSum())
 
     def steps(self, data: Any) -> tuple[Step, ...]:
         """Attributes are standardised, with labels in columns beside them; degrees stand for labels where none are."""
@@ -36,6 +41,18 @@ class GraphKind(ObjectKind):
         require_items(data, self.noun)
 
 
+def _longest_path(data: Graphs) -> int:
+    """How many nodes the longest path has, of up to three."""
+    if not len(data.edges):
+        return 1
+    total = int(data.offsets[-1])
+    first, last = data.edges[:, 0], data.edges[:, 1]
+    # Through a node go as many as it has pairs of an arc to it and one from it, but those there and back.
+    back = np.isin(first * total + last, last * total + first)
+    into, out, both = (np.bincount(ends, minlength=total) for ends in (last, first, first[back]))
+    return 3 if bool((into * out > both).any()) else 2
+
+
 class GraphClassifier(ObjectClassifier):
     """Paths learnt without labels; a linear classifier of how many paths like each a graph has.
 
@@ -46,7 +63,7 @@ class GraphClassifier(ObjectClassifier):
     leave-one-out.
 
     Graphs are a `structures.Graphs`, or a list of `structures.Graph`, of tuples (nodes, edges, labels, attributes), of
-    networkx graphs, or of sparse adjacency matrices. Paths do not look at labels of edges.
+    networkx graphs, of sparse adjacency matrices, or of edges (E, 2). Paths do not look at labels of edges.
 
     Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 32 filters on paths of up to
     three nodes, σ = 1.5, and sums. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: attributes of nodes

@@ -99,7 +99,7 @@ class ObjectKind(ABC):
             check_objects(found)
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{self.nouns}: {error}") from error
+            raise kind(f"{self.nouns}: {str(error).removeprefix(f'{self.nouns}: ')}") from error
         self.check_items(found)
         return found
 

@@ -83,12 +83,26 @@ def _kind(one: Any) -> type[Collection]:
 
 def graphs_of(objects: Sequence[Any], like: Array | None = None) -> Graphs:
     """Graphs of `Graph`, or of tuples of what it has, of networkx and of sparse adjacency matrices; directed where
-    networkx or a matrix says so."""
-    if all(isinstance(one, tuple) for one in objects):
+    networkx or a matrix says so. Edges (E, 2) alone are those of a graph without more nodes.
+
+    Raises TypeError, with its number, for what is none of these, and for several kinds.
+    """
+    kind = next((kind for kind in _OF_GRAPHS if all(map(kind, objects))), None)
+    if kind is None:
+        number = next((n for n, one in enumerate(objects) if not any(of(one) for of in _OF_GRAPHS)), None)
+        got = "several of these" if number is None else f"{type(objects[number]).__name__} as number {number}"
+        raise TypeError(
+            "graphs: expected all of structures.Graph or tuples (nodes, edges, labels), of networkx, of SciPy's sparse "
+            f"matrices, or of edges (E, 2), got {got}"
+        )
+    if kind is _is_tuple:
         return Graphs.of(objects, like=like)
+    if kind is _is_edges:
+        lists = [np.asarray(one, dtype=np.int64).reshape(-1, 2) for one in objects]
+        return Graphs.of([Graph(int(edges.max(initial=-1)) + 1, edges) for edges in lists], like=like)
     from kerneltools.structures.converting import of_networkx, of_sparse
 
-    return of_sparse(objects, like) if _is_sparse(objects[0]) else of_networkx(objects, like)
+    return of_sparse(objects, like) if kind is _is_sparse else of_networkx(objects, like)
 
 
 def _listed(objects: Any) -> list[Any]:
@@ -163,3 +177,26 @@ def _is_numbers(one: list[Any]) -> bool:
     if isinstance(first, list):
         return bool(first) and isinstance(first[0], int | float | np.number)
     return isinstance(first, int | float | np.number)
+
+
+def _is_tuple(one: Any) -> bool:
+    return isinstance(one, tuple) and len(one) > 1 and isinstance(one[0], int | np.integer)
+
+
+def _is_edges(one: Any) -> bool:
+    if not isinstance(one, list | np.ndarray) or not len(one):
+        return False
+    held = np.asarray(one) if isinstance(one, np.ndarray) or all(_is_pair(edge) for edge in one) else np.zeros(0)
+    return held.ndim == 2 and held.shape[1] == 2 and held.dtype.kind in "iu"
+
+
+def _is_pair(edge: Any) -> bool:
+    return isinstance(edge, tuple | list | np.ndarray) and len(edge) == 2
+
+
+def _is_networkx(one: Any) -> bool:
+    return hasattr(one, "adjacency") and hasattr(one, "is_directed")
+
+
+_OF_GRAPHS = (_is_tuple, _is_sparse, _is_networkx, _is_edges)
+"""The Python objects that are taken for graphs."""

@@ -161,8 +161,11 @@ def _check_finite(arrays: list[Array], values: Array) -> None:
 
 def _as_rows(one: Any, number: int, like: Array | None) -> Array:
     """(T, d), floating-point."""
-    if not hasattr(one, "dtype") or (like is not None and isinstance(one, np.ndarray)):
-        host = np.asarray(one, dtype=np.float64)
+    if not hasattr(one, "dtype") or (isinstance(one, np.ndarray) and (like is not None or one.dtype.kind not in "iuf")):
+        try:
+            host = np.asarray(one, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"arrays: expected numbers, got {one!r:.40} as number {number}: {error}") from error
         one = host if like is None else asarray_like(host, like)
     if one.ndim not in (1, 2):
         raise ValueError(f"arrays: expected (T, d) or (T,), got shape {tuple(one.shape)} as number {number}")

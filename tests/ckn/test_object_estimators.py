@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import networkx
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
@@ -246,6 +247,28 @@ class TestGraphs:
         for data in (graphs(), tuples, converting.to_networkx(made)):
             assert_close(small("graphs").fit(data, LABELS).decision_function(data), wanted, 1e-9)
 
+    def test_of_edges_alone(self) -> None:
+        bare = [replace_labels(one) for one in graphs()]
+        wanted = small("graphs").fit(bare, LABELS).decision_function(bare)
+        for edges in ([one.edges for one in bare], [one.edges.tolist() for one in bare]):
+            assert np.array_equal(small("graphs").fit(edges, LABELS).decision_function(edges), wanted)
+
+    @pytest.mark.parametrize(
+        ("edges", "directed", "longest"),
+        [
+            ([], False, 1),
+            ([[0, 1], [2, 3]], False, 2),
+            ([[0, 1], [1, 2]], False, 3),
+            ([[0, 1], [2, 1]], True, 2),
+            ([[0, 1], [1, 0]], True, 2),
+            ([[0, 1], [1, 2]], True, 3),
+        ],
+    )
+    def test_usual_paths_are_there(self, edges: Any, directed: bool, longest: int) -> None:
+        one = Graph(4, np.asarray(edges, dtype=int).reshape(-1, 2), np.arange(4) % 2, directed=directed)
+        model = GraphClassifier().fit([one, Graph(1, [], [0]), one, Graph(2, [], [1, 1])], [0, 1, 0, 1])
+        assert model.architecture_.layers[0].parts == Paths(longest)
+
     def test_degrees_stand_for_labels(self) -> None:
         bare = [replace_labels(one) for one in graphs()]
         model = small("graphs").fit(bare, LABELS)
@@ -354,6 +377,25 @@ WRONG_FITS: dict[str, tuple[str, Any, type[Exception], str]] = {
         lambda: [*sets()[1:], np.zeros((3, 5))],
         ValueError,
         r"sets: arrays: expected 2 columns .* got shape \(3, 5\) as number 39",
+    ),
+    "matrices that are not sparse": (
+        "graphs",
+        lambda: [np.eye(3)] * N,
+        TypeError,
+        r"graphs: expected all of structures.Graph .* or of edges \(E, 2\), got ndarray as number 0",
+    ),
+    "graphs of several kinds": (
+        "graphs",
+        lambda: [*graphs()[1:], networkx.path_graph(3)],
+        TypeError,
+        "graphs: expected all of .* got several of these",
+    ),
+    "words for sets": ("sets", strings, TypeError, "sets: arrays: expected numbers, got '.*' as number 0: could not"),
+    "constant series": (
+        "series",
+        lambda: [0 * one for one in series()],
+        ValueError,
+        r"x: all .* parts of 40 arrays that were looked at are blank .*; nothing can be learnt",
     ),
     "too few": ("sets", lambda: sets()[:5], ValueError, r"labels: expected shape \(5,\), one for each set, got shape"),
 }
