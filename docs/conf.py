@@ -1,18 +1,22 @@
 """The documentation site: MyST Markdown, code cells run at each build, API pages from docstrings."""
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
 import kerneltools  # noqa: F401  a build without the package should fail here, in one line
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 project = "kerneltools"
 author = "The kerneltools developers"
 copyright = "The kerneltools developers"
 
 # The last one puts MathJax beside the pages: formulas are drawn without a network.
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "cards"]
 exclude_patterns = ["_build", "jupyter_execute"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
@@ -30,11 +34,13 @@ default_role = "code"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "kerneltools"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
 }
 
 CODE_OR_SPECIAL = re.compile(r"(`[^`]*`)|([\\*|_])")
