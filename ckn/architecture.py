@@ -23,6 +23,9 @@ class LayerSpec:
     `patch`, `dilation`: one number or one per axis; `padding`: "same" (the size is kept), "valid" or zeros per
     side; `subsampling` s >= 1: the pooled map has one point each s; `reg` > 0 is added to the eigenvalues of
     the filters' kernel matrix. Raises ValueError for numbers out of range, and for kernels of a degree above 64.
+
+    >>> LayerSpec(filters=64, patch=3, subsampling=2).filters
+    64
     """
 
     filters: int

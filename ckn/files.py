@@ -54,6 +54,18 @@ def load(
     corrupt (a bit is not what was written), from another version or not one of these; or whose values cannot be:
     arrays that are not finite floating-point numbers, classes that are not two or more different ones, parts whose
     sizes do not go together, and what is beyond the bounds of `ckn.bounds` (docs/decisions/0015).
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import ckn
+    >>> architecture = ckn.Architecture((ckn.LayerSpec(8),))
+    >>> network = ckn.fit_unsupervised(architecture, images, rng=0, patches=200)
+    >>> path = Path(tempfile.mkdtemp()) / "network.safetensors"
+    >>> save(network, path)
+    >>> np.array_equal(load(path)(images), network(images))
+    True
     """
     convert = placing(backend_named(backend or "numpy"), device)
     loaded = load_tree(path, KIND, by_stored_name((*model_types(), *types)), convert)

@@ -48,6 +48,14 @@ class Network(Tree):
 
     Differentiable in the layers' filters and kernels, and in the readout: the inverse square roots are computed in each
     call. `prepare()` computes them once, to encode many.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> import ckn
+    >>> architecture = ckn.Architecture((ckn.LayerSpec(8), ckn.LayerSpec(16)))
+    >>> network = ckn.fit_unsupervised(architecture, images, rng=0, patches=200)
+    >>> network(images).shape, network.encode(images).shape
+    ((20, 2, 2, 16), (20, 64))
     """
 
     layers: tuple[Any, ...]

@@ -1,9 +1,8 @@
-"""The directive `gallery`: names of pages, and a card for each, of its title, its first paragraph and its first picture."""
-
-from sphinx.application import Sphinx
-from sphinx.directives.other import TocTree
+"""The directive `gallery`: names of pages, and for each a card of its title, first paragraph and first picture."""
 
 from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.directives.other import TocTree
 
 
 class Cards(nodes.General, nodes.Element):
@@ -24,7 +23,9 @@ class Gallery(TocTree):
 def card(app: Sphinx, at: str, name: str) -> nodes.Node:
     """The card of the page `name`, on the page `at`."""
     page = app.env.get_doctree(name)
-    link = nodes.reference("", app.env.titles[name].astext(), refuri=app.builder.get_relative_uri(at, name), internal=True)
+    link = nodes.reference(
+        "", app.env.titles[name].astext(), refuri=app.builder.get_relative_uri(at, name), internal=True
+    )
     whole = nodes.container(classes=["gallery-card"])
     for picture in list(page.findall(nodes.image))[:1]:
         drawn = picture.deepcopy()

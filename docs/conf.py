@@ -16,7 +16,14 @@ author = "The kerneltools developers"
 copyright = "The kerneltools developers"
 
 # The last one puts MathJax beside the pages: formulas are drawn without a network.
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "cards"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
+    "cards",
+]
 exclude_patterns = ["_build", "jupyter_execute"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
@@ -40,7 +47,7 @@ html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
 }
 
 CODE_OR_SPECIAL = re.compile(r"(`[^`]*`)|([\\*|_])")

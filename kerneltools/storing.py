@@ -84,6 +84,14 @@ def load(path: str | Path, backend: str | None = None, device: Any = None, types
     that is truncated, corrupt (a bit is not what was written), from another version or not one of these, or that holds
     other types, fields that these types do not have, numbers that are not finite, parts whose sizes do not go together
     and models that have no values. Files of other packages, such as `ckn`, are read by them.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from kerneltools.kernels import Gaussian
+    >>> path = Path(tempfile.mkdtemp()) / "kernel.safetensors"
+    >>> save(Gaussian(2.0), path)
+    >>> load(path)
+    Gaussian(bandwidth=2.0)
     """
     from kerneltools.loaded import check_part  # which takes what few programs import, as is done below
 

@@ -33,6 +33,14 @@ class Layer(Tree):
     which patches are multiplied with filters, that of the filters when None. All else stays in the filters' type.
 
     Raises ValueError for filters of the wrong rank, kernels of a degree above 64, and images with other channels.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Homogeneous
+    >>> from kerneltools.kernels.profiles import Exponential
+    >>> filters = np.eye(9).reshape(9, 3, 3, 1)
+    >>> layer = Layer(filters, Homogeneous(Exponential(0.6)), subsampling=2)
+    >>> layer(np.random.default_rng(0).random((5, 8, 8, 1))).shape
+    (5, 4, 4, 9)
     """
 
     filters: Array

@@ -41,6 +41,14 @@ class PartSpec:
     whose items are each on a sphere, such as `PartKernel(profile, Averaged(), FirstNorm())`.
 
     Raises ValueError and TypeError for anything else.
+
+    >>> import ckn
+    >>> from kerneltools import structures
+    >>> from kerneltools.patches import Windows
+    >>> strings = structures.of(["ACGTACGT", "TTGCATTA", "ACGAACGA"])
+    >>> architecture = ckn.Architecture((PartSpec(4, Windows(3)),))
+    >>> ckn.fit_unsupervised(architecture, strings, rng=0).encode(strings).shape
+    (3, 4)
     """
 
     filters: int

@@ -76,6 +76,10 @@ def read(
     Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it, the data are
     damaged (it lists all pictures that cannot be read) or have no place for labels from a table, and ImportError, with
     the install line, when a reader's package is missing.
+
+    >>> digits = read("digits")
+    >>> digits.images.shape, digits.labels[:4]
+    ((1797, 8, 8, 1), array([0, 1, 2, 3]))
     """
     several = [source] if isinstance(source, str | PathLike) else _paths(source)
     table = labels if isinstance(labels, LabelTable) or labels is None else LabelTable.of_file(labels)

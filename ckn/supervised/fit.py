@@ -53,6 +53,16 @@ def fit_supervised(
     than the data, NaN in the images, and for augmentation of what are no images; StartError, a ValueError, for a
     `start` of another architecture, number of classes or optimiser; DivergedError, with the last good state and advice,
     when the loss does not stay finite; MemoryError, with a batch to try, when the device has no room.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> import ckn
+    >>> labels = np.arange(20) % 2
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(4),)), images, rng=0, patches=200)
+    >>> settings = ckn.Supervised(epochs=1, batch=10, rate=0.1, reg=1e-3)
+    >>> state = fit_supervised(network, images, labels, classes=2, rng=0, settings=settings)
+    >>> len(state.history), state.network(images).shape
+    (1, (20, 4, 4, 4))
     """
     wanted = _check(network, data, labels, classes, settings)
     measured = None if validation is None else _check_validation(network, data, *validation, classes)

@@ -43,6 +43,10 @@ class Supervised:
 
     Raises ValueError for numbers out of range, TypeError for what is no loss, schedule, optimiser, strategy or
     augmentation.
+
+    >>> settings = Supervised(epochs=5, batch=32)
+    >>> settings.epochs, settings.batch
+    (5, 32)
     """
 
     loss: Loss = field(default_factory=Squared)

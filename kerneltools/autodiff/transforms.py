@@ -65,6 +65,12 @@ def vjp(f: Callable[..., Array], *args: Any) -> tuple[Array, Callable[[Array], t
 
     It may be called several times. Leaves that are no floating arrays get None.
     Raises ValueError for a cotangent of another shape than the output's.
+
+    >>> import numpy as np
+    >>> from kerneltools.arrays import namespace
+    >>> value, pull = vjp(lambda x: namespace(x).sum(x**2), np.asarray([1.0, 2.0]))
+    >>> value, pull(np.asarray(1.0))
+    (np.float64(5.0), (array([2., 4.]),))
     """
     output, pull = _recorded(f, args, tuple(range(len(args))), {})
 
@@ -96,7 +102,14 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
 
 def stop_gradient(array: Array) -> Array:
-    """The same numbers as a plain, constant array."""
+    """The same numbers as a plain, constant array.
+
+    >>> import numpy as np
+    >>> from kerneltools.arrays import namespace
+    >>> from kerneltools.autodiff import grad
+    >>> grad(lambda x: namespace(x).sum(x * stop_gradient(x)))(np.asarray([1.0, 2.0]))
+    array([1., 2.])
+    """
     return constant(array)
 
 

@@ -276,6 +276,11 @@ def as_kernel(kernel: Kernel | Callable[[Any, Any], Any]) -> Kernel:
     """The kernel itself, or that of a function of two sets of rows; see `Function`.
 
     Raises TypeError for anything else, and for a kernel whose class is no dataclass.
+
+    >>> import numpy as np
+    >>> kernel = as_kernel(lambda x, y: (1 + x @ y.T) ** 2)
+    >>> (2.0 * kernel)(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]]))
+    array([[288.]])
     """
     if isinstance(kernel, Kernel):
         require_dataclass(kernel)

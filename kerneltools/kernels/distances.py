@@ -83,6 +83,10 @@ def square_distances(x: Array, y: Array) -> Array:
 
     Each is right to some roundings of itself, wherever the rows lie and whatever others there are
     (docs/decisions/0012-distances.md). Equal rows have the distance 0.
+
+    >>> import numpy as np
+    >>> square_distances(np.asarray([[0.0, 0.0]]), np.asarray([[3.0, 4.0], [0.0, 1.0]]))
+    array([[25.,  1.]])
     """
     check_rows(x, y)
     return differentiable_distances(x, y, unit_scale(x))

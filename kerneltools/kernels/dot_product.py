@@ -24,7 +24,12 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class Linear(InnerProductKernel):
-    """k(x, y) = <x, y>. Positive semi-definite; unbounded; homogeneous of degree one."""
+    """k(x, y) = <x, y>. Positive semi-definite; unbounded; homogeneous of degree one.
+
+    >>> import numpy as np
+    >>> Linear()(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]]))
+    array([[11.]])
+    """
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
         return inner
@@ -40,6 +45,10 @@ class Polynomial(InnerProductKernel):
 
     `degree` an integer >= 1, `offset` >= 0. Positive semi-definite; unbounded.
     Raises ValueError for a degree or an offset outside these ranges.
+
+    >>> import numpy as np
+    >>> Polynomial(degree=2, offset=1.0)(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]]))
+    array([[144.]])
     """
 
     degree: int = static(2)
@@ -62,6 +71,10 @@ class Sigmoid(InnerProductKernel):
     Indefinite: its matrices may have negative eigenvalues whatever the parameters, so that it is no inner product
     of features (Smola et al. 2000, example 5); Nyström maps and Cholesky factors refuse it.
     Raises ValueError for parameters outside these ranges.
+
+    >>> import numpy as np
+    >>> Sigmoid(gamma=0.1)(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]])).round(4)
+    array([[0.8005]])
     """
 
     gamma: float | Array

@@ -36,7 +36,16 @@ class ReducedWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Landmarks(Shown):
-    """`points` (m, d), or m objects, and their numbers where they are among the data."""
+    """`points` (m, d), or m objects, and their numbers where they are among the data.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Polynomial
+    >>> from kerneltools.landmarks import RPCholesky
+    >>> chosen = RPCholesky(3)(Polynomial(2), x, rng=0)
+    >>> len(chosen.indices), bool((x[list(chosen.indices)] == chosen.points).all())
+    (3, True)
+    """
 
     points: Array
     indices: tuple[int, ...] | None = None

@@ -16,6 +16,12 @@ class Given(Shown):
 
     `points` (m, d), floating-point, or objects, m >= 1. Raises ValueError for no points, for NaN among them with
     its place, and when the data have other columns.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> Given(x[:5])(Gaussian(1.0), x, rng=0).points.shape
+    (5, 2)
     """
 
     points: Array

@@ -25,6 +25,12 @@ class Greedy:
     Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of its values:
     then fewer than m rows are returned, with a ReducedWarning. Raises ValueError for m < 1, for x with NaN, for
     weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> Greedy(10)(Gaussian(1.0), x, rng=0).points.shape
+    (10, 2)
     """
 
     m: int

@@ -40,6 +40,12 @@ class KMeans:
     A row counts like as many as its weight. Equal rows are one landmark: fewer than m are returned, with a
     ReducedWarning, when fewer differ. Raises ValueError for m < 1, for x with NaN, and for weights that are negative,
     not finite or all 0.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> KMeans(10)(Gaussian(1.0), x, rng=0).points.shape
+    (10, 2)
     """
 
     m: int

@@ -23,6 +23,12 @@ class RidgeLeverage:
     With weights, scores are those of the matrix of entries sqrt(w_i w_j) k(x_i, x_j). Equal rows are one landmark:
     fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError for m < 1, for x with NaN,
     for weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> RidgeLeverage(10)(Gaussian(1.0), x, rng=0).points.shape
+    (10, 2)
     """
 
     m: int

@@ -31,6 +31,12 @@ class RPCholesky:
 
     Raises ValueError for m or block < 1, for x with NaN, for weights that are negative, not finite or all 0, and for a
     kernel that turns out to be indefinite.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> RPCholesky(10)(Gaussian(1.0), x, rng=0).points.shape
+    (10, 2)
     """
 
     m: int

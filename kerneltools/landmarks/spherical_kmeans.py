@@ -37,6 +37,14 @@ class SphericalKMeans:
 
     A row counts like as many as its weight. Raises ValueError when all rows are zero, for m < 1, for x with NaN, and
     for weights that are negative, not finite or all 0; warns (ReducedWarning) when fewer than m directions differ.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Homogeneous
+    >>> from kerneltools.kernels.profiles import Exponential
+    >>> z = SphericalKMeans(10)(Homogeneous(Exponential(0.6)), x, rng=0).points
+    >>> np.linalg.norm(z, axis=1).round(6).tolist() == [1.0] * 10
+    True
     """
 
     m: int

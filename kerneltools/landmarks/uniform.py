@@ -14,6 +14,12 @@ class Uniform:
 
     Equal rows are one landmark. Raises ValueError for m < 1, for x without rows or with NaN, and for weights that are
     negative, not finite or all 0.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> Uniform(10)(Gaussian(1.0), x, rng=0).points.shape
+    (10, 2)
     """
 
     m: int

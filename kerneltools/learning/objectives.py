@@ -43,6 +43,14 @@ class GeneralisedCrossValidation(Tree):
     """Leave-one-out with the mean of the h_ii in the place of each (Golub, Heath and Wahba 1979).
 
     The mean of r_i² over (1 - tr H / n)²: rows of great leverage count no more than others.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools import maps
+    >>> phi = maps.nystrom(Gaussian(1.0), x[:10])
+    >>> float(GeneralisedCrossValidation()(phi, x, x[:, :1], 1e-3)) < 1
+    True
     """
 
     def __call__(self, phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> Array:
@@ -57,6 +65,14 @@ class HoldOut(Tree):
     """The mean squared error on other rows: `x` (v, d) and `y` (v, t).
 
     Raises ValueError for NaN and infinities, and where their columns are not as many as those of the rows to fit.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools import maps
+    >>> phi = maps.nystrom(Gaussian(1.0), x[:10])
+    >>> float(HoldOut(x[50:], x[50:, :1])(phi, x[:50], x[:50, :1], 1e-3)) < 1
+    True
     """
 
     x: Array

@@ -35,6 +35,13 @@ class Nystrom(Map):
 
     `points` Z (m, d), or m objects, `whitening` W (m, m) with W W' = (k(Z, Z) + ε I)^-1; `triangular`: whether W is
     upper triangular.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.kernels import Gaussian
+    >>> phi = nystrom(Gaussian(1.0), x[:10])
+    >>> phi(x).shape, phi.dimension, phi.residual(x).shape
+    ((100, 10), 10, (100,))
     """
 
     kernel: Kernel

@@ -152,6 +152,12 @@ def ridge_path(
 
     Raises ValueError when the numbers of rows differ or n < 2, for negative weights, and for NaN and infinities in x
     or y, with their row and column.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> path = ridge_path(x, x @ np.asarray([[1.0], [2.0]]))
+    >>> path.model(1e-8)(x).shape, path.leave_one_out([1e-3, 1e-1]).shape
+    ((100, 1), (2, 100, 1))
     """
     check_rows(x, y, weights, least=2)
     wide = widest_float(x)

@@ -158,6 +158,11 @@ def take(x: Data, numbers: Any) -> Data:
 
     Raises IndexError for numbers outside of 0..n-1, or of -n..-1 from the end, and ValueError for a mask of another
     length.
+
+    >>> import numpy as np
+    >>> take(np.asarray([[1.0], [2.0], [3.0]]), [2, 0])
+    array([[3.],
+           [1.]])
     """
     n, host = count(x), np.asarray(numbers)
     if host.dtype == bool:
@@ -190,6 +195,10 @@ def concat(pieces: Sequence[Data]) -> Data:
     """Several collections of one class, or arrays of rows of one shape, one after the other.
 
     Raises ValueError for none, TypeError for pieces of several kinds.
+
+    >>> from kerneltools import structures
+    >>> len(concat([structures.of(["AC", "GT"]), structures.of(["ACGT"])]))
+    3
     """
     if not pieces:
         raise ValueError("pieces: expected at least one, got none")

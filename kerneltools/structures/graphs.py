@@ -29,6 +29,10 @@ class Graph(NamedTuple):
 
     `labels` (v,) whole numbers, `attributes` (v, d), `edge_labels` (E,) or None. `directed`: edges are arcs from
     the first node to the second.
+
+    >>> import numpy as np
+    >>> Graph(3, [[0, 1], [1, 2]], labels=np.asarray([0, 1, 0])).nodes
+    3
     """
 
     nodes: int

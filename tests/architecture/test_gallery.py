@@ -11,7 +11,9 @@ CELL = re.compile(r"^```\{code-cell\} ipython3\n(?:---\n.*?^---\n)?(.*?)^```$", 
 
 
 def test_each_page_has_one_card() -> None:
-    lists = re.findall(r"^```\{gallery\}\n(.*?)^```$", (GALLERY / "index.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    lists = re.findall(
+        r"^```\{gallery\}\n(.*?)^```$", (GALLERY / "index.md").read_text(), flags=re.MULTILINE | re.DOTALL
+    )
     assert sorted(name for one in lists for name in one.split()) == [page.stem for page in PAGES]
     assert len(PAGES) >= 20
 
