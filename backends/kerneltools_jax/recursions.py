@@ -38,13 +38,12 @@ def greatest_in_turn(values: Array) -> Array:
 @partial(jax.jit, static_argnums=2)
 def sinkhorn(log_k: Array, log_a: Array, iterations: int) -> Array:
     """The same program for any number of iterations."""
-    start = log_a + 0 * log_k[..., 0], 0 * log_k[:, :, 0, :]
 
-    def one_more(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
-        return transport.sinkhorn_step(log_k, log_a, state[1]), None
+    def one_more(logs: Array, _: None) -> tuple[Array, None]:
+        return transport.sinkhorn_step(logs, log_a), None
 
-    (u, v), _ = jax.lax.scan(one_more, start, length=iterations)
-    return u[..., None] + v[:, :, None, :]
+    found: Array = jax.lax.scan(one_more, transport.sinkhorn_start(log_k, log_a), length=iterations - 1)[0]
+    return found
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {

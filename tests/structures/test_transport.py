@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from kerneltools import backend
 from kerneltools.transport import transport_plan, transport_pool
@@ -20,6 +21,22 @@ def test_the_marginals_are_those_wanted() -> None:
     assert_close(plan.sum(axis=2), np.ones((3, 2, 4)), 1e-13)
     wanted = np.where(MASK, 4 / MASK.sum(axis=1, keepdims=True), 0.0)
     assert_close(plan.sum(axis=3), np.broadcast_to(wanted[:, None], (3, 2, 6)), 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("eps", "dtype", "within"), [(0.5, "float64", 1e-12), (0.01, "float64", 1e-11), (0.01, "float32", 1e-3)]
+)
+def test_the_plan_is_that_of_the_iterations_on_both_potentials(eps: float, dtype: str, within: float) -> None:
+    x, w = (array.astype(dtype) for array in (SETS, REFERENCES))
+    got = transport_plan(x, w, MASK, eps=eps, iterations=20)
+    for i, there in enumerate(MASK.sum(axis=1)):
+        log_k = np.einsum("td,hpd->htp", x[i, :there].astype(float), w.astype(float)) / eps
+        v = np.zeros((2, 1, 4))
+        for _ in range(20):
+            u = np.log(4 / there) - logsumexp(log_k + v, axis=2, keepdims=True)
+            v = -logsumexp(log_k + u, axis=1, keepdims=True)
+        assert np.abs(log_k).max() > 80 or eps > 0.1  # of which the exponential overflows float32
+        assert_close(got[i, :, :there], np.exp(log_k + u + v), within)
 
 
 def test_the_order_of_a_set_says_nothing() -> None:
