@@ -42,6 +42,8 @@ def brief(value: Any) -> str:
     >>> brief(Windows(8)), brief(Windows(8, dilation=2))
     ('Windows(8)', 'Windows(8, dilation=2)')
     """
+    if isinstance(value, tuple) and len(value) > 1:
+        return f"({', '.join(map(brief, value))})"
     if hasattr(value, "shape"):
         return f"{float(value):g}" if value.shape == () else f"<{'x'.join(map(str, value.shape))}>"
     if not is_dataclass(value) or isinstance(value, type):

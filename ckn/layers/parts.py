@@ -16,8 +16,10 @@ from kerneltools.patches import (
     Growing,
     PartKernel,
     PartPool,
+    Parts,
     PartSum,
     PositionPool,
+    Several,
     Table,
     Windows,
 )
@@ -32,13 +34,13 @@ class PartSpec:
 
     `parts`: `patches.Windows(k)` of sequences, `patches.Paths(k)` of graphs, `patches.Elements()`; `pool` puts the
     values of the parts of one owner (a window, the node that a path starts at) together, and `GaussianWindow(s)`, of
-    windows, those around each s-th; `reg` > 0 is added to the
-    eigenvalues of the filters' kernel matrix.
+    windows, those around each s-th; `reg` > 0 is added to the eigenvalues of the filters' kernel matrix.
 
-    `lengths`: parts of 1, 2, ... and k items are all compared with as many of the first items of the same filters, and
-    what is found of each stands side by side: k channels of `filters` columns. The next layers see each channel on its
-    own, with the same filters, and the readout all (Chen, Jacob and Mairal 2020). For `Paths` and `Walks`, and a kernel
-    whose items are each on a sphere, such as `PartKernel(profile, Averaged(), FirstNorm())`.
+    Parts of several kinds, `patches.Several((Windows(9, partial=True), Windows(9, dilation=2, partial=True)))`, are
+    compared with the same filters and stand side by side, a channel of `filters` columns for each kind. So do, with
+    `lengths`, parts of 1, 2, ... and k items, with as many of the first items of the filters (Chen, Jacob and Mairal
+    2020): for `Paths` and `Walks`, and a kernel whose items are each on a sphere, such as `PartKernel(profile,
+    Averaged(), FirstNorm())`. The next layers see each channel on its own, with the same filters, and the readout all.
 
     Raises ValueError and TypeError for anything else.
 
@@ -117,8 +119,15 @@ class PartLayer(Tree):
 
     def width(self, columns: int) -> int:
         """How many columns its items have, made of items of so many."""
-        m, k, d = (int(side) for side in self.filters.shape)
-        return columns // d * m * (k if self.lengths else 1)
+        m, _, d = (int(side) for side in self.filters.shape)
+        return columns // d * m * self.sides
+
+    @property
+    def sides(self) -> int:
+        """How many channels it makes of each: one for each length, or kind, of parts."""
+        if isinstance(self.parts, Several):
+            return len(self.parts.extractors)
+        return int(self.filters.shape[1]) if self.lengths else 1
 
     def numbers(self, table: Any) -> int:
         """How many numbers the greatest array has that it makes of such parts."""
@@ -128,17 +137,24 @@ class PartLayer(Tree):
     def lay(self, x: Any, like: Array) -> tuple[Any, Any]:
         """The table of parts, in the library of `like`, and the structure of what comes after; on the host.
 
-        With `lengths`, a table for each.
+        Of parts of several lengths or kinds, a table for each.
         """
-        found = self.parts.prefixes(x) if self.lengths else (self.parts(x),)  # type: ignore[attr-defined]
+        found = self._found(x)
         tables = tuple(parts.table(like, int(x.offsets[-1])) for parts in found)
+        after = x if isinstance(x, Graphs) else Runs(found[-1].offsets)
         if isinstance(self.pool, PositionPool):
             if isinstance(x, Graphs):
                 raise TypeError(f"pool: nodes of graphs are in no row, as {self.pool!r} takes them; take PartSum()")
-            positions = self.pool.positions(found[-1])
-            return replace(tables[0], after=positions.table(like, len(found[-1]))), Runs(positions.offsets)
-        after = x if isinstance(x, Graphs) else Runs(found[-1].offsets)
-        return tables if self.lengths else tables[0], after
+            positions = tuple(map(self.pool.positions, found))
+            laid = [each.table(like, len(parts)) for each, parts in zip(positions, found, strict=True)]
+            tables = tuple(replace(table, after=each) for table, each in zip(tables, laid, strict=True))
+            after = Runs(positions[-1].offsets)
+        return tables if self.sides > 1 else tables[0], after
+
+    def _found(self, x: Any) -> tuple[Parts, ...]:
+        if isinstance(self.parts, Several):
+            return self.parts.each(x)
+        return self.parts.prefixes(x) if self.lengths and isinstance(self.parts, Growing) else (self.parts(x),)
 
     def prepare(self) -> "PreparedPartLayer":
         """The layer with its inverse square root computed, to apply many times."""
@@ -200,8 +216,8 @@ class PreparedPartLayer(Tree):
     def _sizes(self, table: Any) -> list[tuple[Table, Array, Array]]:
         """For parts of each size: their table, the filters' first items, and the root of these."""
         if not self.layer.lengths:
-            return [(table, self.filters, self.whitening)]
-        return [(one, self.filters[:, : j + 1, :], self.whitening[j, :, :]) for j, one in enumerate(table)]
+            return [(one, self.filters, self.whitening) for one in _tables(table)]
+        return [(one, self.filters[:, : j + 1, :], self.whitening[j, :, :]) for j, one in enumerate(_tables(table))]
 
 
 def channels(items: Array, columns: int) -> list[Array]:
@@ -218,8 +234,8 @@ def channels_of(stages: Sequence[Sequence[Any]]) -> int:
     for stage in stages:
         if len(stage) > 1 or not isinstance(stage[0], PartLayer):
             found = 1
-        elif stage[0].lengths:
-            found *= int(stage[0].filters.shape[1])
+        else:
+            found *= stage[0].sides
     return found
 
 

@@ -12,7 +12,7 @@ from ckn.pictures.common import Numbers, of_all, short
 from ckn.pictures.gaps import best_with_gaps
 from kerneltools.arrays import blocks, evenly
 from kerneltools.backend import to_host
-from kerneltools.patches import Extractor, GappedKernel, Parts, PositionPool, Windows
+from kerneltools.patches import Elements, Extractor, GappedKernel, Parts, PositionPool, Windows
 from kerneltools.patches.parts import NOTHING
 from kerneltools.structures import Graphs, count, take
 
@@ -415,7 +415,7 @@ def _behind(layer: Any, structure: Any, first: Numbers, last: Numbers) -> tuple[
     """The same of each item that a layer makes of the structure's."""
     parts, pool = _parts(layer, structure), getattr(layer, "pool", None)
     reached = _reached(parts, first, last)
-    return _reached(pool.positions(parts), *reached) if isinstance(pool, PositionPool) else reached
+    return _reached(pool.positions(Elements()(parts)), *reached) if isinstance(pool, PositionPool) else reached
 
 
 def _between(first: Numbers, last: Numbers) -> Numbers:

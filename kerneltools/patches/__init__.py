@@ -24,7 +24,7 @@ from kerneltools.patches.local import (
     Scale,
     Unscaled,
 )
-from kerneltools.patches.parts import Extractor, Growing, Parts, Table
+from kerneltools.patches.parts import Extractor, Growing, Parts, Several, Table
 from kerneltools.patches.pools import GaussianWindow, PartMax, PartMean, PartPool, PartSum, PositionPool
 from kerneltools.patches.sequences import Elements, Subsequences, Windows
 
@@ -57,6 +57,7 @@ __all__ = [
     "Positions",
     "ProductOfNorms",
     "Scale",
+    "Several",
     "Subsequences",
     "Table",
     "Unscaled",

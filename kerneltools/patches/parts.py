@@ -123,6 +123,54 @@ class Growing(Extractor, Protocol):
         """n objects -> the parts of one item, of two, ..., and those of a call; their owners are the same."""
 
 
+@dataclass(frozen=True)
+class Several(Tree):
+    """Parts of several kinds, as many items in each, that are compared with the same filters: a channel for each kind.
+
+    `extractors`: at least two, whose parts have the same owners, such as windows with several dilations and
+    `partial=True`. Raises ValueError and TypeError for anything else.
+
+    >>> from kerneltools.patches import Several, Windows
+    >>> from kerneltools.structures import Strings
+    >>> both = Several((Windows(2, partial=True), Windows(2, dilation=2, partial=True)))
+    >>> [parts.index.tolist() for parts in both.each(Strings.of(["ACG"]))]
+    [[[0, 1], [1, 2], [2, -1]], [[0, 2], [1, -1], [2, -1]]]
+    """
+
+    extractors: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.extractors, tuple) or len(self.extractors) < 2:
+            raise ValueError(f"extractors: expected a tuple of at least two, got {self.extractors!r:.80}")
+        for one in self.extractors:
+            if not isinstance(one, Extractor) or isinstance(one, type):
+                raise TypeError(f"extractors: expected objects such as those of kerneltools.patches, got {one!r:.80}")
+
+    def each(self, x: Any, rng: Rng = 0) -> tuple[Parts, ...]:
+        """n objects -> the parts of each kind. Raises ValueError where their sizes or their owners are not the same."""
+        draws = generator(rng)
+        found = tuple(one(x, draws) for one in self.extractors)
+        for one, parts in zip(self.extractors, found, strict=True):
+            if parts.size != found[0].size or not np.array_equal(parts.offsets, found[0].offsets):
+                raise ValueError(
+                    f"extractors: expected parts of one size and of the same owners, got {found[0].size} items, "
+                    f"{found[0].owners} owners of {self.extractors[0]!r} and {parts.size}, {parts.owners} of {one!r}; "
+                    "windows have the owners of others with partial=True and one stride"
+                )
+        return found
+
+    def __call__(self, x: Any, rng: Rng = 0) -> Parts:
+        """n objects -> the parts of all kinds together. Raises what `each` raises."""
+        found = self.each(x, rng)
+        weights = [np.ones(len(parts)) if parts.weight is None else parts.weight for parts in found]
+        return Parts(
+            np.concatenate([parts.index for parts in found]),
+            np.concatenate([parts.owner for parts in found]),
+            found[0].offsets,
+            None if all(parts.weight is None for parts in found) else np.concatenate(weights),
+        )
+
+
 def by_item(index: Host, offsets: Host, weight: Host | None = None) -> Parts:
     """Parts whose owner is their first item."""
     return Parts(index, index[:, 0].copy(), offsets, weight)

@@ -22,6 +22,7 @@ from kerneltools.patches import (
     PartMean,
     PartSum,
     Paths,
+    Several,
     Subsequences,
     Windows,
 )
@@ -181,6 +182,18 @@ def test_layers_beside_each_other_see_the_same() -> None:
     assert [missed.shape for missed, _ in network.residuals(SERIES)] == [(len(SERIES.values) + 1,)] * 2 + [
         (len(SERIES.values) - len(SERIES) + 1,)
     ]
+
+
+def test_several_kinds_of_parts_have_one_set_of_filters(tmp_path: Path) -> None:
+    kinds = tuple(Windows(3, dilation=d, partial=True) for d in (1, 2))
+    specs = [PartSpec(4, Several(kinds), pool=GaussianWindow(2)), PartSpec(3, Windows(2))]
+    network = fitted(specs, SERIES, readout=PartMax())
+    first, second = network.layers
+    assert [first.filters.shape, second.filters.shape, network.dimension] == [(4, 3, 3), (3, 2, 4), 6]
+    alone = [network.with_layers([replace(first, parts=kind), second])(SERIES) for kind in kinds]
+    assert np.allclose(network(SERIES), np.concatenate(alone, axis=1), rtol=1e-10)
+    ckn.save(network, tmp_path / "network.ckn")
+    assert (ckn.load(tmp_path / "network.ckn")(SERIES) == network(SERIES)).all()
 
 
 def test_layers_beside_each_other_have_one_owner() -> None:

@@ -25,6 +25,7 @@ from kerneltools.patches import (
     PartSum,
     Paths,
     ProductOfNorms,
+    Several,
     Subsequences,
     Unscaled,
     Walks,
@@ -158,6 +159,23 @@ def test_a_constant_window_is_nothing_once_it_is_centred(dtype: str) -> None:
     filters = kernel.normalised(np.random.default_rng(0).standard_normal((4, 3, 1))).astype(dtype)
     level = np.full((4, 1), 1234.567, dtype=dtype)
     assert (kernel(level, np.asarray([[0, 1, 2]]), filters) == 0).all()
+
+
+def test_several_kinds_of_parts_have_the_same_owners() -> None:
+    both = Several((Paths(2), Neighbours(1)))
+    assert len(both(STAR)) == len(Paths(2)(STAR)) + len(Neighbours(1)(STAR))
+    assert both(STAR).weight is None
+    with pytest.warns(ReducedWarning):
+        sampled = Several((Paths(2), Paths(2, limit=4)))(STAR)
+    assert sampled.weight is not None
+    assert sampled.weight.tolist() == [1.0] * 8 + [2.0] * 4
+    for wrong in ((Paths(2), Paths(3)), (Windows(2), Windows(2, stride=2))):
+        with pytest.raises(ValueError, match="parts of one size and of the same owners"):
+            Several(wrong)(SERIES if isinstance(wrong[0], Windows) else STAR)
+    with pytest.raises(ValueError, match="at least two"):
+        Several((Paths(2),))
+    with pytest.raises(TypeError, match="expected objects such as"):
+        Several((Paths(2), 2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("s", [1, 2, 5])
