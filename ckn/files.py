@@ -34,6 +34,17 @@ def save(model: Model | Network | Any, path: str | Path) -> None:
 
     The file appears whole or not at all. Raises OSError when the folder cannot be written, and ValueError, which says
     what is wrong, for a model that `load` would refuse: NaN, repeated classes, sizes that do not go together.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import ckn
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(8),)), images, rng=0, patches=200)
+    >>> path = Path(tempfile.mkdtemp()) / "network.safetensors"
+    >>> save(network, path)
+    >>> path.exists()
+    True
     """
     model = getattr(model, "model_", model)
     if not isinstance(model, Model | Network):

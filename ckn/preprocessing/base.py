@@ -37,6 +37,11 @@ def normalise_features(features: Array) -> Array:
     """Each row minus its mean, divided by its norm; a constant row becomes 0.
 
     (n, d) -> (n, d)
+
+    >>> import numpy as np
+    >>> normalise_features(np.asarray([[1.0, 3.0], [2.0, 2.0]])).round(4)
+    array([[-0.7071,  0.7071],
+           [ 0.    ,  0.    ]])
     """
     xp = namespace(features)
     centred = minus_mean(features, (1,))

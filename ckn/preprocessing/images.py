@@ -16,7 +16,12 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class Scale(Step):
-    """Divide by the white value: pixels in [0, maximum] -> [0, 1]."""
+    """Divide by the white value: pixels in [0, maximum] -> [0, 1].
+
+    >>> import numpy as np
+    >>> Scale(255.0)(np.full((1, 1, 1, 1), 51.0)).ravel()
+    array([0.2])
+    """
 
     maximum: float = static(255.0)
 
@@ -34,6 +39,11 @@ class ContrastNormalise(Step):
 
     `floor` >= 0, in the units of the pixels, is added to the deviation, so that nearly blank images stay so.
     A constant image becomes 0.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
+    >>> ContrastNormalise()(images).std(axis=(1, 2, 3)).round(2)
+    array([0.97, 0.97])
     """
 
     floor: float = static(1e-2)
@@ -64,6 +74,11 @@ class Whiten(Step):
     constant image becomes 0. Not differentiable.
 
     Raises ValueError for images smaller than the patch.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
+    >>> Whiten()(images).shape
+    (2, 8, 8, 1)
     """
 
     patch: PerAxis = static(3)

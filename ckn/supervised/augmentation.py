@@ -23,7 +23,13 @@ class Augmentation(Tree, ABC):
 
 @dataclass(frozen=True)
 class Flip(Augmentation):
-    """Left and right exchanged, with a probability in [0, 1]."""
+    """Left and right exchanged, with a probability in [0, 1].
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
+    >>> Flip(1.0)(images, 0)[0, 0, 0] == images[0, 0, -1]
+    array([ True])
+    """
 
     probability: float = static(0.5)
 
@@ -41,7 +47,13 @@ class Flip(Augmentation):
 
 @dataclass(frozen=True)
 class Crop(Augmentation):
-    """A window of the image's own size, out of the image with `padding` >= 0 zeros on each side."""
+    """A window of the image's own size, out of the image with `padding` >= 0 zeros on each side.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
+    >>> Crop(2)(images, 0).shape
+    (2, 8, 8, 1)
+    """
 
     padding: int = static(4)
 
@@ -66,7 +78,13 @@ class Crop(Augmentation):
 
 @dataclass(frozen=True)
 class Cutout(Augmentation):
-    """A square of `size` >= 1 pixels set to 0, its centre anywhere in the image (DeVries and Taylor 2017)."""
+    """A square of `size` >= 1 pixels set to 0, its centre anywhere in the image (DeVries and Taylor 2017).
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
+    >>> bool((Cutout(4)(images, 0) == 0).any())
+    True
+    """
 
     size: int = static(8)
 

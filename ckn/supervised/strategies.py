@@ -37,7 +37,12 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class Joint:
-    """Filters and head move together by the same stochastic gradients, and that is all."""
+    """Filters and head move together by the same stochastic gradients, and that is all.
+
+    >>> import ckn
+    >>> ckn.Supervised(strategy=Joint(), epochs=3).epochs
+    3
+    """
 
     @property
     def exact_every(self) -> int:

@@ -20,7 +20,14 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class Pairwise(Kernel):
-    """k(x, y) = f(x_i, y_j), of a plain function of two objects that gives a number; made by `pairwise`."""
+    """k(x, y) = f(x_i, y_j), of a plain function of two objects that gives a number; made by `pairwise`.
+
+    >>> from kerneltools import structures
+    >>> kernel = pairwise(lambda a, b: float(len(set(a) & set(b))))
+    >>> kernel(structures.of(["ACG", "TT"]), structures.of(["AC"]))
+    array([[2.],
+           [0.]])
+    """
 
     f: Callable[[Any, Any], float] = field(metadata={"static": True})
     symmetric: bool = static(True)

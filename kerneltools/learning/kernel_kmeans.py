@@ -28,6 +28,13 @@ class KernelKMeans(Shown):
 
     `centres` (k, m) in feature space; `labels` (n,): the clusters of the rows it was made of; `inertia`: the sum of
     their squared distances, in feature space, from their centres, times their weights.
+
+    >>> import numpy as np
+    >>> from kerneltools.learning import kernel_kmeans
+    >>> x = np.asarray([[0.0], [0.1], [5.0], [5.1]])
+    >>> found = kernel_kmeans(lambda rows: rows, x, clusters=2, rng=0)
+    >>> bool(found.labels[0] == found.labels[1] != found.labels[2])
+    True
     """
 
     map: FeatureMap

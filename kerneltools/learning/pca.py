@@ -18,6 +18,13 @@ class KernelPCA(Tree):
 
     `mean` (m,); `directions` V (m, c), orthonormal; `variances` (c,) of the components, the greatest first;
     `total` (): the variance of all directions.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.learning import kernel_pca
+    >>> pca = kernel_pca(lambda rows: rows, x, components=2)
+    >>> pca(x).shape, pca.variances.shape
+    ((100, 2), (2,))
     """
 
     map: FeatureMap

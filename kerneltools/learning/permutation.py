@@ -16,6 +16,13 @@ class PermutationTest(Shown):
 
     The p-value is (1 + how many of them are as great) / (1 + P): where the hypothesis is true, at most α with a
     probability of at most α, for any sample size (Phipson and Smyth 2010).
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.learning import two_sample_test
+    >>> test = two_sample_test(lambda rows: rows, x, x + 3, rng=0, permutations=99)
+    >>> round(float(test.p_value), 3), test.null.shape
+    (0.01, (99,))
     """
 
     statistic: float

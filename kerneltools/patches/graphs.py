@@ -65,7 +65,12 @@ class Paths(_Walked):
 
 @dataclass(frozen=True)
 class Walks(_Walked):
-    """As `Paths`, with nodes that may be met again."""
+    """As `Paths`, with nodes that may be met again.
+
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> Walks(2)(Graphs.of([Graph(3, [[0, 1], [1, 2]])])).index.tolist()
+    [[0, 1], [1, 0], [1, 2], [2, 1]]
+    """
 
     simple = False
 

@@ -34,7 +34,17 @@ class PositionPool(PartPool, Protocol):
 
 @dataclass(frozen=True)
 class PartSum(Tree):
-    """Sums, by the parts' weights."""
+    """Sums, by the parts' weights.
+
+    >>> import numpy as np
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> parts = Windows(2)(Strings.of(["ACG", "TA"]))
+    >>> PartSum()(np.asarray([[1.0], [2.0], [5.0]]), parts)
+    array([[1.],
+           [2.],
+           [5.]])
+    """
 
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
@@ -43,7 +53,17 @@ class PartSum(Tree):
 
 @dataclass(frozen=True)
 class PartMean(Tree):
-    """Means, by the parts' weights."""
+    """Means, by the parts' weights.
+
+    >>> import numpy as np
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> parts = Windows(2)(Strings.of(["ACG", "TA"]))
+    >>> PartMean()(np.asarray([[1.0], [2.0], [5.0]]), parts)
+    array([[1.],
+           [2.],
+           [5.]])
+    """
 
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
@@ -52,7 +72,17 @@ class PartMean(Tree):
 
 @dataclass(frozen=True)
 class PartMax(Tree):
-    """The greatest, entry by entry, whatever the weights."""
+    """The greatest, entry by entry, whatever the weights.
+
+    >>> import numpy as np
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> parts = Windows(2)(Strings.of(["ACG", "TA"]))
+    >>> PartMax()(np.asarray([[1.0], [2.0], [5.0]]), parts)
+    array([[1.],
+           [2.],
+           [5.]])
+    """
 
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""

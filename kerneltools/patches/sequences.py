@@ -54,7 +54,12 @@ class Windows(Tree):
 
 @dataclass(frozen=True)
 class Elements(Tree):
-    """Each item is a part, and its owner: what sets are made of, and what a layer on single points sees."""
+    """Each item is a part, and its owner: what sets are made of, and what a layer on single points sees.
+
+    >>> from kerneltools.structures import Strings
+    >>> Elements()(Strings.of(["ACG", "T"])).index.tolist()
+    [[0], [1], [2], [3]]
+    """
 
     def __call__(self, x: Any, rng: Rng = 0) -> Parts:
         """Any collection of items with `offsets` -> parts"""

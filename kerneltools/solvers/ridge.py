@@ -15,7 +15,12 @@ from kerneltools.trees import Shown, Tree, together
 
 @dataclass(frozen=True, eq=False)
 class LinearModel(Tree):
-    """x -> x W + b, with `weights` W (d, t) and `intercept` b (t,)."""
+    """x -> x W + b, with `weights` W (d, t) and `intercept` b (t,).
+
+    >>> import numpy as np
+    >>> LinearModel(np.asarray([[1.0], [2.0]]), np.asarray([0.5]))(np.asarray([[1.0, 1.0]]))
+    array([[3.5]])
+    """
 
     weights: Array
     intercept: Array
@@ -49,6 +54,13 @@ class RidgePath(Shown):
 
     X'X = V S V' about the means: `basis` V, `spectrum` S (0 for directions whose variance is rounding error, which
     predict nothing), `projected` V'X'y; `beyond` (t,): the squared residual that no λ takes away.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).standard_normal((100, 2))
+    >>> from kerneltools.solvers import ridge_path
+    >>> path = ridge_path(x, x[:, :1])
+    >>> path.model(1e-6)(x).shape, path.generalised_cross_validation([1e-3, 1.0]).shape
+    ((100, 1), (2, 1))
     """
 
     x_mean: Array
