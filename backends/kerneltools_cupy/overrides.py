@@ -25,4 +25,5 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
+    primitives.owner_sum: segment_sum,
 }

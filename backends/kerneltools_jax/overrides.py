@@ -145,6 +145,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **recursions.OVERRIDES,
     primitives.by_rows: by_rows,
     primitives.segment_sum: segment_sum,
+    primitives.owner_sum: segment_sum,
     pairwise.scaled_distances: scaled_distances,
     pairwise.weighted_differences: weighted_differences,
     **{s.values: column_sums(s.term) for s in columns.SUMS},

@@ -33,15 +33,17 @@ def extract_patches(x: Array, window: Window) -> Array:
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
-    """A product with the sparse membership matrix, or sums of sorted runs without SciPy, which is an extra.
+    """Sums of sorted runs instead of a product with the membership matrix."""
+    return _over_runs(np.add, values, segments, np.zeros((count, *values.shape[1:]), dtype=values.dtype))
 
-    Of equal bits: both add row after row.
-    """
+
+def owner_sum(values: Array, owner: Array, count: int) -> Array:
+    """A product with the sparse membership matrix; sums of sorted runs without SciPy, which is an extra."""
     sparse = _sparse()
     if sparse is None or values.dtype.kind != "f":
-        return _over_runs(np.add, values, segments, np.zeros((count, *values.shape[1:]), dtype=values.dtype))
+        return segment_sum(values, owner, count)
     n = len(values)
-    members = sparse.csc_array((np.ones(n, dtype=values.dtype), segments, np.arange(n + 1)), shape=(count, n))
+    members = sparse.csc_array((np.ones(n, dtype=values.dtype), owner, np.arange(n + 1)), shape=(count, n))
     return np.asarray(members @ values.reshape(n, prod(values.shape[1:]))).reshape(count, *values.shape[1:])
 
 
@@ -64,7 +66,8 @@ def _over_runs(reduction: np.ufunc, values: Array, segments: Array, initial: Arr
     present, starts = np.unique(segments, return_index=True)
     if not present.size:
         return initial
-    if values.size < SHORT_RUN * present.size:
+    if reduction is np.add or values.size < SHORT_RUN * present.size:
+        # Pairwise, for sums: run by run, digits would be lost.
         initial[present] = reduction.reduceat(values, starts, axis=0)
         return initial
     # Run by run: several times as fast as `reduceat`, which goes entry by entry.
@@ -95,6 +98,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
+    primitives.owner_sum: owner_sum,
     pairwise.scaled_distances: scaled_distances,
     columns.square_sums.values: difference_sums,
     primitives.exponential_response: exponential_response,

@@ -204,6 +204,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.exponential_response: exponential_response,
     primitives.sign: sign,
     primitives.segment_sum: segment_sum,
+    primitives.owner_sum: segment_sum,
     pairwise.scaled_distances: scaled_distances,
     pairwise.weighted_differences: weighted_differences,
     primitives.segment_max: segment_max,

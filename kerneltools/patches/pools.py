@@ -11,7 +11,7 @@ import numpy as np
 
 from kerneltools.arrays import Array, device_of, namespace, require_count
 from kerneltools.patches.parts import NOTHING, Parts, Table, of_counts
-from kerneltools.primitives import segment_max, segment_sum
+from kerneltools.primitives import owner_sum, segment_max
 from kerneltools.structures.base import offsets_of
 from kerneltools.trees import Tree, static
 
@@ -166,7 +166,7 @@ def _pooled(pool: Callable[[Array, Table], Array], values: Array, parts: Parts |
 def _sum(values: Array, table: Table) -> Array:
     if table.weight is not None:
         values = values * table.weight[:, None]
-    return values if table.alone else segment_sum(values, table.owner, table.owners)
+    return values if table.alone else owner_sum(values, table.owner, table.owners)
 
 
 def _greatest(values: Array, table: Table) -> Array:

@@ -33,7 +33,7 @@ def slow(numbers: list[int], x: np.ndarray, start: float, combine: Any, count: i
 @given(numbers=NUMBERS)
 def test_segment_sum(numbers: list[int]) -> None:
     x, index = values(len(numbers)), np.array(numbers, dtype=np.int64)
-    for body in bodies(primitives.segment_sum):
+    for body in (*bodies(primitives.segment_sum), *bodies(primitives.owner_sum)):
         assert_close(body(x, index, 6), slow(numbers, x, 0.0, np.add), 1e-14)
 
 

@@ -56,6 +56,7 @@ _RULES: dict[Callable[..., Any], tuple[Rule, ...]] = {
     primitives.extract_patches: (_extract_patches,),
     primitives.fold_patches: (_fold_patches,),
     primitives.segment_sum: (_segment_sum,),
+    primitives.owner_sum: (_segment_sum,),
     primitives.index_add: (
         lambda xp, y, target, index, values: lambda g: g,
         lambda xp, y, target, index, values: lambda g: None,
