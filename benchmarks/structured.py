@@ -1,10 +1,12 @@
 """Strings, graphs and series: what is reached in what time on the data sets of the field, beside what others reach.
 
-    KERNELTOOLS_DATA=FOLDER python benchmarks/structured.py [--only graphs] [--threads 2]
+    KERNELTOOLS_DATA=FOLDER python benchmarks/structured.py [--only graphs] [--threads 2] [--aeon PYTHON]
 
 One table, row by row as they are done; a row whose file is not in the folder says so. Seconds are those of the wall
 clock; what they are of, and how accuracies are measured, is said in each row. The rows of each kind are in a file of
-their own: `structured_strings.py`, `structured_graphs.py`, `structured_series.py`.
+their own: `structured_strings.py`, `structured_graphs.py`, `structured_series.py`; those of convolutional kernel
+networks on all three in `structured_networks.py`. `--aeon`: a Python that has aeon, whose classifiers are then run on
+the same series (see `aeon_classifiers.py`).
 """
 
 import argparse
@@ -15,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import structured_graphs
+import structured_networks
 import structured_series
 import structured_strings
 from measuring import limit_threads
@@ -24,6 +27,7 @@ KINDS = {
     "strings": structured_strings.ROWS,
     "graphs": structured_graphs.ROWS,
     "series": structured_series.ROWS,
+    "networks": structured_networks.ROWS,
 }
 
 
@@ -33,7 +37,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("KERNELTOOLS_DATA"), help="instead of the variable")
     parser.add_argument("--only", choices=sorted(KINDS), help="one kind of data")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--aeon", metavar="PYTHON", help="run aeon's classifiers of series in this Python")
     asked = parser.parse_args()
+    if asked.aeon:
+        os.environ[structured_networks.AEON] = asked.aeon
     if asked.data is None:
         parser.error("where are the data? Set KERNELTOOLS_DATA to their folder, or give --data")
     print(f"{limit_threads(asked.threads)}\n\n{HEAD}")
