@@ -27,15 +27,17 @@ class SeriesKind(ObjectKind):
     nouns = "series"
 
     def usual(self, data: Any) -> Architecture:
-        """Windows of 9 steps at dilations 1, 2, 4, ..., with the mean and the greatest value over time of each."""
+        """Windows of 9 steps, and less their mean at dilations 1, 2, 4, ...; means and greatest values over time."""
         length = typical_length(data)
         size, dilations = max(1, min(WINDOW, length // 2)), [1]
         while size > 1 and 2 * ((size - 1) * 2 * dilations[-1] + 1) <= length:
             dilations.append(2 * dilations[-1])
-        kernel = PartKernel(Exponential(0.5))
-        layers = tuple(PartSpec(64, Windows(size, dilation=dilation, partial=True), kernel) for dilation in dilations)
-        readout = Joined((PartMean(), PartMax()))
-        return Architecture((Beside(layers) if len(layers) > 1 else layers[0],), readout)
+        readout, plain = Joined((PartMean(), PartMax())), PartSpec(64, Windows(size, by_item=True), _kernel(False))
+        if size == 1:
+            return Architecture((plain,), readout)
+        # The levels of channels say everything of some series and nothing of others.
+        windows = (Windows(size, dilation=dilation, by_item=True) for dilation in dilations)
+        return Architecture((Beside((plain, *(PartSpec(64, each, _kernel(True)) for each in windows))),), readout)
 
     def steps(self, data: Any) -> tuple[Step, ...]:
         """Channels are standardised."""
@@ -52,6 +54,10 @@ class SeriesKind(ObjectKind):
         require_items(data, self.noun)
 
 
+def _kernel(centred: bool) -> PartKernel:
+    return PartKernel(Exponential(0.6), centred=centred)
+
+
 class SeriesClassifier(ObjectClassifier):
     """Shapes learnt without labels; a linear classifier of how much of each a series has.
 
@@ -65,11 +71,12 @@ class SeriesClassifier(ObjectClassifier):
     or (n, T), of any library are series of one length; `structures.Ragged.of_padded(x, mask)` takes padded ones.
 
     Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 64 filters each on windows
-    of 9 steps (of half the series where these are shorter) at dilations 1, 2, 4, ... up to half of the series, σ = 0.5,
-    with the mean and the greatest value over time. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None:
-    channels are standardised as in the training (`Standardise`); `(NormaliseSeries(),)` for series of which neither
-    level nor scale says anything. `parts` for each layer to learn from. `supervised`, `validation`, `regs`,
-    `class_weight`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
+    of 9 steps (of half the series where these are shorter), as they are, and less their mean at dilations 1, 2, 4, ...
+    up to half of the series, σ = 0.6, with the mean and the greatest value over time. `preprocessing`, a tuple of steps
+    of `ckn.preprocessing`; None: channels are standardised as in the training (`Standardise`); `(NormaliseSeries(),)`
+    for series of which neither level nor scale says anything. `parts` for each layer to learn from. `supervised`,
+    `validation`, `regs`, `class_weight`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in
+    `ckn.ImageClassifier`.
 
     After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
     by column.

@@ -16,7 +16,7 @@ class Beside:
 
     (N, d) -> (owners, filters of all)
 
-    Their parts have the same owners: windows of several sizes or dilations with `partial=True`, of which one begins at
+    Their parts have the same owners: windows of several sizes or dilations with `by_item=True`, of which one begins at
     each item; paths, of which some begin at each node. Each learns filters of its own. The next layer, if there is one,
     sees the columns of all as one item. Raises ValueError for fewer than two, TypeError for what is none of objects.
 
@@ -25,7 +25,7 @@ class Beside:
     >>> from kerneltools.patches import PartMax, Windows
     >>> from kerneltools.structures import Ragged
     >>> x = Ragged.of_padded(np.random.default_rng(0).standard_normal((5, 20, 1)))
-    >>> scales = Beside(tuple(PartSpec(4, Windows(5, dilation=d, partial=True)) for d in (1, 2, 4)))
+    >>> scales = Beside(tuple(PartSpec(4, Windows(5, dilation=d, by_item=True)) for d in (1, 2, 4)))
     >>> fit_unsupervised(Architecture((scales,), PartMax()), x, rng=0)(x).shape
     (5, 12)
     """
@@ -71,6 +71,6 @@ def left_by(stage: Sequence[Any], structures: Sequence[Any]) -> Any:
             raise ValueError(
                 f"layers beside each other: expected parts of the same owners, got {int(first.offsets[-1])} of "
                 f"{stage[0].structure!r:.80} and {int(other.offsets[-1])} of {layer.structure!r:.80}; windows have "
-                "those of their sequences with partial=True and one stride"
+                "those of their sequences with by_item=True and one stride"
             )
     return first

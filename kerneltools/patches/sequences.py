@@ -24,17 +24,22 @@ class Windows(Tree):
 
     An object of T items has (T - (size - 1) dilation - 1) // stride + 1 of them, none where it is shorter. `partial`:
     windows that begin inside of an object and hang over its end are there too, with nothing in the places beyond: that
-    is the rule "any item is there", the other one being "all are". With dilation, the delays of a series (Takens 1981).
+    is the rule "any item is there", the other one being "all are". `by_item`: the owners are the items, one each
+    `stride`, of the window that begins there or of none, so that windows of several sizes and dilations have the same.
+    With dilation, the delays of a series (Takens 1981).
 
     >>> from kerneltools.structures import Strings
     >>> Windows(2)(Strings.of(["ACG", "T"])).index.tolist()
     [[0, 1], [1, 2]]
+    >>> Windows(2)(Strings.of(["ACG", "T"])).owners, Windows(2, by_item=True)(Strings.of(["ACG", "T"])).owners
+    (2, 4)
     """
 
     size: int = static(3)
     stride: int = static(1)
     dilation: int = static(1)
     partial: bool = static(False)
+    by_item: bool = static(False)
 
     def __post_init__(self) -> None:
         for name in ("size", "stride", "dilation"):
@@ -49,7 +54,8 @@ class Windows(Tree):
         first = place * self.stride
         within = first[:, None] + np.arange(self.size) * self.dilation
         index = np.where(within < lengths[run][:, None], x.offsets[run][:, None] + within, NOTHING)
-        return Parts(index, np.arange(len(index)), offsets_of(counts))
+        offsets = offsets_of((lengths - 1) // self.stride + 1 if self.by_item else counts)
+        return Parts(index, offsets[:-1][run] + place, offsets)
 
 
 @dataclass(frozen=True)

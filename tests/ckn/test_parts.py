@@ -198,7 +198,7 @@ def test_several_kinds_of_parts_have_one_set_of_filters(tmp_path: Path) -> None:
 
 def test_layers_beside_each_other_have_one_owner() -> None:
     apart = ckn.Beside((PartSpec(2, Windows(3)), PartSpec(2, Windows(4))))
-    with pytest.raises(ValueError, match=r"parts of the same owners, got .*partial=True"):
+    with pytest.raises(ValueError, match=r"parts of the same owners, got .*by_item=True"):
         fitted([apart], SERIES)(SERIES)
 
 

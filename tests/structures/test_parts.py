@@ -55,6 +55,21 @@ def test_windows_over_the_end_hold_nothing_there() -> None:
     assert parts.index[5:8].tolist() == [[5, -1, -1], [6, -1, -1], [7, 8, 9]]
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_windows_by_item_are_those_of_the_items_they_begin_at(stride: int) -> None:
+    tables = [Windows(2, stride, dilation, by_item=True)(SERIES) for dilation in (1, 3)]
+    for dilation, parts in zip((1, 3), tables, strict=True):
+        bare = Windows(2, stride, dilation)(SERIES)
+        begins = np.concatenate(
+            [np.arange(a, b, stride) for a, b in zip(SERIES.offsets[:-1], SERIES.offsets[1:], strict=True)]
+        )
+        assert np.array_equal(parts.index, bare.index)
+        assert np.array_equal(begins[parts.owner], bare.index[:, 0])
+        assert parts.owners == len(begins)
+    assert np.array_equal(tables[0].offsets, tables[1].offsets)
+    assert tables[0].offsets.tolist() == [0, *np.cumsum([-(-t // stride) for t in (6, 1, 0, 9)])]
+
+
 def test_subsequences_are_weighted_by_their_gaps() -> None:
     parts = Subsequences(2, 0.5)(Strings.of(["ACGT", "A", "AC"]))
     assert parts.index.tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3], [5, 6]]
