@@ -262,7 +262,7 @@ def _logistic(features: Any, y: Any, new: Any) -> Any:
         model = LogisticRegression(C=penalty, max_iter=2000).fit(x[fitted], y[fitted])
         return float(roc_auc_score(y[held], model.decision_function(x[held])))
 
-    model = LogisticRegression(C=max(10.0 ** np.arange(-4, 1.5, 0.5), key=auc), max_iter=2000).fit(x, y)
+    model = LogisticRegression(C=max(10.0 ** np.arange(-4, 2), key=auc), max_iter=2000).fit(x, y)
     return model.decision_function(scaler.transform(new))
 
 
