@@ -6,9 +6,10 @@ from typing import Any
 from ckn.architecture import Architecture
 from ckn.estimators.objects import ObjectClassifier, ObjectKind, ObjectRegressor, typical_length
 from ckn.layers.parts import PartSpec
+from ckn.layers.readouts import Joined
 from ckn.preprocessing import Step
 from kerneltools.kernels.profiles import Exponential
-from kerneltools.patches import PartKernel, PartMax, Windows
+from kerneltools.patches import PartKernel, PartMax, PartMean, Windows
 from kerneltools.structures import Strings
 
 LETTERS_OF_FEW, WINDOW_OF_FEW, SIGMA_OF_FEW = 5, 12, 0.3
@@ -25,12 +26,13 @@ class SequenceKind(ObjectKind):
     nouns = "sequences"
 
     def usual(self, data: Any) -> Architecture:
-        """128 windows, and how much each is there at most; of both strands where letters have a complement."""
+        """128 windows, how much each is there in the mean, and at most; of both strands where there are two."""
         few = len(data.alphabet) <= LETTERS_OF_FEW
         size, sigma = (WINDOW_OF_FEW, SIGMA_OF_FEW) if few else (WINDOW_OF_MANY, SIGMA_OF_MANY)
         windows = Windows(max(1, min(size, typical_length(data))))
         layer = PartSpec(128, windows, PartKernel(Exponential(sigma)))
-        return Architecture((layer,), PartMax(), strands=data.alphabet.complement is not None)
+        readout = Joined((PartMean(), PartMax()))
+        return Architecture((layer,), readout, strands=data.alphabet.complement is not None)
 
     def steps(self, data: Any) -> tuple[Step, ...]:
         """None: letters are as they are."""
@@ -53,9 +55,9 @@ class SequenceClassifier(ObjectClassifier):
     on; ambiguous letters stand for any.
 
     Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on windows of 12
-    nucleotides with σ = 0.3, or of 10 letters of greater alphabets with σ = 0.6, the greatest value over the places,
-    and both strands where letters have a complement. `parts` for each layer to learn from; `preprocessing`, of which
-    sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `batch`, `random_state`, `backend`,
+    nucleotides with σ = 0.3, or of 10 letters of greater alphabets with σ = 0.6, the mean and the greatest value over
+    the places, and both strands where letters have a complement. `parts` for each layer to learn from;
+    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `batch`, `random_state`, `backend`,
     `device`, `dtype`: as in `ckn.ImageClassifier`.
 
     After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
