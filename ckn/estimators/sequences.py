@@ -57,8 +57,8 @@ class SequenceClassifier(ObjectClassifier):
     Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on windows of 12
     nucleotides with σ = 0.3, or of 10 letters of greater alphabets with σ = 0.6, the mean and the greatest value over
     the places, and both strands where letters have a complement. `parts` for each layer to learn from;
-    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `batch`, `random_state`, `backend`,
-    `device`, `dtype`: as in `ckn.ImageClassifier`.
+    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `batch`,
+    `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
     After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
     by column.
