@@ -15,13 +15,14 @@ import numpy.typing as npt
 from ckn.layers.embedding import Labels, Letters, Vectors
 from ckn.model import Model, encode_blocks, preprocess
 from ckn.network import Network, Progress
-from ckn.preprocessing import Scale
-from ckn.readers import DataError, Dataset, Images
+from ckn.preprocessing import Scale, Standardise, Step
+from ckn.readers import DataError, Dataset, Examples, Images
 from ckn.readers.images import listed
 from ckn.text import cell
 from kerneltools.backend import to_host
+from kerneltools.patches import Windows
 from kerneltools.progress import silent
-from kerneltools.structures import Alphabet, take
+from kerneltools.structures import Alphabet, Graphs, take
 
 Numbers = npt.NDArray[Any]
 
@@ -30,10 +31,12 @@ def matched(model: Model, data: Dataset, source: str) -> Model:
     """The model for the data of this source: of images, it divides by what is white there.
 
     Raises DataError for data of another kind than in training, images of another size or other channels, sequences of
-    another alphabet, graphs without labels and so on. Warns where it is not known what is white.
+    another alphabet, graphs without labels and so on. Warns where it is not known what is white, and of sequences and
+    series that are shorter than a window.
     """
     require_suited(model, data, source)
     if not isinstance(data, Images):
+        _warn_short(model.network, data, source)
         return model
     shape = tuple(data.images.shape[1:])
     if shape != model.image_shape:
@@ -70,12 +73,37 @@ def require_suited(held: Model | Network, data: Dataset, source: str) -> None:
     network, steps = (held.network, held.preprocessing) if isinstance(held, Model) else (held, ())
     if data.nouns != nouns_for(network):
         raise DataError(f"{source}: {data.nouns}; the model was trained on {nouns_for(network)}")
+    if _without_attributes(data.data) and _needs_attributes(network, steps):
+        raise DataError(f"{source}: graphs without attributes of nodes; the model was trained on graphs with them")
     try:
         if network.embedding is not None:
             network.embedding.check(preprocess(steps, take(data.data, [0]), network.like))
     except (TypeError, ValueError) as error:
         said = str(error).removeprefix("x: ").replace("the network was made for", "in training")
         raise DataError(f"{source}: {said}") from error
+
+
+def _warn_short(network: Network, data: Examples, source: str) -> None:
+    windows = getattr(network.bare_layers[0], "parts", None)
+    if not isinstance(windows, Windows) or windows.partial:
+        return
+    reach = (windows.size - 1) * windows.dilation + 1
+    if short := np.count_nonzero(np.diff(data.data.offsets) < reach):  # type: ignore[attr-defined]  # what has windows
+        warn(
+            f"{source}: {short} of {len(data)} {data.nouns} are shorter than the model's window of {reach}, and all "
+            "alike for it",
+            stacklevel=3,
+        )
+
+
+def _without_attributes(x: Any) -> bool:
+    return isinstance(x, Graphs) and x.attributes is None
+
+
+def _needs_attributes(network: Network, steps: tuple[Step, ...]) -> bool:
+    if not steps:
+        return isinstance(network.embedding, Vectors)
+    return any(isinstance(step, Standardise) for step in steps)
 
 
 def labels_for(classes: tuple[str, ...], data: Dataset, source: str) -> npt.NDArray[np.int64]:

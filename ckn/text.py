@@ -39,9 +39,12 @@ def brief(value: Any) -> str:
     """An object as Python would make it, without what is as it usually is, but for what comes first.
 
     >>> from kerneltools.patches import Windows
-    >>> brief(Windows(8)), brief(Windows(8, dilation=2))
-    ('Windows(8)', 'Windows(8, dilation=2)')
+    >>> brief(Windows(8)), brief(Windows(8, dilation=2)), brief((0.5, 1 / 3, 0.25, 0.2, 0.1))
+    ('Windows(8)', 'Windows(8, dilation=2)', '(0.5, 0.333333, 0.25, ... 2 more)')
     """
+    if isinstance(value, tuple) and all(isinstance(number, float) for number in value):
+        few = [f"{number:g}" for number in value[:3]] + ([f"... {len(value) - 3} more"] if len(value) > 3 else [])
+        return f"({', '.join(few)})"
     if isinstance(value, tuple) and len(value) > 1:
         return f"({', '.join(map(brief, value))})"
     if hasattr(value, "shape"):

@@ -339,10 +339,10 @@ def relative_misses(model: Model, data: Any, batch: int | None, progress: Progre
     At most 200 images or objects, evenly spaced, are looked at, a batch at a time.
     """
     network = model.network.prepare()
-    chosen = take(data, np.unique(np.linspace(0, count(data) - 1, CERTIFIED).round().astype(int)))
+    some = take(data, np.unique(np.linspace(0, count(data) - 1, CERTIFIED).round().astype(int)))
+    chosen = preprocess(model.preprocessing, some, network.like)
     found: list[list[Numbers]] = [[] for _ in network.layers]
-    for some, new, done in batches(chosen, batch or network.batch_for(chosen)):
-        block = preprocess(model.preprocessing, some, network.like)
+    for block, new, done in batches(chosen, batch or network.batch_for(chosen)):
         for shares, residual in zip(found, network.residuals(block), strict=True):
             shares.append(_shares(*residual, new))
         progress("certificate", done, count(chosen))

@@ -158,7 +158,8 @@ WeightDecay = Annotated[
     ),
 ]
 OptimiserChoice = Annotated[
-    OptimiserName, typer.Option(help="How the filters move: Adam, or SGD in the metric of each layer's patches.")
+    OptimiserName,
+    typer.Option(help="How the filters move: Adam, or SGD, for images in the metric of each layer's patches."),
 ]
 Head = Annotated[
     HeadName,

@@ -186,7 +186,7 @@ def supervised_settings(options: Mapping[str, Any], data: Dataset) -> Supervised
         schedule=_schedule(options),
         halve=options["schedule"] == "halving",
         optimiser=_optimiser(options),
-        precondition=options["optimiser"] == "sgd",
+        precondition=options["optimiser"] == "sgd" and isinstance(data, Images),
         strategy=_strategy(options),
         clip_norm=options["clip"],
         augmentation=tuple(AUGMENTATIONS[word](side) for word in words),

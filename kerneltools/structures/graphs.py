@@ -17,7 +17,7 @@ from kerneltools.arrays import (
 )
 from kerneltools.backend import to_host
 from kerneltools.encoding import Host as InFile
-from kerneltools.structures.base import Collection, Host, check_offsets, number_like, offsets_of, spans
+from kerneltools.structures.base import Collection, Host, check_offsets, extremes, number_like, offsets_of, spans
 from kerneltools.trees import static
 
 KNOWN = ("labels", "edge_labels", "attributes")
@@ -231,11 +231,11 @@ class Graphs(Collection):
         return (one.nodes, attributes, *(None if part is None else part.tobytes() for part in parts))
 
     def described(self) -> str:
-        sizes = self.sizes
-        if not len(sizes):
+        if not len(self):
             return ""
         known = [name for name in ("labels", "edge_labels", "attributes") if getattr(self, name) is not None]
-        return f" of {int(sizes.min())} to {int(sizes.max())} nodes, with {', '.join(known) or 'neither labels'}"
+        told = f"with {', '.join(known)}" if known else "without labels and attributes"
+        return f"{extremes(self.sizes, 'nodes')}, {told}"
 
     def _stored(self) -> dict[str, Any]:
         fixed = {name: getattr(self, name) for name in ("offsets", "edges", "labels", "edge_labels")}

@@ -157,6 +157,16 @@ def test_options_of_objects_are_refused_by_name(run: Any, digits: Path) -> None:
     failed(run("train", FASTA), 1, "106 sequences without labels; training needs the class of each", "--labels")
 
 
+def test_graphs_without_labels_are_those_of_their_degrees(run: Any, tmp_path: Path) -> None:
+    shutil.copytree(MUTAG, tmp_path / "MUTAG")
+    (tmp_path / "MUTAG" / "MUTAG_node_labels.txt").unlink()
+    result = run("train", tmp_path / "MUTAG", "--out", tmp_path / "out", "--patches", 500, "--filters", 4)
+    assert result.exit_code == 0, result.stderr
+    assert "150 graphs of 10 to 28 nodes, without labels and attributes" in result.stdout
+    assert "DegreeLabels(" in run("show", tmp_path / "out" / "model.safetensors").stdout
+    assert run("predict", tmp_path / "out" / "model.safetensors", tmp_path / "MUTAG").exit_code == 0
+
+
 def test_labels_of_train_and_test_in_one_table(run: Any, tmp_path: Path) -> None:
     lines = FASTA.read_text().splitlines(keepends=True)
     (tmp_path / "a.fa").write_text("".join(lines[: 2 * 80]))
@@ -180,8 +190,12 @@ def test_models_refuse_what_they_were_not_trained_on(run: Any, models: Any, mode
         ("images", "sequences", FASTA),
     ):
         failed(run("predict", of[kind], source), 1, f"{source}: {other}; the model was trained on {kind}")
-    (tmp_path / "rna.fa").write_text(">a\nACGU\n")
-    failed(run("predict", of["sequences"], tmp_path / "rna.fa"), 1, "got 'U' at position 3", "that of the training")
+    (tmp_path / "new.fa").write_text(">a\nACGU\n")
+    failed(run("predict", of["sequences"], tmp_path / "new.fa"), 1, "got 'U' at position 3", "that of the training")
+    (tmp_path / "new.fa").write_text(">a\nACGT\n>b\nACGTACGTACGTACGT\n>c\nGG\n")
+    result = run("predict", of["sequences"], tmp_path / "new.fa")
+    assert "new.fa: 2 of 3 sequences are shorter than the model's window of 12" in result.stderr
+    assert result.stdout.count("\n") == 4
     (tmp_path / "two.ts").write_text("@classLabel true 1\n@data\n1,2:3,4:1\n")
     failed(
         run("encode", of["series"], tmp_path / "two.ts", "--out", tmp_path / "f.npz"), 1, "two.ts: expected 1 columns"
@@ -189,8 +203,14 @@ def test_models_refuse_what_they_were_not_trained_on(run: Any, models: Any, mode
     shutil.copytree(MUTAG, tmp_path / "MUTAG")
     (tmp_path / "MUTAG" / "MUTAG_node_labels.txt").unlink()
     failed(run("evaluate", of["graphs"], tmp_path / "MUTAG"), 1, "expected graphs with labels of nodes, as in training")
+    attributes = np.random.default_rng(0).standard_normal((len(read(MUTAG).data.labels), 2))
+    np.savetxt(tmp_path / "MUTAG" / "MUTAG_node_attributes.txt", attributes, fmt="%.3f", delimiter=",")
+    result = run("train", tmp_path / "MUTAG", "--out", tmp_path / "m", "--patches", 200, "--filters", 2, "--quiet")
+    assert result.exit_code == 0, result.stderr
+    words = "graphs without attributes of nodes; the model was trained on graphs with them"
+    failed(run("evaluate", tmp_path / "m" / "model.safetensors", MUTAG), 1, words)
     failed(run("evaluate", of["sequences"], FASTA), 1, "106 sequences without labels")
     failed(run("evaluate", of["sequences"], FASTA, "--skip-unreadable"), 2, "only for picture files")
     failed(run("show", of["sequences"], "--data", FASTA), 2, "--data: only with --out")
     failed(run("show", model, "--out", tmp_path / "p", "--data", FASTA), 2, "this one is of images")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["MUTAG", "rna.fa", "two.ts"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["MUTAG", "m", "new.fa", "two.ts"]
