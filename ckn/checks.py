@@ -5,8 +5,14 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from kerneltools.arrays import Array, namespace
+import numpy as np
+
+from kerneltools.arrays import Array, holds, namespace
+from kerneltools.backend import to_host
 from kerneltools.structures.base import is_collection, require_known
+
+MARGIN = 1e3
+"""How far the square root of the greatest number is above what items may have: parts have the squares of several."""
 
 
 def check_images(images: Array) -> None:
@@ -43,6 +49,26 @@ def check_objects(x: Any) -> None:
     if not len(x):
         raise ValueError(f"x: expected at least one of the {x.objects}, got none")
     require_known(x=x)
+
+
+def require_moderate(x: Any, most: float | None = None) -> None:
+    """Raise ValueError, with the number of the object, for vectors of items whose squares overflow their type.
+
+    `most`: the greatest number, where it is another than that of moderate squares. Strings and labels are moderate.
+    """
+    values = getattr(x, "values", getattr(x, "attributes", None))
+    if values is None or not hasattr(values, "dtype") or min(values.shape) == 0:
+        return
+    xp = namespace(values)
+    limit = float(xp.finfo(values.dtype).max) ** 0.5 / MARGIN if most is None else most
+    if not holds(xp.max(xp.abs(values)) <= limit):
+        rows = to_host(xp.max(xp.abs(values), axis=1))
+        row = int((rows <= limit).argmin())
+        number = int(np.searchsorted(x.offsets, row, side="right")) - 1
+        raise ValueError(
+            f"objects: the numbers of object {number} (counted from 0) of {len(x)} are up to {rows[row]:.3g}, too "
+            f"great for {values.dtype}; divide those of all objects, of the training too, by one number"
+        )
 
 
 def with_channels(images: Array, axes: int | None) -> Array:

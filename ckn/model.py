@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from operator import eq
 from typing import Any
 
-from ckn.checks import channels_first, check_batch, check_images, check_objects
+import numpy as np
+
+from ckn.checks import channels_first, check_batch, check_images, check_objects, require_moderate
 from ckn.layers.readouts import Standardised
 from ckn.network import Network, Progress, batches, of_one_size
 from ckn.preprocessing import Step, normalise_features
@@ -190,7 +192,8 @@ def _bare_blocks(
     if is_collection(data):  # how many go at a time is seen of what the network takes
         data, steps = _through(steps, data, network.like), ()
     for block, new, stop in batches(data, batch or prepared.batch_for(data)):
-        features = flattened(prepared(_through(steps, block, network.like)))
+        block = block if is_collection(block) else _through(steps, block, network.like)
+        features = flattened(prepared(block))
         _require_norms(features, stop, "image" if network.embedding is None else "object")
         yield features, new
         progress("encoding", stop, count(data))
@@ -214,7 +217,19 @@ def _have_finite_norms(features: Array) -> Array:
 
 
 def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
-    x = images.to(like) if is_collection(images) else move(images, like)
+    of_objects = is_collection(images)
+    x = _moved(images, like) if of_objects else move(images, like)
     for step in steps:
         x = step(x)
+    if of_objects:
+        require_moderate(x)
     return x
+
+
+def _moved(objects: Any, like: Array) -> Any:
+    """Objects in the library, type and device of `like`. Raises ValueError for numbers that its type does not hold."""
+    most = float(namespace(like).finfo(like.dtype).max)
+    with np.errstate(over="ignore"):  # it becomes an error
+        found = objects.to(like)
+    require_moderate(found, most)
+    return found

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ckn.architecture import Architecture, LayerSpec
-from ckn.checks import check_batch, check_count, check_images, check_objects, require_channels_last
+from ckn.checks import check_batch, check_count, check_images, check_objects, require_channels_last, require_moderate
 from ckn.layers.embedding import embedding_of
 from ckn.layers.grid import Layer
 from ckn.layers.laid import ObjectSpec, ReadoutSpec
@@ -98,6 +98,7 @@ def _of_objects(
 ) -> Network:
     """The same for objects. Filters are learnt from both strands, where features are made of both."""
     check_objects(x)
+    require_moderate(x)
     if architecture.strands and (not isinstance(x, Strings) or x.alphabet.complement is None):
         raise ValueError(f"strands: expected strings of letters that have a complement, got {x!r:.80}")
     network = Network((), embedding_of(x), strands=architecture.strands)

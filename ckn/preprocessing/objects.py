@@ -53,10 +53,13 @@ class Standardise(ObjectStep):
         values = to_host(vectors_of(x)).astype(np.float64)
         if not len(values):
             raise ValueError(f"x: expected items to standardise, got none in {x!r:.60}")
-        means, spread = values.mean(axis=0), values.std(axis=0)
+        # Of numbers up to 1, or a power of two more, whose squares neither overflow nor vanish.
+        units = _units(np.abs(values).max(axis=0))
+        shares = values / units
+        means, spread = shares.mean(axis=0), shares.std(axis=0)
         # What rounding leaves of a constant column is no spread.
-        constant = spread <= 1e-12 * np.abs(values).max(axis=0)
-        return type(self)(tuple(means.tolist()), tuple(np.where(constant, 1.0, spread).tolist()))
+        constant = spread <= 1e-12 * np.abs(shares).max(axis=0)
+        return type(self)(tuple((means * units).tolist()), tuple(np.where(constant, 1.0, spread * units).tolist()))
 
     def __call__(self, x: Any) -> Any:
         """n objects -> n objects"""
@@ -89,6 +92,7 @@ class NormaliseSeries(ObjectStep):
         owner = np.repeat(np.arange(len(there)), lengths[there])
         # The first value goes beforehand: of a constant series nothing is left, rounding included.
         centred = host - host[starts][owner]
+        centred = centred / _units(np.maximum.reduceat(np.abs(centred), starts, axis=0))[owner]
         centred = centred - (np.add.reduceat(centred, starts, axis=0) / counts)[owner]
         spread = np.sqrt(np.add.reduceat(centred**2, starts, axis=0) / counts)
         return _with_vectors(x, asarray_like(centred / np.where(spread > 0, spread, 1.0)[owner], values))
@@ -142,6 +146,11 @@ def fitted_steps(steps: tuple[Step, ...], x: Any) -> tuple[Step, ...]:
         x = step(x) if step.of_objects else x
         found = (*found, step)
     return found
+
+
+def _units(greatest: Any) -> Any:
+    """The powers of two next to these numbers, by which dividing rounds nothing; 1 for 0."""
+    return np.ldexp(1.0, np.where(greatest > 0, np.frexp(greatest)[1] - 1, 0))
 
 
 def _labels_of(x: Any) -> Any:

@@ -114,7 +114,7 @@ KINDS = pytest.mark.parametrize("kind", CASES)
 
 def small(kind: str, **others: Any) -> Any:
     """A classifier that learns in a moment."""
-    return CASES[kind].classifier(CASES[kind].architecture, parts=200, dtype="float64", **others)
+    return CASES[kind].classifier(CASES[kind].architecture, **{"parts": 200, "dtype": "float64", **others})
 
 
 @KINDS
@@ -466,6 +466,22 @@ def test_a_training_goes_on_with_data_of_its_kind() -> None:
         ckn.supervised.StartError, match="start: it is of other data: x: expected sets or series, of arrays"
     ):
         small("sequences", supervised=settings).fit(strings(), LABELS, start=state)
+
+
+def test_numbers_too_great_for_the_type_are_named() -> None:
+    many = [*series()[:-1], series()[-1] * 1e200]
+    message = (
+        rf"the numbers of object {N - 1} \(counted from 0\) of {N} are up to .*e\+\d+, too great for float32; divide"
+    )
+    model = small("series", preprocessing=(), dtype="float32").fit(series(), LABELS)
+    for call in (lambda: small("series", dtype="float32").fit(many, LABELS), lambda: model.predict(many)):
+        with pytest.raises(ValueError, match=message.replace(r".*e\+\d+", "inf")):
+            call()
+    moderate = [*series()[:-1], series()[-1] * 1e30]
+    with pytest.raises(ValueError, match=message):
+        model.predict(moderate)
+    with pytest.raises(ValueError, match=message.replace("float32", "float64")):
+        ckn.fit_unsupervised(model.architecture_, Ragged.of(many), rng=0)
 
 
 def test_validation_of_another_kind() -> None:

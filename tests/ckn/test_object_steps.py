@@ -33,6 +33,14 @@ def test_normalise_series_one_by_one() -> None:
         assert_close(made, wanted, 1e-9)
 
 
+@pytest.mark.parametrize("exponent", [-700, 700])
+def test_numbers_whose_squares_are_out_of_range(exponent: int) -> None:
+    near = Ragged.of([one[:, :1] for one in arrays()])
+    far = Ragged(np.ldexp(near.values, exponent), near.offsets)
+    for step in (Standardise(), NormaliseSeries()):
+        assert_close(step.fitted(far)(far).values, step.fitted(near)(near).values, 1e-14)
+
+
 def test_of_graphs() -> None:
     star = Graph(4, [[0, 1], [0, 2], [0, 3]], [7, 2, 2, 7], np.arange(4.0)[:, None])
     x = Graphs.of([star])
