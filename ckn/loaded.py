@@ -119,7 +119,16 @@ def _check_on_objects(network: Network) -> None:
             check_arrays(layer.prepare())
         columns = sum(layer.width(columns) for layer in stage)
         before.append(stage)
+    _check_types(network)
     _check_readout(network.readout, columns)
+
+
+def _check_types(network: Network) -> None:
+    """All arrays of layers and readout have the type of the first filters."""
+    bare = network.unprepared()
+    for name, leaf in (*_arrays(bare.layers, "layers"), *_arrays(bare.readout, "readout")):
+        if leaf.dtype != network.like.dtype:
+            raise TypeError(f"{name}: expected {network.like.dtype}, as the first filters, got {leaf.dtype}")
 
 
 def _check_readout(readout: Any, columns: int) -> None:
@@ -130,6 +139,8 @@ def _check_readout(readout: Any, columns: int) -> None:
         if not isinstance(readout.readout, PartPool | Readout):
             raise TypeError(f"readout: expected a pool to standardise, got {readout.readout!r:.60}")
         _check_readout(readout.readout, columns)
+        if (least := float(to_host(readout.factors).min(initial=0))) < 0:
+            raise ValueError(f"readout: factors: expected numbers >= 0, got {least:.6g}")
         if (found := int(readout.centre.shape[0])) != (wanted := readout.width(columns)):
             raise ValueError(f"readout: expected {wanted} features in the place of {found} to standardise")
     if isinstance(readout, TransportPool) and readout.references.shape[2] != columns:
@@ -200,6 +211,7 @@ def check_network(network: Any) -> None:
         except (TypeError, ValueError) as error:
             raise ValueError(f"layer {number}: {error}") from error
         before = layer
+    _check_types(network)
     _check_readout(network.readout, int(layers[-1].filters.shape[0]))
 
 

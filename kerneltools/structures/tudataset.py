@@ -91,7 +91,10 @@ class _Files:
             raise ValueError(f"{self.path(kind)}, line {at + 1}: expected {wanted}, got {got}")
 
     def _read(self, kind: str, dtype: Any, columns: int | None, rows: int | None) -> Host:
-        lines = self.path(kind).read_text(encoding="utf-8-sig").rstrip().splitlines()
+        try:
+            lines = self.path(kind).read_text(encoding="utf-8-sig").rstrip().splitlines()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path(kind)}: expected text in UTF-8: {error}") from error
         if rows is not None and len(lines) != rows:
             raise ValueError(f"{self.path(kind)}: expected {rows} lines, got {len(lines)}")
         if not lines:

@@ -497,3 +497,24 @@ def test_files_with_other_numbers_are_refused(tmp_path: Path) -> None:
     save_tree(replace(model, network=replace(model.network, readout=readout)), tmp_path / "model", "ckn")
     with pytest.raises(FileFormatError, match=r"readout: expected 8 features in the place of 7"):
         ckn.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda readout: replace(readout, factors=-readout.factors), "readout: factors: expected numbers >= 0, got -"),
+        (
+            lambda readout: replace(readout, centre=readout.centre.astype(np.float32)),
+            "readout.centre: expected float64, as the first filters, got float32",
+        ),
+    ],
+)
+def test_files_with_readouts_that_do_not_fit_are_refused(changed: Any, message: str, tmp_path: Path) -> None:
+    model = small("sets").fit(sets(), LABELS).model_.unprepared()
+    save_tree(
+        replace(model, network=replace(model.network, readout=changed(model.network.readout))),
+        tmp_path / "model",
+        "ckn",
+    )
+    with pytest.raises(FileFormatError, match=message):
+        ckn.load(tmp_path / "model")

@@ -107,6 +107,13 @@ def test_what_is_wrong_has_its_line(files: Any, message: str, tmp_path: Path) ->
         read_tudataset(written(tmp_path / "T", **files) if files else tmp_path)
 
 
+def test_a_file_of_other_bytes_is_named(tmp_path: Path) -> None:
+    folder = written(tmp_path / "T")
+    (folder / "T_node_labels.txt").write_bytes(b"\xff\n")
+    with pytest.raises(ValueError, match=r"T_node_labels\.txt: expected text in UTF-8"):
+        read_tudataset(folder)
+
+
 def test_lists_of_edges() -> None:
     x = of_edges([[3, 1], [0, 4]], [2, 0, 2, 0, 2], 4, attributes=np.arange(5.0)[:, None], edge_labels=[6, 7])
     assert x.sizes.tolist() == [2, 0, 3, 0]
