@@ -155,7 +155,7 @@ def vectors_of(x: Any) -> Array:
     """The vectors of all items: (N, d). Raises TypeError for objects that have none."""
     values = x.values if isinstance(x, Ragged) else x.attributes if isinstance(x, Graphs) else None
     if values is None:
-        raise TypeError(f"x: expected strings, arrays or graphs, got {x!r:.80}")
+        raise TypeError(f"x: expected strings, arrays, or graphs whose nodes have attributes, got {x!r:.80}")
     return values
 
 

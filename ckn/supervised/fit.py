@@ -15,7 +15,8 @@ from ckn.supervised.start import begin
 from ckn.supervised.state import StartError, TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, asarray_like, indices_like, namespace, require_floating
-from kerneltools.backend import to_host
+from kerneltools.backend import backend_of, to_host
+from kerneltools.primitives import program
 from kerneltools.progress import silent
 from kerneltools.solvers import Squared
 from kerneltools.structures import count
@@ -161,6 +162,8 @@ def _check(network: Network, data: Any, labels: Any, classes: int | None, settin
         raise ValueError(f"batch: {settings.batch} images asked for at a time, and there are {n}; choose at most {n}")
     if network.embedding is not None and settings.augmentation:
         raise ValueError(f"augmentation: {settings.augmentation!r:.60} is of images, got {data!r:.60}; leave it out")
+    if network.embedding is not None and settings.jit:
+        _check_jit(network.like)
     if classes is None:
         if not isinstance(settings.loss, Squared):
             raise ValueError(f"loss: numbers to predict need Squared(), got {settings.loss!r}")
@@ -170,6 +173,17 @@ def _check(network: Network, data: Any, labels: Any, classes: int | None, settin
     if missing := sorted(set(range(classes)) - set(numbers)):
         raise ValueError(f"labels: no image of class {', '.join(map(str, missing))} among the {n} training images")
     return indices_like(numbers, network.like)
+
+
+def _check_jit(like: Array) -> None:
+    """Raise ValueError where a library would compile a step anew for the sizes of each batch of objects."""
+    owner = backend_of(like)
+    if owner is None or owner.overrides.get(program) is None:
+        name = "this library" if owner is None else owner.name
+        raise ValueError(
+            f"jit: batches of objects differ in size, and {name} does not compile, or does so anew for each size; "
+            "leave it out"
+        )
 
 
 def _check_data(network: Network, data: Any) -> None:

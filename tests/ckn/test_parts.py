@@ -254,7 +254,7 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
         (lambda: fitted([], WORDS), "at least one LayerSpec or PartSpec"),
         (lambda: fitted([PartSpec(4, Windows(50))], WORDS), "none of 30 strings has a part"),
         (lambda: fitted([PartSpec(4, Windows(2))], Ragged.of([[0.0, 0.0, 0.0]])), "all 2 parts of 1 arrays .* blank"),
-        (lambda: fitted([PartSpec(4)], Objects((1, 2))), "expected strings, arrays or graphs"),
+        (lambda: fitted([PartSpec(4)], Objects((1, 2))), "expected strings, arrays, or graphs whose"),
         (lambda: fitted([PartSpec(4, Paths(2))], Graphs.of([Graph(2, [[0, 1]])])), "labels or attributes"),
         (lambda: Joined((PartMean(),)), "readouts: expected a tuple of at least two"),
         (lambda: PartSpec(0), "filters: expected an integer >= 1"),

@@ -191,6 +191,14 @@ def test_what_is_wrong_is_named(kind: str, change: dict[str, Any], message: str)
         fit_supervised(network, **arguments)
 
 
+def test_steps_that_would_be_compiled_for_each_batch_are_refused() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    network, x = network_of("sets")
+    moved = map_leaves(lambda leaf: torch.asarray(leaf) if hasattr(leaf, "dtype") else leaf, network)
+    with pytest.raises(ValueError, match="jit: batches of objects differ in size, and torch does not"):
+        fit_supervised(moved, x, LABELS, 2, 0, replace(QUICK, jit=True))
+
+
 def test_a_state_of_other_objects_is_no_start() -> None:
     network, x = network_of("sets")
     state = fit_supervised(network, x, LABELS, 2, 0, replace(QUICK, epochs=0))
