@@ -29,6 +29,7 @@ from ckn.splitting import held_out, validation_rows
 from ckn.supervised import StartError, Supervised, TrainingState, best_epoch, fit_supervised
 from ckn.supervised.calibration import calibrated
 from ckn.supervised.data import Data
+from ckn.supervised.fit import require_architecture
 from ckn.targets import Targets, check_targets
 from ckn.unsupervised import fit_unsupervised
 from kerneltools.arrays import Array, asarray_like, indices_like
@@ -267,7 +268,10 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     def _begun(self, architecture: Architecture, examples: Any, job: "Job") -> Network:
         """The network that a supervised training begins with, or goes on with."""
         if job.start is not None:
-            return _going_on(job.start.network, examples)
+            network = _going_on(job.start.network, examples)
+            if self.architecture is not None:
+                require_architecture(network, architecture)
+            return network
         network = self._filters(architecture, examples, job.progress)
         return network if network.embedding is None else self._encoded(network, examples, job.progress)[0]
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ckn.architecture import Architecture, LayerSpec
 from ckn.checks import check_count, check_images, check_objects
+from ckn.layers.grid import Layer
+from ckn.layers.readouts import Joined, Standardised
+from ckn.layers.transport import Transport, TransportPool
 from ckn.network import Network, Progress
 from ckn.supervised.data import Data
 from ckn.supervised.settings import Supervised
@@ -16,6 +21,7 @@ from ckn.supervised.state import StartError, TrainingState, in_row_order
 from ckn.supervised.trainer import Trainer
 from kerneltools.arrays import Array, asarray_like, indices_like, namespace, require_floating
 from kerneltools.backend import backend_of, to_host
+from kerneltools.patches import PartMean
 from kerneltools.primitives import program
 from kerneltools.progress import silent
 from kerneltools.solvers import Squared
@@ -112,6 +118,54 @@ def _check_start(start: TrainingState, network: Network, data: Data) -> None:
             f"start: its filters of shape {tuple(filters.shape)} and {filters.dtype} are not for images of shape "
             f"{tuple(images.shape)} and {images.dtype}"
         )
+
+
+def require_architecture(network: Network, architecture: Architecture) -> None:
+    """Raise StartError for the network of a state that is of another architecture; some filters may lack."""
+    bare = network.unprepared()
+    of_grids = bare.embedding is None
+    if of_grids != architecture.of_grids:
+        raise StartError(
+            "start: its network and the architecture are one of images, the other of objects; begin without it"
+        )
+    wanted: Any = [(spec,) for spec in architecture.grids] if of_grids else architecture.stages
+    stages = bare.stages
+    alike = list(map(len, stages)) == list(map(len, wanted)) and bare.strands == architecture.strands
+    pairs = zip(chain(*stages), chain(*wanted), strict=alike)
+    if not alike or not all(_is_of(layer, spec) for layer, spec in pairs):
+        raise StartError(
+            f"start: its network is of another architecture than {architecture!r:.200}; begin without it, or with the "
+            "architecture that it was begun with"
+        )
+    default = None if of_grids else PartMean()
+    ours = _form(default if architecture.readout is None else architecture.readout)
+    if ours != (theirs := _form(bare.readout)):
+        raise StartError(
+            f"start: its network has the readout {theirs}, and the architecture {ours}; begin without it, or with the "
+            "readout that it was begun with"
+        )
+
+
+def _is_of(layer: Any, spec: Any) -> bool:
+    filters, sides = layer.filters, tuple(layer.filters.shape[1:-1])
+    if isinstance(spec, LayerSpec):
+        made: Any = Layer(filters, spec.kernel, spec.subsampling, spec.padding, spec.reg, spec.dilation)
+        same_sides = sides == tuple(np.broadcast_to(spec.patch, len(sides)).tolist())
+    else:
+        made, same_sides = spec.layer(filters), sides == (getattr(spec, "size", sides[0]),)
+    same = type(made) is type(layer) and _structure(made) == _structure(layer)
+    return same and same_sides and filters.shape[0] <= spec.filters
+
+
+def _form(readout: Any) -> str:
+    """What a readout is, whether it has learnt or not."""
+    if isinstance(readout, Standardised):
+        return _form(readout.readout)
+    if isinstance(readout, Joined):
+        return f"Joined({', '.join(map(_form, readout.readouts))})"
+    if isinstance(readout, Transport | TransportPool):
+        return f"Transport(eps={readout.eps}, iterations={readout.iterations}, position={readout.position})"
+    return repr(readout)
 
 
 def _shapes(readout: Any) -> str:

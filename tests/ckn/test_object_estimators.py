@@ -17,6 +17,7 @@ from ckn import (
     Architecture,
     GraphClassifier,
     GraphRegressor,
+    Joined,
     LayerSpec,
     PartSpec,
     SequenceClassifier,
@@ -26,6 +27,7 @@ from ckn import (
     SetClassifier,
     SetRegressor,
     Supervised,
+    Transport,
 )
 from ckn.estimators.objects import ShortWarning
 from ckn.preprocessing import DegreeLabels, LabelColumns, Scale, Standardise
@@ -38,6 +40,7 @@ from kerneltools.patches import (
     FirstNorm,
     PartKernel,
     PartMax,
+    PartMean,
     PartSum,
     Paths,
     Windows,
@@ -466,6 +469,21 @@ def test_a_training_goes_on_with_data_of_its_kind() -> None:
         ckn.supervised.StartError, match="start: it is of other data: x: expected sets or series, of arrays"
     ):
         small("sequences", supervised=settings).fit(strings(), LABELS, start=state)
+
+
+def test_a_training_goes_on_with_its_architecture() -> None:
+    settings = Supervised(epochs=1, batch=15, rate=0.01, reg=1e-3)
+    begun = small("sequences", supervised=settings).fit(strings(), LABELS)
+    whole = begun.architecture
+    assert begun.fit(strings(), LABELS, start=begun.training_).training_.epoch == 1
+    others = {
+        "of another architecture": (replace(whole, strands=not whole.strands), replace(whole, layers=whole.layers * 2)),
+        "readout": (replace(whole, readout=Joined((PartMean(), PartMax()))), replace(whole, readout=Transport(2))),
+    }
+    for message, architectures in others.items():
+        for other in architectures:
+            with pytest.raises(ckn.supervised.StartError, match=message):
+                clone(begun).set_params(architecture=other).fit(strings(), LABELS, start=begun.training_)
 
 
 def test_numbers_too_great_for_the_type_are_named() -> None:
