@@ -7,12 +7,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """What was done, what it took and reached, what was to be reached, and what another project reaches."""
+    """What was done, what it took and reached, what was to be reached, whether it is, and what others reach.
+
+    `met`: None where there is no aim.
+    """
 
     task: str
     found: str
     wanted: str
-    met: bool
+    met: bool | None
     other: str
 
 
@@ -25,4 +28,5 @@ def text(row: Callable[[Path], Row], folder: Path) -> str:
         done = row(folder)
     except FileNotFoundError as error:
         return f"| {row.__name__} | not measured: {error.filename} is not there | | | |"
-    return f"| {done.task} | {done.found} | {done.wanted} | {'yes' if done.met else '**no**'} | {done.other} |"
+    verdict = {True: "yes", False: "**no**", None: ""}[done.met]
+    return f"| {done.task} | {done.found} | {done.wanted} | {verdict} | {done.other} |"
