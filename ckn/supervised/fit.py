@@ -131,11 +131,16 @@ def require_architecture(network: Network, architecture: Architecture) -> None:
     wanted: Any = [(spec,) for spec in architecture.grids] if of_grids else architecture.stages
     stages = bare.stages
     alike = list(map(len, stages)) == list(map(len, wanted)) and bare.strands == architecture.strands
-    pairs = zip(chain(*stages), chain(*wanted), strict=alike)
-    if not alike or not all(_is_of(layer, spec) for layer, spec in pairs):
+    pairs = enumerate(zip(chain(*stages), chain(*wanted), strict=alike), start=1)
+    other = "" if alike else "it has other numbers of layers, or other strands"
+    for number, (layer, spec) in () if other else pairs:
+        if not _is_of(layer, spec):
+            other = f"its layer {number} is no {spec!r:.200}"
+            break
+    if other:
         raise StartError(
-            f"start: its network is of another architecture than {architecture!r:.200}; begin without it, or with the "
-            "architecture that it was begun with"
+            f"start: its network is of another architecture: {other}; begin without it, or with the architecture that "
+            "it was begun with"
         )
     default = None if of_grids else PartMean()
     ours = _form(default if architecture.readout is None else architecture.readout)

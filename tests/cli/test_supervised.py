@@ -375,7 +375,7 @@ def with_padding(state: TrainingState) -> TrainingState:
     [
         (lambda state: replace(state, optimiser={"steps": 1}), "the state of its optimiser is of another one"),
         (lambda state: replace(state, optimiser=None), "the state of its optimiser is of another one"),
-        (with_padding, "its network is not for the images: padding: expected at most 2 zeros on each side"),
+        (with_padding, "its network is of another architecture: its layer 1 is no LayerSpec(filters=32, patch=3"),
     ],
 )
 def test_a_state_of_another_training_names_the_file(
