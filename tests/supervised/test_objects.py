@@ -10,7 +10,17 @@ import pytest
 
 import ckn
 import kerneltools
-from ckn import Architecture, Beside, Network, PartSpec, Supervised, fit_supervised, fit_unsupervised
+from ckn import (
+    Architecture,
+    Beside,
+    GappedSpec,
+    Network,
+    PartSpec,
+    Supervised,
+    Transport,
+    fit_supervised,
+    fit_unsupervised,
+)
 from ckn.supervised import Flip, ResumeError, StartError, load_state, save_state, training_notes
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.optimisers import Spheres
@@ -49,7 +59,12 @@ def case(kind: str) -> tuple[Any, Architecture]:
     if kind == "graphs":
         x = Graphs.of([_ring(draws, bool(label)) for label in LABELS])
         return x, Architecture((PartSpec(8, Paths(3), OF_PATHS), PartSpec(4, Paths(2), OF_PATHS)), PartSum())
+    if kind == "gaps":
+        x = Strings.of([_word(draws, bool(label)) for label in LABELS])
+        return x, Architecture((GappedSpec(6, 4),))
     x = Ragged.of([draws.standard_normal((draws.integers(5, 9), 3)) + 0.5 * label for label in LABELS])
+    if kind == "plans":
+        return x, Architecture((PartSpec(6, Elements()),), Transport(3))
     return x, Architecture((PartSpec(8, Elements()),))
 
 
@@ -91,10 +106,10 @@ def test_layers_beside_each_other_train_as_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "library"),
     [
-        *[(kind, "torch") for kind in ("strings", "graphs", "sets")],
+        *[(kind, "torch") for kind in ("strings", "graphs", "sets", "gaps", "plans")],
         ("sets", "jax"),
         # JAX compiles for half a minute.
-        *[pytest.param(kind, "jax", marks=pytest.mark.heavy) for kind in ("strings", "graphs")],
+        *[pytest.param(kind, "jax", marks=pytest.mark.heavy) for kind in ("strings", "graphs", "gaps", "plans")],
     ],
 )
 def test_libraries_train_alike(kind: str, library: str) -> None:
