@@ -78,7 +78,7 @@ def check_model(loaded: Any) -> Model | Network:
     _check_pictures(loaded)
     if not isinstance(loaded.calibration, Temperature | None):
         raise TypeError(f"calibration: expected a Temperature or None, got {type(loaded.calibration).__name__}")
-    check_head(loaded.head, loaded.network, _features(loaded), outputs)
+    check_head(loaded.head, loaded.network, loaded.features, outputs)
     prepared = loaded.prepare()
     check_arrays(prepared.network)
     return prepared
@@ -291,11 +291,6 @@ def check_classes(classes: Any) -> None:
         raise TypeError(f"classes: expected all strings or all numbers, got {classes!r:.200}")
     if not all(isinstance(name, str) or isfinite(name) for name in classes):
         raise ValueError(f"classes: expected finite numbers, got {classes!r:.200}")
-
-
-def _features(model: Model) -> int:
-    network = model.network
-    return network.dimension if network.embedding is not None else network.features(model.image_shape[:-1])
 
 
 def _check_shape(model: Model) -> None:

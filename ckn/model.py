@@ -61,6 +61,12 @@ class Model(Tree):
         names = ", ".join(map(repr, self.classes[:most]))
         return shown(self, classes=f"({names}, ... {n - most} more)") if n > most else shown(self)
 
+    @property
+    def features(self) -> int:
+        """How many features the network makes of each image or object."""
+        grid = self.image_shape[:-1]
+        return self.network.features(grid) if self.network.embedding is None else self.network.dimension
+
     def prepare(self) -> "Model":
         """The model with the network's inverse square roots computed, to apply many times."""
         return replace(self, network=self.network.prepare())

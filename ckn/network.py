@@ -11,10 +11,10 @@ from ckn.checks import check_batch
 from ckn.layers.beside import grouped, left_by, require_groups
 from ckn.layers.embedding import Embedding
 from ckn.layers.grid import prepared
-from ckn.layers.laid import AnyReadout, Laid, Runs, ends_of, width_of
-from kerneltools.arrays import A, Array, blocks, device_of, flattened, namespace, on_host
+from ckn.layers.laid import AnyReadout, Laid, Runs, before_zeros, ends_of, width_of
+from kerneltools.arrays import A, Array, blocks, flattened, namespace, on_host
 from kerneltools.backend import stop_gradient
-from kerneltools.primitives import few_sizes, program
+from kerneltools.primitives import program
 from kerneltools.structures import Collection, Ragged, count, take
 from kerneltools.structures.base import is_collection, like_of, part
 from kerneltools.trees import Tree, static
@@ -290,9 +290,7 @@ class Network(Tree):
         xp, n, m = namespace(maps), int(maps.shape[0]), int(maps.shape[-1])
         points = prod(maps.shape[1:-1])
         table = ends_of(self.readout, Runs(np.arange(n + 1) * points), maps)  # type: ignore[arg-type]  # there is one
-        blank = few_sizes(n * points + 1, maps) - n * points
-        zeros = xp.zeros((blank, m), dtype=maps.dtype, device=device_of(maps))
-        items = xp.concat([xp.reshape(maps, (n * points, m)), zeros], axis=0)
+        items = before_zeros(xp.reshape(maps, (n * points, m)))
         return self.readout(items, table)[:n, :]  # type: ignore[misc]
 
 

@@ -277,8 +277,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
 
     @property
     def _n_features_out(self) -> int:
-        network = self.model_.network
-        return int(network.dimension if network.embedding else network.features(self.model_.image_shape[:-1]))
+        return int(self.model_.features)
 
     def _check_parameters(self) -> None:
         self.kind.check(self.architecture)

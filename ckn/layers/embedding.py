@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kerneltools.arrays import Array, asarray_like, device_of, namespace
+from ckn.layers.laid import before_zeros, blank_rows
+from kerneltools.arrays import Array, asarray_like, namespace
 from kerneltools.backend import move
-from kerneltools.primitives import few_sizes
 from kerneltools.structures import Alphabet, Collection, Graphs, Ragged, Sequences, Strings, of
 from kerneltools.structures.base import Host, is_collection
 from kerneltools.trees import Tree, static
@@ -115,9 +115,7 @@ class Vectors(Embedding):
         values = vectors_of(x)
         if not hasattr(values, "beside"):  # traced ones are in their place
             values = move(values, like)
-        xp, blank = namespace(values), _blank(int(values.shape[0]), like)
-        zeros = xp.zeros((blank, self.width), dtype=values.dtype, device=device_of(values))
-        return xp.concat([values, zeros], axis=0)
+        return before_zeros(values)
 
 
 def embedding_of(x: Collection) -> Embedding:
@@ -160,10 +158,6 @@ def vectors_of(x: Any) -> Array:
 
 
 def _on_host(vectors: Host, like: Array) -> Array:
-    blank = np.zeros((_blank(len(vectors), like), vectors.shape[1]))
+    # Put behind them on the host: a library that compiles would do it anew for each number of items.
+    blank = np.zeros((blank_rows(len(vectors), like), vectors.shape[1]))
     return asarray_like(np.concatenate([vectors, blank]), like)
-
-
-def _blank(items: int, like: Array) -> int:
-    """How many rows of zeros are put behind so many items."""
-    return few_sizes(items + 1, like) - items

@@ -6,9 +6,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.optimisers import Geometry
 from kerneltools.patches import Extractor, PartPool, Parts
+from kerneltools.primitives import few_sizes
 from kerneltools.structures.base import Host, offsets_of
 from kerneltools.trees import Shown, Tree, static
 
@@ -117,6 +118,18 @@ class ReadoutSpec(Protocol):
 
 
 AnyReadout = PartPool | Readout
+
+
+def blank_rows(items: int, like: Array) -> int:
+    """How many rows of zeros are put behind so many items."""
+    return few_sizes(items + 1, like) - items
+
+
+def before_zeros(values: Array) -> Array:
+    """Items with rows of zeros behind them: one, or as many as make sizes few. (N, d) -> (N + 1 or more, d)"""
+    xp, (count, columns) = namespace(values), values.shape
+    zeros = xp.zeros((blank_rows(count, values), columns), dtype=values.dtype, device=device_of(values))
+    return xp.concat([values, zeros], axis=0)
 
 
 def ends_of(readout: AnyReadout, runs: Runs, like: Array) -> Any:

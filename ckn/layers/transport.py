@@ -8,12 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ckn.layers.laid import Runs
+from ckn.layers.laid import Runs, before_zeros
 from kerneltools.arrays import (
     Array,
     asarray_like,
     blocks,
-    device_of,
     indices_like,
     namespace,
     require_count,
@@ -105,9 +104,7 @@ class TransportPool(Tree):
 
         What goes to each reference may be drawn: `ckn.pictures.transport`.
         """
-        xp, values = namespace(x.values, self.references), x.values
-        zeros = xp.zeros((1, x.columns), dtype=values.dtype, device=device_of(values))
-        plans = self.plan(xp.concat([values, zeros], axis=0), self.lay(Runs(x.offsets), values))
+        plans = self.plan(before_zeros(x.values), self.lay(Runs(x.offsets), x.values))
         return [plans[number, :, : int(length), :] for number, length in enumerate(x.lengths)]
 
     def _settings(self, table: Sets) -> dict[str, Any]:
