@@ -9,6 +9,7 @@ from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.linear import Blocks, fit_linear
 from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
 from kerneltools.solvers.newton import fit_kernel
+from kerneltools.solvers.newton_cg import Moments, moments, newton_cg
 from kerneltools.solvers.nystrom_pcg import nystrom_pcg
 from kerneltools.solvers.preconditioners import LandmarkRows, Preconditioner, SignedSums
 from kerneltools.solvers.ridge import LinearModel, RidgePath, path_of, ridge, ridge_path
@@ -26,6 +27,7 @@ __all__ = [
     "Logistic",
     "Loss",
     "Minimum",
+    "Moments",
     "NotConvergedWarning",
     "PrecisionWarning",
     "Preconditioner",
@@ -42,6 +44,8 @@ __all__ = [
     "fit_linear",
     "kernel_ridge",
     "minimise",
+    "moments",
+    "newton_cg",
     "nystrom_pcg",
     "path_of",
     "ridge",

@@ -1,11 +1,14 @@
 """How far each class goes along its own direction: the exact minimum on each line, at the cost of one pass."""
 
 from dataclasses import dataclass
+from math import inf
 
 from kerneltools.arrays import Array, namespace
+from kerneltools.primitives import reciprocal
 from kerneltools.solvers.losses import Loss
 
-DOUBLINGS, HALVINGS = 60, 40
+TRIALS = 100
+"""Of lengths, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,7 +16,8 @@ class Lines:
     """The objective on one line for each class, which are independent for a loss that is `by_class`.
 
     `scores`, `changes` (n, k): at length 0, and what a length 1 adds; `slope`, `curvature` (k,): of the penalty;
-    `shares` (n,): the weights of the rows, of sum 1.
+    `shares` (n,): the weights of the rows, of sum 1. For other losses there is one line, of all classes: these are
+    (1,) then, and so are lengths.
     """
 
     loss: Loss
@@ -30,26 +34,40 @@ class Lines:
 
     def slopes(self, lengths: Array) -> Array:
         """The derivative on each line: (k,) -> (k,)"""
-        gradient = self.loss.gradient(self.scores + lengths * self.changes, self.targets)
-        return self.shares @ (gradient * self.changes) + self.slope + lengths * self.curvature
+        return self._slopes_and_bends(lengths)[0]
 
     def lowest(self) -> Array:
         """The length >= 0 of the least value on each line, which goes down at 0: (k,)
 
-        The slope grows with the length, so that it is found between a length that is too short and one too long.
+        The slope grows with the length, so that it is found between a length that is too short and one too long: by
+        Newton's method as long as it stays between them, and at every third step half way.
         """
         xp = namespace(self.scores)
-        short, long = xp.zeros_like(self.slope), xp.ones_like(self.slope)
-        for _ in range(DOUBLINGS):
-            down = self.slopes(long) < 0
-            if not bool(xp.any(down)):
+        short, long = xp.zeros_like(self.slope), xp.full_like(self.slope, inf)
+        length, rounding = xp.ones_like(self.slope), 4 * xp.finfo(self.slope.dtype).eps
+        for number in range(TRIALS):
+            slopes, bends = self._slopes_and_bends(length)
+            down = slopes < 0
+            short, long = xp.where(down, length, short), xp.where(down, long, length)
+            halfway = xp.where(long < inf, (short + xp.where(long < inf, long, short)) / 2, 2 * length)
+            newton = length - slopes * reciprocal(bends)
+            trusted = (newton > short) & (newton < long) & (newton < 10 * length)
+            following = halfway if number % 3 == 2 else xp.where(trusted, newton, halfway)
+            following = xp.where(slopes == 0, length, following)
+            settled = bool(xp.all(xp.abs(following - length) <= rounding * length))
+            length = following
+            if settled:
                 break
-            short, long = xp.where(down, long, short), xp.where(down, 2 * long, long)
-        for _ in range(HALVINGS):
-            middle = (short + long) / 2
-            down = self.slopes(middle) < 0
-            short, long = xp.where(down, middle, short), xp.where(down, long, middle)
-        return (short + long) / 2
+        return length
+
+    def _slopes_and_bends(self, lengths: Array) -> tuple[Array, Array]:
+        """The first and the second derivative: (k,) -> (k,), (k,)"""
+        xp, scores = namespace(self.scores), self.scores + lengths * self.changes
+        slopes = self.shares @ (self.loss.gradient(scores, self.targets) * self.changes)
+        bends = self.shares @ (self.loss.hessian(scores, self.targets, self.changes) * self.changes)
+        if not self.loss.by_class:
+            slopes, bends = xp.sum(slopes, keepdims=True), xp.sum(bends, keepdims=True)
+        return slopes + self.slope + lengths * self.curvature, bends + self.curvature
 
 
 def curved(x: Array, curvature: Array) -> tuple[Array, Array]:

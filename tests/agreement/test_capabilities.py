@@ -76,7 +76,8 @@ NO_NUMBERS = {
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.
-ITERATIVE = {"solvers.fit_linear", "solvers.minimise"}
+ITERATIVE = {"solvers.fit_linear", "solvers.minimise", "solvers.newton_cg"}
+ITERATIVE |= {"solvers.moments", "solvers.Moments"}  # its variables
 
 
 def covered() -> str:
