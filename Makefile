@@ -14,7 +14,7 @@ test test-all: export OMP_NUM_THREADS := 1
 test test-all: export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-gpu lint format docs clean
+.PHONY: help demo test test-all test-gpu bench bench-quick lint format docs clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -38,6 +38,15 @@ test-gpu: export JAX_PLATFORMS :=
 test-gpu: export XLA_PYTHON_CLIENT_PREALLOCATE := false
 test-gpu: $(TEST_READY)
 	$(PYTEST) -m "cuda and not heavy" -rs tests
+
+## make bench     time, memory and accuracy beside other libraries; benchmarks/results.json, tables and pictures
+bench: $(TEST_READY)
+	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py --write-docs
+
+## make bench-quick  the lines of seconds, in three minutes at most; the others as they were last measured
+bench-quick: $(TEST_READY)
+	$(BIN)/python benchmarks/bench.py --quick
 
 ## make lint      ruff, mypy, import-linter
 lint: $(TEST_READY)

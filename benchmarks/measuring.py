@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, TypeVar
@@ -40,8 +41,47 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def in_fresh_process(f: Callable[..., Result], *arguments: Any) -> Result:
-    """f(*arguments) in a process of its own, whose memory nothing else has used: f is a function of a module."""
+def forget_peak() -> int:
+    """From now on `peak` counts anew, where the system can do that (Linux); what it would say now."""
+    forget = Path("/proc/self/clear_refs")
+    if forget.exists():
+        forget.write_text("5", encoding="utf-8")
+    return peak()
+
+
+def processors_used() -> tuple[float, float]:
+    """Seconds that all programs and that this process, with its children that have ended, have computed so far.
+
+    Where the system does not tell (it is not Linux) both are what this process has computed.
+    """
+    own = sum(os.times()[:4])
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return own, own
+    ticks = [int(field) for field in stat.read_text(encoding="ascii").splitlines()[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK"), own
+
+
+def in_fresh_process(f: Callable[..., Result], *arguments: Any, threads: int | None = None) -> Result:
+    """f(*arguments) in a process of its own, whose memory nothing else has used: f is a function of a module.
+
+    `threads`: as many for all libraries, and as many processors where the system can say so (Linux).
+    """
+    kept = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    if threads is not None:
+        os.environ.update(dict.fromkeys(kept, str(threads)))
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(f, arguments)
+    try:
+        with ProcessPoolExecutor(1, mp_context=context, initializer=_confine, initargs=(threads,)) as pool:
+            return pool.submit(f, *arguments).result()
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _confine(threads: int | None) -> None:
+    if threads is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])

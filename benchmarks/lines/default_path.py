@@ -1,0 +1,5 @@
+"""What estimators do by default, beside scikit-learn."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

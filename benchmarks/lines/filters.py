@@ -1,0 +1,5 @@
+"""Filters: learning them without labels."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

@@ -1,0 +1,5 @@
+"""The same on a GPU."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

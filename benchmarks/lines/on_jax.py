@@ -1,0 +1,5 @@
+"""Encoding with JAX and NumPy."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

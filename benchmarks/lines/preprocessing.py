@@ -1,0 +1,5 @@
+"""Whitening images and drawing patches."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

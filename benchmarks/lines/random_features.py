@@ -1,0 +1,5 @@
+"""Random features beside scikit-learn's."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

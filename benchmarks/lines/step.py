@@ -1,0 +1,5 @@
+"""One step of a training with labels."""
+
+from lines import Line
+
+LINES: tuple[Line, ...] = ()

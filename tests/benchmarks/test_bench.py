@@ -1,0 +1,134 @@
+"""The frame of the benchmarks: what is missing is said, what was measured stays, the documentation follows the file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+
+
+def ours() -> Callable[[], float]:
+    """A side that returns a number."""
+    return lambda: 3.0
+
+
+def theirs() -> Callable[[], float]:
+    """Another."""
+    return lambda: 2.0
+
+
+def run(names: Sequence[str], results: Path, **settings: Any) -> Any:
+    """Lines of those names through `bench.run`, measured here."""
+    import bench
+    from lines import AtMost, Line, Value
+
+    def here(group: Any, threads: int) -> Any:
+        if group[0].name == "stop":
+            raise KeyboardInterrupt
+        return bench.measured(group, bench.SIDES)
+
+    of = [Line(n, n, ours, theirs, AtMost(1.4), "others", Value("s"), warm_up=0, **settings) for n in names]
+    return bench.run(of[:1], 1, results, print, here) if len(of) == 1 else [run([n], results) for n in names]
+
+
+def test_sides_are_told_with_their_ratio(tmp_path: Path) -> None:
+    import recording
+    import report
+    from lines import AtMost, Line, Value
+
+    fresh, reasons, failed = run(["a"], tmp_path / "results.json")
+    found = recording.read(tmp_path / "results.json")["a"]
+    assert (fresh, reasons, failed) == ({"a"}, {}, [])
+    assert (found.ours[0], found.theirs, found.ratio[0], found.runs) == (3.0, (2.0, 2.0, 2.0), 1.5, 5)
+    assert report.verdict(Line("a", "a", ours, theirs, AtMost(1.4), measure=Value()), found) == "no"
+    assert report.verdict(Line("a", "a", ours, theirs, AtMost(3, absolute=True), measure=Value()), found) == "yes"
+
+
+def test_lines_of_the_same_sides_share_their_runs(tmp_path: Path) -> None:
+    import bench
+    from lines import Line, Megabytes, Seconds
+
+    lines = [Line("s", "", ours, theirs, measure=Seconds()), Line("t", "", ours, theirs, measure=Seconds())]
+    lines += [Line("mb", "", ours, theirs, measure=Megabytes())]
+    assert [[line.name for line in group] for group in bench.groups(lines)] == [["s", "t"], ["mb"]]
+
+
+def test_a_missing_package_or_file_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lines import CIFAR10, Package
+
+    monkeypatch.delenv("KERNELTOOLS_CIFAR10", raising=False)
+    _, reasons, failed = run(["a"], tmp_path / "r.json", needs=(Package("no_such_module", "no-such"), CIFAR10))
+    assert reasons == {"a": "not installed: pip install no-such"}
+    assert not failed
+    _, reasons, _ = run(["a"], tmp_path / "r.json", needs=(CIFAR10,))
+    assert reasons["a"].startswith("no data: set KERNELTOOLS_CIFAR10 to an .npz of CIFAR-10")
+    monkeypatch.setenv("KERNELTOOLS_CIFAR10", str(tmp_path / "absent.npz"))
+    assert (
+        "absent.npz of KERNELTOOLS_CIFAR10 does not exist" in run(["a"], tmp_path / "r.json", needs=(CIFAR10,))[1]["a"]
+    )
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_an_interrupted_run_keeps_what_was_there(tmp_path: Path) -> None:
+    import recording
+
+    results = tmp_path / "results.json"
+    run(["stop-not", "old"], results)
+    before = recording.read(results)
+    with pytest.raises(KeyboardInterrupt):
+        run(["new", "stop", "never"], results)
+    after = recording.read(results)
+    assert after == before | {"new": after["new"]}
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_line_that_fails_is_told_and_its_record_stays(tmp_path: Path) -> None:
+    import bench
+    import recording
+    from lines import Line
+
+    def broken(group: Any, threads: int) -> Any:
+        raise RuntimeError("broken")
+
+    results = tmp_path / "results.json"
+    run(["a"], results)
+    before = recording.read(results)
+    told: list[str] = []
+    assert bench.run([Line("a", "", ours)], 1, results, told.append, broken) == (set(), {}, ["a"])
+    assert "RuntimeError: broken" in told[0]
+    assert recording.read(results) == before
+
+
+def test_an_unknown_name_lists_those_that_there_are() -> None:
+    import bench
+    import lines
+
+    with pytest.raises(SystemExit, match=r"no line or subject encoed; there are the subjects floor, encode"):
+        bench.asked_for(lines.subjects(), ["encoed"])
+
+
+def test_names_are_unique_and_records_have_a_line() -> None:
+    import lines
+    import recording
+
+    names = [line.name for found in lines.subjects().values() for line in found]
+    assert len(set(names)) == len(names)
+    assert recording.read(recording.RESULTS).keys() <= set(names)
+
+
+def test_documentation_says_what_the_results_do() -> None:
+    import lines
+    import recording
+    import report
+
+    of, records = lines.subjects(), recording.read(recording.RESULTS)
+    for path, made in ((report.PAGE, report.page), (report.README, report.front)):
+        text = path.read_text(encoding="utf-8")
+        assert made(text, of, records) == text, f"{path.name}: run `python benchmarks/bench.py --write-docs`"
