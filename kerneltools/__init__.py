@@ -2,6 +2,7 @@
 
 from kerneltools import (
     arrays,
+    forecasting,
     kernels,
     landmarks,
     linalg,
@@ -28,6 +29,7 @@ __all__ = [
     "available",
     "backend",
     "backend_of",
+    "forecasting",
     "kernels",
     "landmarks",
     "linalg",

@@ -37,8 +37,13 @@ class KernelEstimator(Hinted):
     kernel: Any
     random_state: Any
 
+    _watch: ClassVar[Progress | None] = None
+    """What a forecast is told of the runs that it makes of copies."""
+
     @property
     def _progress(self) -> Progress:
+        if self._watch is not None:
+            return self._watch
         return printed if getattr(self, "verbose", False) else silent
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -141,7 +146,7 @@ def landmarks_of(
         X, weights = take(X, seen), take(weights, seen)
     if asked := number_of(landmarks, X.shape[0]):
         work.check(X.shape[0], asked, like_of(X))
-    selector = _selector(landmarks, kernel, X)
+    selector = selector_of(landmarks, kernel, X)
     found = chosen(selector, kernel, X, draws(random_state), weights)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
@@ -149,13 +154,13 @@ def landmarks_of(
         work.check(X.shape[0], found.points.shape[0], like_of(X))
     points = in_type(found.points, like_of(X).dtype)
     warn_uninformative(kernel, X, points)
-    every = _is_number(landmarks) and landmarks >= X.shape[0]
+    every = is_number(landmarks) and landmarks >= X.shape[0]
     return _in_order(points) if every and not is_collection(points) else points
 
 
-def _selector(landmarks: Any, kernel: Kernel, X: Any) -> Any:
+def selector_of(landmarks: Any, kernel: Kernel, X: Any) -> Any:
     """What chooses them: by a number, of points, or the selector itself."""
-    if _is_number(landmarks):
+    if is_number(landmarks):
         if landmarks < 1:
             raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
         m = min(int(landmarks), X.shape[0])
@@ -174,7 +179,8 @@ def _selector(landmarks: Any, kernel: Kernel, X: Any) -> Any:
     )
 
 
-def _is_number(landmarks: Any) -> bool:
+def is_number(landmarks: Any) -> bool:
+    """Whether it says how many there are to be."""
     return isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool)
 
 

@@ -18,16 +18,24 @@ from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landma
 from kerneltools.estimators.checks import as_examples, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
 from kerneltools.estimators.class_weight import class_factors
+from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.search import REGS_OF_CLASSES, KernelSearch, search
+from kerneltools.estimators.work import STEPS
+from kerneltools.forecasting import Forecast, Law, Sizes
 from kerneltools.kernels import Kernel
+from kerneltools.landmarks.forecasting import VALUE, columns_of
 from kerneltools.learning import fit_temperature
 from kerneltools.solvers import CrossEntropy, KernelModel, Logistic, Loss, SquaredHinge
+from kerneltools.solvers.features import KEPT_ENTRIES
 from kerneltools.solvers.left_out import SAMPLE, LeftOut, fit_left_out
 from kerneltools.solvers.losses import sigmoid, softmax
 from kerneltools.structures.base import count, like_of
 
 REGS_TRIED = 7
 """The λ that are tried: from 4 times that of the search on, each a quarter of the one before."""
+
+SPREAD = {"reg": (0.6, 1.6), "newton": (0.5, 1.8)}
+"""Between which multiples of a forecast the time may lie, since the data decide how many steps there are."""
 
 LEAST_REG = 1e-8
 """Over the greatest k(z, z): below it products of kernel values with the landmarks' root are rounding errors."""
@@ -86,12 +94,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         Raises ValueError for shapes that do not fit, NaN with its row and column, λ <= 0 and a single class. A failed
         call leaves the estimator as it was.
         """
-        reg = None if self.reg is None else check_number("reg", self.reg)
-        if y is None:
-            refuse_no_targets(self, X)
-        rows = as_examples(self, X, kernel=self.kernel)
-        classes, indices = _classes(y, rows.shape[0])
-        repeats = as_weights(sample_weight, rows)
+        reg, rows, classes, indices, repeats = self._checked(X, y, sample_weight)
         weights = _class_weights(self.class_weight, classes, indices, repeats, rows)
         loss = Logistic() if self.loss is None else self.loss
         targets = move(_targets(indices, len(classes), loss), like_of(rows))
@@ -99,9 +102,8 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         if kernel is None or reg is None:
             tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES, self._progress)
             kernel = tried.kernel
-        usual = max(LANDMARKS, min(1000, 8 * isqrt(count(rows))))
         self._progress("landmarks", 0, 1)
-        points = usual_landmarks(self.landmarks, usual, kernel, rows, self.random_state, weights)
+        points = usual_landmarks(self.landmarks, _usual(rows), kernel, rows, self.random_state, weights)
         self._progress("landmarks", 1, 1)
         regs = _regs(tried, loss, kernel, points, rows) if reg is None and tried is not None else (float(reg or 0),)
         found = fit_left_out(
@@ -122,6 +124,29 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         self.search_, self.reg_, self.regs_, self.errors_ = tried, found.reg, found.regs, found.errors
         self.slope_ = _slope(found, indices, weights)
         return self
+
+    def forecast(self, X: Any, y: Any, sample_weight: Any = None) -> Forecast:
+        """How long `fit` will take, and how much memory, by fits on some of the rows of each class.
+
+        As of `KernelRidge`. How many of Newton's steps there are depends on the data: the range tells how far one can
+        know.
+        """
+        reg, rows, classes, indices, repeats = self._checked(X, y, sample_weight)
+        k, d = 1 if len(classes) == 2 else len(classes), columns_of(rows)
+        m = planned_number(self.landmarks, _usual(rows), rows)
+        several = reg is None or not isinstance(Logistic() if self.loss is None else self.loss, Logistic | CrossEntropy)
+        laws: dict[str, Law] = {"newton": _newton(d, k)}
+        plan = Plan(m, STEPS, laws if not several or reg is not None else {"reg": _tried(d, k), **laws}, SPREAD)
+        order = np.argsort(indices, kind="stable").tolist()
+        return forecast(self, rows, np.asarray(classes)[indices], repeats, order, plan)
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[float | None, Array, Any, Any, Array | None]:
+        """λ, and rows, classes, the number of each row's class, and weights as they are learnt from."""
+        reg = None if self.reg is None else check_number("reg", self.reg)
+        if y is None:
+            refuse_no_targets(self, X)
+        rows = as_examples(self, X, kernel=self.kernel)
+        return reg, rows, *_classes(y, rows.shape[0]), as_weights(sample_weight, rows)
 
     def _stored(self) -> dict[str, Any]:
         parts = super()._stored()
@@ -205,6 +230,33 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _usual(rows: Any) -> int:
+    """How many landmarks there are where no number is given."""
+    return max(LANDMARKS, min(1000, 8 * isqrt(count(rows))))
+
+
+def _newton(d: int, k: int) -> Law:
+    """The operations of the steps, for rows of d columns and k columns of targets."""
+
+    def law(size: Sizes) -> tuple[float, ...]:
+        n, m = size["n"], size["m"]
+        passes = 1 if n * m <= KEPT_ENTRIES else 60  # features that are not kept are made anew
+        return (passes * n * m * (2 * d + VALUE), 400 * n * m * k, 20 * k * min(n, 4 * m) * m**2)
+
+    return law
+
+
+def _tried(d: int, k: int) -> Law:
+    """Those of the choice of λ."""
+
+    def law(size: Sizes) -> tuple[float, ...]:
+        n, m = size["n"], size["m"]
+        values = min(n * m, KEPT_ENTRIES) * (2 * d + VALUE + 2 * m)
+        return (values, 1000 * min(n, SAMPLE) * m * k, 40 * k * min(n, SAMPLE) * m**2)
+
+    return law
 
 
 def _classes(y: Any, n: int) -> tuple[Any, Any]:

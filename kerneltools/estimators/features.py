@@ -11,9 +11,11 @@ from kerneltools import maps
 from kerneltools.arrays import Array, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
 from kerneltools.estimators.checks import as_examples, as_weights, draws, like, remember_columns
+from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parts import check_columns
-from kerneltools.estimators.work import FEATURES, ROOTS
+from kerneltools.estimators.work import FEATURES, ROOTS, Work
+from kerneltools.forecasting import Forecast
 from kerneltools.kernels import Kernel
 from kerneltools.maps import Map, fourier, nystrom
 from kerneltools.memory import require_memory
@@ -113,9 +115,24 @@ class NystromFeatures(_FeatureMap):
         """
         rows = as_examples(self, X, kernel=self.kernel)
         kernel, weights = self._kernel_for(rows), as_weights(sample_weight, rows)
-        work = FEATURES if self.reg is None else ROOTS
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, work)
+        self._progress("landmarks", 0, 1)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, self._work)
+        self._progress("landmarks", 1, 1)
         return self._set(X, rows, nystrom(kernel, points, self.reg))
+
+    def forecast(self, X: Any, y: Any = None, sample_weight: Any = None) -> Forecast:
+        """How long `fit` will take, and how much memory, by fits on some of the rows; y is not used. See `KernelRidge`.
+
+        `transform` is not counted.
+        """
+        rows = as_examples(self, X, kernel=self.kernel)
+        weights, n = as_weights(sample_weight, rows), int(rows.shape[0])
+        plan = Plan(planned_number(self.landmarks, LANDMARKS, rows), self._work, {}, {})
+        return forecast(self, rows, None, weights, range(n), plan)
+
+    @property
+    def _work(self) -> Work:
+        return FEATURES if self.reg is None else ROOTS
 
 
 class RandomFeatures(_FeatureMap):

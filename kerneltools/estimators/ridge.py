@@ -29,9 +29,12 @@ from kerneltools.estimators.base import (
 )
 from kerneltools.estimators.checks import as_examples, as_targets, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.exact import Exact, merged
+from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
 from kerneltools.estimators.work import FACTOR, PATH, SPECTRUM, STEPS, SUMS, Work
+from kerneltools.forecasting import Forecast, Law
 from kerneltools.landmarks.base import precise
+from kerneltools.landmarks.forecasting import VALUE, columns_of
 from kerneltools.solvers import KernelModel
 from kerneltools.solvers.sums import row_weights, weighted_mean
 from kerneltools.streaming import FeatureModel, FeatureSums
@@ -147,13 +150,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         Raises ValueError for shapes that do not fit, NaN with its row and column, and λ <= 0, MemoryError before it
         begins where there is no room. A failed call leaves the estimator as it was.
         """
-        regs = self._regs()
-        if self.solver is not None:
-            _check_solver(self.solver)
-        if y is None:
-            refuse_no_targets(self, X)
-        rows = as_examples(self, X, least=2, kernel=self.kernel)
-        targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=2)
+        regs, rows, targets, weights = self._checked(X, y, sample_weight)
         kernel, tried = self._searched(rows, _columns(targets), weights)
         points = self._points(kernel, rows, weights)
         self._progress("regression", 0, 1)
@@ -177,6 +174,27 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         self._set(found, kernel, points, targets.ndim == 1)
         self.search_ = tried
         return self
+
+    def forecast(self, X: Any, y: Any, sample_weight: Any = None) -> Forecast:
+        """How long `fit` will take, and how much memory, by fits on some of the rows, in a second or two.
+
+        Its text is a table. The estimator stays as it is, and so do generators that it holds. Raises what `fit` raises,
+        but where there is no room: then `fits` is False. The first prediction finds the λ of the least error and its
+        model, which is not counted.
+
+        >>> import numpy as np
+        >>> from kerneltools.estimators import KernelRidge
+        >>> x = np.random.default_rng(0).standard_normal((2000, 3))
+        >>> found = KernelRidge(landmarks=50).forecast(x, x[:, 0])
+        >>> [stage.name for stage in found.stages]
+        ['kernel and λ', 'landmarks', 'regression']
+        """
+        regs, rows, targets, weights = self._checked(X, y, sample_weight)
+        n = int(rows.shape[0])
+        m = planned_number(self.landmarks, self._usual(rows), rows)
+        work = self._work(rows)
+        plan = Plan(m, work, {"regression": self._law(columns_of(rows), m == n, len(regs))}, self._spread())
+        return forecast(self, rows, targets, weights, range(n), plan)
 
     @available_if(_is_direct)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -306,9 +324,37 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         tried = search(kernel, x, y, weights, None if self.reg is None else self._regs(), self._progress)
         return tried.kernel, tried
 
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[tuple[float, ...], Array, Array, Array | None]:
+        """The λ, and rows, targets and weights as they are learnt from."""
+        regs = self._regs()
+        if self.solver is not None:
+            _check_solver(self.solver)
+        if y is None:
+            refuse_no_targets(self, X)
+        rows = as_examples(self, X, least=2, kernel=self.kernel)
+        return regs, rows, as_targets(y, rows), as_weights(sample_weight, rows, least=2)
+
+    def _usual(self, x: Array) -> int:
+        """How many landmarks there are where no number is given."""
+        return max(LANDMARKS, min(1000, 5 * isqrt(int(x.shape[0]))))
+
+    def _work(self, x: Array) -> Work:
+        return STEPS if self.solver is not None else FACTOR if self._may_be_exact(x) else _of_features(self._regs())
+
+    def _law(self, d: int, all_rows: bool, regs: int) -> Law:
+        """The operations of the regression, for rows of d columns."""
+        if self.solver is not None:
+            return lambda s: (20 * s["n"] * s["m"] * (2 * d + VALUE), 8 * s["n"] * s["m"] ** 2, 10 * s["m"] ** 3)
+        if all_rows:
+            cubes = PATH.cubes if regs > 1 else FACTOR.cubes
+            return lambda s: (s["n"] ** 2 * (2 * d + VALUE), cubes * s["n"] ** 3)
+        return lambda s: (s["n"] * s["m"] * (2 * d + VALUE), 3 * s["n"] * s["m"] ** 2, 2 * s["m"] ** 3)
+
+    def _spread(self) -> dict[str, tuple[float, float]]:
+        return {} if self.solver is None else {"regression": (0.7, 1.4)}
+
     def _points(self, kernel: Any, x: Array, weights: Array | None) -> Array:
-        usual = max(LANDMARKS, min(1000, 5 * isqrt(int(x.shape[0]))))
-        work = STEPS if self.solver is not None else FACTOR if self._may_be_exact(x) else _of_features(self._regs())
+        usual, work = self._usual(x), self._work(x)
         self._progress("landmarks", 0, 1)
         points = usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights, work)
         self._progress("landmarks", 1, 1)

@@ -3,6 +3,7 @@
 from kerneltools.landmarks.base import Landmarks, ReducedWarning, Selector, WeightedSelector
 from kerneltools.landmarks.bless import BLESS
 from kerneltools.landmarks.choosing import default
+from kerneltools.landmarks.forecasting import forecast
 from kerneltools.landmarks.given import Given
 from kerneltools.landmarks.greedy import Greedy
 from kerneltools.landmarks.kmeans import KMeans
@@ -29,4 +30,5 @@ __all__ = [
     "Uniform",
     "WeightedSelector",
     "default",
+    "forecast",
 ]

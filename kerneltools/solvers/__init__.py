@@ -5,6 +5,7 @@ from kerneltools.solvers.convergence import NotConvergedWarning, PrecisionWarnin
 from kerneltools.solvers.exact import ExactPath, InterceptModel, exact_path, exact_ridge
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
+from kerneltools.solvers.forecasting import forecast
 from kerneltools.solvers.lbfgs import Minimum, minimise
 from kerneltools.solvers.linear import Blocks, fit_linear
 from kerneltools.solvers.losses import CrossEntropy, Logistic, Loss, Squared, SquaredHinge
@@ -42,6 +43,7 @@ __all__ = [
     "falkon",
     "fit_kernel",
     "fit_linear",
+    "forecast",
     "kernel_ridge",
     "minimise",
     "moments",

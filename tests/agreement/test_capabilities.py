@@ -74,6 +74,7 @@ NO_NUMBERS = {
     *("ckn.preprocessing.DegreeLabels", "ckn.preprocessing.LabelColumns"),  # tests/ckn/test_object_steps.py
     *("ckn.preprocessing.NormaliseSeries", "ckn.preprocessing.Standardise"),
     *("solvers.choose", "solvers.Blocks", "maps.suggest"),
+    *("solvers.forecast", "landmarks.forecast"),
 }
 # They stop where a tolerance is met; tests/supervised holds them against the optimum.
 ITERATIVE = {"solvers.fit_linear", "solvers.minimise", "solvers.newton_cg"}
