@@ -44,8 +44,8 @@ class Forecast:
 
     >>> print(Forecast((Stage("landmarks", 2.0, 1.6, 2.5), Stage("regression", 90.0, 70.0, 120.0)), 3_000_000_000))
     landmarks             2.0 s  (1.6 s to 2.5 s)
-    regression          1.5 min  (1.2 min to 2.0 min)
-    in all              1.5 min  (1.2 min to 2.0 min)
+    regression          1.5 min  (70 s to 2.0 min)
+    in all              1.5 min  (72 s to 2.0 min)
     memory               3.0 GB  beside the data
     """
 
