@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
-from kerneltools.memory import free_memory
+from kerneltools import memory
 from kerneltools.progress import Progress
 
 Sizes = Mapping[str, float]
@@ -192,7 +192,7 @@ def forecast_of(
     stages: Sequence[Stage], needed: float, began: float, advice: Callable[[int], str], host: bool
 ) -> Forecast:
     """Put together: the bytes that are needed, on the `host` or on a device whose memory is not known."""
-    free = free_memory() if host else None
+    free = memory.free_memory() if host else None
     missing = free is not None and needed > free
     return Forecast(tuple(stages), needed, free, advice(free) if missing and free else "", perf_counter() - began)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerneltools import forecasting, landmarks, solvers
+from kerneltools import forecasting, landmarks, memory, solvers
 from kerneltools.estimators import KernelClassifier, KernelRidge, NystromFeatures
 from kerneltools.forecasting import Forecast, Run, Stage, Watch, expected, growing, watched
 from kerneltools.kernels import Gaussian, Sigmoid
@@ -105,7 +105,7 @@ def test_solvers_take_the_arguments_of_the_call_and_refuse_what_it_refuses() -> 
 
 
 def test_memory_that_is_not_there_is_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecasting, "free_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     found = solvers.forecast(solvers.exact_ridge, KERNEL, X, Y, 1e-3)
     assert not found.fits
     assert "take at most 6 rows, or nystrom_pcg" in str(found)
