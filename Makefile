@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q -q -c constraints.txt
 DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
+WEB_READY := $(VENV)/.web-ready
 PYTEST := $(BIN)/python -m pytest
 
 # Two test processes share the cores: one thread each for the linear algebra.
@@ -14,7 +15,7 @@ test test-all: export OMP_NUM_THREADS := 1
 test test-all: export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-gpu bench bench-quick lint format docs clean
+.PHONY: help demo test test-all test-web test-gpu bench bench-quick lint format docs clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -30,8 +31,12 @@ test: lint
 
 ## make test-all  the same with the tests that take minutes or gigabytes
 test-all: lint
-	$(PYTEST) -n 2 -m ""
+	$(PYTEST) -n 2 -m "not web"
 	@$(MAKE) --no-print-directory docs
+
+## make test-web  the site in a browser: links, formulas, search, narrow screens, contrast
+test-web: $(WEB_READY) docs
+	$(PYTEST) -m web tests/web
 
 ## make test-gpu  the tests that need a CUDA device; each skip says why
 test-gpu: export JAX_PLATFORMS :=
@@ -79,6 +84,14 @@ $(BIN)/pip:
 $(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing what the demo needs into $(VENV) ..."
 	@$(INSTALL) -e '.[cli]'
+	@touch $@
+
+# A browser is downloaded where there is none.
+$(WEB_READY): $(TEST_READY)
+	@echo "Installing Playwright and axe into $(VENV) ..."
+	@$(INSTALL) -e '.[web]'
+	@command -v chromium > /dev/null || \
+	  { echo "There is no chromium: downloading one (half a gigabyte) ..."; $(BIN)/playwright install chromium; }
 	@touch $@
 
 # The tests' packages contain the demo's, so this makes the demo ready too.

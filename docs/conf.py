@@ -2,10 +2,12 @@
 
 import re
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
 
 import kerneltools  # noqa: F401  a build without the package should fail here, in one line
 
@@ -43,6 +45,11 @@ html_theme = "pydata_sphinx_theme"
 html_title = "kerneltools"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+# Without it the theme complains on each page.
+html_context = {"default_mode": "auto"}
+# Its lines are fetched from the pages found, which a browser refuses where the site is a folder of files.
+html_show_search_summary = False
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
@@ -69,6 +76,16 @@ def translate_docstring(app: Sphinx, what: str, name: str, obj: Any, options: An
         lines[number] = line if in_example else as_restructured_text(line)
 
 
+class WithoutAccents(SearchEnglish):
+    """Words of the search: `nystrom` is `Nyström`. `site.js` does the same to what is searched for."""
+
+    def stem(self, word: str) -> str:
+        """The word as the index has it."""
+        plain = "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
+        return super().stem(plain)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.add_search_language(WithoutAccents)
     app.connect("autodoc-process-docstring", translate_docstring)
