@@ -37,6 +37,22 @@ class Kernel(Tree, ABC):
     A frozen dataclass: its fields are its parameters, numbers or arrays to differentiate. A new kernel
     defines `__call__` and `diag`, and may say that it needs inner products only (`InnerProductKernel`). These two then
     raise TypeError for a class that is no dataclass, and ValueError for values of another shape than is written here.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from kerneltools import maps
+    >>> @dataclass(frozen=True)
+    ... class BrownianMotion(Kernel):
+    ...     def __call__(self, x, y):
+    ...         return np.minimum(x, y.T)
+    ...     def diag(self, x):
+    ...         return x[:, 0]
+    >>> times = np.array([[1.0], [2.0], [4.0]])
+    >>> phi = maps.nystrom(BrownianMotion(), times)
+    >>> (phi(times) @ phi(times).T).round(6)
+    array([[1., 1., 1.],
+           [1., 2., 2.],
+           [1., 2., 4.]])
     """
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -116,7 +132,17 @@ class Kernel(Tree, ABC):
 
 
 class InnerProductKernel(Kernel):
-    """A kernel that is a function of <x, y>, |x| and |y|: only `from_inner` is left to define."""
+    """A kernel that is a function of <x, y>, |x| and |y|: only `from_inner` is left to define.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> @dataclass(frozen=True)
+    ... class SquaredCosine(InnerProductKernel):
+    ...     def from_inner(self, inner, x_norm, y_norm):
+    ...         return (inner / (x_norm * y_norm)) ** 2
+    >>> SquaredCosine()(np.array([[3.0, 0.0]]), np.array([[1.0, 1.0], [0.0, 1.0]])).round(4)
+    array([[0.5, 0. ]])
+    """
 
     @property
     def by_inner_products(self) -> bool:

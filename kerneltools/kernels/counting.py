@@ -22,6 +22,11 @@ class Counts(Collection):
     """What is counted of n objects: object i has `values` of `codes` between two `offsets`, its codes in order.
 
     `codes` (z,) int64, whatever names a feature; `values` (z,) float64; `offsets` (n + 1,).
+
+    >>> import numpy as np
+    >>> found = Counts.of(codes=np.array([7, 7, 3, 7]), owners=np.array([0, 0, 1, 1]), n=2)
+    >>> found.codes, found.values, found.offsets
+    (array([7, 3, 7]), array([2., 1., 1.]), array([0, 1, 3]))
     """
 
     objects: ClassVar[str] = "counted objects"
@@ -138,6 +143,19 @@ class CountingKernel(Kernel):
 
     Codes are whole numbers that depend on the feature alone, never on the other objects: what is counted of new objects
     goes together with what was counted before.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from kerneltools.structures import Strings
+    >>> @dataclass(frozen=True)
+    ... class Letters(CountingKernel):
+    ...     structure = Strings
+    ...     def counts(self, x):
+    ...         return Counts.of(x.tokens.astype(np.int64), np.repeat(np.arange(len(x)), x.lengths), len(x))
+    >>> x = Strings.of(["AAC", "AG"])
+    >>> Letters()(x, x)
+    array([[5., 2.],
+           [2., 2.]])
     """
 
     @property

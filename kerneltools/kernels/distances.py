@@ -30,6 +30,19 @@ class Radial(Kernel):
     """k(x, y) = κ(r²) with κ(0) = 1, where r = |x - y| / ℓ, each column in units of its own ℓ if ℓ is (d,).
 
     A new one defines `lengths`, which gives its ℓ, and `of_square`.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> @dataclass(frozen=True)
+    ... class Student(Radial):
+    ...     lengthscale: float = 1.0
+    ...     @property
+    ...     def lengths(self):
+    ...         return self.lengthscale
+    ...     def of_square(self, square):
+    ...         return 1 / (1 + square) ** 2
+    >>> Student(2.0)(np.array([[0.0]]), np.array([[0.0], [2.0], [4.0]]))
+    array([[1.  , 0.25, 0.04]])
     """
 
     @property

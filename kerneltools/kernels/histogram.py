@@ -14,6 +14,17 @@ class HistogramKernel(Kernel):
 
     Raises ValueError, with the row and the column, for a number that is negative or NaN (not inside a trace,
     where numbers are not known). Time and memory: n m d operations without a matrix product, in blocks.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> @dataclass(frozen=True)
+    ... class Bhattacharyya(HistogramKernel):
+    ...     def of_rows(self, x, y):
+    ...         return np.sqrt(x) @ np.sqrt(y).T
+    ...     def of_diagonal(self, x):
+    ...         return np.sum(x, axis=1)
+    >>> Bhattacharyya()(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5], [1.0, 0.0]])).round(4)
+    array([[1.    , 0.7071]])
     """
 
     @abstractmethod

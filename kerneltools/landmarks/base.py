@@ -31,7 +31,17 @@ Host = Any
 
 
 class ReducedWarning(UserWarning):
-    """Less was made than was asked for, because the data have no more; the message says how much."""
+    """Less was made than was asked for, because the data have no more; the message says how much.
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.landmarks import KMeansPlusPlus
+    >>> with warnings.catch_warnings(record=True, category=ReducedWarning, action="always") as told:
+    ...     found = KMeansPlusPlus(5)(Gaussian(1.0), np.array([[0.0], [0.0], [1.0]]), rng=0)
+    >>> found.points.shape, str(told[0].message)
+    ((2, 1), 'landmarks: 5 asked for, 2 made: 3 rows hold no more distinct rows')
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +63,18 @@ class Landmarks(Shown):
 
 @runtime_checkable
 class Selector(Protocol):
-    """Chooses landmarks among, or from, the rows of x."""
+    """Chooses landmarks among, or from, the rows of x.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> class FirstRows:
+    ...     def __call__(self, kernel, x, rng):
+    ...         return Landmarks(x[:2, :], (0, 1))
+    >>> isinstance(FirstRows(), Selector), isinstance(FirstRows(), WeightedSelector)
+    (True, True)
+    >>> FirstRows()(Gaussian(1.0), np.array([[0.0], [1.0], [2.0]]), rng=0).points.ravel()
+    array([0., 1.])
+    """
 
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
         """(n, d) -> at most m landmarks; fewer, with a ReducedWarning, when x has no more that differ."""
@@ -61,7 +82,17 @@ class Selector(Protocol):
 
 @runtime_checkable
 class WeightedSelector(Selector, Protocol):
-    """A selector that knows of weights: a row counts like so many equal ones, and not at all if its weight is 0."""
+    """A selector that knows of weights: a row counts like so many equal ones, and not at all if its weight is 0.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.landmarks import Uniform
+    >>> x, weights = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 2.0, 1.0])
+    >>> isinstance(Uniform(2), WeightedSelector)
+    True
+    >>> sorted(Uniform(2)(Gaussian(1.0), x, rng=0, weights=weights).points.ravel().tolist())
+    [1.0, 2.0]
+    """
 
     def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> at most m landmarks. Only the ratios of the weights count."""

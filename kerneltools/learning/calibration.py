@@ -33,6 +33,11 @@ class Temperature(Tree):
     """Scores -> probabilities: the softmax of the scores over `value` > 0. The class of highest score stays it.
 
     (..., k) -> (..., k). Raises ValueError for a value that is no finite number > 0.
+
+    >>> import numpy as np
+    >>> scores = np.array([[4.0, 2.0, 0.0]])
+    >>> Temperature(1.0)(scores).round(3), Temperature(4.0)(scores).round(3)
+    (array([[0.867, 0.117, 0.016]]), array([[0.506, 0.307, 0.186]]))
     """
 
     value: float = static()

@@ -13,7 +13,17 @@ from kerneltools.trees import Tree, together
 
 @runtime_checkable
 class Objective(Protocol):
-    """A differentiable error of the ridge regression of y on φ(x)."""
+    """A differentiable error of the ridge regression of y on φ(x).
+
+    >>> import numpy as np
+    >>> from kerneltools.learning import LeaveOneOut
+    >>> class RootMeanSquare:
+    ...     def __call__(self, phi, x, y, reg):
+    ...         return LeaveOneOut()(phi, x, y, reg) ** 0.5
+    >>> x = np.array([[0.0], [1.0], [2.0], [4.0]])
+    >>> isinstance(RootMeanSquare(), Objective), RootMeanSquare()(lambda rows: rows, x, x**2, 1e-9).round(3)
+    (True, np.float64(5.165))
+    """
 
     def __call__(self, phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> Array:
         """map of (n, d) -> (n, m), x (n, d), y (n, t), λ -> ()"""

@@ -13,7 +13,14 @@ from kerneltools.random import Rng
 
 @dataclass(frozen=True, eq=False)
 class ArcCosineFeatures(Map):
-    """φ(x) = √(2/m) f(Wx) with f(t) = t^order for t > 0 and 0 else, prepared by `arccos`. `weights` W (m, d)."""
+    """φ(x) = √(2/m) f(Wx) with f(t) = t^order for t > 0 and 0 else, prepared by `arccos`. `weights` W (m, d).
+
+    >>> import numpy as np
+    >>> phi = ArcCosineFeatures(ArcCosine(1), np.array([[1.0, 0.0], [0.0, 1.0]]))  # weights of one's own: two ReLUs
+    >>> phi(np.array([[3.0, -1.0], [0.5, 2.0]]))
+    array([[3. , 0. ],
+           [0.5, 2. ]])
+    """
 
     kernel: ArcCosine
     weights: Array

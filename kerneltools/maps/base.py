@@ -19,6 +19,19 @@ class Map(Tree, ABC):
     """φ with φ(x)·φ(y) close to k(x, y): a frozen dataclass, prepared once.
 
     A new one has a field or property `kernel` and defines `dimension`, `columns` and `of_rows`.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Polynomial
+    >>> @dataclass(frozen=True, eq=False)
+    ... class SquareOfTwo(Map):
+    ...     kernel: Kernel = Polynomial(2, 0.0)
+    ...     dimension, columns = 3, 2
+    ...     def of_rows(self, x):
+    ...         return np.stack([x[:, 0] ** 2, x[:, 1] ** 2, 2**0.5 * x[:, 0] * x[:, 1]], axis=1)
+    >>> phi, x = SquareOfTwo(), np.array([[1.0, 2.0], [3.0, 0.0]])
+    >>> (phi(x) @ phi(x).T).round(9).tolist() == Polynomial(2, 0.0)(x, x).tolist()
+    True
     """
 
     kernel: Kernel

@@ -13,7 +13,13 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True, eq=False)
 class HomogeneousMap(Map):
-    """For each column √(x L κ(0)) and √(2 x L κ(jL)) (cos jL log x, sin jL log x) for j = 1..samples; see `chi2`."""
+    """For each column √(x L κ(0)) and √(2 x L κ(jL)) (cos jL log x, sin jL log x) for j = 1..samples; see `chi2`.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import AdditiveChi2
+    >>> HomogeneousMap(AdditiveChi2(), d=2, samples=1)(np.array([[0.25, 0.75]])).round(3)
+    array([[ 0.354,  0.612,  0.243,  0.541, -0.202, -0.078]])
+    """
 
     kernel: Kernel
     d: int = static(1)

@@ -100,7 +100,17 @@ class Product(Map):
 
 @dataclass(frozen=True, eq=False)
 class Scaled(Map):
-    """φ(x) = √scale φ₁(x), for a multiple of a kernel. `scale` > 0."""
+    """φ(x) = √scale φ₁(x), for a multiple of a kernel. `scale` > 0.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.maps import nystrom
+    >>> z = np.array([[0.0], [1.0]])
+    >>> phi = Scaled(4.0, nystrom(Gaussian(1.0), z))
+    >>> (phi(z) @ phi(z).T).round(4)
+    array([[4.    , 2.4261],
+           [2.4261, 4.    ]])
+    """
 
     scale: float | Array
     map: Map

@@ -30,6 +30,14 @@ class CountFeatures(Map):
 
     Prepared by `counts`. `codes` (m,), whole numbers in order: what stands for the feature of each column. `none`: none
     of the training objects, which says what others must be, of which alphabet say.
+
+    >>> from kerneltools.kernels.strings import Spectrum
+    >>> from kerneltools.structures import Strings
+    >>> phi = counts(Spectrum(2), Strings.of(["ACAC", "CAT"]))
+    >>> phi.dimension, phi(Strings.of(["CACAGA"])).toarray()
+    (3, array([[1., 0., 2.]]))
+    >>> phi.residual(Strings.of(["CACAGA"]))  # AG and GA have no column
+    array([2.])
     """
 
     kernel: Kernel
@@ -91,6 +99,14 @@ class HashedCounts(Map):
     """φ(x)_j = Σ ±(what a kernel counts), over the features that are hashed to column j. Prepared by `counts`.
 
     `size`: m; `seed`: of the hash, which gives each feature its column and its sign.
+
+    >>> from kerneltools.kernels.strings import Spectrum
+    >>> from kerneltools.structures import Strings
+    >>> phi, x = HashedCounts(Spectrum(3), size=512), Strings.of(["ACACA", "CACAT"])
+    >>> phi(x) @ phi(x).T, Spectrum(3)(x, x)
+    (array([[5., 3.],
+           [3., 3.]]), array([[5., 3.],
+           [3., 3.]]))
     """
 
     kernel: Kernel

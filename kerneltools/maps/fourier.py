@@ -19,6 +19,13 @@ class Fourier(Map):
 
     `frequencies` Ω (m/2, d), in units of the kernel's inverse lengthscale ℓ: a leaf, so that they can be learned by
     gradient, as the lengthscale can.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> phi = Fourier(Gaussian(2.0), np.array([[1.0], [2.0]]))  # frequencies of one's own
+    >>> phi(np.array([[0.0], [np.pi]])).round(3)
+    array([[ 0.707,  0.707,  0.   ,  0.   ],
+           [ 0.   , -0.707,  0.707,  0.   ]])
     """
 
     kernel: Kernel

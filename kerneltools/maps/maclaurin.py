@@ -16,6 +16,11 @@ class Maclaurin(Map):
 
     `signs`: for each j the rows s_ij of all features of at least that degree. `counts`: for each degree from the
     greatest on, how many features have it. `shares`: the probability q_N of each of these degrees.
+
+    >>> from kerneltools.kernels import Polynomial
+    >>> phi = maclaurin(Polynomial(3, 1.0), d=5, m=100, rng=0)
+    >>> phi.counts  # (degree, how many features have it)
+    ((3, 5), (2, 39), (1, 42), (0, 14))
     """
 
     kernel: Kernel

@@ -17,6 +17,12 @@ class Positive(Map):
     """φ(x) = (exp(Wu - c|u|²), exp(-Wu - c|u|²)) / √m with u = x/ℓ, prepared by `positive`.
 
     c = 1/2 for the exponential of inner products, 1 for the Gaussian kernel. `weights` W (m/2, d).
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import ExponentialDotProduct
+    >>> phi = Positive(ExponentialDotProduct(1.0), np.array([[1.0, 0.0], [0.0, 2.0]]))  # weights of one's own
+    >>> phi.logarithms(np.array([[1.0, 0.5]]))
+    array([[ 0.375,  0.375, -1.625, -1.625]])
     """
 
     kernel: Kernel

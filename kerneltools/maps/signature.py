@@ -26,6 +26,13 @@ class SignatureFeatures(Map):
 
     `frequencies` (depth, q, c), in units of the inverse lengthscale of the kernel of points: a leaf, so that they can
     be learned by gradient, as the lengthscale can. `projections` (depth, 2q, q), or None: of tensors.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.structures import Ragged
+    >>> phi = signature(Signature(2, Gaussian(1.0)), c=1, m=101, rng=0)
+    >>> phi.frequencies.shape, phi(Ragged.of([np.zeros((5, 1)), np.ones((20, 1))])).shape
+    ((2, 16, 1), (2, 97))
     """
 
     kernel: Kernel

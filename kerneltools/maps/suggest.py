@@ -43,6 +43,11 @@ class Candidate:
 
     `cost`: operations a row. `measured`: whether the error was measured at this size, or follows from that of a
     smaller one by the law 1/√m.
+
+    >>> print(Candidate("nystrom", m=256, error=0.0034, cost=2.1e5, measured=True))
+    nystrom, m = 256: error 0.0034 (measured), 2.1e+05 operations a row
+    >>> print(Candidate("fourier", m=8192, error=0.0098, cost=1.6e6, measured=False))
+    fourier, m = 8192: error 0.0098 (by the law 1/√m), 1.6e+06 operations a row
     """
 
     name: str
@@ -61,6 +66,13 @@ class Suggestion:
     """The cheapest map that meets the wanted error, prepared; `candidates` are what it was chosen among.
 
     `reached`: whether any met it; where none did, the map is that of the least error.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.random.default_rng(0).standard_normal((60, 2))
+    >>> found = suggest(Gaussian(3.0), x, error=0.01, rng=0)
+    >>> found.chosen.name, found.map(x).shape, len(found.candidates)
+    ('nystrom', (60, 16), 3)
     """
 
     map: Map

@@ -15,6 +15,12 @@ class TensorSketch(Map):
     """φ(x) = s₁(x) * ... * s_p(x), circular convolutions of p count sketches of (x, √offset).
 
     Prepared by `tensor_sketch`. `places` and `signs`: for each sketch and each column, where it goes and its sign.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Polynomial
+    >>> phi, x = tensor_sketch(Polynomial(3, 1.0), d=100, m=8192, rng=0), np.full((1, 100), 0.1)
+    >>> phi(x).shape, (phi(x) @ phi(x).T).round(1), Polynomial(3, 1.0)(x, x)
+    ((1, 8192), array([[7.9]]), array([[8.]]))
     """
 
     kernel: Polynomial | Linear

@@ -24,6 +24,12 @@ class RandomWarping(Map):
     """φ(x)_j = m^-1/2 min over alignments of x and ω_j of Σ |x_i - ω_ji|², prepared by `random_warping`.
 
     `series`: the ω_j, m of them; their values are leaves, so that they can be learned by gradient.
+
+    >>> import numpy as np
+    >>> step, ramp = np.array([[0.0], [0.0], [1.0]]), np.array([[0.0], [0.5], [1.0]])
+    >>> phi = RandomWarping(Ragged.of([step, ramp]))  # series of one's own to compare with
+    >>> phi(Ragged.of([np.array([[0.0], [1.0], [1.0], [2.0]])])).round(3)
+    array([[0.707, 0.884]])
     """
 
     series: Ragged
@@ -70,7 +76,13 @@ class RandomWarping(Map):
 
 @dataclass(frozen=True, eq=False)
 class OfWarping(Kernel):
-    """k(x, y) = φ(x)·φ(y), of a map of random warping series."""
+    """k(x, y) = φ(x)·φ(y), of a map of random warping series.
+
+    >>> import numpy as np
+    >>> phi, x = random_warping(1.0, c=1, m=50, rng=0), Ragged.of([np.zeros((4, 1)), np.ones((6, 1))])
+    >>> bool(np.allclose(OfWarping(phi)(x, x), phi(x) @ phi(x).T))
+    True
+    """
 
     map: RandomWarping
 

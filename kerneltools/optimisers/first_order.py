@@ -17,7 +17,19 @@ State = dict[str, Any]
 
 @runtime_checkable
 class Optimiser(Protocol):
-    """A rule for steps downhill."""
+    """A rule for steps downhill.
+
+    >>> import numpy as np
+    >>> from kerneltools.optimisers import Euclidean
+    >>> class SignDescent:
+    ...     def start(self, params):
+    ...         return None
+    ...     def step(self, params, gradients, state, rate, geometries):
+    ...         return geometries[0].retract(params, -rate * np.sign(gradients)), state
+    >>> x = np.array([3.0, -2.0])
+    >>> isinstance(SignDescent(), Optimiser), SignDescent().step(x, 2 * x, None, 0.5, [Euclidean()])[0]
+    (True, array([ 2.5, -1.5]))
+    """
 
     def start(self, params: Any) -> State:
         """The state before the first step."""

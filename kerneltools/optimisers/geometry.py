@@ -11,7 +11,17 @@ from kerneltools.trees import Tree, static
 
 @runtime_checkable
 class Geometry(Protocol):
-    """A set of points (arrays of one shape), and how to move in it along directions of that shape."""
+    """A set of points (arrays of one shape), and how to move in it along directions of that shape.
+
+    >>> import numpy as np
+    >>> from kerneltools.optimisers import SGD, Euclidean
+    >>> class NotNegative(Euclidean):
+    ...     def retract(self, point, step):
+    ...         return np.maximum(point + step, 0.0)
+    >>> x, sgd = np.array([1.0, 5.0]), SGD(momentum=0.0)
+    >>> isinstance(NotNegative(), Geometry), sgd.step(x, 2 * x, sgd.start(x), 0.75, [NotNegative()])[0]
+    (True, array([0., 0.]))
+    """
 
     def tangent(self, point: Array, gradient: Array) -> Array:
         """The direction of steepest ascent at the point, in its tangent space."""
@@ -31,7 +41,13 @@ class Geometry(Protocol):
 
 @dataclass(frozen=True)
 class Euclidean(Tree):
-    """All arrays; each entry may have a step size of its own."""
+    """All arrays; each entry may have a step size of its own.
+
+    >>> import numpy as np
+    >>> point, gradient, space = np.array([1.0, 2.0]), np.array([0.5, 0.0]), Euclidean()
+    >>> space.retract(point, -space.tangent(point, gradient))
+    array([0.5, 2. ])
+    """
 
     def tangent(self, point: Array, gradient: Array) -> Array:
         """The gradient."""

@@ -10,7 +10,14 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Schedule(Protocol):
-    """A function of time."""
+    """A function of time.
+
+    >>> class Halving:
+    ...     def __call__(self, time):
+    ...         return 0.5 ** (time // 10)
+    >>> isinstance(Halving(), Schedule), [Halving()(time) for time in (0, 10, 25)]
+    (True, [1.0, 0.5, 0.25])
+    """
 
     def __call__(self, time: float) -> float:
         """The factor in [0, 1] at a time >= 0."""
@@ -18,7 +25,11 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """1 at all times."""
+    """1 at all times.
+
+    >>> [Constant()(time) for time in (0.0, 5.0, 100.0)]
+    [1.0, 1.0, 1.0]
+    """
 
     def __call__(self, time: float) -> float:
         """1"""

@@ -23,6 +23,14 @@ class GappedKernel(Tree):
 
     `profile` κ of single items: σ of an exponential one is √k times that of a whole part of k items. `decay` in
     [0, 0.99], a number or an array (): 0 leaves windows without a gap. Raises ValueError for another one.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels.profiles import Exponential
+    >>> pairs = np.eye(4)[np.array([[0, 1], [0, 2], [2, 3]]), :]  # AC, AG and GT
+    >>> GappedKernel(Exponential(1.0), decay=0.5).gram(pairs).round(3)
+    array([[1.   , 0.368, 0.135],
+           [0.368, 1.   , 0.135],
+           [0.135, 0.135, 1.   ]])
     """
 
     profile: Profile
@@ -58,7 +66,17 @@ class GappedKernel(Tree):
 
 @runtime_checkable
 class GappedPool(Protocol):
-    """All subsequences of a sequence -> the features of the sequence."""
+    """All subsequences of a sequence -> the features of the sequence.
+
+    >>> import numpy as np
+    >>> class GappedTotal:
+    ...     def pooled(self, responses, places, inverse, decay, whitening):
+    ...         return gapped_sum(responses, places, decay) @ whitening
+    >>> isinstance(GappedTotal(), GappedPool)
+    True
+    >>> GappedTotal().pooled(np.ones((1, 2, 1)), np.zeros((1, 3), dtype=int), np.array([1 / 3]), 0.5, np.eye(1))
+    array([[2.5]])
+    """
 
     def pooled(self, responses: Array, places: Array, inverse: Array, decay: Array | float, whitening: Array) -> Array:
         """b (V, k, m), places (n, T), 1 / T of each sequence (n,), decay, whitening (m, m) -> (n, m)"""
@@ -66,7 +84,15 @@ class GappedPool(Protocol):
 
 @dataclass(frozen=True)
 class GappedMean(Tree):
-    """(1 - decay)^(k - 1) / T times the sum over all subsequences, whose weights decay with their gaps."""
+    """(1 - decay)^(k - 1) / T times the sum over all subsequences, whose weights decay with their gaps.
+
+    >>> import numpy as np
+    >>> agreement = np.array([[[1.0], [0.1]], [[0.1], [1.0]]])  # of A and C with both places of AC
+    >>> places = np.array([[0, 0, 1], [1, 0, 0]])  # AAC and CAA
+    >>> GappedMean().pooled(agreement, places, np.array([1 / 3, 1 / 3]), 0.5, np.eye(1)).round(3)
+    array([[0.267],
+           [0.019]])
+    """
 
     def pooled(self, responses: Array, places: Array, inverse: Array, decay: Array | float, whitening: Array) -> Array:
         """b (V, k, m), places (n, T), 1 / T of each sequence (n,), decay, whitening (m, m) -> (n, m)"""
@@ -76,7 +102,15 @@ class GappedMean(Tree):
 
 @dataclass(frozen=True)
 class GappedMax(Tree):
-    """What `gapped_max` finds, of which the length of a sequence says nothing."""
+    """What `gapped_max` finds, of which the length of a sequence says nothing.
+
+    >>> import numpy as np
+    >>> agreement = np.array([[[1.0], [0.1]], [[0.1], [1.0]]])  # of A and C with both places of AC
+    >>> places = np.array([[0, 0, 1], [1, 0, 0]])  # AAC and CAA
+    >>> GappedMax().pooled(agreement, places, np.array([1 / 3, 1 / 3]), 0.5, np.eye(1))
+    array([[1. ],
+           [0.1]])
+    """
 
     def pooled(self, responses: Array, places: Array, inverse: Array, decay: Array | float, whitening: Array) -> Array:
         """b (V, k, m), places (n, T), 1 / T of each sequence (n,), decay, whitening (m, m) -> (n, m)"""
@@ -88,6 +122,12 @@ def gapped_responses(items: Array, filters: Array, profile: Profile) -> Array:
     """b = |x| κ(<x, z_j> / |x|) of each item to each place of the filters, and 0 for an item of zeros.
 
     items (V, d), filters (m, k, d), each of their items of length 1 -> (V, k, m)
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels.profiles import Exponential
+    >>> letters, filters = np.eye(3), np.eye(3)[None, :2, :]  # A, C and G; the filter AC
+    >>> gapped_responses(letters, filters, Exponential(1.0)).round(3).tolist()
+    [[[1.0], [0.368]], [[0.368], [1.0]], [[0.368], [0.368]]]
     """
     items, filters, profile = together(items, filters, profile)
     xp, (m, k, d) = namespace(items, filters), filters.shape
@@ -125,6 +165,13 @@ def gapped_max(responses: Array, places: Array, decay: Array | float, whitening:
     b (V, k, m), places (n, T), decay, whitening (m, m) -> (n, m): with h_0 = 1, a_j(t) = h_{j - 1}(t - 1) b_j(t) and
     h_j(t) = max(decay h_j(t - 1), a_j(t)); what is pooled is a_k(t) W (Chen, Jacob and Mairal 2019, §3.3).
     Raises ValueError for no place.
+
+    >>> import numpy as np
+    >>> agreement = np.array([[[1.0], [0.1]], [[0.1], [1.0]]])  # of A and C with both places of AC
+    >>> gapped_max(agreement, np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]]), 0.5, np.eye(1))  # AAC, ACA and CAA
+    array([[1. ],
+           [1. ],
+           [0.1]])
     """
     _require_places(responses, places)
 

@@ -80,7 +80,15 @@ class Walks(_Walked):
 
 @dataclass(frozen=True)
 class Neighbours(Tree):
-    """Pairs of a node and another that is at most `hops` edges away."""
+    """Pairs of a node and another that is at most `hops` edges away.
+
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> path = Graphs.of([Graph(3, [[0, 1], [1, 2]])])
+    >>> Neighbours()(path).index.tolist()
+    [[0, 1], [1, 0], [1, 2], [2, 1]]
+    >>> Neighbours(hops=2)(path).index.tolist()
+    [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]]
+    """
 
     hops: int = static(1)
     limit: int = static(LIMIT)

@@ -24,6 +24,12 @@ class Parts(Shown):
     `weight` (P,): what each part counts, None for 1.
 
     Raises ValueError for tables that do not go together.
+
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> pairs = Windows(2)(Strings.of(["ACG", "T", "TA"]))
+    >>> pairs.index.tolist(), pairs.owner.tolist(), pairs.offsets.tolist()  # the string "T" has no part
+    ([[0, 1], [1, 2], [4, 5]], [0, 1, 2], [0, 2, 2, 3])
     """
 
     index: Host
@@ -96,6 +102,13 @@ class Table(Tree):
     `places` (P, k): the rows of the items of each part, a row of zeros for nothing; `owner` (P,); `weight` (P,) or None
     for 1; `inverse` (owners,): of the weight of all parts of an owner, 0 where it has none; `owners`; `alone`: whether
     each owner has one part, in their order; `after`: for pools of positions in a row, which parts go into each.
+
+    >>> import numpy as np
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> table = Windows(2)(Strings.of(["ACG", "TA"])).table(np.zeros((6, 1)), nothing=5)
+    >>> table.places.tolist(), table.owner, table.inverse
+    ([[0, 1], [1, 2], [3, 4], [5, 5]], array([0, 1, 2, 3]), array([1., 1., 1., 0.]))
     """
 
     places: Array
@@ -109,7 +122,17 @@ class Table(Tree):
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Says what the parts of objects are."""
+    """Says what the parts of objects are.
+
+    >>> import numpy as np
+    >>> from kerneltools.structures import Strings
+    >>> class BothEnds:
+    ...     def __call__(self, x, rng=0):
+    ...         ends = np.stack([x.offsets[:-1], x.offsets[1:] - 1], axis=1)
+    ...         return Parts(ends, np.arange(len(x)), np.arange(len(x) + 1))
+    >>> isinstance(BothEnds(), Extractor), BothEnds()(Strings.of(["ACG", "TA"])).index.tolist()
+    (True, [[0, 2], [3, 4]])
+    """
 
     def __call__(self, x: Any, rng: Rng = 0) -> Parts:
         """A collection of n objects -> parts; `rng` is for extractors that sample."""
@@ -117,7 +140,16 @@ class Extractor(Protocol):
 
 @runtime_checkable
 class Growing(Extractor, Protocol):
-    """An extractor whose parts begin with shorter ones: `Paths` and `Walks`."""
+    """An extractor whose parts begin with shorter ones: `Paths` and `Walks`.
+
+    >>> from kerneltools.patches import Paths, Windows
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> triangle = Graphs.of([Graph(3, [[0, 1], [1, 2], [2, 0]])])
+    >>> [parts.index.shape for parts in Paths(3).prefixes(triangle)]
+    [(3, 1), (6, 2), (6, 3)]
+    >>> isinstance(Paths(3), Growing), isinstance(Windows(3), Growing)
+    (True, False)
+    """
 
     def prefixes(self, x: Any, rng: Rng = 0) -> tuple[Parts, ...]:
         """n objects -> the parts of one item, of two, ..., and those of a call; their owners are the same."""

@@ -18,7 +18,18 @@ from kerneltools.trees import Tree, static
 
 @runtime_checkable
 class PartPool(Protocol):
-    """Values of parts -> those of their owners; an owner without parts has 0."""
+    """Values of parts -> those of their owners; an owner without parts has 0.
+
+    >>> import numpy as np
+    >>> class LastPart:
+    ...     def __call__(self, values, parts):
+    ...         return values[np.searchsorted(parts.owner, np.arange(parts.owners), side="right") - 1, :]
+    >>> LastPart()(np.array([[1.0], [2.0], [5.0]]), Parts(np.zeros((3, 1), int), np.array([0, 0, 1]), np.array([0, 2])))
+    array([[2.],
+           [5.]])
+    >>> isinstance(LastPart(), PartPool)
+    True
+    """
 
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
         """(P, m) -> (owners, m)"""
@@ -26,7 +37,15 @@ class PartPool(Protocol):
 
 @runtime_checkable
 class PositionPool(PartPool, Protocol):
-    """A pool of parts that follow each other, such as windows of a sequence: it has owners of its own."""
+    """A pool of parts that follow each other, such as windows of a sequence: it has owners of its own.
+
+    >>> from kerneltools.patches import GaussianWindow, PartMean, Windows
+    >>> from kerneltools.structures import Strings
+    >>> isinstance(GaussianWindow(2), PositionPool), isinstance(PartMean(), PositionPool)
+    (True, False)
+    >>> GaussianWindow(2).positions(Windows(1, by_item=True)(Strings.of(["ACGTA"]))).index.tolist()
+    [[-1, 0, 1], [1, 2, 3], [3, 4, -1]]
+    """
 
     def positions(self, parts: Parts) -> Parts:
         """The parts that go into each of its owners, by their numbers."""

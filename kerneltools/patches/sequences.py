@@ -78,6 +78,11 @@ class Subsequences(Tree):
     """All tuples of `size` items in their order, with the weight decay^gaps; their owner is the object.
 
     The reference for recursions over gaps: there are binomially many, and a table of more than 2²⁴ is refused.
+
+    >>> from kerneltools.structures import Strings
+    >>> pairs = Subsequences(2, decay=0.5)(Strings.of(["ACG"]))
+    >>> pairs.index.tolist(), pairs.weight
+    ([[0, 1], [0, 2], [1, 2]], array([1. , 0.5, 1. ]))
     """
 
     size: int = static(3)
