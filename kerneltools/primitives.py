@@ -256,9 +256,19 @@ def owner_sum(values: Array, owner: Array, count: int) -> Array:
 
     (n, d), (n,) integers in 0..count-1 -> (count, d)
 
-    Over thousands of rows, such as the clusters of k-means have, that loses digits, and those of `segment_sum` stay.
+    Over many thousands of rows that loses digits, and those of `segment_sum` stay.
     """
     return segment_sum(values, owner, count)
+
+
+@primitive
+def row_maxima(values: Array) -> tuple[Array, Array]:
+    """Where the first of the greatest entries of each row is, and how great it is.
+
+    (n, m) -> (n,) integers, (n,)
+    """
+    xp = namespace(values)
+    return xp.argmax(values, axis=1), xp.max(values, axis=1)
 
 
 @primitive

@@ -47,6 +47,12 @@ def owner_sum(values: Array, owner: Array, count: int) -> Array:
     return np.asarray(members @ values.reshape(n, prod(values.shape[1:]))).reshape(count, *values.shape[1:])
 
 
+def row_maxima(values: Array) -> tuple[Array, Array]:
+    """Maxima from their places: NumPy looks for these several times as fast."""
+    index = np.argmax(values, axis=1)
+    return index, np.take_along_axis(values, index[:, None], axis=1)[:, 0]
+
+
 @cache
 def _sparse() -> Any:
     return import_module("scipy.sparse") if find_spec("scipy") else None
@@ -99,6 +105,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
     primitives.owner_sum: owner_sum,
+    primitives.row_maxima: row_maxima,
     pairwise.scaled_distances: scaled_distances,
     columns.square_sums.values: difference_sums,
     primitives.exponential_response: exponential_response,

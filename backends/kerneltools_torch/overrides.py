@@ -76,6 +76,12 @@ def segment_sum(values: Array, segments: Array, count: int) -> Array:
     return values.new_zeros((count, *values.shape[1:])).index_add(0, segments, values)
 
 
+def row_maxima(values: Array) -> tuple[Array, Array]:
+    """Both from one pass."""
+    found, index = values.max(dim=1)
+    return index, found
+
+
 def segment_max(values: Array, segments: Array, count: int) -> Array:
     """Compared in place instead of against all segments."""
     lowest = values.new_full((count, *values.shape[1:]), -float("inf"))
@@ -205,6 +211,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.sign: sign,
     primitives.segment_sum: segment_sum,
     primitives.owner_sum: segment_sum,
+    primitives.row_maxima: row_maxima,
     pairwise.scaled_distances: scaled_distances,
     pairwise.weighted_differences: weighted_differences,
     primitives.segment_max: segment_max,

@@ -22,12 +22,15 @@ from kerneltools.backend import to_host
 from kerneltools.kernels.distances import square_distances
 from kerneltools.landmarks.base import Host, distinct
 from kerneltools.pairwise import central
-from kerneltools.primitives import program, segment_sum
+from kerneltools.primitives import owner_sum, program, row_maxima
 from kerneltools.structures import take
 from kerneltools.trees import Tree, static
 
 LOOSE = 100
 """A distance of so many rounding errors is right to one part in a hundred: near enough to tell who is nearest."""
+
+ADDED = 8192
+"""So many rows are added one after the other, and their sums then: few digits are lost."""
 
 SMALL = 1e-3
 """Rounding errors that add up to no more than this share of all distances do not matter for the means."""
@@ -49,19 +52,20 @@ class Cloud(Tree):
     rounding: float = static()
     unit: bool = static(False)
 
-    def part(self, which: list[int]) -> "Cloud":
+    def part(self, which: Host) -> "Cloud":
         """Some of the rows."""
         numbers, xp = indices_like(which, self.points), namespace(self.points)
+        points = xp.take(self.points, numbers, axis=0)
         return replace(
             self,
-            points=xp.take(self.points, numbers, axis=0),
+            points=points,
             weights=None if self.weights is None else xp.take(self.weights, numbers),
-            shifted=xp.take(self.shifted, numbers, axis=0),
+            shifted=points if self.unit else xp.take(self.shifted, numbers, axis=0),
             squares=xp.take(self.squares, numbers),
         )
 
     def block(self, part: slice) -> "Cloud":
-        """Some rows one after the other."""
+        """Some rows, a constant step apart."""
         return replace(
             self,
             points=self.points[part, :],
@@ -69,6 +73,12 @@ class Cloud(Tree):
             shifted=self.shifted[part, :],
             squares=self.squares[part],
         )
+
+    def every(self, step: int) -> "Cloud":
+        """Each row so many after the one before; the weights have the mean 1 again."""
+        part = self.block(slice(0, self.points.shape[0], step))
+        weights = part.weights
+        return part if weights is None else replace(part, weights=weights / namespace(weights).mean(weights))
 
     def mean(self, values: Array) -> float:
         """The weighted mean of numbers (n,)."""
@@ -181,14 +191,14 @@ def _values(shifted: Array, about: Array, offsets: Array | None) -> Array:
 
 @program
 def _nearest(shifted: Array, about: Array, offsets: Array | None) -> tuple[Array, Array]:
-    xp, value = namespace(shifted), _values(shifted, about, offsets)
-    return xp.argmax(value, axis=1), xp.max(value, axis=1)
+    index, value = row_maxima(_values(shifted, about, offsets))
+    return index, value
 
 
 def _settled(part: Cloud, centres: Array, about: Array, offsets: Array | None) -> tuple[Array, Array]:
     """The nearest centres of rows that lie near one, and exact distances: where two are too alike, of all centres."""
     xp, value = namespace(part.points), _values(part.shifted, about, offsets)
-    index, best = xp.argmax(value, axis=1), xp.max(value, axis=1)
+    index, best = row_maxima(value)
     numbers = xp.arange(centres.shape[0], dtype=index.dtype, device=device_of(index))
     second = xp.max(xp.where(numbers[None, :] == index[:, None], xp.full_like(value, -inf), value), axis=1)
     square = _squares(part.points - xp.take(centres, index, axis=0))
@@ -212,12 +222,12 @@ def members_of(data: Cloud, index: Array, count: int) -> Array:
     """How many rows each cluster has, or their weight: (count,)."""
     xp, points = namespace(data.points), data.points
     ones = xp.ones((points.shape[0], 1), dtype=points.dtype, device=device_of(points))
-    return segment_sum(ones if data.weights is None else data.weights[:, None], index, count)[:, 0]
+    return _totals(ones if data.weights is None else data.weights[:, None], None, index, count)[:, 0]
 
 
-def totals(data: Cloud, index: Array, count: int, block: int) -> Array:
+def totals(data: Cloud, index: Array, count: int) -> Array:
     """The sum of each cluster's rows about the origin: (n,) -> (count, d)."""
-    return _totals(data.shifted, data.weights, index, count, block)
+    return _totals(data.shifted, data.weights, index, count)
 
 
 def exact_where_tight(found: Array, data: Cloud, assignment: Assignment, centres: Array) -> Array:
@@ -243,15 +253,15 @@ def exact_where_tight(found: Array, data: Cloud, assignment: Assignment, centres
 def moves_of(data: Cloud, index: Array, centres: Array) -> Array:
     """The sum of what each cluster's rows differ from its centre: (m, d). Exactly 0 where all are equal to it."""
     differences = data.points - namespace(centres).take(centres, index, axis=0)
-    return _totals(differences, data.weights, index, centres.shape[0], data.points.shape[0])
+    return _totals(differences, data.weights, index, centres.shape[0])
 
 
-def _totals(x: Array, weights: Array | None, index: Array, count: int, block: int) -> Array:
+def _totals(x: Array, weights: Array | None, index: Array, count: int) -> Array:
     """The sum of each cluster's rows: (n, d), (n,) -> (count, d)."""
     total: Array = 0
-    for part in blocks(x.shape[0], block):
+    for part in blocks(x.shape[0], ADDED):
         values = x[part, :] if weights is None else weights[part][:, None] * x[part, :]
-        total = total + segment_sum(values, index[part], count)
+        total = total + owner_sum(values, index[part], count)
     return total
 
 

@@ -80,6 +80,6 @@ class KMeans:
         xp, index, count = namespace(centres), assignment.index, centres.shape[0]
         members = members_of(data, index, count)
         some = xp.where(members > 0, members, xp.ones_like(members))[:, None]
-        means = data.origin + totals(data, index, count, self.block) / some
+        means = data.origin + totals(data, index, count) / some
         means = exact_where_tight(means, data, assignment, centres)
         return refilled(means, zeros_of(members), data, centres, self.block)

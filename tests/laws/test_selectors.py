@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kerneltools.kernels import Gaussian, Homogeneous, Linear
 from kerneltools.kernels.profiles import Exponential
-from kerneltools.landmarks import Given, ReducedWarning, Selector, SphericalKMeans, Uniform
+from kerneltools.landmarks import Given, ReducedWarning, Selector, SphericalKMeans, Uniform, spherical_kmeans
 from kerneltools.landmarks.clusters import assigned, unit_cloud
 from tests.laws.members import SELECTORS, rows
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
@@ -187,6 +187,31 @@ class TestSphericalKMeans:
         for i in range(4):
             mean = directions[nearest == i].sum(axis=0)
             assert_close(mean / np.linalg.norm(mean), centres[i], 1e-12)
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_many_rows_of_which_some_are_looked_at_first(self, weighted: bool) -> None:
+        # Eight clusters in turn: each eighth row is of the same one.
+        draws = np.random.default_rng(0)
+        x = np.tile(np.eye(8), (512, 1)) + 0.2 * draws.standard_normal((4096, 8))
+        weights = draws.uniform(0.1, 10, 4096) if weighted else None
+        directions = x / np.linalg.norm(x, axis=1, keepdims=True)
+
+        def objective(rule: SphericalKMeans) -> float:
+            found = rule(KERNEL, x, 0, weights=weights).points
+            return float(np.average((directions @ found.T).max(axis=1), weights=weights))
+
+        plain = SphericalKMeans(16, iterations=200, tolerance=0.0)
+        assert objective(SphericalKMeans(16)) >= objective(plain) - 1e-3
+
+    def test_a_step_too_far_is_taken_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        x = rows(60, 3, seed=0)
+        directions = x / np.linalg.norm(x, axis=1, keepdims=True)
+        means = []
+        for beyond in (0.0, 50.0):
+            monkeypatch.setattr(spherical_kmeans, "BEYOND", beyond)
+            points = SphericalKMeans(4, tolerance=0.0)(KERNEL, x, 0).points
+            means.append((directions @ points.T).max(axis=1).mean())
+        assert means[1] >= means[0] - 1e-12
 
     def test_zero_rows_are_passed_over(self) -> None:
         x = rows(20, 3, seed=0)
