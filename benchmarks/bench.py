@@ -16,7 +16,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,10 +34,12 @@ SIDES = ("ours", "theirs")
 
 @dataclass
 class Found:
-    """By line, then by side, one number for each run; and how many processors other programs used meanwhile."""
+    """By line, then by side, one number for each run; how many processors other programs used meanwhile; and the
+    `points` of a dict that ours returned, where it has them."""
 
     values: dict[str, dict[str, list[float]]]
     others: float = 0.0
+    points: Any = None
 
 
 def once(call: Callable[[], Any]) -> Run:
@@ -57,16 +59,19 @@ def measured(group: Sequence[Line], sides: Sequence[str]) -> Found:
         for call in calls.values():
             call()
     values: dict[str, dict[str, list[float]]] = {line.name: {side: [] for side in sides} for line in group}
+    points = None
     start, (all_before, own_before) = perf_counter(), processors_used()
     for _ in range(first.runs):
         for side, call in calls.items():
             run = once(call)
             for line in group:
                 values[line.name][side].append(line.measure(run))
+            if side == SIDES[0] and isinstance(run.result, dict):
+                points = run.result.get("points")
             del run
     all_after, own_after = processors_used()
     others = max(0.0, all_after - all_before - (own_after - own_before)) / (perf_counter() - start)
-    return Found(values, others)
+    return Found(values, others, points)
 
 
 def in_processes(group: Sequence[Line], threads: int) -> Found:
@@ -76,7 +81,7 @@ def in_processes(group: Sequence[Line], threads: int) -> Found:
     found = Found({line.name: {} for line in group})
     for part in parts:
         side = in_fresh_process(measured, group, part, threads=threads)
-        found.others = max(found.others, side.others)
+        found.others, found.points = max(found.others, side.others), found.points or side.points
         for name, values in side.values.items():
             found.values[name] |= values
     return found
@@ -135,7 +140,7 @@ def run(
         for line in group:
             sides = found.values[line.name]
             record = recording.record(line, sides["ours"], sides.get("theirs", ()), used, found.others)
-            recording.keep(results, line.name, record)
+            recording.keep(results, line.name, replace(record, points=found.points))
             fresh.add(line.name)
         say(f"{', '.join(names)}: {perf_counter() - start:.0f} s")
     return fresh, reasons, failed

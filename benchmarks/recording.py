@@ -40,6 +40,8 @@ class Record:
     processor: str
     cores: int
     versions: Mapping[str, str]
+    points: Any = None
+    """What a line of several sizes measured at each: (size, seconds, MB)."""
 
     def judged(self, line: Line) -> tuple[float | None, bool | None]:
         """The number that the line's target is of, and whether it holds; None where there is none."""
@@ -82,7 +84,7 @@ def read(path: Path) -> dict[str, Record]:
 
 
 def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
 
 
 def keep(path: Path, name: str, found: Record) -> None:

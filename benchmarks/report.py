@@ -3,16 +3,21 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import lines
-from lines import Line
+from lines import Line, Rate, Seconds, growth
 from recording import Range, Record
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
 PAGE, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
-PICTURES = ROOT / "docs" / "images"
+SPEED, GROWTH = (ROOT / "docs" / "images" / f"{name}.png" for name in ("speed", "growth"))
+SPEED_WORDS = "Bars: how many times as fast as other libraries, line by line, with the range of the runs"
+GROWTH_WORDS = "Time above and memory below, against rows of a stream, landmarks and images, on logarithmic axes"
+OTHERS = ("plain PyTorch layers", "scikit-learn", "GPyTorch", "KeOps", "GraKeL", "tslearn", "aeon's Hydra")
+"""The other sides that the picture of speed has."""
 FRONT = ("encode-torch", "nystroem", "fourier", "step", "all-64-256-seconds")
 """The lines of README's table."""
 
@@ -104,14 +109,57 @@ def where(record: Record) -> str:
 def page(text: str, of: Lines, records: Records) -> str:
     """The page with its tables anew, between `<!-- lines: subject -->` and `<!-- end -->`."""
     for subject, found in of.items():
-        text = between(text, f"lines: {subject}", "\n".join(rows(found, records)))
+        made = [*rows(found, records), *(points(records) if subject == "growth" else ())]
+        text = between(text, f"lines: {subject}", "\n".join(made))
     return text
 
 
+def points(records: Records) -> Iterator[str]:
+    """What the lines of growth measured at each size, and their picture."""
+    measured = {kind: _sizes(kind, records) for kind in growth.KINDS}
+    if not any(measured.values()):
+        return
+    yield ""
+    yield f"![{GROWTH_WORDS}](images/{GROWTH.name})"
+    yield ""
+    yield "| what | size | " + " | ".join(f"seconds, {t} thread{'s' * (t > 1)}" for t in growth.THREADS) + " | MB |"
+    yield "|---|---|" + "---|" * (len(growth.THREADS) + 1)
+    for kind, sizes in measured.items():
+        for size, found in sizes.items():
+            seconds = " | ".join(number(found[t][0]) if t in found else "" for t in growth.THREADS)
+            memory = number(max(megabytes for _, megabytes in found.values()))
+            yield f"| {growth.WHAT[kind]} | {size:,} {kind} | {seconds} | {memory} |"
+
+
+def _sizes(kind: str, records: Records) -> dict[int, dict[int, tuple[float, float]]]:
+    """Seconds and MB by size and threads."""
+    found: dict[int, dict[int, tuple[float, float]]] = {}
+    for threads in growth.THREADS:
+        record = records.get(f"growth-{kind}-{threads}")
+        for size, seconds, megabytes in record.points if record else ():
+            found.setdefault(size, {})[threads] = seconds, megabytes
+    return dict(sorted(found.items()))
+
+
 def front(text: str, of: Lines, records: Records) -> str:
-    """README with its table anew."""
+    """README with its picture and its table anew."""
     named = {line.name: line for found in of.values() for line in found}
-    return between(text, "lines: front", "\n".join(rows([named[n] for n in FRONT if n in named], records)))
+    made = [*rows([named[name] for name in FRONT if name in named], records)]
+    if speeds(of, records):
+        made = [f"![{SPEED_WORDS}](docs/images/{SPEED.name})", "", *made]
+    return between(text, "lines: front", "\n".join(made))
+
+
+def speeds(of: Lines, records: Records) -> dict[str, Range]:
+    """How many times as fast as other libraries, of the lines that say so."""
+    found = {}
+    for line in (line for subject in of.values() for line in subject):
+        record = records.get(line.name)
+        if record and record.ratio and isinstance(line.measure, Seconds | Rate) and line.against in OTHERS:
+            middle, low, high = record.ratio
+            fast = (middle, low, high) if isinstance(line.measure, Rate) else (1 / middle, 1 / high, 1 / low)
+            found[f"{line.name}, {line.against}"] = fast
+    return found
 
 
 def between(text: str, mark: str, inside: str) -> str:
@@ -128,4 +176,62 @@ def write_docs(records: Records) -> list[Path]:
     of = lines.subjects()
     for path, made in ((PAGE, page), (README, front)):
         path.write_text(made(path.read_text(encoding="utf-8"), of, records), encoding="utf-8")
-    return [PAGE, README]
+    return [PAGE, README, *draw_speed(speeds(of, records)), *draw_growth(records)]
+
+
+def draw_speed(found: Mapping[str, Range]) -> list[Path]:
+    """A bar for each line: times as fast as the other side."""
+    if not found:
+        return []
+    figure, axes = _figure(1, 1, (7, 1 + 0.32 * len(found)))
+    names, (middle, low, high) = list(found)[::-1], zip(*list(found.values())[::-1], strict=True)
+    colours = ["C0" if value >= 1 else "C3" for value in middle]
+    axes.barh(names, [value - 1 for value in middle], left=1, color=colours, height=0.6)
+    axes.hlines(names, low, high, color="black", linewidth=1)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xticks(ticks := [t for t in (0.25, 0.5, 1, 2, 4, 8, 16, 32) if min(low) / 2 <= t <= 2 * max(high)])
+    axes.set_xticklabels(map("{:g}".format, ticks))
+    axes.minorticks_off()
+    axes.set_xlabel("times as fast as the other side")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _saved(figure, SPEED)
+
+
+def draw_growth(records: Records) -> list[Path]:
+    """Time and memory against each size."""
+    measured = {kind: sizes for kind in growth.KINDS if (sizes := _sizes(kind, records))}
+    if not measured:
+        return []
+    figure, axes = _figure(2, len(measured), (3 * len(measured), 4.6))
+    for column, (kind, sizes) in zip(axes.T.reshape(len(measured), 2), measured.items(), strict=True):
+        for threads in growth.THREADS:
+            there = {size: found[threads] for size, found in sizes.items() if threads in found}
+            record = records.get(f"growth-{kind}-{threads}")
+            slope = f", slope {record.ours[0]:.2f}" if record else ""
+            label = f"{threads} thread{'s' * (threads > 1)}{slope}"
+            for axis, values in zip(column, zip(*there.values(), strict=True), strict=True):
+                axis.loglog(list(there), values, marker="o", markersize=4, label=label)
+        column[0].legend(fontsize=7, frameon=False)
+        column[0].set_title(kind, fontsize=10)
+        column[1].set_ylim(1, 10 * max(megabytes for found in sizes.values() for _, megabytes in found.values()))
+        for axis in column:
+            axis.grid(alpha=0.3)
+            axis.tick_params(labelsize=8)
+    axes[0][0].set_ylabel("seconds")
+    axes[1][0].set_ylabel("MB beyond the data")
+    return _saved(figure, GROWTH)
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    return pyplot.subplots(rows, columns, figsize=size, layout="constrained", squeeze=rows * columns == 1)
+
+
+def _saved(figure: Any, path: Path) -> list[Path]:
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+    return [path]

@@ -17,13 +17,15 @@ How to add a line. Write, in the module of its subject, functions that prepare o
 
 Then `python benchmarks/bench.py --only nystrom`, and `python benchmarks/bench.py --write-docs` for the tables of
 `docs/performance.md`, which a test holds against the file. On a busy machine take `--results /tmp/results.json`: only
-numbers of a machine at rest belong into `benchmarks/results.json`. Functions are those of a module, or `functools.partial` of them, so that a fresh process can have
-them. A call ends when its result is there: wait for libraries that compute behind one's back.
+numbers of a machine at rest belong into `benchmarks/results.json`. Functions are those of a module, or
+`functools.partial` of them, so that a fresh process can have them. A call ends when its result is there: wait for
+libraries that compute behind one's back.
 
 `measure` says which number comes of a call: `Seconds()`, `Rate(2000, "images/s")`, `Megabytes()` (what the process's
 memory grew by at its peak; each side in a process of its own), or `Value("%", "accuracy")`, what the call returns, or
-what a dict that it returns has under that key. Lines with the same two functions share their runs, so that one long
-run gives seconds, accuracy and memory: three lines. Long ones say `runs=1, warm_up=0`.
+what a dict that it returns has under that key; a list there under "points" stays with the record. Lines with the same
+two functions share their runs, so that one long run gives seconds, accuracy and memory: three lines. Long ones say
+`runs=1, warm_up=0`.
 
 A target is of the ratio ours / theirs, or of our number itself: `AtMost(75, absolute=True)`. A line without the other
 side has `theirs=None`; one without a target is told and not judged.

@@ -1,5 +1,20 @@
 """The same on a GPU."""
 
-from lines import Line
+from functools import partial
 
-LINES: tuple[Line, ...] = ()
+from lines import AtLeast, Gpu, Line, Rate, encode
+
+IMAGES, CUDA = 8192, "cuda:0"
+
+LINES = (
+    Line(
+        "gpu-encode",
+        f"`{encode.ARCHITECTURE}`, PyTorch, {IMAGES:,} images at a time",
+        partial(encode.ours, "torch", CUDA, IMAGES),
+        partial(encode.plain, CUDA, IMAGES),
+        AtLeast(1),
+        "plain PyTorch layers",
+        measure=Rate(IMAGES, "images/s"),
+        needs=(Gpu(),),
+    ),
+)

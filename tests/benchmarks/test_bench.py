@@ -1,6 +1,7 @@
 """The frame of the benchmarks: what is missing is said, what was measured stays, the documentation follows the file."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,30 @@ def test_names_are_unique_and_records_have_a_line() -> None:
     names = [line.name for found in lines.subjects().values() for line in found]
     assert len(set(names)) == len(names)
     assert recording.read(recording.RESULTS).keys() <= set(names)
+
+
+def test_growth_is_told_at_each_size_and_speed_in_times_of_the_other_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import measuring
+    import recording
+    import report
+    from lines import Line, Rate, Seconds, growth
+
+    monkeypatch.setattr(measuring, "in_fresh_process", lambda f, *arguments: f(*arguments))
+    grown = next(line for line in growth.LINES if line.name == "growth-rows-1")
+    sizes = growth.series("landmarks", (5, 10))()
+    found = replace(recording.record(grown, [sizes["slope"]], (), 1, 0.0), points=sizes["points"])
+    recording.write(tmp_path / "results.json", {grown.name: found})
+    table = list(report.points(recording.read(tmp_path / "results.json")))
+    assert [row.split("|")[2].strip() for row in table[-2:]] == ["5 rows", "10 rows"]
+
+    of = [Line(n, "", ours, theirs, None, "scikit-learn", m) for n, m in (("s", Seconds()), ("r", Rate(1, "/s")))]
+    records = {line.name: recording.record(line, [4.0, 2.0], [1.0, 1.0], 1, 0.0) for line in of}
+    assert report.speeds({"": tuple(of)}, records) == {
+        "s, scikit-learn": pytest.approx((1 / 3, 1 / 4, 1 / 2), rel=1e-3),
+        "r, scikit-learn": (3.0, 2.0, 4.0),
+    }
 
 
 def test_documentation_says_what_the_results_do() -> None:
