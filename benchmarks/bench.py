@@ -42,9 +42,9 @@ class Found:
     points: Any = None
 
 
-def once(call: Callable[[], Any]) -> Run:
-    """Call it."""
-    before = forget_peak()
+def once(call: Callable[[], Any], before: int) -> Run:
+    """Call it; the process had `before` bytes when its sides were prepared."""
+    forget_peak()
     start = perf_counter()
     result = call()
     seconds = perf_counter() - start
@@ -55,6 +55,7 @@ def measured(group: Sequence[Line], sides: Sequence[str]) -> Found:
     """Lines with the same functions, in this process: the sides take turns."""
     first = group[0]
     calls = {side: getattr(first, side)() for side in sides}
+    before = forget_peak()
     for _ in range(first.warm_up):
         for call in calls.values():
             call()
@@ -63,7 +64,7 @@ def measured(group: Sequence[Line], sides: Sequence[str]) -> Found:
     start, (all_before, own_before) = perf_counter(), processors_used()
     for _ in range(first.runs):
         for side, call in calls.items():
-            run = once(call)
+            run = once(call, before)
             for line in group:
                 values[line.name][side].append(line.measure(run))
             if side == SIDES[0] and isinstance(run.result, dict):

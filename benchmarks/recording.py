@@ -7,18 +7,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lines import Line
+from lines import Line, Package
 
 RESULTS = Path(__file__).parent / "results.json"
-PACKAGES = (
-    "numpy", "scipy", "torch", "jax", "scikit-learn", "gpytorch", "pykeops", "aeon", "grakel", "tslearn",
-)  # fmt: skip
-
 Range = tuple[float, float, float]
 """Median, least and greatest."""
 
@@ -66,7 +62,7 @@ def record(line: Line, ours: Sequence[float], theirs: Sequence[float], threads: 
         commit(),
         processor(),
         os.cpu_count() or 1,
-        versions(),
+        versions(line),
     )
 
 
@@ -122,12 +118,7 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Of Python, and of the packages that are there."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def versions(line: Line) -> dict[str, str]:
+    """Of Python, NumPy and the packages that the line needs."""
+    needed = [need.install for need in line.needs if isinstance(need, Package)]
+    return {"python": platform.python_version()} | {name: version(name) for name in dict.fromkeys(("numpy", *needed))}

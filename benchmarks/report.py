@@ -92,18 +92,19 @@ def rows(of: Sequence[Line], records: Records) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for line in of:
         yield "| " + " | ".join((f"{line.what} (`{line.name}`)", *cells(line, records.get(line.name)))) + " |"
-    there = [records[line.name] for line in of if line.name in records]
-    for place in dict.fromkeys(map(where, there)):
+    places: dict[str, dict[str, str]] = {}
+    for record in (records[line.name] for line in of if line.name in records):
+        places.setdefault(where(record), {}).update(record.versions)
+    for place, versions in places.items():
         yield ""
-        yield place
+        yield f"{place}; {', '.join(f'{name} {version}' for name, version in versions.items())}."
 
 
 def where(record: Record) -> str:
     """The machine and the date of a record."""
-    packages = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     threads = f"{record.threads} thread{'s' * (record.threads > 1)} of {record.cores}"
     others = "" if record.others < BUSY else f" (**others used {record.others:g} of them: not to be trusted**)"
-    return f"{record.date}, commit {record.commit}: {record.processor}, {threads}{others}; {packages}."
+    return f"{record.date}, commit {record.commit}: {record.processor}, {threads}{others}"
 
 
 def page(text: str, of: Lines, records: Records) -> str:

@@ -21,11 +21,11 @@ numbers of a machine at rest belong into `benchmarks/results.json`. Functions ar
 `functools.partial` of them, so that a fresh process can have them. A call ends when its result is there: wait for
 libraries that compute behind one's back.
 
-`measure` says which number comes of a call: `Seconds()`, `Rate(2000, "images/s")`, `Megabytes()` (what the process's
-memory grew by at its peak; each side in a process of its own), or `Value("%", "accuracy")`, what the call returns, or
-what a dict that it returns has under that key; a list there under "points" stays with the record. Lines with the same
-two functions share their runs, so that one long run gives seconds, accuracy and memory: three lines. Long ones say
-`runs=1, warm_up=0`.
+`measure` says which number comes of a call: `Seconds()`, `Rate(2000, "images/s")`, `Megabytes()` (what the process
+grew by at its peak, from when the side was prepared; each has a process of its own), or `Value("%", "accuracy")`, what
+the call returns, or what a dict that it returns has under that key; a list there under "points" stays with the record.
+Lines with the same two functions share their runs, so that one long run gives seconds, accuracy and memory: three
+lines. Long ones say `runs=1, warm_up=0`.
 
 A target is of the ratio ours / theirs, or of our number itself: `AtMost(75, absolute=True)`. A line without the other
 side has `theirs=None`; one without a target is told and not judged.
@@ -60,7 +60,7 @@ SUBJECTS = (
 
 @dataclass(frozen=True)
 class Run:
-    """One call: wall seconds, what it returned, and the growth of the process's memory at its peak, in MB."""
+    """One call: wall seconds, what it returned, and by how many MB the process had grown at its peak."""
 
     seconds: float
     result: Any
@@ -102,7 +102,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Megabytes:
-    """Of 2**20 bytes: the peak over what the process had before the call."""
+    """Of 2**20 bytes: the peak over what the process had when the side was prepared."""
 
     unit: str = "MB"
     alone: bool = True
@@ -157,7 +157,7 @@ class Need(Protocol):
 
 @dataclass(frozen=True)
 class Package:
-    """A package, by the name to import and the name to install."""
+    """A package, by the name to import and the name, alone, to install."""
 
     module: str
     install: str
