@@ -1,7 +1,10 @@
-"""The linear head: ridge regression of classes, one against the rest, or of numbers, λ chosen by leave-one-out."""
+"""The linear head: ridge regression of classes, one against the rest, or of numbers, λ chosen by leave-one-out.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+That of many rows, and of other losses, is chosen in `ckn.choice`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ckn.targets import explained
@@ -9,10 +12,53 @@ from kerneltools.arrays import Array, asarray_like, device_of, indices_like, nam
 from kerneltools.backend import to_host
 from kerneltools.learning import Temperature, fit_temperature
 from kerneltools.primitives import program
-from kerneltools.solvers import LinearModel, ridge_path
+from kerneltools.solvers import CrossEntropy, LinearModel, Loss, Squared, SquaredHinge, ridge_path
 
 DEFAULT_REGS: tuple[float, ...] = tuple(10 ** (-k / 4) for k in range(40, 3, -1))
 """λ from 1e-10 to 0.1, four to a decade, for features of norm 1."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A head that was tried: its `loss`, the best λ `reg` for it, and `accuracy`, its share of rows left out in [0, 1].
+
+    `errors`: of rows left out for each of `regs` that was tried, the mean squared error of ridge regression, and for
+    other losses the log loss of the probabilities.
+    """
+
+    loss: Loss
+    reg: float
+    accuracy: float
+    regs: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    @property
+    def word(self) -> str:
+        """What the command calls the head."""
+        return next((word for word, loss in HEADS.items() if loss == self.loss), repr(self.loss))
+
+
+HEADS: Mapping[str, Loss] = {"ridge": Squared(), "hinge": SquaredHinge(), "softmax": CrossEntropy()}
+"""The losses of heads by the words of the command."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a head was chosen: all that were `tried`, ridge regression first; of equal ones the first is `taken`.
+
+    `left_out`: how many rows were left out at once, 0 for one at a time (leave-one-out); `seconds`: what all that
+    took, and the head that was taken; `features`: where the features were kept meanwhile, in words.
+    """
+
+    tried: tuple[Tried, ...]
+    left_out: int
+    seconds: float
+    features: str
+
+    @property
+    def taken(self) -> Tried:
+        """The one that is right most often."""
+        return max(self.tried, key=lambda tried: tried.accuracy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +67,7 @@ class FittedHead:
 
     `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_accuracy`: in [0, 1], the
     share of rows that the chosen λ puts in their class when they are left out; `calibration`: what makes probabilities
-    of scores, fitted to those of rows left out.
+    of scores, fitted to those of rows left out; `loss`: what the head minimises.
     """
 
     model: LinearModel
@@ -29,6 +75,8 @@ class FittedHead:
     loo_errors: tuple[float, ...]
     loo_accuracy: float
     calibration: Temperature
+    loss: Loss = field(default_factory=Squared)
+    choice: Choice | None = None
 
 
 def fit_head(
@@ -91,14 +139,19 @@ class _Chosen:
 
 
 def _chosen(features: Array, targets: Array, regs: Sequence[float], weights: Array | None) -> _Chosen:
-    if not regs or min(regs) <= 0:
-        raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
+    check_regs(regs)
     path = ridge_path(features, targets, weights=weights)
     left_out = path.leave_one_out(regs)
     counted = namespace(targets).ones_like(targets[:, 0]) if weights is None else weights
     errors = to_host(_errors(left_out, targets, counted))
     best = int(errors.argmin())
     return _Chosen(regs[best], path.model(regs[best]), left_out[best, ...], tuple(errors.tolist()))
+
+
+def check_regs(regs: Sequence[float]) -> None:
+    """Raise ValueError for no λ, and for one that is not > 0."""
+    if not regs or min(regs) <= 0:
+        raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
 
 
 def least_reg(features: Array, targets: Array, regs: Sequence[float] = DEFAULT_REGS) -> float:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ckn.applying import labels_for, matched, predictions, scores
 from ckn.architecture import Architecture, architectures
+from ckn.head import Choice
 from ckn.layers.beside import Beside
 from ckn.model import Model, preprocess
 from ckn.network import Progress, batches, named
@@ -24,6 +25,7 @@ from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
 from ckn.text import brief
 from kerneltools.backend import to_host
 from kerneltools.progress import silent
+from kerneltools.solvers import Loss
 from kerneltools.structures import count, take
 
 Numbers = npt.NDArray[Any]
@@ -95,7 +97,8 @@ class Settings:
     """What was asked for: the name of the data and of the architecture, and the options of `ckn train`.
 
     `filters`: of each layer, where they are not those of the architecture; `one_strand`: whether of DNA the strand that
-    is given counts alone. `supervised`: how the filters are trained with labels; None: they are not. `validation`: the
+    is given counts alone; `head`: the loss of the head of filters that know no labels, None for the better one.
+    `supervised`: how the filters are trained with labels; None: they are not. `validation`: the
     share of the training data that was held out to measure each epoch.
     """
 
@@ -109,13 +112,14 @@ class Settings:
     one_strand: bool = False
     backend: str = "numpy"
     device: str | None = None
+    head: Loss | None = None
     supervised: Supervised | None = None
     validation: float | None = None
 
     @property
     def flat(self) -> dict[str, Any]:
         """The settings by name, those of `supervised` among them."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "head"}
         with_labels = self.supervised
         if self.architecture in architectures:
             del plain["filters"], plain["one_strand"]
@@ -128,8 +132,8 @@ class Outcome:
 
     `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class
     (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives;
-    `loo_accuracy`: None where the filters have seen the labels; `history`: the epochs that they saw them in, and
-    `initial` epoch 0, before them.
+    `loo_accuracy`, `choice`: None where the filters have seen the labels; `history`: the epochs that they saw them in,
+    and `initial` epoch 0, before them.
     """
 
     model: Model
@@ -140,6 +144,7 @@ class Outcome:
     misses: list[Numbers]
     train_seconds: float
     test_seconds: float
+    choice: Choice | None = None
     history: tuple[EpochReport, ...] = ()
     initial: EpochReport | None = None
 
@@ -191,6 +196,7 @@ def run(
         misses=relative_misses(model, parts.test.data, settings.batch, progress),
         train_seconds=trained - start,
         test_seconds=tested - trained,
+        choice=classifier.choice_ if settings.supervised is None else None,
         history=() if settings.supervised is None else classifier.training_.history,
         initial=None if settings.supervised is None else classifier.training_.initial,
     )
@@ -214,6 +220,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
+        **_of_choice(outcome.choice),
         **_of_initial(outcome.initial),
         **_of_history(outcome.history),
         **{f"missed_layer_{i}": float(m.mean()) for i, m in enumerate(outcome.misses, start=1) if m.size},
@@ -234,6 +241,17 @@ def _words(settings: Supervised) -> dict[str, Any]:
     names = {"loss": "head", "batch": "minibatch", "rate": "lr", "augmentation": "augment", "clip_norm": "clip"}
     values = {names.get(f.name, f.name): getattr(settings, f.name) for f in fields(settings)}
     return {k: v if v is None or isinstance(v, bool | int | float) else repr(v) for k, v in values.items()}
+
+
+def _of_choice(choice: Choice | None) -> dict[str, Any]:
+    """The head that was taken, and of each one that was tried its λ and its accuracy on rows left out."""
+    if choice is None:
+        return {}
+    told: dict[str, Any] = {"head": repr(choice.taken.loss)}
+    for tried in choice.tried:
+        told |= {f"{tried.word}_reg": tried.reg, f"{tried.word}_left_out_accuracy": tried.accuracy}
+    left_out = {"head_rows_left_out": choice.left_out or "one at a time"}
+    return {**told, **left_out, "head_seconds": round(choice.seconds, 3), "features_kept": choice.features}
 
 
 def _of_initial(report: EpochReport | None) -> dict[str, Any]:
@@ -319,6 +337,7 @@ def _classifier(parts: Split, settings: Settings) -> Any:
         random_state=settings.seed,
         backend=settings.backend,
         device=settings.device,
+        head=settings.head,
         **{made.kind.parts: settings.patches},
     )
 

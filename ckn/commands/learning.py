@@ -162,8 +162,12 @@ OptimiserChoice = Annotated[
     typer.Option(help="How the filters move: Adam, or SGD, for images in the metric of each layer's patches."),
 ]
 Head = Annotated[
-    HeadName,
-    typer.Option(help="Loss: least squares, squared hinge of each class against the rest, or softmax cross-entropy."),
+    HeadName | None,
+    typer.Option(
+        help="Loss of the head: least squares, squared hinge of each class against the rest, or softmax cross-entropy. "
+        "[default: ridge; of 20,000 training examples or more, without --supervised, ridge or hinge, by examples left "
+        "out]"
+    ),
 ]
 Reg = Annotated[
     float | None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from ckn.head import HEADS
 from ckn.readers import Dataset, Images
 from ckn.supervised import (
     Alternating,
@@ -23,14 +24,12 @@ from ckn.supervised import (
 from kerneltools.arrays import is_whole
 from kerneltools.files import FileFormatError, parsed
 from kerneltools.optimisers import SGD, Adam, Constant, Cosine, Optimiser, Schedule, Steps, WarmUp
-from kerneltools.solvers import CrossEntropy, Loss, Squared, SquaredHinge
 
 LAST = "last.safetensors"
 MOST_EPOCHS = 1_000_000
 
 
 OPTIMISERS: Mapping[str, Callable[..., Optimiser]] = {"sgd": SGD, "adam": Adam}
-HEADS: Mapping[str, Loss] = {"hinge": SquaredHinge(), "softmax": CrossEntropy(), "ridge": Squared()}
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "alternating": Alternating,
     "reversal": LayerReversal,
@@ -58,7 +57,6 @@ OPTIONS = (
     "minibatch",
     "lr",
     "optimiser",
-    "head",
     "reg",
     "augment",
     "clip",
@@ -71,7 +69,7 @@ OPTIONS = (
 # "planned": the epochs of the run when it began, which some schedules depend on.
 KEPT = (
     *OPTIONS,
-    *("planned", "test", "labels", "filters", "one_strand", "size", "background", "skip_unreadable"),
+    *("planned", "head", "test", "labels", "filters", "one_strand", "size", "background", "skip_unreadable"),
     *("architecture", "whiten", "seed", "patches", "batch", "backend", "device"),
 )
 FREE = ("epochs", "jit", "at_once", "batch", "backend", "device")
@@ -178,7 +176,7 @@ def supervised_settings(options: Mapping[str, Any], data: Dataset) -> Supervised
     words = options["augment"].split(",") if options["augment"] else []
     side = min(data.images.shape[1:-1]) if isinstance(data, Images) else 0
     return Supervised(
-        loss=HEADS[options["head"]],
+        loss=HEADS[options["head"] or "ridge"],
         reg=options["reg"],
         epochs=options["epochs"],
         batch=minibatch,

@@ -32,6 +32,7 @@ from ckn.commands.options import (
 from ckn.commands.outputs import output_folder
 from ckn.commands.results import Results
 from ckn.commands.supervised import LAST, chosen_options, dashed, supervised_settings
+from ckn.head import HEADS, Choice
 from ckn.interrupts import ending_at_once
 from ckn.memory import keep_freed_memory
 from ckn.readers import Dataset, Images, LabelTable, Pictures, read
@@ -107,7 +108,7 @@ def train(
     optimiser: learning.OptimiserChoice = learning.OptimiserName.adam,
     strategy: learning.StrategyChoice = learning.StrategyName.alternating,
     exact_every: learning.ExactEvery = 1,
-    head: learning.Head = learning.HeadName.ridge,
+    head: learning.Head = None,
     reg: learning.Reg = None,
     augment: learning.Augment = None,
     weight_decay: learning.WeightDecay = 0.0,
@@ -197,7 +198,8 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
         require_patches(architectures[name], grid)
     supervised = supervised_settings(chosen, parts.train) if chosen["supervised"] else None
     plain = {key: chosen[key] for key in ("whiten", "seed", "patches", "batch", "device", "validation", *OF_OBJECTS)}
-    return parts, Settings(data, name, backend=chosen["backend"] or "numpy", supervised=supervised, **plain)
+    head = None if chosen["supervised"] or chosen["head"] is None else HEADS[chosen["head"]]
+    return parts, Settings(data, name, backend=chosen["backend"] or "numpy", head=head, supervised=supervised, **plain)
 
 
 def _read(data: str, chosen: Mapping[str, Any], screen: Screen) -> Split:
@@ -288,7 +290,7 @@ def _summarise(outcome: Outcome, folder: Path, results: Results, nouns: str) -> 
     facts(
         {
             "test accuracy": f"{outcome.test_accuracy:.2%} ({right} of {n})",
-            **(_of_epochs(outcome) if outcome.history else _of_ridge(outcome, nouns)),
+            **(_of_epochs(outcome) if outcome.history else _of_head(outcome, nouns)),
             "kernel missed": f"{missed} (mean over {'patches' if nouns == 'images' else 'parts'})",
             "time": f"{outcome.train_seconds:.1f} s to train, {outcome.test_seconds:.1f} s to test",
             "written": f"{folder}/: {', '.join(files)}",
@@ -296,11 +298,24 @@ def _summarise(outcome: Outcome, folder: Path, results: Results, nouns: str) -> 
     )
 
 
-def _of_ridge(outcome: Outcome, nouns: str) -> dict[str, str]:
+def _of_head(outcome: Outcome, nouns: str) -> dict[str, str]:
+    choice = outcome.choice
+    if choice is not None and choice.left_out:
+        return {
+            "head": f"{_of_tried(choice)} of {choice.left_out} left out right; {choice.seconds:.1f} s of the training",
+            "features": choice.features,
+            "λ": f"{outcome.reg:.1e}, of {len(outcome.regs)} from {min(outcome.regs):.0e} to {max(outcome.regs):.0e}",
+        }
     return {
         "leave-one-out": f"{outcome.loo_accuracy:.2%} on the training {nouns}",
         "λ": f"{outcome.reg:.1e}, of {len(outcome.regs)} from {min(outcome.regs):.0e} to {max(outcome.regs):.0e}",
     }
+
+
+def _of_tried(choice: Choice) -> str:
+    """The head that was taken, then the others: "hinge 75.60 %, ridge 74.44 %"."""
+    ordered = sorted(choice.tried, key=lambda tried: tried is not choice.taken)
+    return ", ".join(f"{tried.word} {tried.accuracy:.2%}" for tried in ordered)
 
 
 def _of_epochs(outcome: Outcome) -> dict[str, str]:

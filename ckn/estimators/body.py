@@ -2,7 +2,8 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
@@ -19,9 +20,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ckn.architecture import Architecture
 from ckn.checks import check_batch, check_count, check_labels, check_regs
-from ckn.head import fit_head, fit_regression
+from ckn.choice import MANY, chosen_head, chosen_regression
+from ckn.kept import MEMORY, Kept, kept
 from ckn.layers.readouts import standardised
-from ckn.model import Model, bare_features, encode, preprocess
+from ckn.model import Model, bare_features, encode_blocks, preprocess
 from ckn.network import Network, Progress
 from ckn.preprocessing import Step
 from ckn.preprocessing.objects import fitted_steps
@@ -32,7 +34,7 @@ from ckn.supervised.data import Data
 from ckn.supervised.fit import require_architecture
 from ckn.targets import Targets, check_targets
 from ckn.unsupervised import fit_unsupervised
-from kerneltools.arrays import Array, asarray_like, indices_like
+from kerneltools.arrays import Array, indices_like
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
@@ -41,12 +43,14 @@ from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning import Temperature
 from kerneltools.progress import silent
 from kerneltools.random import stream
-from kerneltools.solvers import LinearModel
+from kerneltools.solvers import LinearModel, Loss
 from kerneltools.structures import count, take
 from kerneltools.structures.base import is_collection
 
 OF_A_FIT = (
     "reg_",
+    "head_",
+    "choice_",
     "loo_accuracy_",
     "loo_errors_",
     "loo_score_",
@@ -154,10 +158,10 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
             job = Job(progress, on_epoch, start, best)
             found = self._with_labels(architecture, examples, goal, self._measured(measured, X, goal, steps), job)
         else:
-            network, features = self._encoded(self._filters(architecture, examples, progress), examples, progress)
-            progress("ridge", 0, 1)
-            found = self._ridge(network, features, goal)
-            progress("ridge", 1, 1)
+            network = self._filters(architecture, examples, progress)
+            with self._kept(network, [examples], progress) as (network, features):
+                del examples  # their memory is wanted for the head
+                found = self._ridge(network, features, goal, progress)
         model = self._model(found, steps, self.kind.shape(X), goal)
         for name in set(OF_A_FIT).intersection(vars(self)):
             delattr(self, name)  # of an earlier fit, which may be of another kind
@@ -178,8 +182,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         """What is learnt from the targets."""
 
     @abstractmethod
-    def _ridge(self, network: Network, features: Array, goal: Any) -> "Found":
-        """The ridge head on the features, with its λ by leave-one-out."""
+    def _ridge(self, network: Network, features: Kept, goal: Any, progress: Progress) -> "Found":
+        """The head on the features of filters that know no labels."""
 
     @abstractmethod
     def _calibration(
@@ -231,10 +235,26 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
                 architecture, examples, self.random_state, patches=parts, batch=self.batch, progress=progress
             )
 
-    def _encoded(self, network: Network, examples: Any, progress: Progress) -> tuple[Network, Array]:
-        """The network, and the features as a head takes them; those of objects are standardised by column."""
-        if network.embedding is None:
-            return network, encode(network, (), examples, self.batch, progress)
+    @contextmanager
+    def _kept(self, network: Network, examples: list[Any], progress: Progress) -> Iterator[tuple[Network, Kept]]:
+        """The network, and the features of what is in the list, which is emptied, as a head takes them.
+
+        Those of objects are standardised by column, and in memory; those of many images are in a file where they take
+        more than `MEMORY`.
+        """
+        data = examples.pop()
+        if network.embedding is not None:
+            network, features = self._standardised(network, data, progress)
+            yield network, Kept(network.like, features)
+            return
+        n, blocks = count(data), encode_blocks(network, (), data, self.batch, progress)
+        columns = network.features_of(data)
+        del data
+        with kept(blocks, (n, columns), network.like, MEMORY if n >= MANY else None) as features:
+            yield network, features
+
+    def _standardised(self, network: Network, examples: Any, progress: Progress) -> tuple[Network, Array]:
+        """The network with a readout that standardises the features of objects by column, and these."""
         bare = bare_features(network, examples, self.batch, progress)
         assert network.readout is not None  # `fit_unsupervised` gives one
         readout = standardised(network.readout, bare)
@@ -273,7 +293,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
                 require_architecture(network, architecture)
             return network
         network = self._filters(architecture, examples, job.progress)
-        return network if network.embedding is None else self._encoded(network, examples, job.progress)[0]
+        return network if network.embedding is None else self._standardised(network, examples, job.progress)[0]
 
     @property
     def _n_features_out(self) -> int:
@@ -399,6 +419,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     """A network with a head that has one output per class."""
 
     class_weight: Mapping[Any, float] | str | None
+    head: Loss | None
 
     def _targets(self, y: Any, n: int, least: int) -> Any:
         y = in_one_column(y)
@@ -415,10 +436,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     def _goal(self, y: Any) -> Classes:
         return Classes(*np.unique(y, return_inverse=True), self.kind.noun)
 
-    def _ridge(self, network: Network, features: Array, goal: Classes) -> Found:
+    def _ridge(self, network: Network, features: Kept, goal: Classes, progress: Progress) -> Found:
         weights = class_factors(self.class_weight, goal.names, goal.numbers)
-        head = fit_head(features, goal.numbers, len(goal), tuple(self.regs), weights)
+        settings = (self.head, tuple(self.regs), weights, self.random_state, progress)
+        head = chosen_head(features, goal.numbers, len(goal), *settings)
         told = {"reg_": head.reg, "loo_accuracy_": head.loo_accuracy, "loo_errors_": head.loo_errors}
+        told |= {"head_": head.loss, "choice_": head.choice}
         return Found(network, head.model, head.calibration, {**told, **goal.told})
 
     def _calibration(
@@ -440,6 +463,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
                 f"class as many {self.kind.nouns}"
             )
         check_class_weight(self.class_weight)
+        if self.head is None:
+            return
+        if self.supervised:
+            raise ValueError(
+                "head: the loss of a supervised training is one of its settings; leave head out, and pass "
+                f"supervised=ckn.Supervised(loss={self.head!r})"
+            )
+        if isinstance(self.head, type) or not isinstance(self.head, Loss):
+            raise TypeError(
+                f"head: expected None, or a loss of kerneltools.solvers such as SquaredHinge(), got {self.head!r}"
+            )
 
     def decision_function(self, X: Any) -> Any:
         """A score for each class, n examples -> (n, classes); for two classes that of the second, -> (n,)."""
@@ -476,8 +510,8 @@ class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # t
         targets = Targets.of(y)
         return Numbers(targets, targets.standardised(y), self.kind.noun)
 
-    def _ridge(self, network: Network, features: Array, goal: Numbers) -> Found:
-        head = fit_regression(features, asarray_like(goal.wanted, features), tuple(self.regs))
+    def _ridge(self, network: Network, features: Kept, goal: Numbers, progress: Progress) -> Found:
+        head = chosen_regression(features, goal.wanted, tuple(self.regs), self.random_state, progress)
         told = {"reg_": head.reg, "loo_score_": head.loo_score, "loo_errors_": head.loo_errors}
         return Found(network, head.model, None, told)
 

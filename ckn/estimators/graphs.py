@@ -59,8 +59,8 @@ class GraphClassifier(ObjectClassifier):
     (n,) graphs, (n,) labels -> (n,) labels
 
     A convolutional kernel network on graphs (GCKN; Chen, Jacob and Mairal 2020): k-means of paths, a kernel map on
-    their centres, sums over the paths from each node and over the nodes, then ridge regression with λ chosen by
-    leave-one-out.
+    their centres, sums over the paths from each node and over the nodes, then a head as that of
+    `ckn.ImageClassifier`.
 
     Graphs are a `structures.Graphs`, or a list of `structures.Graph`, of tuples (nodes, edges, labels, attributes), of
     networkx graphs, of sparse adjacency matrices, or of edges (E, 2). Paths do not look at labels of edges.
@@ -69,7 +69,7 @@ class GraphClassifier(ObjectClassifier):
     three nodes, σ = 1.5, and sums. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: attributes of nodes
     are standardised by column (`Standardise`), labels become columns beside them (`LabelColumns`), and degrees stand
     for labels where there are neither (`DegreeLabels`): what that takes is learnt from the training, and is in the
-    model. `parts` for each layer to learn from. `supervised`, `validation`, `regs`, `class_weight`, `batch`,
+    model. `parts` for each layer to learn from. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
     `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
     After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised

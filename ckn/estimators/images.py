@@ -14,6 +14,7 @@ from ckn.preprocessing import Scale, Step
 from ckn.supervised import Supervised
 from ckn.unsupervised import require_patches
 from kerneltools.arrays import namespace
+from kerneltools.solvers import Loss
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class ImageKind:
 class ImageClassifier(NetworkClassifier):
     """Filters learnt without labels, and with them when asked; a linear classifier on the features.
 
-    Without labels: k-means of patches, then ridge regression, λ chosen by leave-one-out. `supervised=True`, or
-    the settings `ckn.Supervised(...)`: from there the filters are trained end to end.
+    Without labels: k-means of patches, then a head: ridge regression, λ chosen by leave-one-out; from 20,000 images on
+    ridge regression or the squared hinge, whichever is right more often on images left out. `supervised=True`, or the
+    settings `ckn.Supervised(...)`: from there the filters are trained end to end.
 
     Images are (n, h, w, c), or (n, h, w) for grey ones, integers or floating-point numbers of any array library;
     labels are (n,) integers or strings. Series (n, t, c), or (n, t), need an architecture that says so, by a patch of
@@ -82,16 +84,22 @@ class ImageClassifier(NetworkClassifier):
     Parameters: `architecture` (an `Architecture`); `validation`, for a supervised training: a pair of images and
     labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is
     measured after each epoch, and the model is that of the best one; `preprocessing` (a tuple of steps of
-    `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches`
-    per layer to learn the filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of
-    each class count for the head, its λ and the probabilities, as scikit-learn has it: a dict of numbers >= 0 by class
-    (1 for others), "balanced" for as much for each class, or None (without labels only: a supervised training takes all
-    alike); `batch` images encoded at a time (None: what fits the cache); `random_state`, an integer seed; `backend` (a
-    name, "numpy" when None) and `device` to compute on; `dtype`, "float32" or "float64".
+    `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches` per
+    layer to learn the filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of
+    each class count for the head, its λ and the probabilities, as scikit-learn has it: a dict of numbers >= 0 by
+    class (1 for others), "balanced" for as much for each class, or None (without labels only: a supervised training
+    takes all alike); `head`: the loss of the head of filters that know no labels, `Squared()`, `SquaredHinge()`,
+    `Logistic()` or `CrossEntropy()` of `kerneltools.solvers` (None: chosen as above); `batch` images encoded at a
+    time (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
+    `device` to compute on; `dtype`, "float32" or "float64".
 
-    After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `loo_accuracy_`
-    and `loo_errors_` (leave-one-out mean squared error for each of `regs`). Supervised: `training_` (the last
-    `ckn.TrainingState`, with its history); with `validation`, `best_` is the state that the model is of.
+    After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `head_` (its loss),
+    `loo_accuracy_` (of images left out: one at a time, and of 20,000 or more, or for another head than ridge
+    regression, some at once), `loo_errors_` (the leave-one-out mean squared error for each of `regs`, or those of
+    `choice_`) and `choice_` (what was tried, with its λ, errors and accuracy, the seconds that took, and where the
+    features were kept: those of 20,000 images or more are in a temporary file if they take over 1 GiB). Supervised:
+    `training_` (the last `ckn.TrainingState`, with its history); with `validation`, `best_` is the state that the
+    model is of.
 
     >>> from sklearn.datasets import load_digits
     >>> import ckn
@@ -114,6 +122,7 @@ class ImageClassifier(NetworkClassifier):
         patches: int = 100_000,
         regs: Sequence[float] = DEFAULT_REGS,
         class_weight: Mapping[Any, float] | str | None = None,
+        head: Loss | None = None,
         batch: int | None = None,
         random_state: int = 0,
         backend: str | None = None,
@@ -127,6 +136,7 @@ class ImageClassifier(NetworkClassifier):
         self.patches = patches
         self.regs = regs
         self.class_weight = class_weight
+        self.head = head
         self.batch = batch
         self.random_state = random_state
         self.backend = backend

@@ -16,6 +16,7 @@ from ckn.layers.embedding import collected
 from ckn.preprocessing import Step
 from ckn.supervised import Supervised
 from kerneltools.patches import Windows
+from kerneltools.solvers import Loss
 from kerneltools.structures import Collection
 from kerneltools.structures.base import Host
 
@@ -151,6 +152,7 @@ class ObjectClassifier(NetworkClassifier):
         parts: int = 30_000,
         regs: Sequence[float] = DEFAULT_REGS,
         class_weight: Mapping[Any, float] | str | None = None,
+        head: Loss | None = None,
         batch: int | None = None,
         random_state: int = 0,
         backend: str | None = None,
@@ -164,6 +166,7 @@ class ObjectClassifier(NetworkClassifier):
         self.parts = parts
         self.regs = regs
         self.class_weight = class_weight
+        self.head = head
         self.batch = batch
         self.random_state = random_state
         self.backend = backend

@@ -48,7 +48,7 @@ class SequenceClassifier(ObjectClassifier):
     (n,) sequences, (n,) labels -> (n,) labels
 
     A convolutional kernel network on sequences (CKN-seq; Chen, Jacob and Mairal 2019): k-means of windows, a kernel map
-    on their centres, a pool over the places, then ridge regression with λ chosen by leave-one-out.
+    on their centres, a pool over the places, then a head as that of `ckn.ImageClassifier`.
 
     Sequences are a list of strings or bytes, a `structures.Strings`, or what `structures.read_fasta` gives. The
     alphabet is found in a list (DNA, RNA, proteins, or the letters that there are), and is that of the model from then
@@ -57,7 +57,7 @@ class SequenceClassifier(ObjectClassifier):
     Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on windows of 12
     nucleotides with σ = 0.3, or of 10 letters of greater alphabets with σ = 0.6, the mean and the greatest value over
     the places, and both strands where letters have a complement. `parts` for each layer to learn from;
-    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `batch`,
+    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
     `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
     After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised

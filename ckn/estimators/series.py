@@ -64,8 +64,8 @@ class SeriesClassifier(ObjectClassifier):
     (n,) series, (n,) labels -> (n,) labels
 
     A convolutional kernel network on series of any lengths: k-means of windows of several dilations, a kernel map on
-    their centres, a pool over time, then ridge regression with λ chosen by leave-one-out. (`ckn.ImageClassifier` is for
-    series of one length in which the place of a shape says something.)
+    their centres, a pool over time, then a head as that of `ckn.ImageClassifier`, which is for series of one
+    length in which the place of a shape says something.
 
     Series are arrays (T, c) of c channels, or (T,) of one, in a list: they need not be of one length. Arrays (n, T, c),
     or (n, T), of any library are series of one length; `structures.Ragged.of_padded(x, mask)` takes padded ones.
@@ -75,7 +75,7 @@ class SeriesClassifier(ObjectClassifier):
     up to half of the series, σ = 0.6, with the mean and the greatest value over time. `preprocessing`, a tuple of steps
     of `ckn.preprocessing`; None: channels are standardised as in the training (`Standardise`); `(NormaliseSeries(),)`
     for series of which neither level nor scale says anything. `parts` for each layer to learn from. `supervised`,
-    `validation`, `regs`, `class_weight`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in
+    `validation`, `regs`, `class_weight`, `head`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in
     `ckn.ImageClassifier`.
 
     After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised

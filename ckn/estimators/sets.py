@@ -40,7 +40,7 @@ class SetClassifier(ObjectClassifier):
     (n,) sets, (n,) labels -> (n,) labels
 
     K-means of elements, a kernel map on their centres, the mean and the greatest value over the elements of a set, then
-    ridge regression with λ chosen by leave-one-out.
+    a head as that of `ckn.ImageClassifier`.
 
     Sets are arrays (T, d) of T vectors, in a list, whose order says nothing; arrays (n, T, d) are sets of one size. An
     empty set is refused.

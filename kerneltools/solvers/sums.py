@@ -1,7 +1,7 @@
 """The sums that ridge regression needs of its rows; they add up, block by block and machine by machine."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 
 from kerneltools.arrays import Array, blocks, device_of, holds, namespace, require_finite, widest_float
 from kerneltools.primitives import program
@@ -44,12 +44,16 @@ class RidgeSums(Tree):
         share = _over(other.weight, weight)
         dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
         apart = self.weight * share
+        # Added in place: there are as many numbers as in the rows, where these are few.
+        gram = (apart * dx)[:, None] * dx[None, :]
+        gram += self.gram
+        gram += other.gram
         return RidgeSums(
             rows=self.rows + other.rows,
             weight=weight,
             x_mean=self.x_mean + share * dx,
             y_mean=self.y_mean + share * dy,
-            gram=self.gram + other.gram + (apart * dx)[:, None] * dx[None, :],
+            gram=gram,
             cross=self.cross + other.cross + (apart * dx)[:, None] * dy[None, :],
             square=self.square + other.square + apart * dy * dy,
         )
@@ -86,6 +90,75 @@ def ridge_sums(x: Array, y: Array, weights: Array | None = None, block: int = 40
         total = part if total is None else total.merge(part)
     assert total is not None  # there is at least one row
     return total
+
+
+def sums_of_blocks(pairs: Iterable[tuple[Array, Array, Array | None]]) -> RidgeSums:
+    """The sums of a stream of blocks of rows, with products in the type of the rows: half the time for float32.
+
+    blocks (b, d), (b, t), (b,) or None -> sums
+
+    Sums over the blocks are in float64 where the library has it. What rounding does to the products of a block of some
+    thousand rows is of the order of 1e-6 of them: enough to choose λ by, and for `moments`; `ridge_sums` has all
+    digits. Memory beyond a block: 1.5 d² numbers. Raises ValueError for no block and for NaN and infinities.
+
+    >>> import numpy as np
+    >>> x, y = np.array([[0.0], [2.0], [4.0]]), np.array([[1.0], [1.0], [4.0]])
+    >>> sums = sums_of_blocks([(x[:2, :], y[:2, :], None), (x[2:, :], y[2:, :], None)])
+    >>> float(sums.weight), sums.x_mean, sums.gram, sums.cross
+    (3.0, array([2.]), array([[8.]]), array([[6.]]))
+    """
+    total: RidgeSums | None = None
+    origin: tuple[Array, Array] | None = None
+    for x, y, weights in pairs:
+        check_rows(x, y, weights, least_weights=0, least_targets=0)
+        if origin is None:
+            origin = _mean_of(x), _mean_of(y)
+        total = _added(total, x - origin[0], y - origin[1], row_weights(x, weights))
+    if total is None or origin is None:
+        raise ValueError("pairs: expected at least one block, got none")
+    xp, wide = namespace(total.gram), total.gram.dtype
+    check_means(total.x_mean, total.y_mean, total.x_mean, total.y_mean)
+    # About their means, which are far nearer to the origin than the rows are.
+    dx, dy = (_over(sum, total.weight) for sum in (total.x_mean, total.y_mean))
+    gram = total.gram
+    gram -= (total.weight * dx)[:, None] * dx[None, :]
+    return replace(
+        total,
+        x_mean=xp.astype(origin[0], wide) + dx,
+        y_mean=xp.astype(origin[1], wide) + dy,
+        gram=gram,
+        cross=total.cross - (total.weight * dx)[:, None] * dy[None, :],
+        square=total.square - total.weight * dy * dy,
+    )
+
+
+def _mean_of(x: Array) -> Array:
+    """(b, d) -> (d,), in their type"""
+    return namespace(x).mean(x, axis=0)
+
+
+def _added(total: RidgeSums | None, dx: Array, dy: Array, w: Array) -> RidgeSums:
+    """Sums about an origin with those of a block: for once, the means are sums themselves."""
+    xp, wide = namespace(dx, dy), widest_float(dx)
+    root = xp.sqrt(w)[:, None]
+    dx, dy, w = root * dx, root * dy, xp.astype(w, wide)
+    transposed, counted = xp.matrix_transpose(dx), xp.astype(root[:, 0], wide)
+    products = transposed @ dx
+    parts = RidgeSums(
+        rows=xp.sum(xp.astype(w > 0, wide)),
+        weight=xp.sum(w),
+        x_mean=xp.astype(xp.matmul(root[:, 0], dx), wide),
+        y_mean=xp.matmul(counted, xp.astype(dy, wide)),
+        gram=products,
+        cross=xp.astype(transposed @ dy, wide),
+        square=xp.sum(xp.astype(dy, wide) ** 2, axis=0),
+    )
+    if total is None:
+        return replace(parts, gram=xp.astype(products, wide))
+    gram = total.gram
+    gram += products
+    others = [f.name for f in fields(parts) if f.name != "gram"]
+    return RidgeSums(gram=gram, **{name: getattr(total, name) + getattr(parts, name) for name in others})
 
 
 def check_means(x_mean: Array, y_mean: Array, x: Array, y: Array) -> None:

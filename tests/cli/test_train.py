@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,6 +58,33 @@ def test_metrics_are_flat_and_complete(trained: Any, digits: Path) -> None:
     assert {"reg", "loo_accuracy", "python_version", "kerneltools_version", "scikit-learn_version"} <= set(metrics)
     assert {"missed_layer_1", "missed_layer_2", "backend", "device"} <= set(metrics)
     assert f"{metrics['test_accuracy']:.2%}" in result.stdout
+
+
+def test_the_head_is_chosen_on_many_images_or_asked_for(
+    run: Any, digits: Path, trained: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def told(folder: Path) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return found
+
+    few = told(trained[0])
+    assert (few["head"], few["head_rows_left_out"]) == ("Squared()", "one at a time")
+    assert few["ridge_left_out_accuracy"] == few["loo_accuracy"]
+    asked = run("train", digits, "--out", tmp_path / "asked", "--patches", 200, "--head", "hinge")
+    found = told(tmp_path / "asked")
+    assert (found["head"], found["reg"]) == ("SquaredHinge()", found["hinge_reg"])
+    assert "ridge_reg" not in found
+    monkeypatch.setattr("ckn.choice.MANY", 100)
+    many = run("train", digits, "--out", tmp_path / "many", "--patches", 200)
+    found = told(tmp_path / "many")
+    assert found["head_rows_left_out"] == pytest.approx(found["n_train"] / 5, abs=5)
+    assert max(found["ridge_left_out_accuracy"], found["hinge_left_out_accuracy"]) == found["loo_accuracy"]
+    assert 0 < found["head_seconds"] < found["train_seconds"]
+    assert found["features_kept"].startswith("in memory, ")
+    for result in (asked, many):
+        assert re.search(r"head +.*hinge [0-9.]+%.* left out right; [0-9.]+ s of the training", result.stdout)
+    shown = run("show", tmp_path / "asked" / "model.safetensors")
+    assert "classifier" in shown.stdout
 
 
 def test_says_split_architecture_and_stages_without_control_characters(trained: Any) -> None:
@@ -137,7 +165,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(
 def test_training_that_fails_leaves_nothing(
     error: type[BaseException], code: int, run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ckn.estimators.body.fit_head", raiser(error))
+    monkeypatch.setattr("ckn.estimators.body.chosen_head", raiser(error))
     result = run("train", digits, "--out", tmp_path / "a" / "b", "--patches", 100)
     assert result.exit_code == code
     assert contents(tmp_path) == []
