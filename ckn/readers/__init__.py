@@ -96,7 +96,9 @@ def read(
 
 def _as_asked(reader: Any, wanted: dict[str, Any]) -> Any:
     """The reader with what was asked for of that which it has."""
-    known = {f.name for f in fields(reader)} if is_dataclass(reader) else set()
+    if not is_dataclass(reader) or isinstance(reader, type):
+        return reader
+    known = {f.name for f in fields(reader)}
     return replace(reader, **{name: value for name, value in wanted.items() if value is not None and name in known})
 
 

@@ -52,6 +52,15 @@ class TapeArray:
     """An array whose history is being recorded, so that gradients can be taken with respect to it.
 
     It follows the array API. Comparisons give plain arrays: they have no derivative.
+
+    >>> import numpy as np
+    >>> from kerneltools.autodiff import value_and_grad
+    >>> def loss(x):
+    ...     print(type(x).__name__, x.shape)
+    ...     return x @ x
+    >>> value_and_grad(loss)(np.array([1.0, 2.0]))
+    TapeArray (2,)
+    (array(5.), array([2., 4.]))
     """
 
     __slots__ = ("place", "space", "tape", "value")

@@ -33,7 +33,18 @@ def _arrays(arguments: tuple[Any, ...]) -> list[Array]:
 
 @dataclass(frozen=True)
 class TapeBackend:
-    """Traced arrays, over whatever library."""
+    """Traced arrays, over whatever library.
+
+    >>> import numpy as np
+    >>> from kerneltools.autodiff import value_and_grad
+    >>> from kerneltools.backend import backend_of
+    >>> def loss(x):
+    ...     print(backend_of(x))
+    ...     return x @ x
+    >>> value_and_grad(loss)(np.array([1.0, 2.0]))
+    TapeBackend(name='kerneltools')
+    (array(5.), array([2., 4.]))
+    """
 
     name: str = TRACED
 

@@ -17,7 +17,18 @@ _serials = count()
 
 
 class LeakedArrayError(RuntimeError):
-    """A traced array was used after the call that traced it had ended."""
+    """A traced array was used after the call that traced it had ended.
+
+    >>> import numpy as np
+    >>> from kerneltools.autodiff import LeakedArrayError, value_and_grad
+    >>> kept = []
+    >>> value, gradient = value_and_grad(lambda x: kept.append(x) or x @ x)(np.ones(2))
+    >>> try:
+    ...     kept[0] * 2
+    ... except LeakedArrayError as error:
+    ...     print(str(error).split(";")[0])
+    a traced array was used after its value_and_grad, grad or vjp call had ended
+    """
 
 
 @dataclass(frozen=True, slots=True)

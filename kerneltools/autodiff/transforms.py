@@ -92,6 +92,12 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
     `forward(*arrays) -> array`; `backward(cotangent, output, *arrays)` returns an array, or None for zero, for
     each input. Where gradients are nested, `backward` itself is recorded and differentiated.
+
+    >>> import numpy as np
+    >>> from kerneltools.autodiff import value_and_grad
+    >>> rounded = custom_vjp(lambda x: np.round(x), lambda g, output, x: (g,))  # its gradient is that of x
+    >>> value_and_grad(lambda x: rounded(x) @ x)(np.array([1.4, 2.6]))
+    (array(9.2), array([2.4, 5.6]))
     """
     name = getattr(forward, "__name__", "custom_vjp")
 

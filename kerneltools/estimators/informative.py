@@ -26,7 +26,18 @@ NOTHING = 1e-8
 
 
 class UninformativeKernelWarning(UserWarning):
-    """All values of a kernel between rows that differ are 0, or all are k(x, x): a model with it explains nothing."""
+    """All values of a kernel between rows that differ are 0, or all are k(x, x): a model with it explains nothing.
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from kerneltools.estimators import KernelRidge, UninformativeKernelWarning
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.arange(30.0)[:, None]
+    >>> with warnings.catch_warnings(record=True, category=UninformativeKernelWarning, action="always") as told:
+    ...     model = KernelRidge(Gaussian(1e-3)).fit(x, x[:, 0])
+    >>> str(told[0].message)[:61]
+    'kernel: Gaussian(bandwidth=0.001) is 0 between all of 30 rows'
+    """
 
 
 def warn_uninformative(kernel: Kernel, x: Any, points: Any) -> None:

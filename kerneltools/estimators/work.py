@@ -14,7 +14,18 @@ MANY = 2e13
 
 
 class SlowWarning(UserWarning):
-    """A fit begins that takes ten minutes or more; the message says what takes so long, and what takes less."""
+    """A fit begins that takes ten minutes or more; the message says what takes so long, and what takes less.
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from kerneltools.estimators import KernelRidge, SlowWarning
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 100)[:, None]
+    >>> with warnings.catch_warnings(category=SlowWarning, action="error"):  # stops before ten minutes of work begin
+    ...     model = KernelRidge(Gaussian(1.0)).fit(x, np.sin(x[:, 0]))
+    >>> bool(model.score(x, np.sin(x[:, 0])) > 0.99)
+    True
+    """
 
 
 @dataclass(frozen=True)

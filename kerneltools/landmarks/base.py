@@ -36,7 +36,7 @@ class ReducedWarning(UserWarning):
     >>> import warnings
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
-    >>> from kerneltools.landmarks import KMeansPlusPlus
+    >>> from kerneltools.landmarks import KMeansPlusPlus, ReducedWarning
     >>> with warnings.catch_warnings(record=True, category=ReducedWarning, action="always") as told:
     ...     found = KMeansPlusPlus(5)(Gaussian(1.0), np.array([[0.0], [0.0], [1.0]]), rng=0)
     >>> found.points.shape, str(told[0].message)

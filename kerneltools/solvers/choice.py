@@ -13,7 +13,14 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Choice:
-    """A `solver` to be called, and why: its `reason`, and the operations and bytes (beside the data) of both."""
+    """A `solver` to be called, and why: its `reason`, and the operations and bytes (beside the data) of both.
+
+    >>> found = choose(10_000_000, 20_000, 784, 10)
+    >>> found.solver.__name__, found.reason
+    ('falkon', 'conjugate gradient: 6.6e+15 operations in 20 steps against 1.2e+16 directly')
+    >>> found.direct_flops > found.falkon_flops
+    True
+    """
 
     solver: Callable[..., KernelModel]
     reason: str

@@ -4,11 +4,33 @@ import warnings
 
 
 class NotConvergedWarning(UserWarning):
-    """A solver stopped before it met its tolerance."""
+    """A solver stopped before it met its tolerance.
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import NotConvergedWarning, falkon
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> with warnings.catch_warnings(record=True, category=NotConvergedWarning, action="always") as told:
+    ...     model = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), reg=1e-6, iterations=1)
+    >>> model.converged, len(told)
+    (False, 1)
+    """
 
 
 class PrecisionWarning(UserWarning):
-    """Rounding allows less than was asked for; the message says what was solved instead."""
+    """Rounding allows less than was asked for; the message says what was solved instead.
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import Logistic, PrecisionWarning, fit_kernel
+    >>> x = np.linspace(0, 6, 15)[:, None]
+    >>> with warnings.catch_warnings(record=True, category=PrecisionWarning, action="always") as told:
+    ...     model = fit_kernel(Gaussian(1.0), x, x, np.where(x > 3, 1.0, -1.0), Logistic(), reg=1e-13)
+    >>> str(told[0].message)[:71]
+    'reg: 1.0e-13 is below what products with the root of k(Z, Z)^-1 resolve'
+    """
 
 
 def warn_imprecise(reg: float, shift: float) -> None:

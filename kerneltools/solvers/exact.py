@@ -24,7 +24,16 @@ TILE = 512
 
 @dataclass(frozen=True, eq=False)
 class InterceptModel(Tree):
-    """x -> f(x) + b, with f a `KernelModel` `model` and b the `intercept` (t,)."""
+    """x -> f(x) + b, with f a `KernelModel` `model` and b the `intercept` (t,).
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 30)[:, None]
+    >>> model = exact_ridge(Gaussian(1.0), x, np.sin(x) + 5, reg=1e-6)
+    >>> far = np.array([[100.0]])
+    >>> model(far) == model.intercept, model.model(far)  # far from all rows only the intercept is left
+    (array([[ True]]), array([[0.]]))
+    """
 
     model: KernelModel
     intercept: Array
@@ -133,6 +142,14 @@ class ExactPath(Shown):
     S (n - 1,), with 0 for directions that are rounding errors, `projected` (n - 1, t): the targets, less their mean and
     times W^½, along U. `gram_mean` (n,): the mean of k(x, .). `count` (): how many rows there were, `beyond` (t,):
     squares of targets that no function of the rows explains; for rows that stand for several equal ones.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 30)[:, None]
+    >>> path, regs = exact_path(Gaussian(1.0), x, np.sin(x)), [1e-6, 1e-3, 1.0]
+    >>> errors = np.mean(path.leave_one_out(regs) ** 2, axis=(1, 2))
+    >>> path.model(regs[int(np.argmin(errors))])(np.array([[0.1]])).round(3)
+    array([[0.093]])
     """
 
     rows: _Rows

@@ -57,6 +57,14 @@ class KernelModel(Tree):
     type of the rows or of Z, the wider one: a direct solver keeps Z in float64. `shift`: the ε that was added to
     k(Z, Z), relative to its greatest entry; 0 where there was none. `iterations`, `residual` and
     `converged`: what the solver says of itself; a direct one took none.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import falkon
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> model = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), reg=1e-6)
+    >>> model.coefficients.shape, model.converged, model(np.array([[np.pi / 2]])).round(2)
+    ((10, 1), True, array([[1.]]))
     """
 
     kernel: Kernel

@@ -20,6 +20,11 @@ class Minimum(Shown):
     """Where `minimise` stopped: a `point` like the start, the function's `value` there and its `gradient_norm`.
 
     `iterations`: how many steps were taken; `converged`: whether the stopping rule was met.
+
+    >>> import numpy as np
+    >>> found = minimise(lambda x: (((x - 3) ** 2).sum(), 2 * (x - 3)), np.zeros(2))
+    >>> found.converged, found.iterations, found.point.round(6), round(found.value, 9)
+    (True, 2, array([3., 3.]), 0.0)
     """
 
     point: Any

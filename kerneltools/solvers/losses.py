@@ -12,7 +12,16 @@ from kerneltools.backend import stop_gradient
 
 @runtime_checkable
 class Loss(Protocol):
-    """A convex function of the scores of each row, with a gradient everywhere."""
+    """A convex function of the scores of each row, with a gradient everywhere.
+
+    >>> import numpy as np
+    >>> from kerneltools.solvers import Logistic, SquaredHinge, fit_linear
+    >>> x, targets = np.array([[-2.0], [-1.0], [1.0], [3.0]]), np.array([[-1.0], [-1.0], [1.0], [1.0]])
+    >>> for loss in (Logistic(), SquaredHinge()):
+    ...     print(isinstance(loss, Loss), fit_linear(x, targets, loss, reg=0.1).weights.round(3))
+    True [[1.057]]
+    True [[0.714]]
+    """
 
     @property
     def by_class(self) -> bool:

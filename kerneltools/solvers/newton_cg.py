@@ -49,6 +49,14 @@ class Moments(Shown):
     """(S + shift I)^-1 = R' R for the second moments S of rows about their `mean` (d,), made by `moments`.
 
     `inverse` R (d, d), in the type of the features.
+
+    >>> import numpy as np
+    >>> from kerneltools.solvers import ridge_sums
+    >>> x = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 0.5], [0.0, -0.5]])
+    >>> found = moments(ridge_sums(x, np.zeros((4, 1))), shift=0.5)
+    >>> found(np.eye(2))  # the inverse of the second moments, 1/2 and 1/8, plus the shift
+    array([[1. , 0. ],
+           [0. , 1.6]])
     """
 
     mean: Array

@@ -15,7 +15,21 @@ from kerneltools.structures.base import part
 
 @runtime_checkable
 class Preconditioner(Protocol):
-    """Approximates the matrices Σ_i c_i φ(x_i) φ(x_i)' without the cost of all their products."""
+    """Approximates the matrices Σ_i c_i φ(x_i) φ(x_i)' without the cost of all their products.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import falkon
+    >>> x = np.linspace(0, 6, 50)[:, None]
+    >>> class NoPreconditioner:
+    ...     def __call__(self, features, curvature, rng):
+    ...         return np.zeros((curvature.shape[1], features.m, features.m))
+    >>> isinstance(NoPreconditioner(), Preconditioner)
+    True
+    >>> plain = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), 1e-6, preconditioner=NoPreconditioner())
+    >>> plain.iterations > falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), 1e-6, preconditioner=SignedSums()).iterations
+    True
+    """
 
     def __call__(self, features: Features, curvature: Array, rng: Rng) -> Array:
         """(n, k) numbers >= 0 -> (k, m, m)"""
@@ -32,6 +46,14 @@ class SignedSums:
     approximated.
 
     Memory: O(rows m² k).
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import falkon
+    >>> x = np.random.default_rng(0).uniform(0, 6, (400, 1))
+    >>> model = falkon(Gaussian(1.0), x[:10, :], x, np.sin(x), 1e-4, preconditioner=SignedSums(rows=8))
+    >>> model.converged, bool(np.abs(model(x) - np.sin(x)).max() < 0.1)
+    (True, True)
     """
 
     rows: int = 4
@@ -78,6 +100,15 @@ class LandmarkRows:
     """The landmarks stand for the rows: Rudi, Carratino and Rosasco 2017 (Falkon).
 
     No pass over the rows and 2 m³ operations, but sound only for landmarks that were drawn uniformly from the rows.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import falkon
+    >>> x = np.random.default_rng(0).uniform(0, 6, (200, 1))
+    >>> random_rows = x[:20, :]
+    >>> model = falkon(Gaussian(1.0), random_rows, x, np.sin(x), 1e-6, preconditioner=LandmarkRows())
+    >>> model.converged, bool(np.abs(model(x) - np.sin(x)).max() < 0.01)
+    (True, True)
     """
 
     def __call__(self, features: Features, curvature: Array, rng: Rng) -> Array:

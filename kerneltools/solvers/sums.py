@@ -16,6 +16,14 @@ class RidgeSums(Tree):
     `rows` and `weight` (): how many rows of weight > 0, and the sum of the weights; `x_mean` (d,), `y_mean` (t,):
     the weighted means; `gram` (d, d) = Σ w (x - x̄)(x - x̄)', `cross` (d, t) = Σ w (x - x̄)(y - ȳ)' and
     `square` (t,) = Σ w (y - ȳ)²: about the means, so that data far from the origin lose no digits.
+
+    >>> import numpy as np
+    >>> from kerneltools.solvers import path_of, ridge_sums
+    >>> x = np.arange(6.0)[:, None]
+    >>> monday, tuesday = ridge_sums(x[:4, :], 2 * x[:4, :] + 1), ridge_sums(x[4:, :], 2 * x[4:, :] + 1)
+    >>> both = monday.merge(tuesday)
+    >>> int(both.rows), path_of(both).model(reg=1e-12)(np.array([[10.0]])).round(6)
+    (6, array([[21.]]))
     """
 
     rows: Array

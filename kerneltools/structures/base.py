@@ -36,6 +36,11 @@ class Collection(Tree, ABC):
 
     A new one is a frozen dataclass that defines `like`, `__len__`, `taken`, `joined`, `item` and `key`. Structure
     is declared with `kerneltools.trees.static()`; arrays that gradients go through are the other fields.
+
+    >>> from kerneltools import structures
+    >>> x = structures.of(["ACGT", "GGA", "TTTA"])
+    >>> isinstance(x, Collection), len(x), x[1], list(x[[2, 0]])
+    (True, 3, 'GGA', ['TTTA', 'ACGT'])
     """
 
     objects: ClassVar[str] = "objects"

@@ -14,7 +14,16 @@ GZIP = b"\x1f\x8b"
 
 
 class Sequences(NamedTuple):
-    """What a file of sequences holds: the strings, and the name of each."""
+    """What a file of sequences holds: the strings, and the name of each.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> file = Path(tempfile.mkdtemp()) / "two.fasta"
+    >>> _ = file.write_text(">first\\nACGT\\n>second\\nGGA\\n")
+    >>> strings, names = read_fasta(file)
+    >>> strings, names
+    (Strings(2 strings of 3 to 4 letters, ACGT), ('first', 'second'))
+    """
 
     strings: Strings
     names: tuple[str, ...]

@@ -52,6 +52,13 @@ class Graphs(Collection):
     arc twice. `labels` (N,) and `edge_labels` (E,), whole numbers; `attributes` (N, d), floating-point, of any library.
 
     Raises ValueError for edges to nodes that are not there, edges between two graphs, and loops, with their graph.
+
+    >>> from kerneltools.kernels.graphs import WeisfeilerLehman
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> x = Graphs.of([Graph(3, [[0, 1], [1, 2]]), Graph(3, [[0, 1], [1, 2], [2, 0]])])
+    >>> x, x.offsets, WeisfeilerLehman(1)(x, x)
+    (Graphs(2 graphs of 3 nodes, without labels and attributes), array([0, 3, 6]), array([[14., 12.],
+           [12., 18.]]))
     """
 
     objects: ClassVar[str] = "graphs"

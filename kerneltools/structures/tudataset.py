@@ -23,6 +23,17 @@ def read_tudataset(folder: str | Path, directed: bool = False, like: Array | Non
 
     Raises FileNotFoundError for a folder without one of the first two files, and ValueError, with the file and line,
     for what is no number, NaN and infinity, nodes that are not there, edges from a node to itself or between graphs.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp()) / "TWO"
+    >>> folder.mkdir()
+    >>> found = {"A": "1, 2\\n3, 4\\n4, 5", "graph_indicator": "1\\n1\\n2\\n2\\n2", "graph_labels": "1\\n-1"}
+    >>> for name, lines in found.items():
+    ...     _ = (folder / f"TWO_{name}.txt").write_text(lines)
+    >>> graphs, classes = read_tudataset(folder)
+    >>> graphs, classes
+    (Graphs(2 graphs of 2 to 3 nodes, without labels and attributes), array([ 1, -1]))
     """
     files = _Files(Path(folder))
     owner = files.whole("graph_indicator") - 1

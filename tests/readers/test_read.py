@@ -124,6 +124,15 @@ def test_third_party_reader():
     assert "mine" not in {reader.name for reader in READERS}
 
 
+def test_a_reader_need_not_be_a_dataclass():
+    class Plain:
+        name, accepts = "plain", "whatever ends in .mine"
+        recognises, read = Fixed.recognises, Fixed.read
+        data = GOOD
+
+    np.testing.assert_array_equal(read("x.mine", readers=(*READERS, Plain())).images, PIXELS)
+
+
 def test_later_readers_come_first(tmp_path):
     (tmp_path / "folder.mine").mkdir()
     assert len(read(tmp_path / "folder.mine", readers=(*READERS, Fixed(GOOD)))) == 2
