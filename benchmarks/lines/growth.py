@@ -5,7 +5,7 @@ are those of least squares through the logarithms of all sizes: 1 is in proporti
 each stay with the record of the line, for the table and the picture.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -30,18 +30,14 @@ WHAT = {
 
 def rows(n: int) -> Callable[[], Any]:
     """Drawn block by block, and never stored."""
+    import streaming as drawn
+
     from kerneltools import maps, streaming
     from kerneltools.kernels import Gaussian
 
-    def blocks() -> Iterator[tuple[Any, Any]]:
-        rng = np.random.default_rng(0)
-        for start in range(0, n, streaming.BLOCK):
-            x = rng.standard_normal((min(streaming.BLOCK, n - start), D), dtype=np.float32)
-            yield x, np.sin(x[:, :1])
-
     centres = np.random.default_rng(1).standard_normal((M, D), dtype=np.float32)
     phi = maps.nystrom(Gaussian(D**0.5), centres)
-    return lambda: streaming.ridge(phi, blocks()).model(1e-6)
+    return lambda: streaming.ridge(phi, drawn.pairs(n, seed=0)).model(1e-6)
 
 
 def landmarks(m: int) -> Callable[[], Any]:

@@ -32,7 +32,7 @@ class PlainLayer:
         import torch
 
         z = self.filters.flatten(1)
-        values, vectors = torch.linalg.eigh(self.profile(z @ z.T) + self.epsilon * torch.eye(len(z), device=z.device))
+        values, vectors = torch.linalg.eigh(self.profile(z @ z.T) + self.epsilon * torch.eye(len(z)).to(z))
         return vectors @ torch.diag(values.clamp(min=self.epsilon / 10).rsqrt()) @ vectors.T
 
     def maps(self, x: Any, root: Any) -> Any:

@@ -133,6 +133,7 @@ def test_growth_is_told_at_each_size_and_speed_in_times_of_the_other_side(
     from lines import Line, Rate, Seconds, growth
 
     monkeypatch.setattr(measuring, "in_fresh_process", lambda f, *arguments: f(*arguments))
+    monkeypatch.setattr(growth, "SECONDS", 0)
     grown = next(line for line in growth.LINES if line.name == "growth-rows-1")
     sizes = growth.series("landmarks", (5, 10))()
     found = replace(recording.record(grown, [sizes["slope"]], (), 1, 0.0), points=sizes["points"])
@@ -157,3 +158,26 @@ def test_documentation_says_what_the_results_do() -> None:
     for path, made in ((report.PAGE, report.page), (report.README, report.front)):
         text = path.read_text(encoding="utf-8")
         assert made(text, of, records) == text, f"{path.name}: run `python benchmarks/bench.py --write-docs`"
+
+
+@pytest.mark.parametrize("name", ["unsup-64-256", "ckn-5"])
+def test_plain_layers_compute_the_same_features_and_gradients(name: str) -> None:
+    import torch
+    from lines import plain_torch
+
+    x = torch.from_numpy(plain_torch.images(2, side=12))
+    network = plain_torch.network(name, x)
+    side = network.output_shape((12, 12))
+    plain = plain_torch.layers_of(network)
+    features = plain_torch.encoder(plain, x, batch=1)().reshape(2, -1, *side).movedim(1, -1).flatten(1)
+    torch.testing.assert_close(network.encode(x), features, rtol=1e-3, atol=1e-4)
+
+    last = plain[-1]
+    z = last.filters.double().requires_grad_()
+    root = replace(last, filters=z).root()
+    root.square().sum().backward()
+    with torch.no_grad():
+        away = torch.from_numpy(plain_torch.images(len(z), side=z.shape[-1])).double()[..., :1].movedim(-1, 1)
+        away = away.expand_as(z) * 1e-5
+        ends = [replace(last, filters=z + sign * away).root().square().sum() for sign in (1, -1)]
+    torch.testing.assert_close((z.grad * away).sum(), (ends[0] - ends[1]) / 2, rtol=1e-5, atol=1e-9)
