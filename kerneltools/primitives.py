@@ -16,6 +16,9 @@ from kerneltools.trees import flatten
 
 R = TypeVar("R")
 
+NEAR = 2**18
+"""So many numbers that are made of others stay near the processor."""
+
 PANEL = 128
 """Rows of a triangular system that are solved at a time: all else are products."""
 
@@ -322,6 +325,22 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
         return f(x)
     parts = [f(x[rows, :]) for rows in blocks(n, block)]
     return namespace(*parts).concat(parts)
+
+
+@primitive
+def cosine_features(x: Array, weights: Array, lengths: Any, scale: float) -> Array:
+    """Cosines beside sines of inner products with the rows over lengths, times a number, in the type of x.
+
+    (n, d), (k, d), (d,) or a number, a number -> (n, 2k)
+    """
+    turned = namespace(weights).matrix_transpose(weights)
+
+    def of_rows(rows: Array) -> Array:
+        angle = (rows / lengths) @ turned
+        xp = namespace(angle)
+        return xp.concat([scale * xp.cos(angle), scale * xp.sin(angle)], axis=1)
+
+    return by_rows(x, of_rows, max(64, NEAR // max(1, 2 * turned.shape[1])))
 
 
 def by_rows_into_one(x: Array, f: Callable[[Array], Array], block: int, writable: Callable[[Array], bool]) -> Array:

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from kerneltools import columns, pairwise, primitives
 from kerneltools.arrays import Array
 from kerneltools.primitives import Window, pad
+from kerneltools_numpy.cosines import cosine_features
 from kerneltools_numpy.distances import difference_sums, scaled_distances
 
 
@@ -102,6 +103,7 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
+    primitives.cosine_features: cosine_features,
     primitives.extract_patches: extract_patches,
     primitives.segment_sum: segment_sum,
     primitives.owner_sum: owner_sum,

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 from kerneltools.arrays import A, Array, asarray_like, holds, namespace, points_of, require_count, require_floating
 from kerneltools.kernels import Kernel
@@ -35,6 +35,8 @@ class Map(Tree, ABC):
     """
 
     kernel: Kernel
+    at_once: ClassVar[int] = CACHED
+    """So many features are asked of `of_rows` at a time."""
 
     @property
     @abstractmethod
@@ -85,7 +87,7 @@ def of_examples(x: Any, f: Callable[[Any], Array], block: int) -> Array:
 
 def rows_of_block(phi: Map) -> int:
     """How many rows are worked on at a time."""
-    return max(64, CACHED // max(1, phi.dimension))
+    return max(64, phi.at_once // max(1, phi.dimension))
 
 
 def require_finite_features(features: Array, first: int) -> None:

@@ -1,14 +1,15 @@
 """Random Fourier features: stationary kernels as means of cosines."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from kerneltools.arrays import Array, namespace, require_count
+from kerneltools.arrays import Array, require_count
 from kerneltools.kernels import Kernel
 from kerneltools.kernels.distances import check_columns
 from kerneltools.kernels.spectral import Spectral
 from kerneltools.maps import frequencies
-from kerneltools.maps.base import Map, check_even, inner_products, placed
+from kerneltools.maps.base import Map, check_even, in_type_of, placed
+from kerneltools.primitives import cosine_features
 from kerneltools.random import Rng
 from kerneltools.trees import child_names
 
@@ -30,6 +31,7 @@ class Fourier(Map):
 
     kernel: Kernel
     frequencies: Array
+    at_once: ClassVar[int] = 2**62  # `cosine_features` goes block by block
 
     @property
     def dimension(self) -> int:
@@ -44,10 +46,7 @@ class Fourier(Map):
     def of_rows(self, x: Array) -> Array:
         lengths = self.kernel.lengths  # type: ignore[attr-defined]  # `fourier` has looked at it
         check_columns(child_names(self.kernel)[0], lengths, x)
-        angle = inner_products(x / lengths, self.frequencies)
-        xp = namespace(angle)
-        scale = (2 / self.dimension) ** 0.5
-        return xp.concat([scale * xp.cos(angle), scale * xp.sin(angle)], axis=1)
+        return cosine_features(x, in_type_of(self.frequencies, x), lengths, (2 / self.dimension) ** 0.5)
 
 
 def fourier(

@@ -73,6 +73,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "patches.responses.patch_norms": of_grids.norms,
     "patches.responses.patch_response": of_grids.responses,
     "pooling": of_grids.pool,
+    "primitives.cosine_features": of_rows.turns,
     "primitives.exponential_response": of_rows.responses,
     "primitives.extract_patches": of_grids.patches,
     "primitives.fold_patches": of_grids.folded,

@@ -195,6 +195,12 @@ def products_of_rows(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: primitives.row_products(v["x"], v["y"]), variables, terms=m)
 
 
+def turns(draw: Draw, few: bool) -> Case:
+    x, weights = numbers(draw, size(draw, few, 1, 5), 3), numbers(draw, 4, 3, other=True)
+    variables = {"x": x, "weights": weights, "lengths": np.asarray(1.5)}
+    return Case(lambda v, c: primitives.cosine_features(v["x"], v["weights"], v["lengths"], 0.5), variables, terms=3)
+
+
 def responses(draw: Draw, few: bool) -> Case:
     """Inner products of vectors of norm `scale` with unit vectors, none of them blank: there the scale has a kink."""
     n = size(draw, few, 1, 5)

@@ -179,9 +179,16 @@ def row_by_row() -> Any:
         yield (rng.standard_normal((n, 4)),), (lambda x: namespace(x).sum(x * x, axis=1), block), (0,)
 
 
+def turns() -> Any:
+    x, weights = rng.standard_normal((3, 2)), rng.standard_normal((4, 2))
+    yield (x, weights, np.asarray([0.5, 2.0])), (0.7,), (0, 1, 2)
+    yield (np.zeros((0, 2)), weights, np.asarray(1.0)), (1.0,), ()
+
+
 CASES = {
     primitives.by_rows: list(row_by_row()),
     primitives.extract_patches: list(patches()),
+    primitives.cosine_features: list(turns()),
     primitives.patch_gram: list(patch_grams()),
     primitives.mix_channels: list(mixes()),
     patch_response: list(patch_responses()),
