@@ -23,7 +23,7 @@ from kerneltools.structures import count
 from kerneltools.structures.base import is_collection
 from kerneltools.trees import Tree, shown, static
 
-PREPROCESSING_BATCH = 256
+PREPROCESSING_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """Steps between the pixels and the first layer, each image by itself: frozen, (n, h, w, c) -> (n, h, w, c)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
+from operator import add
 
 from ckn.preprocessing.base import Step, check_finite, minus_first, minus_mean
 from kerneltools.arrays import Array, namespace, widest_float
@@ -10,7 +11,7 @@ from kerneltools.kernels.base import check_positive
 from kerneltools.patches import Grid
 from kerneltools.patches.grid import PerAxis
 from kerneltools.precision import in_single
-from kerneltools.primitives import extract_patches, fold_patches
+from kerneltools.primitives import Window, pad, program
 from kerneltools.trees import static
 
 
@@ -95,34 +96,79 @@ class Whiten(Step):
     @in_single
     def __call__(self, images: Array) -> Array:
         """(n, *grid, c) -> (n, *grid, c)"""
-        xp = namespace(images)
-        # The mean per channel of each patch goes in any case; a constant channel is exactly 0 from here on.
-        images = minus_first(images, tuple(range(1, images.ndim - 1)))
-        centred = self._over_patches(images, lambda p: p - xp.mean(p, axis=-2, keepdims=True))
-        return self._over_patches(centred, self._decorrelate)
+        self.check_grid(tuple(images.shape[1:-1]))
+        return _whitened(self, images)
 
-    def _over_patches(self, images: Array, f: Callable[[Array], Array]) -> Array:
-        """Patches -> f -> back to images, each pixel the mean over the patches that cover it."""
-        xp = namespace(images)
-        grid = tuple(images.shape[1:-1])
-        window = Grid(self.patch, padding="valid").window(grid)
-        changed = fold_patches(f(extract_patches(images, window)), window, grid)
-        one = xp.ones_like(images[:1, ..., :1])
-        return changed / fold_patches(extract_patches(one, window), window, grid)
-
-    def _decorrelate(self, patches: Array) -> Array:
-        xp = namespace(patches)
-        shape = tuple(patches.shape)
-        flat = xp.reshape(patches, (shape[0], prod(shape[1:-2]), shape[-2] * shape[-1]))
-        covariance = xp.matrix_transpose(flat) @ flat / flat.shape[1]
-        return xp.reshape(flat @ self._power(covariance), shape)
-
-    def _power(self, covariance: Array) -> Array:
+    def powers(self, covariances: Array) -> Array:
         """C^exponent on the directions with variance: (n, d, d) -> (n, d, d)."""
-        xp = namespace(covariance)
-        values, vectors = xp.linalg.eigh(xp.astype(covariance, widest_float(covariance)))
+        xp = namespace(covariances)
+        values, vectors = xp.linalg.eigh(xp.astype(covariances, widest_float(covariances)))
         # What rounding in the type of the images leaves of a direction without variance.
-        noise = covariance.shape[-1] * xp.finfo(covariance.dtype).eps * xp.max(values, axis=-1, keepdims=True)
+        noise = covariances.shape[-1] * xp.finfo(covariances.dtype).eps * xp.max(values, axis=-1, keepdims=True)
         kept = values > noise
         powers = xp.where(kept, xp.where(kept, values, xp.ones_like(values)) ** self.exponent, xp.zeros_like(values))
-        return xp.astype((vectors * powers[:, None, :]) @ xp.matrix_transpose(vectors), covariance.dtype)
+        return xp.astype((vectors * powers[:, None, :]) @ xp.matrix_transpose(vectors), covariances.dtype)
+
+
+@program
+def _whitened(step: Whiten, images: Array) -> Array:
+    xp, axes = namespace(images), tuple(range(1, images.ndim - 1))
+    window = Grid(step.patch, padding="valid").window(tuple(images.shape[1:-1]))
+    # The mean per channel of each patch goes in any case; a constant channel is exactly 0 from here on.
+    images = minus_first(images, axes)
+    # In planes of one channel, in which rows of points are longer than the few channels of one.
+    planes = _in_order(images, (0, images.ndim - 1, *axes))
+    means = _boxes(planes, window) / prod(window.size)
+    cover = _spread(xp.ones_like(means[:1, :1, ...]), window)
+    patches = _patches(planes - _spread(means, window) / cover, window)
+    flat = xp.reshape(patches, (patches.shape[0], prod(patches.shape[1 : images.ndim]), -1))
+    flat = step.powers(flat @ xp.matrix_transpose(flat) / flat.shape[2]) @ flat
+    whitened = _folded(xp.reshape(flat, patches.shape), window) / cover
+    return _in_order(whitened, (0, *(axis + 1 for axis in axes), 1))
+
+
+def _in_order(x: Array, axes: tuple[int, ...]) -> Array:
+    """The axes in that order, in memory too."""
+    xp = namespace(x)
+    moved = xp.permute_dims(x, axes)
+    return xp.reshape(xp.reshape(moved, (-1,)), moved.shape)
+
+
+def _patches(planes: Array, window: Window) -> Array:
+    """(n, c, *grid) -> (n, *size, c, *positions)"""
+    xp, out = namespace(planes), window.output_shape(tuple(planes.shape[2:]))
+    views = [planes[(..., *window.slices(offset, out))] for offset in window.offsets()]
+    found = xp.stack(views, axis=1)
+    return xp.reshape(found, (found.shape[0], *window.size, *found.shape[2:]))
+
+
+def _folded(patches: Array, window: Window) -> Array:
+    """Sums of patches over the points they cover, one axis after the other: (n, *size, c, *positions) -> (n, c, *grid)"""
+    for axis, size in reversed(list(enumerate(window.size))):
+        place = patches.ndim - len(window.size) + axis
+        around = pad(patches, tuple((size - 1, size - 1) if a == place else (0, 0) for a in range(patches.ndim)))
+        before, length = (slice(None),) * (axis + 1), patches.shape[place] + size - 1
+        pieces = (
+            around[(*before, i, ..., *_of_axis(axis, window, slice(size - 1 - i, size - 1 - i + length)))]
+            for i in range(size)
+        )
+        patches = reduce(add, pieces)
+    return patches
+
+
+def _spread(values: Array, window: Window) -> Array:
+    """`_folded` of patches that hold one number each: (n, c, *positions) -> (n, c, *grid)"""
+    return _boxes(pad(values, ((0, 0), (0, 0), *((size - 1, size - 1) for size in window.size))), window)
+
+
+def _boxes(planes: Array, window: Window) -> Array:
+    """The sum over each patch, one axis after the other: (n, c, *grid) -> (n, c, *positions)"""
+    for axis, size in enumerate(window.size):
+        length = planes.shape[2 + axis] - size + 1
+        planes = reduce(add, (planes[(..., *_of_axis(axis, window, slice(i, i + length)))] for i in range(size)))
+    return planes
+
+
+def _of_axis(axis: int, window: Window, part: slice) -> tuple[slice, ...]:
+    """That part along an axis of the grid, and all along those behind it."""
+    return (part, *(slice(None),) * (len(window.size) - axis - 1))
