@@ -40,6 +40,17 @@ class Model(Tree):
     Images go in as (n, h, w, c) of any array library, integer or floating-point, scaled as those of the
     training; they are moved, a batch at a time, to the library, type and device of the network.
     Methods raise ValueError for images of another shape, NaN and infinity.
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> from kerneltools.solvers import ridge
+    >>> images, labels = np.random.default_rng(0).random((20, 8, 8, 1)), np.arange(20) % 2
+    >>> images[labels == 1, :4, :4, :] += 1.0
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(4, subsampling=4),)), images, rng=0, patches=100)
+    >>> head = ridge(ckn.preprocessing.normalise_features(network.encode(images)), np.eye(2)[labels, :], reg=1e-3)
+    >>> model = ckn.Model(network, head, classes=("cat", "dog"), image_shape=(8, 8, 1))
+    >>> model.predict(images[:2]), model.decision_function(images[:2]).shape
+    (['cat', 'dog'], (2, 2))
     """
 
     network: Network

@@ -111,7 +111,14 @@ class Kind(Protocol):
 
 
 class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted):  # type: ignore[misc]  # untyped bases
-    """Filters of a network, learnt without labels and with them when asked, and a linear head on its features."""
+    """Filters of a network, learnt without labels and with them when asked, and a linear head on its features.
+
+    >>> import ckn
+    >>> from ckn.estimators.body import NetworkEstimator
+    >>> model = ckn.SetClassifier(random_state=1)
+    >>> isinstance(model, NetworkEstimator), sorted(model.get_params())[:4]
+    (True, ['architecture', 'backend', 'batch', 'class_weight'])
+    """
 
     kind: ClassVar[Kind]
 
@@ -416,7 +423,16 @@ class Numbers:
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
-    """A network with a head that has one output per class."""
+    """A network with a head that has one output per class.
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> rng, labels = np.random.default_rng(0), np.arange(20) % 2
+    >>> sets = [rng.normal(2.0 * label, 1.0, (30, 2)) for label in labels]
+    >>> model = ckn.SetClassifier(parts=200).fit(sets, labels)
+    >>> model.predict(sets[:4]), model.predict_proba(sets[:4]).shape, model.transform(sets[:4]).shape[0]
+    (array([0, 1, 0, 1]), (4, 2), 4)
+    """
 
     class_weight: Mapping[Any, float] | str | None
     head: Loss | None
@@ -497,7 +513,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
 
 class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
-    """A network with a head that has one output per target."""
+    """A network with a head that has one output per target.
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> rng = np.random.default_rng(0)
+    >>> means = rng.uniform(-1, 1, 20)
+    >>> sets = [rng.normal(mean, 0.3, (30, 2)) for mean in means]
+    >>> model = ckn.SetRegressor(parts=200).fit(sets, means)
+    >>> model.predict(sets[:4]).shape, bool(model.score(sets, means) > 0.9)
+    ((4,), True)
+    """
 
     def _targets(self, y: Any, n: int, least: int) -> Any:
         check_targets(y, n, self.kind.noun)

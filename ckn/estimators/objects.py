@@ -25,7 +25,18 @@ ITEMS = {"sequence": "letters", "series": "steps", "set": "elements", "graph": "
 
 
 class ShortWarning(UserWarning):
-    """Some examples are shorter than the windows of the first layer, and have features of nothing."""
+    """Some examples are shorter than the windows of the first layer, and have features of nothing.
+
+    >>> import warnings
+    >>> import ckn
+    >>> from ckn.estimators.objects import ShortWarning
+    >>> from kerneltools.patches import Windows
+    >>> model = ckn.SequenceClassifier(ckn.Architecture((ckn.PartSpec(4, Windows(6)),)))
+    >>> with warnings.catch_warnings(record=True, category=ShortWarning, action="always") as told:
+    ...     model = model.fit(["ACGTACGT", "TTGCATTA", "ACG", "ACGTTTGT"], [0, 1, 0, 1])
+    >>> str(told[0].message).split(": ")[1]
+    '1 of 4 are shorter than the window of 6 letters'
+    """
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,13 @@ class GappedSpec:
     `Exponential(0.6 √size)`. `decay` in [0, 0.99] is what each gap costs: 0 allows none. `pool`:
     `patches.GappedMax()`, or `patches.GappedMean()`. `reg` > 0 is added to the eigenvalues of the filters' kernel
     matrix. Filters are learnt from windows without a gap. Raises ValueError and TypeError for anything else.
+
+    >>> import ckn
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGT", "TTGCATTA", "ACGAACGA"])
+    >>> architecture = ckn.Architecture((GappedSpec(filters=4, size=3, decay=0.5),))
+    >>> ckn.fit_unsupervised(architecture, x, rng=0).encode(x).shape
+    (3, 4)
     """
 
     filters: int
@@ -98,6 +105,13 @@ class GappedLayer(Tree):
 
     By a recursion over the items in place of the table. `filters` (m, k, d) are landmarks, each of their items of
     length 1. Raises ValueError for filters of the wrong rank.
+
+    >>> import ckn
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGT", "TTGCATTA", "ACGAACGA"])
+    >>> layer = ckn.fit_unsupervised(ckn.Architecture((ckn.GappedSpec(4, size=3),)), x, rng=0).layers[0]
+    >>> layer.filters.shape, layer.kernel.decay, layer.pool
+    ((4, 3, 4), 0.3, GappedMax())
     """
 
     filters: Array

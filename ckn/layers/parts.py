@@ -92,6 +92,14 @@ class PartLayer(Tree):
     `filters` (m, k, d) are landmarks, on the sphere of the kernel. Items of c d columns are c channels side by side,
     each of which it sees on its own; with `lengths` it makes k of each, see `PartSpec`. Raises ValueError for filters
     of the wrong rank, and for `lengths` where there are none.
+
+    >>> import ckn
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGT", "TTGCATTA", "ACGAACGA"])
+    >>> layer = ckn.fit_unsupervised(ckn.Architecture((ckn.PartSpec(4, Windows(3)),)), x, rng=0).layers[0]
+    >>> layer.filters.shape, layer.parts, layer.pool
+    ((4, 3, 4), Windows(size=3, stride=1, dilation=1, partial=False, by_item=False), PartSum())
     """
 
     filters: Array

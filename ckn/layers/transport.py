@@ -58,6 +58,15 @@ class TransportPool(Tree):
     of T and the reference j of p. T is the set's own length, so that what else is in a batch says nothing of it. (The
     published code divides by the length with padding.) A set without elements has features 0. Raises ValueError for
     numbers out of range.
+
+    >>> import ckn
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGTAC", "GGATTACAGG", "TTACGTCGAA"])
+    >>> architecture = ckn.Architecture((ckn.PartSpec(4, Windows(5)),), ckn.Transport(references=3))
+    >>> pool = ckn.fit_unsupervised(architecture, x, rng=0).readout
+    >>> pool.references.shape, pool.eps
+    ((1, 3, 4), 0.5)
     """
 
     references: Array
@@ -128,7 +137,16 @@ class Start(Protocol):
 
 @dataclass(frozen=True)
 class FromElements:
-    """References from spherical k-means on the elements of all sets, at most `elements` of them; for one head."""
+    """References from spherical k-means on the elements of all sets, at most `elements` of them; for one head.
+
+    >>> import ckn
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGTAC", "GGATTACAGG", "TTACGTCGAA"])
+    >>> readout = ckn.Transport(references=3, start=FromElements(elements=1000))
+    >>> ckn.fit_unsupervised(ckn.Architecture((ckn.PartSpec(4, Windows(5)),), readout), x, rng=0).encode(x).shape
+    (3, 12)
+    """
 
     elements: int = 100_000
 
@@ -151,6 +169,14 @@ class FromSets:
     A set belongs to the head to which it is carried at the least cost, Σ plan <x, w> / p being greatest; the references
     of a head are the centres, by spherical k-means, of at most `elements` elements of its sets. At most `rounds`, and
     until no set changes its head.
+
+    >>> import ckn
+    >>> from kerneltools.patches import Windows
+    >>> from kerneltools.structures import Strings
+    >>> x = Strings.of(["ACGTACGTAC", "GGATTACAGG", "TTACGTCGAA"])
+    >>> readout = ckn.Transport(references=3, heads=2, start=FromSets(rounds=5))
+    >>> ckn.fit_unsupervised(ckn.Architecture((ckn.PartSpec(4, Windows(5)),), readout), x, rng=0).encode(x).shape
+    (3, 24)
     """
 
     rounds: int = 10

@@ -12,7 +12,17 @@ from kerneltools.trees import Tree
 
 
 class Step(Tree, ABC):
-    """One step of preprocessing."""
+    """One step of preprocessing.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> @dataclass(frozen=True)
+    ... class Negative(Step):
+    ...     def __call__(self, images):
+    ...         return 1.0 - images
+    >>> Negative()(np.full((1, 2, 2, 1), 0.25)).ravel()
+    array([0.75, 0.75, 0.75, 0.75])
+    """
 
     @abstractmethod
     def __call__(self, images: Any) -> Any:

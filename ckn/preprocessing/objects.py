@@ -18,7 +18,17 @@ from kerneltools.trees import static
 
 
 class ObjectStep(Step):
-    """A step of objects: sets, series, graphs."""
+    """A step of objects: sets, series, graphs.
+
+    >>> from dataclasses import dataclass
+    >>> from kerneltools.structures import Strings
+    >>> @dataclass(frozen=True)
+    ... class OtherStrand(ObjectStep):
+    ...     def __call__(self, x):
+    ...         return x.reverse_complement()
+    >>> list(OtherStrand()(Strings.of(["AACG"])))
+    ['CGTT']
+    """
 
     @property
     def of_objects(self) -> bool:
@@ -33,6 +43,14 @@ class Standardise(ObjectStep):
     is constant in the training has the scale 1.
 
     Raises ValueError for other than as many of both, and for objects of other columns.
+
+    >>> import numpy as np
+    >>> from kerneltools.structures import Ragged
+    >>> x = Ragged.of([np.array([[1.0, 10.0]]), np.array([[3.0, 30.0]])])
+    >>> step = Standardise().fitted(x)
+    >>> step, step(x).values
+    (Standardise(means=(2.0, 20.0), scales=(1.0, 10.0)), array([[-1., -1.],
+           [ 1.,  1.]]))
     """
 
     means: tuple[float, ...] | None = static(None)
@@ -78,7 +96,13 @@ class Standardise(ObjectStep):
 
 @dataclass(frozen=True)
 class NormaliseSeries(ObjectStep):
-    """Each channel of each series less its mean, over its standard deviation; constant ones become 0."""
+    """Each channel of each series less its mean, over its standard deviation; constant ones become 0.
+
+    >>> import numpy as np
+    >>> from kerneltools.structures import Ragged
+    >>> NormaliseSeries()(Ragged.of([np.array([[1.0], [3.0]]), np.array([[5.0], [5.0], [5.0]])])).values.ravel()
+    array([-1.,  1.,  0.,  0.,  0.])
+    """
 
     def __call__(self, x: Any) -> Any:
         """n series -> n series"""
@@ -103,6 +127,14 @@ class LabelColumns(ObjectStep):
     """Labels of nodes as columns of zeros and ones beside their attributes.
 
     `labels`: those that have a column, which a fit finds where they are not given; others have zeros.
+
+    >>> import numpy as np
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> x = Graphs.of([Graph(3, [[0, 1], [1, 2]], labels=[7, 4, 7], attributes=np.array([[0.5], [0.2], [0.1]]))])
+    >>> LabelColumns().fitted(x)(x).attributes
+    array([[0.5, 0. , 1. ],
+           [0.2, 1. , 0. ],
+           [0.1, 0. , 1. ]])
     """
 
     labels: tuple[int, ...] | None = static(None)
@@ -124,6 +156,11 @@ class DegreeLabels(ObjectStep):
     """The number of each node's neighbours as its label, for graphs that have no labels (Chen, Jacob and Mairal 2020).
 
     `most`: the greatest, which stands for greater ones too; a fit finds it in the training where it is not given.
+
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> star = Graphs.of([Graph(4, [[0, 1], [0, 2], [0, 3]])])
+    >>> DegreeLabels(most=2)(star).labels, DegreeLabels().fitted(star)
+    (array([2, 1, 1, 1]), DegreeLabels(most=3))
     """
 
     most: int | None = static(None)

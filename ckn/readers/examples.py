@@ -27,6 +27,12 @@ class Examples(Shown):
     classes: the names of the classes; empty without labels.
     test: the source's own test split, with the same classes; None where it has none.
     names: the name of each object; None where they have none.
+
+    >>> import numpy as np
+    >>> from kerneltools.structures import Strings
+    >>> found = Examples(Strings.of(["ACGT", "GGA"]), labels=np.array([1, 0]), classes=("no", "yes"))
+    >>> found.nouns, list(found.data), [found.classes[label] for label in found.labels]
+    ('sequences', ['ACGT', 'GGA'], ['yes', 'no'])
     """
 
     data: Collection

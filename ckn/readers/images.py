@@ -26,11 +26,31 @@ def unwatched(stage: str, done: int, total: int) -> None:
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message names the file and says what to do."""
+    """Data that cannot be used; the message names the file and says what to do.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from ckn.readers import DataError, read
+    >>> file = Path(tempfile.mkdtemp(), "notes.txt")
+    >>> _ = file.write_text("no images")
+    >>> try:
+    ...     read(file)
+    ... except DataError as error:
+    ...     print(str(error).splitlines()[0].replace(str(file), file.name))
+    notes.txt: not a format that a reader recognises; expected one of
+    """
 
 
 class SourceNotFoundError(DataError, FileNotFoundError):
-    """Neither a file, nor a folder, nor a data set of that name."""
+    """Neither a file, nor a folder, nor a data set of that name.
+
+    >>> from ckn.readers import SourceNotFoundError, read
+    >>> try:
+    ...     read("no-such-folder")
+    ... except SourceNotFoundError as error:
+    ...     print(str(error).split(";")[0])
+    'no-such-folder': no such file, folder or data set
+    """
 
 
 @dataclass(frozen=True)
@@ -94,6 +114,11 @@ class Images(Shown):
     names: the file of each image, relative to the source; None where images are not files.
     pictures: how the files became images, with the size, channels and background that were taken, to read others in
     the same way; None where images are not picture files.
+
+    >>> import numpy as np
+    >>> found = Images(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1]), classes=("cat", "dog"), maximum=255.0)
+    >>> len(found), [found.classes[label] for label in found.labels]
+    (3, ['cat', 'dog', 'dog'])
     """
 
     images: HostArray
@@ -142,6 +167,21 @@ class Reader(Protocol):
 
     `accepts` says in words what it recognises: "a .npz file with ...". A dataclass with a field of the name of one of
     the options of `ckn.readers.read`, such as `labels`, is given what was asked for.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from ckn.readers import READERS, Images, read
+    >>> class TextImages:
+    ...     name, accepts = "text", "a .txt file with an image of 4 x 4 in each line"
+    ...     def recognises(self, source):
+    ...         return str(source).endswith(".txt")
+    ...     def read(self, source):
+    ...         return Images(np.loadtxt(source).reshape(-1, 4, 4, 1))
+    >>> file = Path(tempfile.mkdtemp(), "two.txt")
+    >>> np.savetxt(file, np.zeros((2, 16)))
+    >>> read(file, readers=(*READERS, TextImages())).images.shape
+    (2, 4, 4, 1)
     """
 
     @property

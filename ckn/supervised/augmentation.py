@@ -14,7 +14,19 @@ from kerneltools.trees import Tree, static
 
 
 class Augmentation(Tree, ABC):
-    """A random change of each image."""
+    """A random change of each image.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from kerneltools.random import generator
+    >>> @dataclass(frozen=True)
+    ... class Brightness(Augmentation):
+    ...     spread: float = 0.1
+    ...     def __call__(self, images, rng):
+    ...         return images + generator(rng).normal(0.0, self.spread, (images.shape[0], 1, 1, 1))
+    >>> Brightness()(np.zeros((2, 8, 8, 1)), 0)[:, 0, 0, 0].round(3)
+    array([ 0.013, -0.013])
+    """
 
     @abstractmethod
     def __call__(self, images: Array, rng: Rng) -> Array:

@@ -30,7 +30,27 @@ FREE = ("epochs", "jit", "memory", "at_once")
 
 
 class ResumeError(ValueError):
-    """A training cannot go on from a file: it is of another architecture, of other data or of other settings."""
+    """A training cannot go on from a file: it is of another architecture, of other data or of other settings.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import ckn
+    >>> from ckn.supervised import ResumeError
+    >>> from kerneltools.optimisers import Sphere
+    >>> from kerneltools.solvers import LinearModel
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(4, subsampling=4),)), images, rng=0, patches=100)
+    >>> head = LinearModel(np.zeros((16, 2)), np.zeros(2))
+    >>> state = ckn.TrainingState(network, head, None, (Sphere(),))
+    >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
+    >>> save_state(state, path, {"rng": "0"})
+    >>> try:
+    ...     load_state(path, {"rng": "1"})
+    ... except ResumeError as error:
+    ...     print(str(error).replace(str(path), path.name))
+    state.safetensors: it is of another training, and cannot go on as this one: rng is 0 there and 1 here
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +71,13 @@ def training_notes(
     """What decides the numbers of a training, in words by name; its data as a SHA-256.
 
     (n, *grid, c), (n,) -> architecture, preprocessing, data, validation, rng, and each of the settings but the epochs
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> images, labels = np.zeros((20, 8, 8, 1)), np.arange(20) % 2
+    >>> notes = training_notes(ckn.Architecture((ckn.LayerSpec(4),)), ckn.Supervised(batch=10), images, labels, rng=0)
+    >>> sorted(notes)[:4], notes["batch"], len(notes["data"])
+    (['architecture', 'augmentation', 'batch', 'clip_norm'], '10', 64)
     """
     chosen = {f.name: _words(getattr(settings, f.name)) for f in fields(settings) if f.name not in FREE}
     return {
@@ -67,6 +94,21 @@ def save_state(state: TrainingState, path: str | Path, notes: Mapping[str, str] 
     """Write a state, with notes such as those of `training_notes`; the file appears whole or not at all.
 
     Raises OSError when the folder cannot be written, and ValueError for a state that `load_state` would refuse.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import ckn
+    >>> from kerneltools.optimisers import Sphere
+    >>> from kerneltools.solvers import LinearModel
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(4, subsampling=4),)), images, rng=0, patches=100)
+    >>> head = LinearModel(np.zeros((16, 2)), np.zeros(2))
+    >>> state = ckn.TrainingState(network, head, None, (Sphere(),))
+    >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
+    >>> save_state(state, path, {"data": "digits"})
+    >>> load_state(path).epoch, state_notes(path)
+    (0, {'data': 'digits'})
     """
     checkpoint = _Checkpoint(state, dict(notes or {}))
     require_readable(path, _check, checkpoint)
@@ -88,6 +130,21 @@ def load_state(
 
     Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged, no such state or one whose
     values cannot be (as `ckn.load` does), and ResumeError, naming what differs.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import ckn
+    >>> from kerneltools.optimisers import Sphere
+    >>> from kerneltools.solvers import LinearModel
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(4, subsampling=4),)), images, rng=0, patches=100)
+    >>> head = LinearModel(np.zeros((16, 2)), np.zeros(2))
+    >>> state = ckn.TrainingState(network, head, None, (Sphere(),))
+    >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
+    >>> save_state(state, path, {"data": "digits"})
+    >>> bool(np.array_equal(load_state(path, {"data": "digits"}).network(images), network(images)))
+    True
     """
     found = _load(path, placing(backend_named(backend or "numpy"), device), types)
     differing = [name for name, value in (notes or {}).items() if found.notes.get(name) != value]
@@ -98,13 +155,36 @@ def load_state(
 
 
 def state_notes(path: str | Path, types: Iterable[type] = ()) -> dict[str, str]:
-    """The notes of a state in a file. Raises what `load_state` raises."""
+    """The notes of a state in a file. Raises what `load_state` raises.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import ckn
+    >>> from kerneltools.optimisers import Sphere
+    >>> from kerneltools.solvers import LinearModel
+    >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
+    >>> network = ckn.fit_unsupervised(ckn.Architecture((ckn.LayerSpec(4, subsampling=4),)), images, rng=0, patches=100)
+    >>> head = LinearModel(np.zeros((16, 2)), np.zeros(2))
+    >>> state = ckn.TrainingState(network, head, None, (Sphere(),))
+    >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
+    >>> save_state(state, path, {"data": "digits", "rng": "0"})
+    >>> state_notes(path)
+    {'data': 'digits', 'rng': '0'}
+    """
     return _load(path, lambda array: array, types).notes
 
 
 def best_epoch(history: tuple[EpochReport, ...]) -> int:
     """The number of the best epoch: of the greatest validation accuracy, or where that was not measured of the least
-    training loss; of equal ones the first. Raises ValueError for an empty history."""
+    training loss; of equal ones the first. Raises ValueError for an empty history.
+
+    >>> from ckn.supervised import EpochReport
+    >>> accuracies = (0.71, 0.84, 0.83)
+    >>> history = tuple(EpochReport(n + 1, loss=0.3, rate=0.1, validation_accuracy=a) for n, a in enumerate(accuracies))
+    >>> best_epoch(history)
+    2
+    """
     if not history:
         raise ValueError("history: expected at least one epoch, got none")
 

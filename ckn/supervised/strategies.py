@@ -12,7 +12,15 @@ from kerneltools.trees import map_leaves
 
 @runtime_checkable
 class Strategy(Protocol):
-    """What becomes of the head in a training."""
+    """What becomes of the head in a training.
+
+    >>> from ckn.supervised import Alternating, Joint, LayerReversal
+    >>> for strategy in (Joint(), Alternating(), LayerReversal()):
+    ...     print(strategy, isinstance(strategy, Strategy), strategy.solves_batches, strategy.sees_batch)
+    Joint() True False False
+    Alternating(proximity=10.0, exact_every=1) True True False
+    LayerReversal(proximity=10.0, exact_every=1) True True True
+    """
 
     @property
     def exact_every(self) -> int:
@@ -93,6 +101,10 @@ class Alternating(_BatchSolving):
     """An epoch of steps for the filters, then the exact head for the filters that came out.
 
     In the epoch the head follows: after the step of a batch it becomes `head_of_batch`, with `proximity` > 0.
+
+    >>> import ckn
+    >>> ckn.Supervised(strategy=Alternating(proximity=1.0), epochs=5).strategy
+    Alternating(proximity=1.0, exact_every=1)
     """
 
     @property
@@ -114,6 +126,10 @@ class LayerReversal(_BatchSolving):
 
     "Ultimate layer reversal" (Jones, Roulet and Harchaoui 2019). Since that head is a minimum, the gradient at it
     is the gradient of the minimal loss. After the epoch the head is solved exactly on all data.
+
+    >>> import ckn
+    >>> ckn.Supervised(strategy=LayerReversal(proximity=1.0), epochs=5).strategy
+    LayerReversal(proximity=1.0, exact_every=1)
     """
 
     @property

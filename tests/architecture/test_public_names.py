@@ -1,8 +1,12 @@
 """What a package exports is listed, and what is public is explained."""
 
 import ast
-from collections.abc import Iterator
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("backends/*/__init__.py"))
 PACKAGES = [ROOT / "kerneltools", ROOT / "ckn", *PLUGINS]
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 INITS = [file for file in FILES if file.name == "__init__.py"]
+API = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 
 
 def parsed(file: Path) -> ast.Module:
@@ -52,6 +57,22 @@ def undocumented(file: Path) -> Iterator[str]:
             yield node.name
 
 
+def entries() -> Iterator[Any]:
+    """What the pages of the API list by name: the `__all__` of their modules, and single classes."""
+    for name in re.findall(r"automodule:: (\S+)", API):
+        module = import_module(name)
+        yield from (getattr(module, listed) for listed in getattr(module, "__all__", ()))
+    for name in re.findall(r"autoclass:: (\S+)", API):
+        module_name, _, class_name = name.rpartition(".")
+        yield getattr(import_module(module_name), class_name)
+
+
+def without_example(objects: Iterable[Any]) -> list[str]:
+    """The classes and functions that show no use of themselves."""
+    shown = (found for found in objects if inspect.isclass(found) or inspect.isfunction(found))
+    return [f"{found.__module__}.{found.__qualname__}" for found in shown if ">>>" not in (found.__doc__ or "")]
+
+
 @pytest.mark.parametrize("file", INITS, ids=label)
 def test_all_is_complete_and_distinct(file: Path) -> None:
     module = parsed(file)
@@ -67,6 +88,12 @@ def test_public_objects_have_docstrings(file: Path) -> None:
     assert list(undocumented(file)) == []
 
 
+def test_entries_of_the_api_show_an_example() -> None:
+    found = list(entries())
+    assert len(found) > 200
+    assert without_example(found) == []
+
+
 def test_the_check_sees_an_unlisted_name() -> None:
     module = ast.parse("from ckn.a import A, used\ndef f(): return used\n__all__ = ['f']")
     assert set(exported_names(module)) == {"A", "f", "__all__"}
@@ -76,3 +103,17 @@ def test_the_check_sees_a_missing_docstring(tmp_path: Path) -> None:
     file = tmp_path / "bare.py"
     file.write_text('"""A module."""\ndef f(): ...\nclass _Hidden: ...\n')
     assert list(undocumented(file)) == ["f"]
+
+
+def test_the_check_sees_a_missing_example() -> None:
+    class Bare:
+        """A class."""
+
+    class Shown:
+        """A class.
+
+        >>> 1 + 1
+        2
+        """
+
+    assert without_example([Bare, Shown, 3]) == [f"{__name__}.{Bare.__qualname__}"]
