@@ -24,6 +24,7 @@ from ckn.splitting import held_out, validation_rows
 from ckn.supervised import EpochReport, Supervised, TrainingState, best_epoch
 from ckn.text import brief
 from kerneltools.backend import to_host
+from kerneltools.forecasting import Forecast
 from kerneltools.progress import silent
 from kerneltools.solvers import Loss
 from kerneltools.structures import count, take
@@ -200,6 +201,12 @@ def run(
         history=() if settings.supervised is None else classifier.training_.history,
         initial=None if settings.supervised is None else classifier.training_.initial,
     )
+
+
+def forecast(parts: Split, settings: Settings) -> Forecast:
+    """How long `run` will take and how much memory, by some seconds of work; without what its pictures take."""
+    found: Forecast = _classifier(parts, settings).forecast(parts.train.data, parts.train.labels, len(parts.test))
+    return found
 
 
 def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def fit_unsupervised(
     network, streams = Network(()), generator(rng).spawn(len(architecture.layers))
     for number, (spec, draws) in enumerate(zip(architecture.grids, streams, strict=True), start=1):
         below = network.prepare()
-        grid = _inner_patches(spec)
+        grid = inner_patches(spec)
         report = partial(progress, f"layer {number}: patches")
         sample = sample_patches(below, data, grid, patches, draws, batch or below.batch_for(data), report)
         found = _filters(spec.kernel, spec, sample, draws, number, selector, progress)
@@ -148,13 +148,14 @@ def require_patches(architecture: Architecture, grid: tuple[int, ...]) -> None:
     """Raise ValueError, naming the layer, unless each layer has a patch without padding to learn from."""
     for number, spec in enumerate(architecture.grids, start=1):
         try:
-            _inner_patches(spec).window(grid)
+            inner_patches(spec).window(grid)
         except ValueError as error:
             raise ValueError(f"layer {number}: {error}, and filters are learnt from patches without padding") from error
         grid = spec.output_shape(grid)
 
 
-def _inner_patches(spec: LayerSpec) -> Grid:
+def inner_patches(spec: LayerSpec) -> Grid:
+    """The patches that a layer's filters are learnt from: those without padding."""
     return Grid(spec.patch, padding="valid", dilation=spec.dilation)
 
 

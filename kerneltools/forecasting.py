@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from time import perf_counter
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -104,7 +106,7 @@ class Watch:
     def __call__(self, stage: str, done: int, total: int, value: float | None = None, /) -> None:
         now = perf_counter()
         self.reports.setdefault(stage, []).append((done, now - self.last))
-        self.totals[stage], self.last = total, now
+        self.totals[stage], self.last = max(total, self.totals.get(stage, 0)), now
 
     def seconds(self, stage: str) -> float:
         """All that it took."""
@@ -118,9 +120,11 @@ class Watch:
         """The seconds before the first step, and those of a step, of a stage that reports several."""
         told = [(done, seconds) for done, seconds in self.reports.get(stage, ()) if done > 0]
         idle = self.seconds(stage) - sum(seconds for _, seconds in told)
-        if len(told) < 2 or told[-1][0] <= told[0][0]:
+        # Of a machine that was busy for a moment the median knows nothing.
+        steps = [seconds / (done - (before if done > before else 0)) for (before, _), (done, seconds) in pairwise(told)]
+        if not steps:
             return idle, sum(seconds for _, seconds in told) / max(1, self.steps(stage))
-        each = sum(seconds for _, seconds in told[1:]) / (told[-1][0] - told[0][0])
+        each = median(steps)
         return idle + max(0.0, told[0][1] - each * told[0][0]), each
 
     def end(self) -> None:

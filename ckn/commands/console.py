@@ -26,6 +26,7 @@ from ckn.interrupts import CODE
 from ckn.memory import out_of_memory
 from ckn.network import Progress as Reporter
 from ckn.text import visible
+from kerneltools.forecasting import Forecast
 
 
 class Screen(Reporter, Protocol):
@@ -147,9 +148,17 @@ def _line(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def on_terminal() -> bool:
+    """Whether somebody may be looking at what is told of the work."""
+    return console(stderr=True).is_terminal
+
+
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Screen]:
-    """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere; nothing if `quiet`."""
+def progress(quiet: bool = False, forecast: Forecast | None = None) -> Iterator[Screen]:
+    """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere; nothing if `quiet`.
+
+    With a `forecast`, a bar for all stages says how long they will still take.
+    """
     if quiet:
         yield _Quiet()
         return
@@ -161,7 +170,24 @@ def progress(quiet: bool = False) -> Iterator[Screen]:
         return
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description:<20}", markup=False), BarColumn(30))
     with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=screen) as bars:
-        yield _Bars(bars)
+        yield _Bars(bars, forecast)
+
+
+class Left:
+    """How much of a forecast is done: of the stages behind, all; of the one at hand, its share."""
+
+    def __init__(self, forecast: Forecast) -> None:
+        self._names = [stage.name for stage in forecast.stages]
+        self._seconds = [stage.seconds for stage in forecast.stages]
+        self._at, self._done = 0, 0.0
+
+    def done(self, stage: str, done: int, total: int) -> int:
+        """Seconds of the forecast that are behind; never fewer than before."""
+        if stage in self._names[self._at :]:
+            self._at = self._names.index(stage)
+            share = min(1.0, done / total) if total else 0.0
+            self._done = max(self._done, sum(self._seconds[: self._at]) + share * self._seconds[self._at])
+        return round(self._done)
 
 
 class _Quiet:
@@ -180,11 +206,15 @@ class _Quiet:
 class _Bars:
     """A bar for each stage, in the order in which they first report."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Progress, forecast: Forecast | None) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._left = None if forecast is None else Left(forecast)
+        self._whole = None if forecast is None else bars.add_task("in all", total=round(forecast.seconds) or 1)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if self._left is not None and self._whole is not None:
+            self._bars.update(self._whole, completed=self._left.done(stage, done, total))
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=None)
         # A step that cannot say how far it is pulses until it is done.

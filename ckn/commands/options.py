@@ -172,6 +172,14 @@ Labels = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no summary; results, notes and errors are still written.")
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say how long it will take, stage by stage, and whether the memory suffices, from some seconds of work; "
+        "write nothing.",
+    ),
+]
 Part = Annotated[
     SplitName | None,
     typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all]"),

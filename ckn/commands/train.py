@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from ckn.architecture import architectures
 from ckn.commands import learning
-from ckn.commands.console import Screen, facts, note, progress, room_for
+from ckn.commands.console import Screen, facts, note, on_terminal, progress, room_for, say
 from ckn.commands.epochs import BEST, NUMBERS, Epochs
 from ckn.commands.options import (
     ArchitectureName,
@@ -18,6 +19,7 @@ from ckn.commands.options import (
     Batch,
     Data,
     Device,
+    DryRun,
     Filters,
     Labels,
     OneStrand,
@@ -44,11 +46,13 @@ from ckn.training import (
     Split,
     default_architecture,
     described_architecture,
+    forecast,
     run,
     split,
     with_validation,
 )
 from ckn.unsupervised import require_patches
+from kerneltools.forecasting import Forecast
 
 WRITTEN = ("model.safetensors", "metrics.json", "filters.png", "confusion.png", "certificate.png")
 """What every training leaves in its folder."""
@@ -58,6 +62,10 @@ WRITTEN_WITH_LABELS = ("curves.png", NUMBERS, LAST, BEST)
 
 SMALLER = "a smaller --batch or --minibatch, fewer --patches or a smaller --architecture"
 FEWER = "fewer or smaller examples"
+LESS, FEWER_PARTS = "fewer --patches or a smaller --architecture", "fewer --patches or fewer --filters"
+
+LONG = 2000
+"""From so many examples on a training is worth the seconds that its forecast takes."""
 
 OF_IMAGES = ("size", "background", "skip_unreadable", "architecture", "whiten", "augment", "precision")
 """Options that have a meaning for images only."""
@@ -118,6 +126,7 @@ def train(
     at_once: learning.AtOnce = None,
     jit: learning.Jit = False,
     resume: learning.Resume = None,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a classifier of images, sequences, graphs or series, and test it.
@@ -142,6 +151,7 @@ def train(
       ckn train peaks.fa --labels labels.csv --out peaks
       ckn train MUTAG/
       ckn train GunPoint_TRAIN.ts --test GunPoint_TEST.ts --filters 64
+      ckn train cifar-10-batches-bin/ --architecture unsup-256-1024 --whiten --dry-run
       ckn train cifar-10-batches-bin/ --architecture unsup-256-1024 --whiten
       ckn train cifar-10-batches-bin/ --architecture ckn-5 --whiten --supervised \\
           --augment flip,crop --validation 0.1 --backend torch
@@ -156,9 +166,15 @@ def train(
 def _train(data: str, chosen: Mapping[str, Any]) -> None:
     """The same for all options by name."""
     quiet = chosen["quiet"]
+    if chosen["dry_run"] and chosen["resume"] is not None:
+        raise typer.BadParameter("--dry-run: not with --resume; how long its epochs take is in metrics.jsonl")
     if chosen["supervised"] and chosen["backend"] == "torch" and chosen["device"] in (None, "cpu"):
         keep_freed_memory()
     parts, settings = _prepared(data, chosen)
+    if chosen["dry_run"]:
+        _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
+        _foretell(parts, settings, quiet)
+        return
     # Some versions of typer hand on the paths of a context as strings.
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
     of_kind = () if isinstance(parts.train, Images) else WRITTEN_OF_OBJECTS
@@ -167,7 +183,7 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
         if not quiet:
             _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
         results = Results(folder)
-        with progress(quiet) as screen, ExitStack() as told:
+        with progress(quiet, _forecast(parts, settings, chosen)) as screen, ExitStack() as told:
             outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)
             screen("pictures", 0, 1)
             results.write(parts, settings, outcome)
@@ -181,6 +197,33 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
             f"no epoch was better than the start on the validation {parts.train.nouns}: these labels do not help these "
             "filters"
         )
+
+
+def _foretell(parts: Split, settings: Settings, quiet: bool) -> None:
+    """Say how long it will take, and whether the memory suffices."""
+    with room_for(settings.data, SMALLER), progress(quiet) as screen:
+        screen("forecast", 0, 1)
+        found = replace(
+            forecast(parts, settings), advice=f"try {LESS if isinstance(parts.train, Images) else FEWER_PARTS}"
+        )
+        screen("forecast", 1, 1)
+    for line in str(found).splitlines():
+        say(line)
+
+
+def _forecast(parts: Split, settings: Settings, chosen: Mapping[str, Any]) -> Forecast | None:
+    """What a bar for all stages goes by, where somebody looks at it for long.
+
+    Not of JAX, which compiles anew for the sizes of each run.
+    """
+    seen = not chosen["quiet"] and on_terminal()
+    if not seen or len(parts.train) < LONG or chosen["resume"] is not None or settings.backend == "jax":
+        return None
+    with progress() as screen:
+        screen("forecast", 0, 1)
+        found = forecast(parts, settings)
+        screen("forecast", 1, 1)
+    return found
 
 
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ckn.architecture import Architecture
 from ckn.checks import check_batch, check_count, check_labels, check_regs
 from ckn.choice import MANY, chosen_head, chosen_regression
+from ckn.estimators.forecasting import forecast
 from ckn.kept import MEMORY, Kept, kept
 from ckn.layers.readouts import standardised
 from ckn.model import Model, bare_features, encode_blocks, preprocess
@@ -39,6 +40,7 @@ from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
 from kerneltools.estimators.foreign import Hinted
+from kerneltools.forecasting import Forecast
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning import Temperature
 from kerneltools.progress import silent
@@ -175,6 +177,17 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         for name, value in {**found.attributes, "architecture_": architecture, "model_": model}.items():
             setattr(self, name, value)
         return self
+
+    def forecast(self, X: Any, y: Any, test: int = 0) -> Forecast:
+        """How long `fit` will take, stage by stage, and how much memory, by a few seconds of work on some examples.
+
+        `test`: how many others are predicted afterwards. Its text is a table. The estimator stays as it is. All epochs
+        are one stage, "epochs". Raises what `fit` raises for such examples; where there is no room, `fits` is False.
+        """
+        self._check_parameters()
+        X, y, measured = self._split(*self._taken(X, y, least=2))
+        self.kind.require(self.architecture, X)
+        return forecast(self, X, self._goal(y), 0 if measured is None else count(measured[0]), test)
 
     @abstractmethod
     def _targets(self, y: Any, n: int, least: int) -> Any:

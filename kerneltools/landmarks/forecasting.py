@@ -93,7 +93,7 @@ def selection_runs(
         rule = with_number(selector, int(size["m"]))
         return timed(lambda: chosen(rule, kernel, part, 0, own))
 
-    return growing(grown(count(x), m, 256), run, law, PILOT)
+    return growing(grown(count(x), m, 32), run, law, PILOT)
 
 
 def grown(n: int, m: int, ratio: int, least: int = 8, most: int = 2**17) -> list[Sizes]:
@@ -130,7 +130,7 @@ def law_of(selector: Any, d: int) -> Law:
         if isinstance(selector, Uniform | Given):
             return (n * d + 100 * n, m * d)
         if isinstance(selector, KMeans | SphericalKMeans):
-            return (40 * n * m * d, 20 * VALUE * n * m, 40 * n * d, STEP * m)
+            return (40 * n * m * d, 20 * VALUE * n * m, 4000 * n * d, STEP * m)
         if isinstance(selector, KMeansPlusPlus):
             return (2 * n * m * d * tries, VALUE * n * m * tries, STEP * m)
         if isinstance(selector, MiniBatchKMeans):

@@ -18,6 +18,9 @@ from PIL import Image
 import ckn
 from ckn.commands import results
 from ckn.commands import train as train_command
+from ckn.commands.console import Left
+from kerneltools import memory
+from kerneltools.forecasting import Forecast, Stage
 from kerneltools.locks import holding
 
 FILES = ["certificate.png", "confusion.png", "filters.png", "metrics.json", "model.safetensors"]
@@ -415,3 +418,36 @@ def colours(path: Path) -> Path:
     (x, y), (x_test, y_test) = striped(40), striped(10)
     np.savez(path, X_train=x, y_train=y, X_test=x_test, y_test=y_test, classes=["noise", "stripes"])
     return path
+
+
+def test_a_dry_run_says_how_long_it_will_take_and_writes_nothing(
+    run: Callable[..., Any], digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("train", digits, "--dry-run", "--patches", 500, "--out", tmp_path / "model")
+    assert result.exit_code == 0, result.stderr
+    assert contents(tmp_path) == []
+    for name in ("layer 2: filters", "encoding", "test images", "in all", "memory"):
+        assert f"\n{name} " in result.stdout
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    result = run("train", digits, "--dry-run", "--patches", 500, "--quiet")
+    assert result.exit_code == 0
+    assert "not enough memory" in result.stdout
+    assert "fewer --patches or a smaller --architecture" in result.stdout
+    assert run("train", digits, "--dry-run", "--resume", tmp_path).exit_code != 0
+    assert contents(tmp_path) == []
+
+
+def test_a_dry_run_of_objects(run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    series = Path(__file__).parents[1] / "data" / "GunPoint_TRAIN.ts"
+    result = run("train", series, "--dry-run", "--patches", 500, "--filters", 4)
+    assert result.exit_code == 0, result.stderr
+    assert "test series" in result.stdout
+    assert contents(tmp_path) == []
+
+
+def test_what_is_done_of_a_forecast_goes_by_its_stages() -> None:
+    left = Left(Forecast(tuple(Stage(name, 10.0, 8.0, 12.0) for name in ("a", "b", "c")), 0.0))
+    told = [("a", 0, 1), ("a", 1, 1), ("other", 1, 2), ("b", 1, 2), ("a", 1, 2), ("c", 2, 1), ("c", 1, 0)]
+    assert [left.done(*each) for each in told] == [0, 10, 10, 15, 15, 30, 30]

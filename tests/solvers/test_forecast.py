@@ -53,6 +53,8 @@ def test_a_watch_books_all_time(monkeypatch: pytest.MonkeyPatch) -> None:
     several = Watch()
     several.reports["b"] = [(2, 5.0), (4, 1.0), (6, 1.0)]
     assert several.line("b") == (4.0, 0.5)
+    several.reports["b"] += [(2, 1.0), (4, 90.0), (6, 1.0)]  # once more, while the machine was busy
+    assert several.line("b") == (4.0, 0.5)
 
 
 def test_the_text_is_a_table_that_says_what_is_missing() -> None:
