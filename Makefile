@@ -10,9 +10,9 @@ TEST_READY := $(VENV)/.test-ready
 WEB_READY := $(VENV)/.web-ready
 PYTEST := $(BIN)/python -m pytest
 
-# Two test processes share the cores: one thread each for the linear algebra.
-test test-all: export OMP_NUM_THREADS := 1
-test test-all: export OPENBLAS_NUM_THREADS := 1
+# Two processes share the cores: one thread each for the linear algebra.
+test test-all docs: export OMP_NUM_THREADS := 1
+test test-all docs: export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-web test-gpu bench bench-quick lint format docs clean
@@ -67,7 +67,7 @@ format: $(TEST_READY)
 
 ## make docs      the documentation in docs/_build/html; its code is run, a warning is an error
 docs: $(TEST_READY)
-	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -j 2 -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 ## make clean     remove what the targets made, .venv too

@@ -88,4 +88,6 @@ class WithoutAccents(SearchEnglish):
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.add_search_language(WithoutAccents)
+    # It copies files once the site is done, and does not say that pages may be read side by side.
+    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True
     app.connect("autodoc-process-docstring", translate_docstring)
