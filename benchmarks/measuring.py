@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from threading import Thread
 from time import perf_counter, process_time
 from typing import Any, TypeVar
 
@@ -83,5 +84,14 @@ def in_fresh_process(f: Callable[..., Result], *arguments: Any, threads: int | N
 
 
 def _confine(threads: int | None) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     if threads is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def _end_with_parent() -> None:
+    """A command that is killed leaves no process behind that computes on."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -16,7 +16,10 @@ PAGE, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 SPEED, GROWTH = (ROOT / "docs" / "images" / f"{name}.png" for name in ("speed", "growth"))
 SPEED_WORDS = "Bars: how many times as fast as other libraries, line by line, with the range of the runs"
 GROWTH_WORDS = "Time above and memory below, against rows of a stream, landmarks and images, on logarithmic axes"
-OTHERS = ("plain PyTorch layers", "scikit-learn", "GPyTorch", "KeOps", "GraKeL", "tslearn", "aeon's Hydra")
+OTHERS = (
+    "plain PyTorch layers", "scikit-learn", "scikit-learn's KernelRidge", "scikit-learn's SVC",
+    "GPyTorch", "KeOps", "GraKeL", "tslearn", "aeon's Hydra",
+)  # fmt: skip
 """The other sides that the picture of speed has."""
 FRONT = ("encode-torch", "nystroem", "fourier", "step", "all-64-256-seconds")
 """The lines of README's table."""

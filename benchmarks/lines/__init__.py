@@ -52,6 +52,7 @@ SUBJECTS = (
     "step",
     "preprocessing",
     "forecast",
+    "pieces",
     "peers",
     "growth",
     "gpu",
