@@ -13,7 +13,7 @@ from ckn.network import Network, Progress, batches, of_one_size
 from ckn.preprocessing import Step, normalise_features
 from ckn.readers.images import Pictures, pictures_of
 from ckn.targets import Targets, explained
-from kerneltools.arrays import Array, flattened, namespace
+from kerneltools.arrays import Array, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.learning import Temperature
 from kerneltools.primitives import program
@@ -210,7 +210,7 @@ def _bare_blocks(
         data, steps = _through(steps, data, network.like), ()
     for block, new, stop in batches(data, batch or prepared.batch_for(data)):
         block = block if is_collection(block) else _through(steps, block, network.like)
-        features = flattened(prepared(block))
+        features = prepared.flat(block)
         _require_norms(features, stop, "image" if network.embedding is None else "object")
         yield features, new
         progress("encoding", stop, count(data))

@@ -81,6 +81,18 @@ class Network(Tree):
             x = layer(x)
         return x if self.readout is None else self._read(x)
 
+    def flat(self, x: Any) -> Any:
+        """`network(x)`, of each image in one row; all layers are one program to a library that compiles.
+
+        (n, *grid, c), or n objects -> (n, features)
+        """
+        if self.embedding is not None or not self.layers or not all(layer.by_products for layer in self.bare_layers):
+            return flattened(self(x))
+        layers = prepared(self.layers)
+        layers[0].check(x)
+        found = _rows(layers, x, self.readout is None)
+        return found if self.readout is None else self._read(found)
+
     def laid(self, x: Any) -> Any:
         """What is found of a batch of objects on the host, in arrays of the network's library; images as they are.
 
@@ -222,7 +234,7 @@ class Network(Tree):
         check_batch(batch)
         prepared = self.prepare()
         pieces = batches(x, batch or self.batch_for(x))
-        features = [flattened(prepared(block))[new, :] for block, new, _ in pieces]
+        features = [prepared.flat(block)[new, :] for block, new, _ in pieces]
         return namespace(*features).concat(features)
 
     def batch_for(self, x: Any) -> int:
@@ -292,6 +304,14 @@ class Network(Tree):
         table = ends_of(self.readout, Runs(np.arange(n + 1) * points), maps)  # type: ignore[arg-type]  # there is one
         items = before_zeros(xp.reshape(maps, (n * points, m)))
         return self.readout(items, table)[:n, :]  # type: ignore[misc]
+
+
+@program
+def _rows(layers: tuple[Any, ...], x: Array, flat: bool) -> Array:
+    """The maps of the last layer, or all numbers of each image in a row."""
+    for layer in layers:
+        x = layer(x)
+    return flattened(x) if flat else x
 
 
 @program

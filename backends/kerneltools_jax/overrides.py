@@ -1,13 +1,13 @@
 """Bodies that are faster on JAX than the generic ones (benchmarks/primitives.py measures them)."""
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from kerneltools import columns, pairwise, primitives
+from kerneltools import columns, pairwise, pooling, primitives
 from kerneltools.arrays import Array
 from kerneltools.columns import OfDifference, Term
 from kerneltools_jax import alignments, recursions
@@ -42,6 +42,35 @@ def _segment_max(count: int) -> Callable[..., Array]:
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
     """In one piece: compiled blocks would be compiled one by one, and joining them takes as much memory."""
     return f(x)
+
+
+def smoothed(x: Array, pool: pooling.Gaussian) -> Array:
+    """Weighted slices, which XLA adds up as it makes them: products with small matrices take several passes."""
+    body = partial(pooling.smoothed.generic, pool=pool)
+    if pool.subsampling > LARGEST_SLICED:
+        whole: Array = body(x)
+        return whole
+
+    def pull(cotangent: Array, found: Array, x: Array) -> tuple[Array]:
+        # By products: slices would be spread and added one by one.
+        (of_x,) = jax.linear_transpose(body, x)(cotangent)
+        return (of_x,)
+
+    return custom_vjp(partial(_sliced, pool), pull)(x)
+
+
+LARGEST_SLICED = 8
+
+
+@partial(jax.jit, static_argnums=0)
+def _sliced(pool: pooling.Gaussian, x: Array) -> Array:
+    s = pool.subsampling
+    for axis in range(1, x.ndim - 1):
+        reach = (pool.positions(x.shape[axis]) - 1) * s + 1
+        padded = jnp.pad(x, [(s, s) if i == axis else (0, 0) for i in range(x.ndim)])
+        slices = [jax.lax.slice_in_dim(padded, t, t + reach, s, axis) for t in range(2 * s + 1)]
+        x = reduce(jnp.add, (weight * part for weight, part in zip(pool.weights, slices, strict=True)))
+    return x
 
 
 def solve_triangular(factor: Array, rhs: Array) -> Array:
@@ -152,6 +181,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **{s.pull: column_pulls(s.term) for s in columns.SUMS},
     **{s.values: difference_sums(s.of_difference) for s in columns.DIFFERENCE_SUMS},
     **{s.pull: difference_pulls(s.of_difference) for s in columns.DIFFERENCE_SUMS},
+    pooling.smoothed: smoothed,
     primitives.segment_max: segment_max,
     primitives.solve_triangular: solve_triangular,
 }

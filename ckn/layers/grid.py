@@ -119,7 +119,7 @@ class PreparedLayer(Tree):
     @in_single
     def __call__(self, x: A) -> A:
         """(n, *grid, c) -> (n, *grid', m)"""
-        self._check(x)
+        self.check(x)
         maps: A = _mapped(self, x) if self.layer.by_products else self._map(x)
         return maps
 
@@ -147,7 +147,7 @@ class PreparedLayer(Tree):
 
         (n, *grid, c) -> (n, *positions), (n, *positions)
         """
-        self._check(x)
+        self.check(x)
         return _missed(self, x) if self.layer.by_products else self._miss(x)
 
     def _map(self, x: Array) -> Array:
@@ -164,7 +164,8 @@ class PreparedLayer(Tree):
         xp = namespace(whole, psi)
         return xp.subtract(whole, xp.sum(psi * psi, axis=-1)), whole
 
-    def _check(self, x: Array) -> None:
+    def check(self, x: Array) -> None:
+        """Raise ValueError for images that do not go with the filters, TypeError for those of another library."""
         filters = self.layer.filters
         namespace(x, filters)
         device_of(x, filters)

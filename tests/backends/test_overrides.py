@@ -57,9 +57,16 @@ def patch_responses() -> Any:
 
 
 def pooled() -> Any:
-    for shape in ((2, 9, 3), (2, 7, 5, 3), (1, 1, 8, 2), (1, 4, 5, 3, 2), (0, 4, 5, 3), (2, 4, 5, 0)):
-        for s in (2, 3, 9):
-            yield (rng.standard_normal(shape),), (pooling.Gaussian(s),), (0,)
+    for shape, s in (
+        ((2, 7, 5, 3), 2),
+        ((2, 9, 3), 3),
+        ((2, 7, 5, 3), 9),
+        ((1, 1, 8, 2), 3),
+        ((1, 4, 5, 3, 2), 2),
+        ((0, 4, 5, 3), 2),
+        ((2, 4, 5, 0), 2),
+    ):
+        yield (rng.standard_normal(shape),), (pooling.Gaussian(s),), (0,)
 
 
 def mixes() -> Any:
@@ -220,13 +227,20 @@ CASES = {
 # A minute of compilation for their generic bodies; tests/structures and tests/golden have them on JAX beside numbers
 # of NumPy and of others.
 STEP_BY_STEP = {p for p in CASES if p.generic.__module__ in (alignments.__name__, gapped.__name__, transport.__name__)}
+
+
+def is_long(name: str, primitive: Any, number: int) -> bool:
+    """Whether its compilation takes seconds: of poolings on JAX, two will do."""
+    return primitive in STEP_BY_STEP or (name == "jax" and primitive is pooling.smoothed and number > 1)
+
+
 OVERRIDDEN = [
     pytest.param(
         name,
         primitive,
         *case,
         id=f"{name}-{primitive.__name__}-{number}",
-        marks=pytest.mark.heavy if primitive in STEP_BY_STEP else (),
+        marks=pytest.mark.heavy if is_long(name, primitive, number) else (),
     )
     for name in available()
     if backend(name).devices()

@@ -1,7 +1,7 @@
 """Programs: functions that JAX compiles as one, and what the command line compiles in all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from kerneltools.arrays import namespace
 from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.patches import Grid
 from kerneltools.primitives import program
-from kerneltools.trees import Tree, static
+from kerneltools.trees import Tree, map_leaves, static
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 rng = np.random.default_rng(0)
@@ -86,15 +86,20 @@ def test_gradients_and_traces_go_through() -> None:
 def test_a_network_is_few_programs(compilations: list[str]) -> None:
     images = jnp.asarray(rng.random((21, 8, 8, 1)), dtype=jnp.float32)
     spec = ckn.LayerSpec(8, 3, 2, kernel=Homogeneous(profiles.Exponential(0.6)))
-    network = ckn.fit_unsupervised(ckn.Architecture((spec,)), images, 0, patches=200)
+    network = ckn.fit_unsupervised(ckn.Architecture((spec, spec)), images, 0, patches=200)
+    other = network.with_layers([replace(layer, filters=-layer.filters) for layer in network.bare_layers])
     del compilations[:]
-    network.encode(images, batch=8)
-    # Kernel matrix, its root, the layer, and what cuts the batches and joins their features.
+    found = network.encode(images, batch=8)
+    # Kernel matrices, their roots, all layers at once, and what cuts the batches and joins their features.
     first = len(compilations)
     assert first <= 12
-    network.encode(images[::-1], batch=8)
     # The last batch has the shape of the others, and arrays with other numbers are no other program.
-    assert len(compilations) - first <= 1  # the reversal of the images
+    other.encode(images, batch=8)
+    assert len(compilations) == first
+    network.encode(images[:19], batch=8)
+    assert len(compilations) - first <= 4  # the images, their batches and the features that are new in the last
+    on_host = map_leaves(np.asarray, network).encode(np.asarray(images))
+    np.testing.assert_allclose(found, on_host, atol=1e-5)
 
 
 def test_patches_of_any_batch_are_gathered_by_the_same_programs(compilations: list[str]) -> None:
