@@ -29,7 +29,13 @@ LARGEST_MAP = 2**34
 
 
 def reached_shape(patches: Grid, pool: Gaussian, grid: tuple[int, ...]) -> tuple[int, ...]:
-    """The grid after patches and pooling. Raises ValueError when no patch fits, and for a reach out of bounds."""
+    """The grid after patches and pooling. Raises ValueError when no patch fits, and for a reach out of bounds.
+
+    >>> from kerneltools.patches import Grid
+    >>> from kerneltools.pooling import Gaussian
+    >>> reached_shape(Grid(3), Gaussian(2), (32, 32))
+    (16, 16)
+    """
     window = patches.window(grid)
     furthest = max(LEAST_REACH, 2 * max(grid))
     spans = [(points - 1) * step for points, step in zip(window.size, window.dilation, strict=True)]
@@ -46,7 +52,16 @@ def reached_shape(patches: Grid, pool: Gaussian, grid: tuple[int, ...]) -> tuple
 
 
 def check_kernel(kernel: Any) -> None:
-    """Raise TypeError for what is no kernel and for one that is no dataclass, ValueError for a degree out of bounds."""
+    """Raise TypeError for what is no kernel and for one that is no dataclass, ValueError for a degree out of bounds.
+
+    >>> from kerneltools.kernels import Polynomial
+    >>> check_kernel(Polynomial(2))
+    >>> try:
+    ...     check_kernel(Polynomial(10**6))
+    ... except ValueError as error:
+    ...     print(error)
+    kernel: expected a degree of at most 64, got 1e+06
+    """
     if not isinstance(kernel, Kernel):
         raise TypeError(f"kernel: expected a kerneltools kernel, got {kernel!r}")
     require_dataclass(kernel)
@@ -56,7 +71,14 @@ def check_kernel(kernel: Any) -> None:
 
 
 def check_products(products: Any) -> None:
-    """Raise ValueError unless it names a type of products, or is None."""
+    """Raise ValueError unless it names a type of products, or is None.
+
+    >>> try:
+    ...     check_products("float8")
+    ... except ValueError as error:
+    ...     print(error)
+    products: expected None, 'bfloat16' or 'float16', got 'float8'
+    """
     if products is not None and products not in SHORT_TYPES:
         raise ValueError(f"products: expected None, {' or '.join(map(repr, SHORT_TYPES))}, got {products!r}")
 

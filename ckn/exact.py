@@ -22,6 +22,15 @@ def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
 
     Raises ValueError for images of different shapes and with the channels first, and TypeError for kernels after the
     first layer that are not functions of inner products and norms.
+
+    >>> import numpy as np
+    >>> import ckn
+    >>> x = np.random.default_rng(0).random((3, 6, 6, 1))
+    >>> architecture = ckn.Architecture((ckn.LayerSpec(32, reg=1e-8),))
+    >>> features = ckn.fit_unsupervised(architecture, x, rng=0).encode(x)
+    >>> values = gram(architecture, x)  # of infinitely many filters
+    >>> bool(np.linalg.norm(features @ features.T - values) < 0.1 * np.linalg.norm(values))
+    True
     """
     check_images(x)
     check_images(x if y is None else y)

@@ -25,6 +25,13 @@ class Backend(Protocol):
 
     Parameters of differentiated functions are trees (kerneltools.trees). A leaf that is an array is
     differentiated; Python numbers are constants.
+
+    >>> from kerneltools.backend import backend
+    >>> library = backend("numpy")
+    >>> isinstance(library, Backend), library.name, library.devices()
+    (True, 'numpy', ('cpu',))
+    >>> library.asarray([1.0, 2.0], dtype="float32")
+    array([1., 2.], dtype=float32)
     """
 
     @property
@@ -127,6 +134,13 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     `forward(*arrays) -> array`; `backward(cotangent, output, *arrays)` returns one array, or None, for
     each input. Both are array-API code; `backward` sees only inputs and output, so it can be
     differentiated in its turn.
+
+    >>> from kerneltools.backend import backend
+    >>> library = backend("numpy")
+    >>> straight = custom_vjp(lambda x: (x > 0) * 1.0, lambda g, output, x: (g,))  # a step whose gradient is that of x
+    >>> value, gradient = library.value_and_grad(lambda x: straight(x) @ x)(library.asarray([-1.0, 2.0]))
+    >>> float(value), gradient
+    (2.0, array([-1.,  3.]))
     """
 
     # A plain dict, and not functools.cache: see `_owners`.
@@ -148,18 +162,34 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
 
 def stop_gradient(array: Array) -> Array:
-    """The same numbers as a constant: no gradient flows through."""
+    """The same numbers as a constant: no gradient flows through.
+
+    >>> from kerneltools.backend import backend
+    >>> library = backend("numpy")
+    >>> library.value_and_grad(lambda x: stop_gradient(x) @ x)(library.asarray([1.0, 2.0]))[1]
+    array([1., 2.])
+    """
     owner = backend_of(array)
     return array if owner is None else owner.stop_gradient(array)
 
 
 def to_host(array: Array) -> Any:
-    """The numbers as a NumPy array, from any library and device: for choices that are made on the host."""
+    """The numbers as a NumPy array, from any library and device: for choices that are made on the host.
+
+    >>> import numpy as np
+    >>> to_host(np.ones(2)).tolist()
+    [1.0, 1.0]
+    """
     return backend("numpy").asarray(array)
 
 
 def move(x: Any, like: Array) -> Array:
-    """Numbers or an array of any library, in the library, type and device of `like`."""
+    """Numbers or an array of any library, in the library, type and device of `like`.
+
+    >>> import numpy as np
+    >>> move([1, 2, 3], like=np.zeros(1, dtype=np.float32))
+    array([1., 2., 3.], dtype=float32)
+    """
     owner = backend_of(like)
     if owner is not None:
         return owner.asarray(x, dtype=like.dtype, device=device_of(like))

@@ -17,14 +17,32 @@ from kerneltools.trees import Tree, static
 
 
 class Pool(Protocol):
-    """A pool over grids."""
+    """A pool over grids.
+
+    >>> import numpy as np
+    >>> class Corner:
+    ...     def __call__(self, x):
+    ...         return x[:, :1, :1, :]
+    >>> Corner()(np.ones((2, 8, 8, 3))).shape
+    (2, 1, 1, 3)
+    """
 
     def __call__(self, x: Array) -> Array:
         """(n, *grid, c) -> (n, *positions, c)."""
 
 
 class LinearPool(Tree, ABC):
-    """A pool that is the same linear map along each axis."""
+    """A pool that is the same linear map along each axis.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> @dataclass(frozen=True)
+    ... class Differences(LinearPool):
+    ...     def matrix(self, points, like):
+    ...         return np.eye(points - 1, points, 1) - np.eye(points - 1, points)
+    >>> Differences()(np.array([[[1.0], [4.0], [9.0]]])).ravel()
+    array([3., 5.])
+    """
 
     @abstractmethod
     def matrix(self, points: int, like: Array) -> Array:
@@ -56,6 +74,12 @@ class Gaussian(LinearPool):
 
     `subsampling` s in 1..1,000,000, in grid points; 1 changes nothing. The weights sum to 1; outside the grid are
     zeros, without renormalisation (Mairal 2016, §2.2).
+
+    >>> import numpy as np
+    >>> pool, x = Gaussian(subsampling=2), np.zeros((1, 5, 1))
+    >>> x[0, 2, 0] = 1.0
+    >>> pool(x).round(3).ravel(), pool.positions(5)
+    (array([0.112, 0.304, 0.112]), 3)
     """
 
     subsampling: int = static(2)
@@ -98,13 +122,24 @@ def smoothed(x: Array, pool: Gaussian) -> Array:
     """The pool, one axis after the other.
 
     (n, *grid, c) -> (n, *positions, c)
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).random((1, 4, 4, 1))
+    >>> smoothed(x, Gaussian(2)).shape, bool(np.array_equal(smoothed(x, Gaussian(2)), Gaussian(2)(x)))
+    ((1, 2, 2, 1), True)
     """
     return LinearPool.__call__(pool, x)
 
 
 @dataclass(frozen=True)
 class Sum(LinearPool):
-    """Sums over windows of `size` points, one each `stride` points (`size` when not given); over all without a size."""
+    """Sums over windows of `size` points, one each `stride` points (`size` when not given); over all without a size.
+
+    >>> import numpy as np
+    >>> x = np.arange(4.0)[None, :, None]
+    >>> Sum(2)(x).ravel(), Sum()(x).ravel()
+    (array([1., 5.]), array([6.]))
+    """
 
     size: int | None = static(None)
     stride: int | None = static(None)
@@ -122,7 +157,13 @@ class Sum(LinearPool):
 
 @dataclass(frozen=True)
 class Mean(LinearPool):
-    """Means over windows of `size` points, one each `stride` points (default: `size`); over all without a size."""
+    """Means over windows of `size` points, one each `stride` points (default: `size`); over all without a size.
+
+    >>> import numpy as np
+    >>> x = np.arange(4.0)[None, :, None]
+    >>> Mean(2)(x).ravel(), Mean()(x).ravel()
+    (array([0.5, 2.5]), array([1.5]))
+    """
 
     size: int | None = static(None)
     stride: int | None = static(None)
@@ -139,6 +180,11 @@ class Max(Tree):
     """The greatest value over windows of `size` points, one each `stride` points (`size` when not given).
 
     (n, *grid, c) -> (n, *positions, c); over the whole grid without a size.
+
+    >>> import numpy as np
+    >>> x = np.array([3.0, 1.0, 2.0, 5.0])[None, :, None]
+    >>> Max(2)(x).ravel(), Max(2, stride=1)(x).ravel()
+    (array([3., 5.]), array([3., 2., 5.]))
     """
 
     size: int | None = static(None)

@@ -10,13 +10,27 @@ class Progress(Protocol):
     `done` of at most `total` steps; a total of 0 is not known. `value`: what the stage makes small, such as a loss or a
     residual, None where there is none. A function of the first three with a default for the fourth also serves where
     `ckn` takes one.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> from kerneltools.solvers import falkon
+    >>> x, stages = np.linspace(0, 6, 50)[:, None], []
+    >>> def note(stage, done, total, value=None):
+    ...     stages.append(stage)
+    >>> model = falkon(Gaussian(1.0), x[::5, :], x, np.sin(x), reg=1e-6, progress=note)
+    >>> sorted(set(stages))
+    ['conjugate gradient', 'preconditioner']
     """
 
     def __call__(self, stage: str, done: int, total: int, value: float | None = None, /) -> None: ...
 
 
 def silent(stage: str, done: int, total: int, value: float | None = None, /) -> None:
-    """The progress that nobody watches."""
+    """The progress that nobody watches.
+
+    >>> silent("k-means", 3, 10) is None
+    True
+    """
 
 
 def printed(stage: str, done: int, total: int, value: float | None = None, /) -> None:

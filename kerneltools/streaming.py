@@ -90,6 +90,17 @@ def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, bloc
     `numpy.load(target, mmap_mode="r")` or `rows(target)` read it piece by piece.
 
     Raises what `rows` raises, ValueError for a file without rows, and OSError where the target cannot be written.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from kerneltools import maps
+    >>> from kerneltools.kernels import Gaussian
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.save(folder / "rows.npy", np.zeros((1000, 3)))
+    >>> phi = maps.fourier(Gaussian(1.0), d=3, m=20, rng=0)
+    >>> transform_file(phi, folder / "rows.npy", folder / "features.npy", block=100)
+    (1000, 20)
     """
     _check_block(block)
     file = open_rows(source)
@@ -100,7 +111,17 @@ def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, bloc
 
 @dataclass(frozen=True, eq=False)
 class FeatureModel(Tree):
-    """x -> φ(x) W + b."""
+    """x -> φ(x) W + b.
+
+    >>> import numpy as np
+    >>> from kerneltools import maps
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(0, 6, 60)[:, None]
+    >>> phi = maps.nystrom(Gaussian(1.0), x[::6, :])
+    >>> model = ridge(phi, [(x[:30, :], np.sin(x[:30, :])), (x[30:, :], np.sin(x[30:, :]))]).model(1e-6)
+    >>> model.map is phi, model(np.array([[np.pi / 2]])).round(2)
+    (True, array([[1.]]))
+    """
 
     map: FeatureMap
     linear: LinearModel
@@ -196,6 +217,15 @@ def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSum
 
     Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError for no blocks, and
     TypeError for blocks that are no tuples.
+
+    >>> import numpy as np
+    >>> from kerneltools import maps
+    >>> from kerneltools.kernels import Gaussian
+    >>> rng = np.random.default_rng(0)
+    >>> phi = maps.fourier(Gaussian(1.0), d=1, m=20, rng=0)
+    >>> blocks = ((x, np.sin(x)) for x in (rng.uniform(-3, 3, (100, 1)) for _ in range(5)))
+    >>> ridge(phi, blocks).model(reg=1e-6)(np.array([[1.0]])).round(2)
+    array([[0.84]])
     """
     found = FeatureSums(phi) if start is None else FeatureSums(phi).merge(start)
     for number, pair in enumerate(pairs):
@@ -215,6 +245,15 @@ def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
     """The sums of the rows of both, exactly: for streams that were read on several machines.
 
     Raises ValueError when they are in features of different maps, or of different numbers of targets.
+
+    >>> import numpy as np
+    >>> from kerneltools import maps
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(-3, 3, 200)[:, None]
+    >>> phi = maps.fourier(Gaussian(1.0), d=1, m=20, rng=0)
+    >>> here, there = ridge(phi, [(x[:100, :], np.sin(x[:100, :]))]), ridge(phi, [(x[100:, :], np.sin(x[100:, :]))])
+    >>> merge(here, there).model(reg=1e-6)(np.array([[1.0], [-1.0]])).round(2).ravel()
+    array([ 0.84, -0.84])
     """
     return a.merge(b)
 

@@ -27,6 +27,14 @@ def transport_plan(
     (T, p), or (n, T, p) for each set, of positions, multiplies the similarity and the plan.
 
     Raises ValueError for shapes that do not go together.
+
+    >>> import numpy as np
+    >>> x = np.array([[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]])  # a set of three elements
+    >>> references = np.array([[[1.0, 0.0], [0.0, 1.0]]])
+    >>> transport_plan(x, references, eps=0.1).round(2)[0, 0]
+    array([[0.61, 0.06],
+           [0.39, 0.28],
+           [0.  , 0.67]])
     """
     require_rank(3, "(n, T, d)", x=x)
     require_rank(3, "(heads, p, d)", references=references)
@@ -53,6 +61,13 @@ def sinkhorn(log_k: Array, log_a: Array, iterations: int) -> Array:
     """log P of the plan P = diag(exp u) K diag(exp v) whose columns sum to 1, and whose rows do to a in the limit.
 
     (n, heads, T, p), (n, 1, T), `LOW` for what is not there -> (n, heads, T, p)
+
+    >>> import numpy as np
+    >>> similarity, share = np.array([[[[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]]]]), np.log(np.full((1, 1, 3), 2 / 3))
+    >>> np.exp(sinkhorn(similarity, share, 30)).round(3)[0, 0]
+    array([[0.587, 0.079],
+           [0.333, 0.333],
+           [0.079, 0.587]])
     """
     logs = sinkhorn_start(log_k, log_a)
     for _ in range(iterations - 1):
@@ -61,7 +76,14 @@ def sinkhorn(log_k: Array, log_a: Array, iterations: int) -> Array:
 
 
 def sinkhorn_start(log_k: Array, log_a: Array) -> Array:
-    """The first iteration, of K of any size: (n, heads, T, p), (n, 1, T) -> log P (n, heads, T, p)"""
+    """The first iteration, of K of any size: (n, heads, T, p), (n, 1, T) -> log P (n, heads, T, p)
+
+    >>> import numpy as np
+    >>> similarity, share = np.array([[[[2.0, 0.0], [0.0, 2.0]]]]), np.zeros((1, 1, 2))
+    >>> np.exp(sinkhorn_start(similarity, share)).round(3)[0, 0]
+    array([[0.881, 0.119],
+           [0.119, 0.881]])
+    """
     xp = namespace(log_k, log_a)
     logs = log_k + (log_a - _log_sum(log_k, axis=-1))[..., None]
     logs = logs - _log_sum(logs, axis=-2)[..., None, :]
@@ -69,7 +91,15 @@ def sinkhorn_start(log_k: Array, log_a: Array) -> Array:
 
 
 def sinkhorn_step(logs: Array, log_a: Array) -> Array:
-    """One more iteration, on log P itself: (n, heads, T, p), (n, 1, T) -> (n, heads, T, p)"""
+    """One more iteration, on log P itself: (n, heads, T, p), (n, 1, T) -> (n, heads, T, p)
+
+    >>> import numpy as np
+    >>> similarity, share = np.array([[[[2.0, 0.0], [1.0, 0.0]]]]), np.zeros((1, 1, 2))
+    >>> logs = sinkhorn_start(similarity, share)
+    >>> rows = [np.exp(plan).sum(axis=-1).round(3).ravel() for plan in (logs, sinkhorn_step(logs, share))]
+    >>> rows  # towards 1
+    [array([0.854, 1.146]), array([0.991, 1.009])]
+    """
     xp = namespace(logs, log_a)
     there = _there(log_a)
     # Nothing overflows, and no sum is 0: columns sum to 1; after a step on rows of sums a they sum to p at most, so
@@ -86,6 +116,13 @@ def transport_pool(x: Array, references: Array, mask: Any = None, **settings: An
     """Each reference gets the elements that are carried to it: plan' x. Arguments: those of `transport_plan`.
 
     sets (n, T, d), references (heads, p, d), mask (n, T) -> (n, p, heads d)
+
+    >>> import numpy as np
+    >>> x = np.array([[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]])
+    >>> references = np.array([[[1.0, 0.0], [0.0, 1.0]]])
+    >>> transport_pool(x, references, eps=0.1).round(2)[0]
+    array([[0.96, 0.04],
+           [0.31, 0.69]])
     """
     plan = transport_plan(x, references, mask, **settings)
     xp = namespace(plan, x)

@@ -18,7 +18,18 @@ from kerneltools.trees import Tree, static
 
 
 class Profile(Tree, ABC):
-    """κ: cosines in [-1, 1] -> kernel values, entry by entry; κ(1) = 1."""
+    """κ: cosines in [-1, 1] -> kernel values, entry by entry; κ(1) = 1.
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Homogeneous
+    >>> @dataclass(frozen=True)
+    ... class Cube(Profile):
+    ...     def __call__(self, cosine):
+    ...         return cosine**3
+    >>> Homogeneous(Cube())(np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 1.0]])).round(3)
+    array([[2., 1.]])
+    """
 
     @abstractmethod
     def __call__(self, cosine: Array) -> Array:

@@ -53,6 +53,13 @@ class Tuned(Shown):
 
     `loss`: the objective there (with `Descent`, before its last step, on its last batch). `history`: the losses of
     all evaluations, the start first. `converged`: whether the gradient became as small as was asked for.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(-2.0, 2.0, 24)[:, None]
+    >>> found = fit(Gaussian(1.5), x[::4, :], x, np.sin(3 * x), reg=1e-2, method=Descent(steps=5))
+    >>> found.kernel.bandwidth < 1.5, len(found.history), found.converged, found.map(x).shape
+    (True, 5, False, (24, 6))
     """
 
     kernel: Kernel
@@ -71,7 +78,18 @@ class Tuned(Shown):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Where a method stopped: the parameters, and what `Tuned` says of them."""
+    """Where a method stopped: the parameters, and what `Tuned` says of them.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(-2.0, 2.0, 24)[:, None]
+    >>> class Stay:
+    ...     def __call__(self, loss_and_grad, start, x, y):
+    ...         loss = float(loss_and_grad(start, x, y)[0])
+    ...         return Found(start, loss, (loss,), converged=True)
+    >>> fit(Gaussian(1.5), x[::4, :], x, np.sin(3 * x), reg=1e-2, method=Stay()).kernel.bandwidth
+    1.5
+    """
 
     free: Free
     loss: float
@@ -81,7 +99,11 @@ class Found:
 
 @runtime_checkable
 class Method(Protocol):
-    """A way downhill."""
+    """A way downhill.
+
+    >>> isinstance(LBFGS(), Method), isinstance(Descent(), Method)
+    (True, True)
+    """
 
     def __call__(self, loss_and_grad: LossAndGrad, start: Free, x: Array, y: Array) -> Found:
         """From the start, by losses and gradients on rows of x and y."""
@@ -93,6 +115,13 @@ class LBFGS:
 
     Twice, where landmarks are learnt: with the landmarks held, then all together from there. Landmarks that move
     while lengthscales are far off gather where few are needed, and the loss ends higher than with landmarks held.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(-2.0, 2.0, 24)[:, None]
+    >>> found = fit(Gaussian(1.5), x[::4, :], x, np.sin(3 * x), reg=1e-2, method=LBFGS(iterations=3))
+    >>> found.loss < found.history[0]
+    True
     """
 
     iterations: int = 100
@@ -134,6 +163,13 @@ class Descent:
     many rows, drawn without repetition from `rng`, a step sees; all when not given.
 
     Raises ValueError for steps or batch < 2 and for a rate that is not > 0.
+
+    >>> import numpy as np
+    >>> from kerneltools.kernels import Gaussian
+    >>> x = np.linspace(-2.0, 2.0, 24)[:, None]
+    >>> found = fit(Gaussian(1.5), x[::4, :], x, np.sin(3 * x), reg=1e-2, method=Descent(steps=10, batch=12))
+    >>> len(found.history), found.converged
+    (10, False)
     """
 
     steps: int = 200

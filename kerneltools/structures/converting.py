@@ -17,6 +17,10 @@ def of_networkx(graphs: Sequence[Any], like: Array | None = None) -> Graphs:
     """From networkx graphs: whole numbers `label` of nodes and edges, and lists of numbers `attributes` of nodes.
 
     Nodes are numbered in their order. Raises ValueError for loops, and for graphs of which only some have labels.
+
+    >>> import networkx
+    >>> of_networkx([networkx.path_graph(3), networkx.cycle_graph(4)])
+    Graphs(2 graphs of 3 to 4 nodes, without labels and attributes)
     """
     directed = {bool(one.is_directed()) for one in graphs}
     if len(directed) > 1:
@@ -55,6 +59,10 @@ def of_sparse(matrices: Sequence[Any], like: Array | None = None) -> Graphs:
     """From SciPy's sparse adjacency matrices, symmetric ones: entries that are not 0 are edges, 1 or whole labels.
 
     Raises ValueError for matrices that are not square or symmetric, with their number.
+
+    >>> from scipy.sparse import coo_array
+    >>> of_sparse([coo_array([[0, 1], [1, 0]])])
+    Graphs(1 graphs of 2 nodes, without labels and attributes)
     """
     found = []
     for number, one in enumerate(matrices):
@@ -134,7 +142,13 @@ def _numbers(name: str, values: Any, shape: tuple[int | None, ...]) -> Host:
 
 
 def to_networkx(graphs: Graphs) -> list[Any]:
-    """As networkx graphs, directed where the collection is; `label` and `attributes` as `of_networkx` reads them."""
+    """As networkx graphs, directed where the collection is; `label` and `attributes` as `of_networkx` reads them.
+
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> one = to_networkx(Graphs.of([Graph(3, [[0, 1], [1, 2]], labels=[7, 4, 7])]))[0]
+    >>> list(one.edges), dict(one.nodes(data="label"))
+    ([(0, 1), (1, 2)], {0: 7, 1: 4, 2: 7})
+    """
     import networkx
 
     made = networkx.DiGraph if graphs.directed else networkx.Graph
@@ -152,7 +166,14 @@ def _to_networkx(made: Any, graph: Graph) -> Any:
 
 
 def to_sparse(graphs: Graphs) -> list[Any]:
-    """As SciPy's sparse adjacency matrices (v, v) of ones."""
+    """As SciPy's sparse adjacency matrices (v, v) of ones.
+
+    >>> from kerneltools.structures import Graph, Graphs
+    >>> to_sparse(Graphs.of([Graph(3, [[0, 1], [1, 2]])]))[0].toarray()
+    array([[0., 1., 0.],
+           [1., 0., 1.],
+           [0., 1., 0.]])
+    """
     from scipy.sparse import coo_array
 
     return [

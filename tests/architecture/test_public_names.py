@@ -15,6 +15,21 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("backends/*/__init__.py"))
 PACKAGES = [ROOT / "kerneltools", ROOT / "ckn", *PLUGINS]
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 INITS = [file for file in FILES if file.name == "__init__.py"]
+FOR_AUTHORS = {
+    "kerneltools.arrays": "checks and conversions, whose use is in every body",
+    "kerneltools.trees": "what dataclasses of parameters are made of",
+    "kerneltools.precision": "what decides in which type a body computes",
+    "kerneltools.primitives": "functions that a backend replaces; each is one line of what it gives",
+    "kerneltools.linalg": "factors and their pulls, for bodies of maps and solvers",
+    "kerneltools.pairwise": "sums over pairs, for bodies of kernels",
+    "kerneltools.columns": "sums over columns, for bodies of kernels",
+    "kerneltools.alignments": "recursions over two series, for bodies of kernels",
+    "kerneltools.forecasting": "stages of a forecast, for bodies of solvers",
+    "kerneltools.files": "how trees become files, for formats of other packages",
+    "kerneltools.storing": "the protocol of such a format",
+    "ckn.pictures": "figures, which a line of output does not show; the guides draw them",
+}
+"""Modules without `__all__` whose functions may do without an example, and why."""
 API = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 
 
@@ -58,10 +73,13 @@ def undocumented(file: Path) -> Iterator[str]:
 
 
 def entries() -> Iterator[Any]:
-    """What the pages of the API list by name: the `__all__` of their modules, and single classes."""
+    """What the pages of the API describe: what their modules list, or define, and single classes."""
     for name in re.findall(r"automodule:: (\S+)", API):
         module = import_module(name)
-        yield from (getattr(module, listed) for listed in getattr(module, "__all__", ()))
+        if hasattr(module, "__all__"):
+            yield from (getattr(module, listed) for listed in module.__all__)
+        elif not name.startswith(tuple(FOR_AUTHORS)):
+            yield from (found for found in vars(module).values() if getattr(found, "__module__", None) == name)
     for name in re.findall(r"autoclass:: (\S+)", API):
         module_name, _, class_name = name.rpartition(".")
         yield getattr(import_module(module_name), class_name)
@@ -70,7 +88,8 @@ def entries() -> Iterator[Any]:
 def without_example(objects: Iterable[Any]) -> list[str]:
     """The classes and functions that show no use of themselves."""
     shown = (found for found in objects if inspect.isclass(found) or inspect.isfunction(found))
-    return [f"{found.__module__}.{found.__qualname__}" for found in shown if ">>>" not in (found.__doc__ or "")]
+    named = (found for found in shown if not found.__name__.startswith("_"))
+    return [f"{found.__module__}.{found.__qualname__}" for found in named if ">>>" not in (found.__doc__ or "")]
 
 
 @pytest.mark.parametrize("file", INITS, ids=label)
