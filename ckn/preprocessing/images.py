@@ -143,7 +143,7 @@ def _patches(planes: Array, window: Window) -> Array:
 
 
 def _folded(patches: Array, window: Window) -> Array:
-    """Sums of patches over the points they cover, one axis after the other: (n, *size, c, *positions) -> (n, c, *grid)"""
+    """Sums of patches over the points they cover, axis by axis: (n, *size, c, *positions) -> (n, c, *grid)"""
     for axis, size in reversed(list(enumerate(window.size))):
         place = patches.ndim - len(window.size) + axis
         around = pad(patches, tuple((size - 1, size - 1) if a == place else (0, 0) for a in range(patches.ndim)))
