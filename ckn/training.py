@@ -134,7 +134,8 @@ class Outcome:
     `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class
     (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives;
     `loo_accuracy`, `choice`: None where the filters have seen the labels; `history`: the epochs that they saw them in,
-    and `initial` epoch 0, before them.
+    and `initial` epoch 0, before them. `true` (n,) and `scores` (n, k): the class of each test image, by its number,
+    and its scores. `loo_errors`: the leave-one-out mean squared error of each λ; empty where there is none.
     """
 
     model: Model
@@ -145,9 +146,12 @@ class Outcome:
     misses: list[Numbers]
     train_seconds: float
     test_seconds: float
+    true: Numbers
+    scores: Numbers
     choice: Choice | None = None
     history: tuple[EpochReport, ...] = ()
     initial: EpochReport | None = None
+    loo_errors: tuple[float, ...] = ()
 
     @property
     def test_accuracy(self) -> float:
@@ -186,20 +190,23 @@ def run(
     pictures = parts.train.pictures if isinstance(parts.train, Images) else None
     model = replace(classifier.model_, classes=names, pictures=pictures)
     on_model(model)
-    counts = confusion(model, parts.test, parts.origin, settings.batch, named(f"test {parts.test.nouns}", progress))
+    true, values = judged(model, parts.test, parts.origin, settings.batch, named(f"test {parts.test.nouns}", progress))
     tested = perf_counter()
     return Outcome(
         model=model,
         regs=tuple(classifier.regs) if settings.supervised is None else (classifier.reg_,),
         reg=float(classifier.reg_),
         loo_accuracy=float(classifier.loo_accuracy_) if settings.supervised is None else None,
-        counts=counts,
+        counts=counted(true, values),
+        true=true,
+        scores=values,
         misses=relative_misses(model, parts.test.data, settings.batch, progress),
         train_seconds=trained - start,
         test_seconds=tested - trained,
         choice=classifier.choice_ if settings.supervised is None else None,
         history=() if settings.supervised is None else classifier.training_.history,
         initial=None if settings.supervised is None else classifier.training_.initial,
+        loo_errors=tuple(classifier.loo_errors_) if settings.supervised is None else (),
     )
 
 
@@ -210,7 +217,7 @@ def forecast(parts: Split, settings: Settings) -> Forecast:
 
 
 def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any]:
-    """Everything in one flat table of numbers and words."""
+    """Everything in one flat table of numbers and words, and two lists: the λ that were tried, and their errors."""
     return {
         "test_accuracy": outcome.test_accuracy,
         "loo_accuracy": outcome.loo_accuracy,
@@ -227,6 +234,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
+        **({"regs": list(outcome.regs), "loo_errors": list(outcome.loo_errors)} if outcome.loo_errors else {}),
         **_of_choice(outcome.choice),
         **_of_initial(outcome.initial),
         **_of_history(outcome.history),
@@ -351,10 +359,20 @@ def _classifier(parts: Split, settings: Settings) -> Any:
 
 def confusion(model: Model, data: Dataset, source: str, batch: int | None, progress: Progress) -> Numbers:
     """How many examples of each class (rows) the model puts into each class (columns), classes as in the model."""
+    return counted(*judged(model, data, source, batch, progress))
+
+
+def judged(model: Model, data: Dataset, source: str, batch: int | None, progress: Progress) -> tuple[Numbers, Numbers]:
+    """The class of each example, by its number in the model, and its scores: (n,), (n, k)"""
     fitting = matched(model, data, source)
     true = labels_for(tuple(str(name) for name in model.classes), data, source)
-    best, _, _ = predictions(scores(fitting, data.data, batch, progress))
-    counts = np.zeros((len(model.classes), len(model.classes)), dtype=np.int64)
+    return true, scores(fitting, data.data, batch, progress)
+
+
+def counted(true: Numbers, values: Numbers) -> Numbers:
+    """How many examples of each class (rows) have their best score in each class (columns): (n,), (n, k) -> (k, k)"""
+    best, _, _ = predictions(values)
+    counts = np.zeros((values.shape[1], values.shape[1]), dtype=np.int64)
     np.add.at(counts, (true, best), 1)
     return counts
 

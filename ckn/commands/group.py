@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from ckn.commands.console import CLOSED, reported
+from ckn.commands.report import report
 from ckn.commands.show import show
 from ckn.commands.train import train
 from ckn.commands.use import encode, evaluate, predict
@@ -51,6 +52,7 @@ def _main(
     Examples:
       ckn train digits --out demo
       ckn show demo/model.safetensors
+      ckn report demo/model.safetensors digits
       ckn train photos/ --test more-photos/ --whiten --out photos-model
       ckn train peaks.fa --labels labels.csv --out peaks-model
       ckn predict photos-model/model.safetensors new/*.jpg --out new.csv
@@ -65,5 +67,5 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.callback()(_main)
-for command in (train, evaluate, predict, encode, show):
+for command in (train, evaluate, predict, encode, show, report):
     app.command()(command)

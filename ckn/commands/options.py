@@ -193,6 +193,13 @@ def npz_name(path: Path) -> Path:
     return path
 
 
+def check_page(path: Path | None) -> Path | None:
+    """Raise BadParameter unless the name ends in .html or .htm."""
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f"expected a name that ends in .html, got {path}")
+    return path
+
+
 Unlabelled = Annotated[
     list[str],
     typer.Argument(

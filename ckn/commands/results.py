@@ -18,10 +18,11 @@ from ckn.interrupts import CODE
 from ckn.model import Model, preprocess
 from ckn.network import Network
 from ckn.readers import Dataset, Images
+from ckn.reporting import Examined, Training, report_of
 from ckn.training import Outcome, Settings, Split, metrics
 from kerneltools.files import replacing
 
-MODEL, METRICS = "model.safetensors", "metrics.json"
+MODEL, METRICS, PAGE = "model.safetensors", "metrics.json", "report.html"
 ROOM = "make room, or choose another folder with --out"
 
 
@@ -42,14 +43,27 @@ class Results:
             raise OSError(f"{path}: cannot be written: {why}; {_elsewhere(model)}; {ROOM}") from error
         self.written.append(MODEL)
 
-    def write(self, parts: Split, settings: Settings, outcome: Outcome) -> None:
-        """Write the numbers and the pictures; a picture that fails is a note. Raises OSError for the numbers."""
+    def write(self, parts: Split, settings: Settings, outcome: Outcome, page: bool = False) -> None:
+        """Write the numbers, the pictures and, if wanted, the page; a picture that fails is a note. Raises OSError."""
         path = self.folder / METRICS
         with written(path, f"{self.folder / MODEL} is written; {ROOM}"), replacing(path) as temporary:
-            table = json.dumps(metrics(parts, settings, outcome), indent=2, ensure_ascii=False, allow_nan=False)
+            numbers = metrics(parts, settings, outcome)
+            table = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False)
             temporary.write_text(table + "\n", encoding="utf-8", errors="backslashreplace")
         self.written.append(METRICS)
         self.written.extend(drawn(self.folder, pictures_of(outcome, parts.train)))
+        if page:
+            self._report(parts, numbers, outcome)
+
+    def _report(self, parts: Split, numbers: Mapping[str, Any], outcome: Outcome) -> None:
+        """The page on the model, with what the test has shown."""
+        path = self.folder / PAGE
+        training = Training(numbers, outcome.history, outcome.initial)
+        tested = (parts.test, parts.origin, outcome.scores, outcome.true, outcome.misses, outcome.test_seconds)
+        found = report_of(f"{self.folder.name}/{MODEL}", outcome.model, training, Examined(*tested))
+        with written(path, f"{self.folder / MODEL} is written; {ROOM}"):
+            found.save(path)
+        self.written.append(PAGE)
 
     @contextmanager
     def told(self, with_labels: bool) -> Iterator[None]:

@@ -32,7 +32,7 @@ from ckn.commands.options import (
     check_precision,
 )
 from ckn.commands.outputs import output_folder
-from ckn.commands.results import Results
+from ckn.commands.results import PAGE, Results
 from ckn.commands.supervised import LAST, chosen_options, dashed, supervised_settings
 from ckn.head import HEADS, Choice
 from ckn.interrupts import ending_at_once
@@ -126,6 +126,9 @@ def train(
     at_once: learning.AtOnce = None,
     jit: learning.Jit = False,
     resume: learning.Resume = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html too: all of it on one page, to open in a browser.")
+    ] = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
@@ -143,10 +146,12 @@ def train(
       last.safetensors, best.safetensors
                        the state after the last epoch and that of the best one: of
                        greatest validation accuracy, without --validation of least loss
+    and with --report
+      report.html      all of it on one page, with the images that are hardest to tell
 
     \b
     Examples:
-      ckn train digits --out demo
+      ckn train digits --out demo --report
       ckn train photos/ --whiten --seed 1
       ckn train peaks.fa --labels labels.csv --out peaks
       ckn train MUTAG/
@@ -157,6 +162,8 @@ def train(
           --augment flip,crop --validation 0.1 --backend torch
     """
     with ending_at_once():
+        if report:
+            optional_module("jinja2", "jinja2")
         for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
             optional_module(module, package)
     # Those of a run that goes on are the ones it began with.
@@ -178,7 +185,8 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
     # Some versions of typer hand on the paths of a context as strings.
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
     of_kind = () if isinstance(parts.train, Images) else WRITTEN_OF_OBJECTS
-    names = (*WRITTEN, *of_kind, *(WRITTEN_WITH_LABELS if chosen["supervised"] else ()))
+    pages = (PAGE,) if chosen["report"] else ()
+    names = (*WRITTEN, *of_kind, *(WRITTEN_WITH_LABELS if chosen["supervised"] else ()), *pages)
     with output_folder(folder, names), room_for(data, SMALLER):
         if not quiet:
             _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
@@ -186,7 +194,7 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
         with progress(quiet, _forecast(parts, settings, chosen)) as screen, ExitStack() as told:
             outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)
             screen("pictures", 0, 1)
-            results.write(parts, settings, outcome)
+            results.write(parts, settings, outcome, chosen["report"])
             screen("pictures", 1, 1)
     if not quiet:
         _summarise(outcome, folder, results, parts.train.nouns)

@@ -66,7 +66,7 @@ def evaluate(
       ckn evaluate photos-model/model.safetensors more-photos/ --out accuracy.json
     """
     loaded = _model(model, backend, device, imports)
-    examples = _part(loaded, data, data, split, skip_unreadable, quiet, labels)
+    examples = part_of(loaded, data, data, split, skip_unreadable, quiet, labels)
     names = [str(name) for name in loaded.classes]
     with room_for(data, SMALLER), _optional(out) as temporary:
         with progress(quiet) as report:
@@ -113,7 +113,7 @@ def predict(
     source = _named(data)
     if top > len(loaded.classes):
         raise typer.BadParameter(f"--top {top}: the model has {len(loaded.classes)} classes; choose at most as many")
-    examples = _part(loaded, data, source, split, skip_unreadable, quiet)
+    examples = part_of(loaded, data, source, split, skip_unreadable, quiet)
     fitting = matched(loaded, examples, source)
     if fitting.calibration is None:
         note(f"{model}: written by a version without probabilities, which are left out; train the model again for them")
@@ -156,7 +156,7 @@ def encode(
     """
     loaded = _model(model, backend, device, imports)
     source = _named(data)
-    examples = _part(loaded, data, source, split, skip_unreadable, quiet, labels)
+    examples = part_of(loaded, data, source, split, skip_unreadable, quiet, labels)
     fitting = matched(loaded, examples, source)
     with room_for(source, SMALLER), output_file(out) as temporary, progress(quiet) as report:
         d = write_features(temporary, fitting, examples, batch, report)
@@ -185,7 +185,7 @@ def _model(path: Path, backend: str | None, device: str | None, imports: Sequenc
     return loaded
 
 
-def _part(
+def part_of(
     model: Model,
     given: str | list[str],
     source: str,

@@ -8,6 +8,7 @@ import pytest
 
 OPTIONAL = {
     "torch", "jax", "jaxlib", "cupy", "cupyx", "sklearn", "scipy", "matplotlib", "PIL", "typer", "click", "rich",
+    "jinja2",
     "safetensors.torch", "safetensors.flax",
 }  # fmt: skip
 

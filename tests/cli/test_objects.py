@@ -12,6 +12,8 @@ import pytest
 
 import ckn
 from ckn.readers import read
+from kerneltools.reporting import Paragraph
+from tests.pages import checked
 
 DATA = Path(__file__).parents[1] / "data"
 FASTA, TABLE, MUTAG = DATA / "promoters.fa", DATA / "promoters.csv", DATA / "MUTAG"
@@ -53,10 +55,28 @@ def test_train(models: Any, kind: str, said: str, share: float, n: int) -> None:
     assert f"on the training {kind}" in result.stdout
     assert f"test {kind}" in result.stderr
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    path = metrics.pop("regs"), metrics.pop("loo_errors")
+    assert len(path[0]) == len(path[1]) > 1
     assert all(value is None or isinstance(value, str | int | float) for value in metrics.values())
     assert (metrics["kind"], metrics["n_test"], metrics["filters"]) == (kind, n, 16)
     assert metrics["test_accuracy"] > share
     assert 0 <= metrics["missed_layer_1"] < 1
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_report(run: Any, models: Any, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = models[kind]
+    if kind != "graphs":  # the pictures themselves are tested with `ckn show`
+        monkeypatch.setattr("ckn.reporting._drawn", lambda name, alt, figure: Paragraph(alt))
+    result = run("report", folder / "model.safetensors", *OTHERS[kind], "--out", tmp_path / "page.html")
+    assert result.exit_code == 0, result.stderr
+    page = checked(tmp_path / "page.html")
+    assert f"Hardest {kind}" in page.text
+    assert len(page.all("img")) == (2 if kind == "graphs" else 0)  # filters and motifs
+    assert "was not drawn" not in page.text
+    drawn = sum(have.get("class") == "sketch" for have in page.all("svg"))
+    assert drawn == (0 if kind == "sequences" else 12)  # these are told by their letters
+    assert "score of" in page.text
 
 
 @pytest.mark.parametrize("kind", WORDS)

@@ -1,0 +1,133 @@
+"""`ckn report`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ckn.commands.console import note, progress, room_for, say
+from ckn.commands.imported import types_of
+from ckn.commands.models import load_model
+from ckn.commands.options import (
+    BackendName,
+    Batch,
+    Device,
+    Import,
+    Labels,
+    ModelFile,
+    Part,
+    Quiet,
+    SkipUnreadable,
+    SplitName,
+    check_device,
+    check_page,
+)
+from ckn.commands.outputs import output_file
+from ckn.commands.results import PAGE
+from ckn.commands.use import SMALLER, part_of
+from ckn.model import Model
+from ckn.network import Network
+from ckn.readers.images import optional_module
+from ckn.reporting import Examined, Training, report_of
+from kerneltools.files import FileFormatError
+
+
+def report(
+    model: ModelFile,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            show_default=False,
+            help="Examples to try the model on, as for `ckn evaluate`; their classes may be unknown.",
+        ),
+    ] = None,
+    labels: Labels = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="HTML",
+            callback=check_page,
+            help="File to write. [default: report.html beside MODEL]",
+        ),
+    ] = None,
+    split: Part = None,
+    skip_unreadable: SkipUnreadable = False,
+    quiet: Quiet = False,
+    batch: Batch = None,
+    backend: BackendName = None,
+    device: Device = None,
+    imports: Import = None,
+) -> None:
+    """Write a page about a model, to open in a browser.
+
+    It is one file that loads nothing from a network. It has the filters, the layers, and what the files beside MODEL
+    tell of the training: settings, curves, the choice of λ. With DATA also the accuracy with its 95 % interval, the
+    confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses.
+
+    \b
+    Examples:
+      ckn report demo/model.safetensors digits
+      ckn report demo/model.safetensors --out demo.html
+      ckn report peaks-model/model.safetensors others.fa --labels others.csv
+    """
+    for module, package in (("jinja2", "jinja2"), ("matplotlib", "matplotlib"), ("PIL", "Pillow")):
+        optional_module(module, package)
+    check_device(backend, device)
+    _require_data(data, labels=labels, split=split, skip_unreadable=skip_unreadable)
+    with room_for(model, "a machine with more, or another --device"):
+        loaded = load_model(model, backend, device, types_of(imports))
+    place = model.with_name(PAGE) if out is None else out
+    with output_file(place) as temporary, room_for(data or model, SMALLER):
+        examined = (
+            None if data is None else _examined(loaded, model, data, labels, split, skip_unreadable, quiet, batch)
+        )
+        page = report_of(short_path(model), loaded, _training(model, loaded), examined)
+        temporary.write_text(page.html, encoding="utf-8", errors="backslashreplace")
+    if not quiet:
+        say(f"report in {place}")
+
+
+def short_path(path: Path) -> str:
+    """The file and its folder: the one is often called as others are."""
+    return "/".join(path.parts[-2:])
+
+
+def _require_data(data: str | None, **options: Any) -> None:
+    """Raise BadParameter for options of data where there are none."""
+    for name, value in options.items():
+        if data is None and value:
+            raise typer.BadParameter(f"--{name.replace('_', '-')}: only with DATA")
+
+
+def _training(path: Path, held: Model | Network) -> Training | None:
+    """What the files beside the model tell; a note where they are not of this model."""
+    try:
+        return Training.beside(path, held)
+    except ValueError as error:
+        note(f"{error}; left out")
+        return None
+
+
+def _examined(
+    held: Model | Network,
+    path: Path,
+    data: str,
+    labels: str | None,
+    split: SplitName | None,
+    skip: bool,
+    quiet: bool,
+    batch: int | None,
+) -> Examined:
+    if not isinstance(held, Model):
+        raise FileFormatError(f"{path}: a network without a classifier, which has no scores; leave DATA out")
+    if held.targets is not None:
+        raise FileFormatError(
+            f"{path}: a model of numbers, not of classes, and DATA has classes; leave DATA out, and for its errors "
+            "take ckn.load(path).score(x, y) in Python"
+        )
+    examples = part_of(held, data, data, split, skip, quiet, labels)
+    with progress(quiet) as screen:
+        return Examined.of(held, examples, data, batch, screen)
