@@ -4,6 +4,7 @@ import base64
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
@@ -65,7 +66,10 @@ SEEN = (
     "test accuracy, below, is of examples that were held out."
 )
 
-NO_SETTINGS = ("regs", "loo_errors", "reg", "reg_at_end", "test_accuracy", "loo_accuracy", "loss", "train_accuracy")
+PATH = "loo_error_at_"
+"""With what the names of errors begin, by λ."""
+
+NO_SETTINGS = ("reg", "reg_at_end", "test_accuracy", "loo_accuracy", "loss", "train_accuracy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -446,16 +450,22 @@ def _of_training(training: Training) -> list[Section]:
     blocks.append(Facts({name: value for name, value in facts.items() if value}))
     if numbers.get("reg_at_end"):
         blocks.append(Paragraph("λ is at an end of the values that were tried; a better one may lie beyond."))
-    regs: Any = numbers.get("regs")
-    errors: Any = numbers.get("loo_errors")
-    if _are_numbers(regs) and _are_numbers(errors) and len(regs) == len(errors) > 1:
-        series = Series("leave-one-out error", regs, errors)
-        marked = (
-            (float(numbers["reg"]), "taken") if isinstance(numbers.get("reg"), float) and numbers["reg"] > 0 else None
-        )
-        alt = f"The mean squared error of training examples that are left out, for {len(regs)} values of λ"
+    if len(path := _path(numbers)) > 1:
+        series = Series("leave-one-out error", tuple(path), tuple(path.values()))
+        marked = (float(numbers["reg"]), "taken") if _is_number(numbers.get("reg")) and numbers["reg"] > 0 else None
+        alt = f"The mean squared error of training examples that are left out, for {len(path)} values of λ"
         blocks.append(Chart("λ path", alt, [series], "λ", "leave-one-out error", log_x=True, marked=marked))
     return [Section("Training", [*blocks, *_curves(training)])]
+
+
+def _path(numbers: Mapping[str, Any]) -> dict[float, float]:
+    """The λ that were tried, and the leave-one-out error of each."""
+    found = {}
+    for key, value in numbers.items():
+        if key.startswith(PATH) and _is_number(value):
+            with suppress(ValueError):
+                found[float(key.removeprefix(PATH))] = float(value)
+    return found
 
 
 def _curves(training: Training) -> list[Chart]:
@@ -492,7 +502,7 @@ def _settings(training: Training) -> Section:
         key: visible(str(value))
         for key, value in training.numbers.items()
         if key not in left_out
-        and not key.startswith("missed_layer_")
+        and not key.startswith(("missed_layer_", PATH))
         and not key.endswith("_version")
         and value is not None
     }
@@ -531,10 +541,6 @@ def _epochs_in(path: Path) -> tuple[EpochReport, ...]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _are_numbers(values: Any) -> bool:
-    return isinstance(values, list | tuple) and all(map(_is_number, values))
 
 
 def _number(value: Any) -> str:

@@ -217,7 +217,7 @@ def forecast(parts: Split, settings: Settings) -> Forecast:
 
 
 def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any]:
-    """Everything in one flat table of numbers and words, and two lists: the λ that were tried, and their errors."""
+    """Everything in one flat table of numbers and words."""
     return {
         "test_accuracy": outcome.test_accuracy,
         "loo_accuracy": outcome.loo_accuracy,
@@ -234,7 +234,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
-        **({"regs": list(outcome.regs), "loo_errors": list(outcome.loo_errors)} if outcome.loo_errors else {}),
+        **dict(zip((f"loo_error_at_{reg:.6g}" for reg in outcome.regs), outcome.loo_errors, strict=False)),
         **_of_choice(outcome.choice),
         **_of_initial(outcome.initial),
         **_of_history(outcome.history),
