@@ -193,7 +193,7 @@ def test_a_picture_that_fails_is_a_note(
 @pytest.mark.parametrize(
     ("place", "kept"),
     [
-        ("ckn.training.confusion", ["model.safetensors"]),
+        ("ckn.training.judged", ["model.safetensors"]),
         ("ckn.pictures.common.certificate", [name for name in FILES if name != "certificate.png"]),
     ],
 )
@@ -212,7 +212,7 @@ def test_a_finished_model_is_kept_when_what_follows_is_stopped(
 def test_a_finished_model_is_kept_when_the_test_fails(
     run: Any, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ckn.training.confusion", raiser(MemoryError("Unable to allocate 226. GiB")))
+    monkeypatch.setattr("ckn.training.judged", raiser(MemoryError("Unable to allocate 226. GiB")))
     result = run("train", digits, "--out", tmp_path, "--patches", 100)
     assert result.exit_code == 1
     assert contents(tmp_path) == ["model.safetensors"]
