@@ -27,7 +27,8 @@ the call returns, or what a dict that it returns has under that key; a list ther
 Lines with the same two functions share their runs, so that one long run gives seconds, accuracy and memory: three
 lines. Long ones say `runs=1, warm_up=0`.
 
-A target is of the ratio ours / theirs, or of our number itself: `AtMost(75, absolute=True)`. A line without the other
+A target is of the ratio ours / theirs, or of our number itself: `AtMost(75, absolute=True)`; `Near(0.3)`: the ratio is
+between 0.7 and 1.3. A line without the other
 side has `theirs=None`; one without a target is told and not judged.
 """
 
@@ -150,6 +151,19 @@ class AtLeast:
         return value >= self.bound
 
 
+@dataclass(frozen=True)
+class Near:
+    """A target: the ratio ours / theirs is off 1 by at most so much."""
+
+    bound: float
+    absolute: bool = False
+    word: str = "1 within"
+
+    def holds(self, value: float) -> bool:
+        """Is it met?"""
+        return abs(value - 1) <= self.bound
+
+
 class Need(Protocol):
     """What a line cannot do without: `lacking()` says what to install or fetch, or None where it is there."""
 
@@ -220,7 +234,7 @@ class Line:
     what: str
     ours: Prepare
     theirs: Prepare | None = None
-    target: AtMost | AtLeast | None = None
+    target: AtMost | AtLeast | Near | None = None
     against: str = ""
     measure: Measure = Seconds()
     quick: bool = False

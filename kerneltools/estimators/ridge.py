@@ -347,7 +347,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             return lambda s: (20 * s["n"] * s["m"] * (2 * d + VALUE), 8 * s["n"] * s["m"] ** 2, 10 * s["m"] ** 3)
         if all_rows:
             cubes = PATH.cubes if regs > 1 else FACTOR.cubes
-            return lambda s: (s["n"] ** 2 * (2 * d + VALUE), cubes * s["n"] ** 3)
+            return lambda s: (s["n"] ** 2 * (2 * d + 3 * VALUE), cubes * s["n"] ** 3)
         return lambda s: (s["n"] * s["m"] * (2 * d + VALUE), 3 * s["n"] * s["m"] ** 2, 2 * s["m"] ** 3)
 
     def _spread(self) -> dict[str, tuple[float, float]]:

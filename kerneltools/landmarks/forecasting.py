@@ -25,8 +25,11 @@ PILOT = 1.0
 CLUSTERS = (0.65, 1.5)
 """How many times as many rounds k-means may take on all rows as on some."""
 
-VALUE = 30.0
-"""Operations of a kernel value beside its inner product: an exponential takes about so long."""
+VALUE = 300.0
+"""Operations of a matrix product in the time of a kernel value, beside its inner product: so long is an exponential."""
+
+DISTANCE = 60.0
+"""The same of a distance that is compared."""
 
 STEP = 1e6
 """Operations that a processor could do in the time of a step of a rule that takes one landmark after the other."""
@@ -93,7 +96,7 @@ def selection_runs(
         rule = with_number(selector, int(size["m"]))
         return timed(lambda: chosen(rule, kernel, part, 0, own))
 
-    return growing(grown(count(x), m, 32), run, law, PILOT)
+    return growing(grown(count(x), m, 128), run, law, PILOT)
 
 
 def grown(n: int, m: int, ratio: int, least: int = 8, most: int = 2**17) -> list[Sizes]:
@@ -130,13 +133,13 @@ def law_of(selector: Any, d: int) -> Law:
         if isinstance(selector, Uniform | Given):
             return (n * d + 100 * n, m * d)
         if isinstance(selector, KMeans | SphericalKMeans):
-            return (40 * n * m * d, 20 * VALUE * n * m, 4000 * n * d, STEP * m)
+            return (40 * n * m * d, 20 * DISTANCE * n * m, 4000 * n * d, STEP * m)
         if isinstance(selector, KMeansPlusPlus):
-            return (2 * n * m * d * tries, VALUE * n * m * tries, STEP * m)
+            return (2 * n * m * d * tries, DISTANCE * n * m * tries, STEP * m)
         if isinstance(selector, MiniBatchKMeans):
             rows = selector.rounds * min(n, max(10 * selector.batch, 20 * m))
             seeds = tries * min(n, 3 * max(selector.batch, m))
-            return (2 * d * m * (rows + seeds), VALUE * m * (rows + seeds), 10 * n * d + 10 * rows * d, STEP * m)
+            return (2 * d * m * (rows + seeds), DISTANCE * m * (rows + seeds), 10 * n * d + 10 * rows * d, STEP * m)
         if isinstance(selector, RPCholesky | Greedy):
             return (n * m * (2 * d + VALUE), 2 * n * m**2, STEP * m)
         return (2 * n * m * (2 * d + VALUE), 4 * n * m**2, 10 * m**3)

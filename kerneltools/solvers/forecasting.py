@@ -179,7 +179,7 @@ def _full(d: int, t: int) -> dict[str, Law]:
 
 
 def _factor(cubes: float) -> Laws:
-    return lambda d, t: {SOLUTION: lambda s: (s["n"] ** 2 * (2 * d + VALUE), cubes * s["n"] ** 3)}
+    return lambda d, t: {SOLUTION: lambda s: (s["n"] ** 2 * (2 * d + 3 * VALUE), cubes * s["n"] ** 3)}
 
 
 def _few_landmarks(squares: float) -> Callable[[int], str]:
