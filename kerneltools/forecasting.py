@@ -11,6 +11,8 @@ from warnings import catch_warnings, simplefilter
 from kerneltools import memory
 from kerneltools.progress import Progress
 
+__all__ = ["Forecast", "Stage"]
+
 Sizes = Mapping[str, float]
 """How large a problem is, by name: rows n, landmarks m."""
 
@@ -26,7 +28,11 @@ EQUAL = 0.02
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the work: its expected `seconds`, and between which they may well lie."""
+    """A stage of the work: its expected `seconds`, and between which they may well lie.
+
+    >>> print(Stage("landmarks", 90.0, 70.0, 120.0))
+    landmarks           1.5 min  (70 s to 2.0 min)
+    """
 
     name: str
     seconds: float
