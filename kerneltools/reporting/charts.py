@@ -16,7 +16,12 @@ COLOURS = 6
 
 @dataclass(frozen=True)
 class Series:
-    """Points (x, y) under a name, `joined` by a line or not; `ring`: larger and hollow; `dashed`: of their line."""
+    """Points (x, y) under a name, `joined` by a line or not; `ring`: larger and hollow; `dashed`: of their line.
+
+    >>> from kerneltools.reporting import Series
+    >>> Series("loss", (1, 2), (0.5, 0.3)).joined
+    True
+    """
 
     name: str
     x: Sequence[float]
@@ -58,6 +63,10 @@ class Chart:
     `alt`: what is to be seen, in words; `log_x`, `log_y`: of the axes, where all values are > 0; `percent`: values of y
     are shares; `marked`: a value of x with a line upright, and what it is called; `table`: whether the numbers are
     shown below, on demand.
+
+    >>> from kerneltools.reporting import Chart, Series
+    >>> Chart("Loss", "It falls", [Series("loss", (1, 2), (0.5, 0.3))], "epoch", "loss").rows
+    (('1', '0.5'), ('2', '0.3'))
     """
 
     kind: ClassVar[str] = "chart"

@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """From the least to the greatest."""
+    """From the least to the greatest.
+
+    >>> from kerneltools.reporting import Interval
+    >>> str(Interval(0.5, 0.75))
+    '50.00% to 75.00%'
+    """
 
     low: float
     high: float

@@ -15,7 +15,12 @@ from kerneltools.reporting.charts import Chart, shortly
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Plain text."""
+    """Plain text.
+
+    >>> from kerneltools.reporting import Paragraph
+    >>> Paragraph("1 < 2").text
+    '1 < 2'
+    """
 
     kind: ClassVar[str] = "paragraph"
 
@@ -24,7 +29,12 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that counts, what it is, and a line below it."""
+    """A number that counts, what it is, and a line below it.
+
+    >>> from kerneltools.reporting import Figure
+    >>> Figure("Accuracy", "98.2 %", "of 500 images").value
+    '98.2 %'
+    """
 
     name: str
     value: str
@@ -33,7 +43,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values."""
+    """Names and values.
+
+    >>> from kerneltools.reporting import Facts
+    >>> list(Facts({"seed": "0"}).values)
+    ['seed']
+    """
 
     kind: ClassVar[str] = "facts"
 
@@ -42,7 +57,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under headings; the first cell of a row is its name. `right`: columns of numbers, from 0."""
+    """Rows of cells under headings; the first cell of a row is its name. `right`: columns of numbers, from 0.
+
+    >>> from kerneltools.reporting import Table
+    >>> Table("Prices", ("what", "EUR"), [("tea", "3.20")], right=(1,)).columns
+    ('what', 'EUR')
+    """
 
     kind: ClassVar[str] = "table"
 
@@ -54,7 +74,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Counts by what is true (rows) and what was said (columns), with their shares of the rows as colours."""
+    """Counts by what is true (rows) and what was said (columns), with their shares of the rows as colours.
+
+    >>> from kerneltools.reporting import Matrix
+    >>> Matrix("Confusion", ("cat", "dog"), ((8, 2), (0, 5))).rows[1]
+    ('dog', ((0, 0, False), (5, 100, True)))
+    """
 
     kind: ClassVar[str] = "matrix"
 
@@ -76,7 +101,14 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image in the page, `data` as a URL of its bytes. `alt`: what is to be seen; `pixels`: shown as such."""
+    """An image in the page, `data` as a URL of its bytes. `alt`: what is to be seen; `pixels`: shown as such.
+
+    Raises ValueError for other URLs and without words.
+
+    >>> from kerneltools.reporting import Picture
+    >>> Picture("data:image/png;base64,iVBORw0KGgo=", "A cat").alt
+    'A cat'
+    """
 
     kind: ClassVar[str] = "picture"
 
@@ -92,7 +124,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sketch:
-    """Lines and dots in a square of side 100, in the page's colours: curves of a series, a graph."""
+    """Lines and dots, 100 wide and `height` high, in the page's colours: curves of a series, a graph.
+
+    `lines`: the number of a colour, -1 for grey, and points (x, y) from the top left; `dots`: colour, x and y.
+
+    >>> from kerneltools.reporting import Sketch
+    >>> Sketch("A line that falls", [(0, [(0, 0), (100, 100)])]).paths
+    ((0, '0.0,0.0 100.0,100.0'),)
+    """
 
     kind: ClassVar[str] = "sketch"
 
@@ -109,7 +148,12 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Card:
-    """One example: its title, what is to be said of it, and how it looks."""
+    """One example: its title, what is to be said of it, and how it looks.
+
+    >>> from kerneltools.reporting import Card
+    >>> Card("image 7", {"true": "cat"}).facts
+    {'true': 'cat'}
+    """
 
     title: str
     facts: Mapping[str, str]
@@ -119,7 +163,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Cards:
-    """Several examples."""
+    """Several examples.
+
+    >>> from kerneltools.reporting import Card, Cards
+    >>> len(Cards([Card("image 7", {})]).cards)
+    1
+    """
 
     kind: ClassVar[str] = "cards"
 
@@ -131,7 +180,12 @@ Block = Paragraph | Facts | Table | Matrix | Picture | Chart | Cards
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what is below it."""
+    """A heading and what is below it.
+
+    >>> from kerneltools.reporting import Paragraph, Section
+    >>> Section("Data", [Paragraph("500 images")]).title
+    'Data'
+    """
 
     title: str
     blocks: Sequence[Block]
@@ -142,6 +196,11 @@ class Report:
     """A page that opens without a network: `save` writes it, and a notebook shows it.
 
     `figures`: what is above the sections.
+
+    >>> from kerneltools.reporting import Paragraph, Report, Section
+    >>> page = Report("Digits", "of June", [Section("Data", [Paragraph("1 < 2")])])
+    >>> "<p>1 &lt; 2</p>" in page.html
+    True
     """
 
     title: str
