@@ -1,11 +1,12 @@
 """Random patches of the maps that reach a layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
+from ckn.cropping import Crops, crops_for, crops_pay, cut, greatest_squares
 from ckn.layers.laid import ObjectSpec
 from ckn.layers.parts import PartSpec, channels, channels_of
 from ckn.network import Network, batches, of_one_size
@@ -29,7 +30,8 @@ def sample_patches(
     (n, *grid, c) -> (count, points * c), or all there are if fewer
 
     Uniform without replacement over the patches that are not blank: positions are drawn among all, those of
-    blank patches dropped, and others drawn until there are enough. `batch` images are encoded at a time.
+    blank patches dropped, and others drawn until there are enough. `batch` images are encoded at a time; of very many
+    images not more of each than the patches see.
 
     Raises ValueError when every patch is blank.
     """
@@ -38,13 +40,13 @@ def sample_patches(
     per_image = prod(window.output_shape(shape))
     total = images.shape[0] * per_image
     generator_ = generator(rng)
-    tried: set[int] = set()
+    tried = np.zeros(0, dtype=np.int64)
     found: list[Array] = []
     kept = 0
     while kept < count and len(tried) < total:
-        share = max(kept / len(tried), 0.01) if tried else 1.0
+        share = max(kept / len(tried), 0.01) if len(tried) else 1.0
         drawn = _untried(generator_, total, tried, ceil((count - kept) / share))
-        tried.update(drawn)
+        tried = np.concatenate([tried, drawn])
         for part in _at(below, images, window, drawn, per_image, batch, report):
             found.append(part)
             kept += part.shape[0]
@@ -52,43 +54,85 @@ def sample_patches(
         raise ValueError(f"images: all {total} patches of {images.shape[0]} images are blank; nothing can be learnt")
     patches = namespace(*found).concat(found)
     if kept > count:
-        patches = patches[sorted(choice(generator_, kept, count).tolist()), :]
+        patches = patches[np.sort(choice(generator_, kept, count)), :]
     return move(patches, images)
 
 
-def _untried(rng: Rng, total: int, tried: set[int], count: int) -> list[int]:
+def _untried(rng: Rng, total: int, tried: Host, count: int) -> Host:
     """`count` numbers below `total` that were not tried, uniformly; all of them if fewer; sorted."""
-    drawn = choice(rng, total, min(total, count + len(tried))).tolist()
-    return sorted([i for i in drawn if i not in tried][:count])
+    drawn = choice(rng, total, min(total, count + len(tried)))
+    return np.sort(drawn[~np.isin(drawn, tried)][:count])
 
 
 def _at(
-    below: Network, images: Array, window: Window, positions: list[int], per_image: int, batch: int, report: Report
-) -> list[Array]:
+    below: Network, images: Array, window: Window, positions: Host, per_image: int, batch: int, report: Report
+) -> Iterator[Array]:
     """The patches at sorted positions, numbered image after image, without the blank ones, on the host.
 
-    Only images with such a position are encoded.
+    Only images with such a position are encoded, and not more of them than the patches see where that is much less.
     """
-    of_image: dict[int, list[int]] = {}
-    for position in positions:
-        of_image.setdefault(position // per_image, []).append(position % per_image)
-    numbers, found = list(of_image), []
+    grid = tuple(images.shape[1:-1])
+    numbers, owners = np.unique(positions // per_image, return_inverse=True)
+    crops = crops_for(below, grid, window)
+    if crops_pay(below, crops, grid, len(positions), len(numbers)):
+        yield from _at_crops(below, images, window, crops, positions, batch, report)
+        return
+    places, ends = positions % per_image, np.searchsorted(owners, np.arange(len(numbers) + 1))
     for whole, new in of_one_size(len(numbers), batch):
-        chosen = numbers[whole]
-        fresh = list(enumerate(chosen))[new]
-        here = [i * per_image + place for i, number in fresh for place in of_image[number]]
-        found.append(_gather(below(take(images, chosen)), window, here))
+        fresh = slice(ends[whole.start + new.start], ends[whole.stop])
+        here = (owners[fresh] - whole.start) * per_image + places[fresh]
+        yield _gather(below(take(images, numbers[whole])), window, here)
         report(whole.stop, len(numbers))
+
+
+def _at_crops(
+    below: Network, images: Array, window: Window, crops: Crops, positions: Host, batch: int, report: Report
+) -> Iterator[Array]:
+    """The same from crops of the images, each with one patch."""
+    grid, size = tuple(images.shape[1:-1]), crops.window.size
+    out = window.output_shape(below.output_shape(grid))
+    image, place = np.divmod(positions, prod(out))
+    places = np.stack(np.unravel_index(place, out), axis=1)
+    starts, inside = crops.placed(grid, places)
+    starts = np.ravel_multi_index((image, *starts.T), (images.shape[0], *crops.window.output_shape(grid)))
+    within = window.output_shape(below.output_shape(size))
+    inside = np.ravel_multi_index(tuple(inside.T), within)
+    greatest = _greatest(images)[image]
+    at_a_time = max(1, batch * 2 * prod(grid) // prod(size))  # small products gain by more rows
+    for whole, new in of_one_size(len(positions), CROPS):
+        points = indices_like(_points(grid, crops.window, starts[whole]), images)
+        cropped = cut(images, points, asarray_like(greatest[whole], images), size)
+        parts = of_one_size(int(cropped.shape[0]), at_a_time)
+        maps = namespace(images).concat([below(cropped[part, ...])[fresh, ...] for part, fresh in parts])
+        here = np.arange(int(cropped.shape[0])) * prod(within) + inside[whole]
+        yield _gather(maps, window, here[new])
+        report(whole.stop, len(positions))
+
+
+CROPS = 1024
+"""Crops that are cut out, and whose patches are gathered, at a time."""
+
+
+def _greatest(images: Array) -> Host:
+    """The greatest square of a number of each image, on the host. Raises ValueError where it is not finite."""
+    pieces = of_one_size(int(images.shape[0]), CROPS)
+    found = np.concatenate([to_host(greatest_squares(images[part, ...]))[new] for part, new in pieces])
+    if not np.isfinite(found).all():
+        raise _overflow(images)
     return found
 
 
-def _gather(maps: Array, window: Window, positions: list[int]) -> Array:
+def _overflow(maps: Array) -> ValueError:
+    return ValueError(f"images: squares of pixels overflow {maps.dtype}; divide the images by their greatest value")
+
+
+def _gather(maps: Array, window: Window, positions: Host) -> Array:
     """The patches at these positions: (n, *grid, c) -> (P, points * c) on the host, blank ones left out."""
     shown = _not_blank(maps, window)
-    kept = [p for p in positions if shown[p]]
+    kept = positions[shown[positions]]
     length = prod(window.size) * maps.shape[-1]
     # What is chosen is computed on the host, and more is taken than that: to libraries that compile, sizes are few.
-    more = indices_like(kept + [0] * (few_sizes(len(kept), maps) - len(kept)), shown)
+    more = np.concatenate([kept, np.zeros(few_sizes(len(kept), maps) - len(kept), dtype=kept.dtype)])
     points = _points(tuple(maps.shape[1:-1]), window, more)
     values = to_host(_taken(maps, indices_like(points.reshape(-1), maps)))
     return values.reshape(len(more), length)[: len(kept), :]
@@ -104,7 +148,7 @@ def _not_blank(maps: Array, window: Window) -> Any:
     """For each position, on the host, whether the patch is more than the image's rounding error."""
     shown, finite = _above_rounding(maps, window)
     if not bool(finite):
-        raise ValueError(f"images: squares of pixels overflow {maps.dtype}; divide the images by their greatest value")
+        raise _overflow(maps)
     return to_host(shown).reshape(-1)
 
 

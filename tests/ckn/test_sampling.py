@@ -1,14 +1,16 @@
 """Random patches: uniform, without replacement, without the blank ones, whatever the batch."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ckn import Layer, Network
+from ckn import Layer, Network, sampling
+from ckn.cropping import crops_for, crops_pay
 from ckn.sampling import merged, sample_patches
 from kerneltools.backend import backend
-from kerneltools.kernels import Homogeneous
+from kerneltools.kernels import Gaussian, Homogeneous
 from kerneltools.kernels.profiles import Exponential
 from kerneltools.patches import Grid
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
@@ -167,3 +169,51 @@ def test_rows_that_differ_are_not_merged() -> None:
         found, weights = merged(different)
         assert weights is None
         assert found is different
+
+
+def _layer(size: Any, m: int = 3, channels: int = 1, **kwargs: Any) -> Layer:
+    size = (size, size) if isinstance(size, int) else size
+    filters = np.random.default_rng(m).standard_normal((m, *size, channels))
+    filters = filters / np.sqrt((filters**2).sum(axis=(1, 2, 3), keepdims=True))
+    return Layer(filters, Homogeneous(Exponential(0.6)), **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("layers", "grid", "patch"),
+    [
+        ((_layer(3, subsampling=2),), (32, 31), 3),
+        ((_layer(3, subsampling=2), _layer(3, 4, 3, subsampling=2)), (40, 47), 2),
+        ((_layer(2, subsampling=3, padding=1), _layer((2, 3), 4, 3, dilation=2)), (29, 44), 3),
+        ((_layer(3, padding="valid"), _layer(4, 4, 3, subsampling=2)), (33, 24), 1),
+    ],
+    ids=["one", "two", "even and dilated", "valid"],
+)
+def test_crops_show_what_whole_images_do(
+    layers: tuple[Layer, ...], grid: tuple[int, int], patch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(0).standard_normal((3, *grid, 1))
+    x[1, :18, :20] = 1e-12  # the rounding error of blank pixels
+    below = Network(layers).prepare()
+    cropped = crops_for(below, grid, Grid(patch, padding="valid").window(below.output_shape(grid)))
+    assert cropped.window.size < grid
+    wanted = sample(x, Grid(patch, padding="valid"), 10_000, below=below)
+    monkeypatch.setattr(sampling, "crops_pay", lambda *_: True)
+    monkeypatch.setattr(sampling, "CROPS", 64)
+    found = sample(x, Grid(patch, padding="valid"), 10_000, below=below)
+    assert_close(found, wanted, 1e-12)
+
+
+def test_crops_are_for_few_patches_of_many_images() -> None:
+    below, grid = Network((_layer(3, subsampling=2),)), (32, 32)
+    crops = crops_for(below, grid, Grid(3, padding="valid").window((16, 16)))
+    assert crops.window.size == (12, 12)
+    assert crops_pay(below, crops, grid, 100_000, 43_000)
+    assert not crops_pay(below, crops, grid, 100_000, 10_000)
+    other = Network((replace(below.layers[0], kernel=Gaussian(1.0)),))
+    assert not crops_pay(other, crops, grid, 100_000, 43_000)
+
+
+def test_crops_of_images_that_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "crops_pay", lambda *_: True)
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="squares of pixels overflow float32"):
+        sample(np.full((2, 32, 32, 1), 1e30, np.float32), Grid(3, padding="valid"), 10, below=NOTHING)
