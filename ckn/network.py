@@ -364,8 +364,8 @@ def of_one_size(n: int, size: int) -> Iterator[tuple[slice, slice]]:
         yield slice(start, rows.stop), slice(rows.start - start, None)
 
 
-CACHED_NUMBERS = 2**19
-"""Numbers in an intermediate array that still fits the caches of one core (2 MiB of float32)."""
+CACHED_NUMBERS = 2**20
+"""Numbers in an intermediate array that caches still hold, and that calls cost little of (4 MiB of float32)."""
 
 OBJECT_NUMBERS = 2**21
 """The same for objects, of which each batch has work on the host of its own."""

@@ -8,29 +8,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from kerneltools import columns, pairwise, primitives
+from kerneltools import columns, pairwise, patches, primitives
 from kerneltools.arrays import Array
-from kerneltools.primitives import Window, pad
 from kerneltools_numpy.cosines import cosine_features
 from kerneltools_numpy.distances import difference_sums, scaled_distances
-
-
-def extract_patches(x: Array, window: Window) -> Array:
-    """One strided copy instead of one slice for each point of the window."""
-    out = window.output_shape(x.shape[1:-1])
-    padded = pad(x, ((0, 0), *window.padding, (0, 0)))
-    n_stride, *grid, channel = padded.strides
-    positions = [g * s for g, s in zip(grid, window.stride, strict=True)]
-    points = [g * d for g, d in zip(grid, window.dilation, strict=True)]
-    view = as_strided(
-        padded,
-        (x.shape[0], *out, *window.size, x.shape[-1]),
-        (n_stride, *positions, *points, channel),
-        writeable=False,
-    )
-    return np.ascontiguousarray(view).reshape(x.shape[0], *out, prod(window.size), x.shape[-1])
+from kerneltools_numpy.patches import extract_patches, patch_response
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
@@ -105,6 +88,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.cosine_features: cosine_features,
     primitives.extract_patches: extract_patches,
+    patches.responses.patch_response: patch_response,
     primitives.segment_sum: segment_sum,
     primitives.owner_sum: owner_sum,
     primitives.row_maxima: row_maxima,

@@ -8,7 +8,9 @@ import pytest
 
 from kerneltools import backend, primitives
 from kerneltools.arrays import namespace
-from kerneltools.kernels import profiles
+from kerneltools.kernels import Homogeneous, profiles
+from kerneltools.patches import Grid
+from kerneltools.patches.responses import patch_response
 
 PROFILES = [profiles.Exponential(0.6), profiles.Power(1), profiles.Power(2), profiles.Power(5), profiles.ArcCosine(1)]
 
@@ -66,3 +68,20 @@ def test_pull_is_the_gradient() -> None:
     expected = backend("numpy").value_and_grad(weighted(generic, weights), (0, 1, 2))(*arrays)
     for a, b in zip(pulled, expected[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(2, 3000), (2, 24, 23), (40, 5, 4), (1, 11, 6, 5)], ids=repr)
+def test_blocks_on_numpy(shape: tuple[int, ...]) -> None:
+    """Of several images, and of parts of one: none is left out, whatever the number of axes."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((*shape, 2))
+    window = Grid(2).window(shape[1:])
+    filters = rng.standard_normal((400, 2 ** (len(shape) - 1), 2))
+    filters /= np.linalg.norm(filters, axis=(1, 2), keepdims=True)
+    kernel = Homogeneous(profiles.Exponential(0.6))
+    expected = patch_response.generic(x, filters, kernel, window)
+    np.testing.assert_allclose(patch_response(x, filters, kernel, window), expected, rtol=1e-12, atol=1e-14)
+    # Others go by the generic body: a bandwidth that is an array, and filters of another type.
+    traced = Homogeneous(profiles.Exponential(np.asarray(0.6)))
+    np.testing.assert_allclose(patch_response(x[:1], filters, traced, window), expected[:1], rtol=1e-12, atol=1e-14)
+    assert patch_response(x[:1].astype(np.float32), filters, kernel, window).dtype == np.float64
