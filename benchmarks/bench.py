@@ -155,14 +155,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="[default: all processors]")
     parser.add_argument("--results", type=Path, default=recording.RESULTS, help="[default: benchmarks/results.json]")
     parser.add_argument("--write-docs", action="store_true", help="tables and pictures from what is recorded")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.threads < 1:
+        parser.error(f"--threads: expected an integer >= 1, got {asked.threads}")
+    return asked
 
 
 def main() -> int:
     """The exit code."""
     import report
 
-    asked, console = arguments(), Console(width=160)
+    asked, console = arguments(), Console(width=None if sys.stdout.isatty() else 160)
     of = asked_for(lines.subjects(), asked.only)
     if asked.write_docs:
         console.print(*report.write_docs(recording.read(asked.results)), sep="\n", highlight=False)
