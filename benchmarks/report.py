@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lines
-from lines import Line, Rate, Seconds, growth
+from lines import Line, growth
 from recording import Range, Record
 from rich.console import Console
 from rich.table import Table
@@ -16,12 +16,9 @@ PAGE, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 SPEED, GROWTH = (ROOT / "docs" / "images" / f"{name}.png" for name in ("speed", "growth"))
 SPEED_WORDS = "Bars: how many times as fast as other libraries, line by line, with the range of the runs"
 GROWTH_WORDS = "Time above and memory below, against rows of a stream, landmarks and images, on logarithmic axes"
-OTHERS = (
-    "plain PyTorch layers", "scikit-learn", "scikit-learn's KernelRidge", "scikit-learn's SVC",
-    "GPyTorch", "KeOps", "GraKeL", "tslearn", "aeon's Hydra",
-)  # fmt: skip
-"""The other sides that the picture of speed has."""
-FRONT = ("encode-torch", "nystroem", "fourier", "step", "cifar10")
+OTHERS = ("plain PyTorch", "scikit-learn", "`LinearSVC`", "GPyTorch", "KeOps", "GraKeL", "tslearn", "aeon")
+"""How the names of the other sides begin that the picture of speed has."""
+FRONT = ("encode-torch", "ridge-10000-50-300-float32", "fourier-50-float32", "step", "cifar10")
 """The lines of README's table."""
 
 BUSY = 0.1
@@ -158,11 +155,11 @@ def speeds(of: Lines, records: Records) -> dict[str, Range]:
     """How many times as fast as other libraries, of the lines that say so."""
     found = {}
     for line in (line for subject in of.values() for line in subject):
-        record = records.get(line.name)
-        if record and record.ratio and isinstance(line.measure, Seconds | Rate) and line.against in OTHERS:
+        record, unit = records.get(line.name), line.measure.unit
+        if record and record.ratio and line.against.startswith(OTHERS) and (unit == "s" or unit.endswith("/s")):
             middle, low, high = record.ratio
-            fast = (middle, low, high) if isinstance(line.measure, Rate) else (1 / middle, 1 / high, 1 / low)
-            found[f"{line.name}, {line.against}"] = fast
+            fast = (1 / middle, 1 / high, 1 / low) if unit == "s" else (middle, low, high)
+            found[f"{line.name}, {line.against.strip('`')}"] = fast
     return found
 
 

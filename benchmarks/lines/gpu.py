@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from lines import AtLeast, Gpu, Line, Rate, encode
+from lines import AtLeast, AtMost, Gpu, Line, Rate, encode, step
 
 IMAGES, CUDA = 8192, "cuda:0"
 
@@ -15,6 +15,15 @@ LINES = (
         AtLeast(1),
         "plain PyTorch layers",
         measure=Rate(IMAGES, "images/s"),
+        needs=(Gpu(),),
+    ),
+    Line(
+        "gpu-step",
+        f"`{step.ARCHITECTURE}`, one step, batch {step.BATCH}",
+        partial(step.ours, False, CUDA),
+        partial(step.plain, CUDA),
+        AtMost(1),
+        "plain PyTorch layers with autograd",
         needs=(Gpu(),),
     ),
 )

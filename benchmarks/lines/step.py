@@ -9,7 +9,7 @@ from lines import TORCH, AtMost, Line, plain_torch
 ARCHITECTURE, BATCH = "ckn-5", 128
 
 
-def ours(keep: bool) -> Callable[[], Any]:
+def ours(keep: bool, device: str = "cpu") -> Callable[[], Any]:
     """Forward, gradient and update, by `ckn.fit_supervised`'s own step."""
     import ckn
 
@@ -23,9 +23,9 @@ def ours(keep: bool) -> Callable[[], Any]:
     from ckn.supervised.state import TrainingState
     from ckn.supervised.trainer import Trainer, zero_head
 
-    x = torch.from_numpy(plain_torch.images(BATCH))
+    x = torch.from_numpy(plain_torch.images(BATCH)).to(device)
     network = plain_torch.network(ARCHITECTURE, x)
-    data = Data(x, torch.from_numpy(np.arange(BATCH) % 10), 10, 0)
+    data = Data(x, torch.from_numpy(np.arange(BATCH) % 10).to(device), 10, 0)
     trainer = Trainer(data, ckn.Supervised(reg=1e-5), network, spheres(network))
     params = trainer.parameters(TrainingState(network, zero_head(network, data), None, trainer.spaces))
     optimiser = trainer.settings.optimiser.start(params)
@@ -33,17 +33,27 @@ def ours(keep: bool) -> Callable[[], Any]:
     def step() -> None:
         nonlocal params, optimiser
         params, optimiser, _ = trainer.step(params, optimiser, x, data.targets, 1e-3)
+        if x.is_cuda:
+            torch.cuda.synchronize()
 
     return step
 
 
-def plain() -> Callable[[], Any]:
+def plain(device: str = "cpu") -> Callable[[], Any]:
     """The same layers with autograd."""
     import torch
 
-    x = torch.from_numpy(plain_torch.images(BATCH))
+    x = torch.from_numpy(plain_torch.images(BATCH)).to(device)
     layers = plain_torch.layers_of(plain_torch.network(ARCHITECTURE, x))
-    return plain_torch.stepper(layers, x, torch.arange(BATCH) % 10)
+    step = plain_torch.stepper(layers, x, torch.arange(BATCH, device=device) % 10)
+
+    def waited() -> Any:
+        loss = step()
+        if x.is_cuda:
+            torch.cuda.synchronize()
+        return loss
+
+    return waited
 
 
 def products() -> Callable[[], Any]:
