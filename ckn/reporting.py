@@ -66,8 +66,8 @@ SEEN = (
     "test accuracy, below, is of examples that were held out."
 )
 
-PATH = "loo_error_at_"
-"""With what the names of errors begin, by λ."""
+PATHS = ("loo_error_at_", "left_out_error_at_")
+"""With what the names of errors begin, by λ: of one example left out at a time, or of some at once."""
 
 NO_SETTINGS = ("reg", "reg_at_end", "test_accuracy", "loo_accuracy", "loss", "train_accuracy")
 
@@ -437,9 +437,11 @@ def _certificate(training: Training | None, examined: Examined | None, nouns: st
 
 def _of_training(training: Training) -> list[Section]:
     numbers, blocks = training.numbers, list[Any]()
+    at_once = any(key.startswith(PATHS[1]) for key in numbers)
+    error = "error of examples left out" if at_once else "leave-one-out error"
     facts = {
         "λ": _number(numbers.get("reg")),
-        "leave-one-out accuracy": _percent(numbers.get("loo_accuracy")),
+        "accuracy on examples left out" if at_once else "leave-one-out accuracy": _percent(numbers.get("loo_accuracy")),
         "test accuracy": _percent(numbers.get("test_accuracy")),
         "time": ", ".join(
             f"{numbers[key]:.1f} s to {word}"
@@ -451,20 +453,20 @@ def _of_training(training: Training) -> list[Section]:
     if numbers.get("reg_at_end"):
         blocks.append(Paragraph("λ is at an end of the values that were tried; a better one may lie beyond."))
     if len(path := _path(numbers)) > 1:
-        series = Series("leave-one-out error", tuple(path), tuple(path.values()))
+        series = Series(error, tuple(path), tuple(path.values()))
         marked = (float(numbers["reg"]), "taken") if _is_number(numbers.get("reg")) and numbers["reg"] > 0 else None
-        alt = f"The mean squared error of training examples that are left out, for {len(path)} values of λ"
-        blocks.append(Chart("λ path", alt, [series], "λ", "leave-one-out error", log_x=True, marked=marked))
+        alt = f"The error of training examples that are left out, for {len(path)} values of λ"
+        blocks.append(Chart("λ path", alt, [series], "λ", error, log_x=True, marked=marked))
     return [Section("Training", [*blocks, *_curves(training)])]
 
 
 def _path(numbers: Mapping[str, Any]) -> dict[float, float]:
-    """The λ that were tried, and the leave-one-out error of each."""
+    """The λ that were tried, and the error of each for examples left out."""
     found = {}
     for key, value in numbers.items():
-        if key.startswith(PATH) and _is_number(value):
+        if key.startswith(PATHS) and _is_number(value):
             with suppress(ValueError):
-                found[float(key.removeprefix(PATH))] = float(value)
+                found[float(key.rpartition("_at_")[2])] = float(value)
     return found
 
 
@@ -502,7 +504,7 @@ def _settings(training: Training) -> Section:
         key: visible(str(value))
         for key, value in training.numbers.items()
         if key not in left_out
-        and not key.startswith(("missed_layer_", PATH))
+        and not key.startswith(("missed_layer_", *PATHS))
         and not key.endswith("_version")
         and value is not None
     }

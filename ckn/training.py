@@ -135,7 +135,7 @@ class Outcome:
     (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives;
     `loo_accuracy`, `choice`: None where the filters have seen the labels; `history`: the epochs that they saw them in,
     and `initial` epoch 0, before them. `true` (n,) and `scores` (n, k): the class of each test image, by its number,
-    and its scores. `loo_errors`: the leave-one-out mean squared error of each λ; empty where there is none.
+    and its scores.
     """
 
     model: Model
@@ -151,7 +151,6 @@ class Outcome:
     choice: Choice | None = None
     history: tuple[EpochReport, ...] = ()
     initial: EpochReport | None = None
-    loo_errors: tuple[float, ...] = ()
 
     @property
     def test_accuracy(self) -> float:
@@ -206,7 +205,6 @@ def run(
         choice=classifier.choice_ if settings.supervised is None else None,
         history=() if settings.supervised is None else classifier.training_.history,
         initial=None if settings.supervised is None else classifier.training_.initial,
-        loo_errors=tuple(classifier.loo_errors_) if settings.supervised is None else (),
     )
 
 
@@ -234,7 +232,6 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
         "n_features": int(outcome.model.head.weights.shape[0]),
         "reg": outcome.reg,
         "reg_at_end": outcome.reg_at_end,
-        **dict(zip((f"loo_error_at_{reg:.6g}" for reg in outcome.regs), outcome.loo_errors, strict=False)),
         **_of_choice(outcome.choice),
         **_of_initial(outcome.initial),
         **_of_history(outcome.history),
@@ -265,6 +262,8 @@ def _of_choice(choice: Choice | None) -> dict[str, Any]:
     told: dict[str, Any] = {"head": repr(choice.taken.loss)}
     for tried in choice.tried:
         told |= {f"{tried.word}_reg": tried.reg, f"{tried.word}_left_out_accuracy": tried.accuracy}
+    prefix = "left_out_error_at_" if choice.left_out else "loo_error_at_"
+    told |= {f"{prefix}{reg:.6g}": error for reg, error in zip(choice.taken.regs, choice.taken.errors, strict=True)}
     left_out = {"head_rows_left_out": choice.left_out or "one at a time"}
     return {**told, **left_out, "head_seconds": round(choice.seconds, 3), "features_kept": choice.features}
 

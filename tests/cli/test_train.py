@@ -84,6 +84,9 @@ def test_the_head_is_chosen_on_many_images_or_asked_for(
     assert max(found["ridge_left_out_accuracy"], found["hinge_left_out_accuracy"]) == found["loo_accuracy"]
     assert 0 < found["head_seconds"] < found["train_seconds"]
     assert found["features_kept"].startswith("in memory, ")
+    errors = {key: value for key, value in found.items() if key.startswith("left_out_error_at_")}
+    assert min(errors, key=errors.get) == f"left_out_error_at_{found['reg']:.6g}"  # type: ignore[arg-type]  # floats
+    assert not any(key.startswith("loo_error_at_") for key in found)
     for result in (asked, many):
         assert re.search(r"head +.*hinge [0-9.]+%.* left out right; [0-9.]+ s of the training", result.stdout)
     shown = run("show", tmp_path / "asked" / "model.safetensors")
