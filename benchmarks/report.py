@@ -152,11 +152,12 @@ def front(text: str, of: Lines, records: Records) -> str:
 
 
 def speeds(of: Lines, records: Records) -> dict[str, Range]:
-    """How many times as fast as other libraries, of the lines that say so."""
+    """How many times as fast as other libraries, of the quick lines that say so."""
     found = {}
     for line in (line for subject in of.values() for line in subject):
         record, unit = records.get(line.name), line.measure.unit
-        if record and record.ratio and line.against.startswith(OTHERS) and (unit == "s" or unit.endswith("/s")):
+        timed = line.against.startswith(OTHERS) and (unit == "s" or unit.endswith("/s"))
+        if record and record.ratio and timed and (line.quick or line.name in FRONT):
             middle, low, high = record.ratio
             fast = (1 / middle, 1 / high, 1 / low) if unit == "s" else (middle, low, high)
             found[f"{line.name}, {line.against.strip('`')}"] = fast

@@ -141,7 +141,10 @@ def test_growth_is_told_at_each_size_and_speed_in_times_of_the_other_side(
     table = list(report.points(recording.read(tmp_path / "results.json")))
     assert [row.split("|")[2].strip() for row in table[-2:]] == ["5 rows", "10 rows"]
 
-    of = [Line(n, "", ours, theirs, None, "scikit-learn", m) for n, m in (("s", Seconds()), ("r", Rate(1, "/s")))]
+    of = [
+        Line(n, "", ours, theirs, None, "scikit-learn", m, quick=True)
+        for n, m in (("s", Seconds()), ("r", Rate(1, "/s")))
+    ]
     records = {line.name: recording.record(line, [4.0, 2.0], [1.0, 1.0], 1, 0.0) for line in of}
     assert report.speeds({"": tuple(of)}, records) == {
         "s, scikit-learn": pytest.approx((1 / 3, 1 / 4, 1 / 2), rel=1e-3),
