@@ -12,7 +12,7 @@ from ckn.network import Network
 from ckn.readers import Pictures
 from ckn.readers.images import listed
 from ckn.text import brief
-from kerneltools.trees import named_leaves
+from kerneltools.trees import html_table, named_leaves
 
 OF_IMAGES = ("layer", "filters", "patch", "kernel", "padding", "subsampling", "output", "features")
 OF_OBJECTS = ("layer", "filters", "items x columns", "parts, kernel, pool", "features")
@@ -51,6 +51,16 @@ def layers_of(held: Model | Network) -> Layers:
         return Layers(OF_OBJECTS, tuple(_rows_of_objects(network)), (1, 4))
     shape = held.image_shape if isinstance(held, Model) else None
     return Layers(OF_IMAGES, tuple(_rows(network, shape)), (1, 5, 6, 7))
+
+
+def as_html(held: Model | Network) -> str:
+    """For notebooks: the same in two tables."""
+    layers = layers_of(held)
+    facts = {**facts_of(held), "numbers in all": f"{parameters_of(held):,}"}
+    if not isinstance(held, Model):
+        del facts["holds"]
+    name = type(held).__name__
+    return html_table(name, "", list(facts.items())) + html_table("Layers", "", layers.rows, layers.columns)
 
 
 def parameters_of(held: Model | Network) -> int:

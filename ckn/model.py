@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from operator import eq
 from typing import Any
 
@@ -71,6 +72,9 @@ class Model(Tree):
         most, n = 5, len(self.classes)
         names = ", ".join(map(repr, self.classes[:most]))
         return shown(self, classes=f"({names}, ... {n - most} more)") if n > most else shown(self)
+
+    def _repr_html_(self) -> str:
+        return str(import_module("ckn.describing").as_html(self))  # which knows models
 
     @property
     def features(self) -> int:

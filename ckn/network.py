@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from math import prod
 from typing import Any, Protocol, overload
 
@@ -66,6 +67,9 @@ class Network(Tree):
 
     def __post_init__(self) -> None:
         require_groups(self.layers, self.beside)
+
+    def _repr_html_(self) -> str:
+        return str(import_module("ckn.describing").as_html(self))  # which knows networks
 
     @overload
     def __call__(self, x: Collection | Laid) -> Array: ...

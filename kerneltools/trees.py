@@ -5,7 +5,8 @@ except those declared with `static()`: sizes, degrees and other facts that no gr
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from math import prod
 from typing import Any
 
@@ -17,6 +18,8 @@ FEW = 8
 
 class Shown:
     """A dataclass whose `repr` gives the values of lists of at most 8 numbers, and type and shape of other arrays.
+
+    Notebooks show it as a table, below the first line of its docstring, which has the formula of a kernel.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -36,6 +39,9 @@ class Shown:
             # Before `dataclass` looks, which leaves a method that is there.
             cls.__repr__ = shown  # type: ignore[method-assign]
 
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
 
 def shown(value: Any, **instead: str) -> str:
     """The text of a dataclass for `Shown`; `instead`: what stands for the values of some of its fields."""
@@ -47,6 +53,48 @@ def shown(value: Any, **instead: str) -> str:
         if f.repr
     ]
     return f"{type(value).__qualname__}({', '.join(texts)})"
+
+
+def as_html(value: Any) -> str:
+    """A table for notebooks: what a dataclass is, its fields as `shown` gives them, how many numbers are in its arrays.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Line(Shown):
+    ...     'f(x) < 1.'
+    ...     width: float = 1.0
+    >>> "<b>Line</b> f(x) &lt; 1." in as_html(Line())
+    True
+    """
+    name = type(value).__qualname__
+    if not dataclasses.is_dataclass(value):
+        return f"<pre>{escape(repr(value))}</pre>"
+    said = (type(value).__doc__ or "").strip().partition("\n")[0]
+    rows = [(f.name, _text(getattr(value, f.name))) for f in dataclasses.fields(value) if f.repr]
+    sizes = [prod(leaf.shape) for _, leaf in named_leaves(value) if getattr(leaf, "shape", ())]
+    if sizes:
+        rows.append(("numbers in its arrays", f"{sum(sizes):,}"))
+    return html_table(name, "" if said.startswith(f"{name}(") else said, rows)
+
+
+def html_table(title: str, said: str, rows: Sequence[Sequence[str]], columns: Sequence[str] = ()) -> str:
+    """A table in the colours of what is around it: the title in bold, what is `said` of it, and rows with their names.
+
+    >>> "<b>Map</b> of &lt;1&gt;" in html_table("Map", "of <1>", [("m", "30")])
+    True
+    """
+    left = "text-align:left"
+    heads = "".join(f'<th scope="col" style="{left}">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f'<tr><th scope="row" style="{left}">{escape(name)}</th>'
+        + "".join(f'<td style="{left}">{escape(cell)}</td>' for cell in cells)
+        + "</tr>"
+        for name, *cells in rows
+    )
+    head = f"<thead><tr>{heads}</tr></thead>" if columns else ""
+    # No caption: that would be as narrow as the table.
+    above = f"<div><b>{escape(title)}</b> {escape(said)}</div>"
+    return f'{above}<table aria-label="{escape(title)}">{head}<tbody>{body}</tbody></table>'
 
 
 def _text(value: Any) -> str:

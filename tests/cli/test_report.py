@@ -12,7 +12,7 @@ import pytest
 import ckn
 from ckn.reporting import Training
 from ckn.targets import Targets
-from tests.pages import checked
+from tests.pages import Page, checked
 
 ROWS = np.random.default_rng(0)
 
@@ -110,6 +110,20 @@ def test_models_of_older_files_and_of_numbers_and_networks(run: Any, model: Path
         assert result.exit_code == 1
         assert why in result.stderr
         assert not (tmp_path / "none.html").exists()
+
+
+def test_notebooks_get_what_show_prints(run: Any, model: Path) -> None:
+    loaded = ckn.load(model)
+    assert isinstance(loaded, ckn.Model)
+    said = " ".join(run("show", model).stdout.split())
+    for held in (loaded, loaded.network):
+        page = Page(held._repr_html_())
+        assert page.wrong == []
+        assert "Layers" in page.text
+        assert "Homogeneous(Exponential(0.6))" in page.text
+    for fact in ("classes 10: 0, 1, 2", "2 128 3x3 Homogeneous(Exponential(0.6)) same 2 2x2x128 512"):
+        assert fact in said
+        assert fact in Page(loaded._repr_html_()).text
 
 
 def test_files_of_another_model_are_left_out(run: Any, model: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Trees: flatten and rebuild, names, static fields."""
 
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from kerneltools import landmarks, maps, solvers
 from kerneltools.kernels import Gaussian, Homogeneous, Linear
 from kerneltools.kernels.profiles import Exponential, Power
-from kerneltools.trees import Tree, child_names, flatten, for_each_type, map_leaves, named_leaves
+from kerneltools.trees import Tree, child_names, flatten, for_each_type, map_leaves, named_leaves, static
 from tests.core.tree_strategies import ARRAYS, Node, same, trees_of
 
 TREES = trees_of(st.integers() | ARRAYS, st.text(max_size=3))
@@ -111,3 +112,40 @@ def test_few_numbers_and_all_else_are_shown_as_dataclasses_do() -> None:
     together = "Sum(terms=(Homogeneous(profile=Exponential(sigma=0.5)), Linear()))"
     assert repr(Homogeneous(Exponential(0.5)) + Linear()) == together
     assert repr(Node((1,), label=("a", {"b": None}))) == "Node(left=(1,), right=None, label=('a', {'b': None}))"
+
+
+@dataclass(frozen=True)
+class Named(Tree):
+    """f(x) < 1 & more.
+
+    The rest is not shown.
+    """
+
+    points: Any
+    name: str = static("<b>")
+
+
+def test_notebooks_get_a_table_with_formula_fields_and_sizes() -> None:
+    class Parsed(HTMLParser):
+        words: list[str]
+
+        def handle_data(self, data: str) -> None:
+            self.words.append(data)
+
+    page = Parsed()
+    page.words = []
+    page.feed(Named(np.zeros((50, 2)))._repr_html_())
+    said = [
+        "Named",
+        " f(x) < 1 & more.",
+        "points",
+        "<float64 (50, 2)>",
+        "name",
+        "'<b>'",
+        "numbers in its arrays",
+        "100",
+    ]
+    assert page.words == said
+    # Without a docstring dataclasses write one of their own, which is no formula.
+    bare = make_dataclass("Bare", [("width", float)], bases=(Tree,), frozen=True)
+    assert "<b>Bare</b> </div>" in bare(1.0)._repr_html_()
