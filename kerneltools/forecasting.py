@@ -118,6 +118,11 @@ class Watch:
         """All that it took."""
         return sum(seconds for _, seconds in self.reports.get(stage, ()))
 
+    @property
+    def whole(self) -> float:
+        """Of all stages, up to the last report or the end."""
+        return self.last - self.begun
+
     def steps(self, stage: str) -> int:
         """How far it came."""
         return max((done for done, _ in self.reports.get(stage, ())), default=0)

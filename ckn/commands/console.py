@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from time import perf_counter
 from typing import NoReturn, Protocol
@@ -14,6 +15,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -169,7 +171,7 @@ def progress(quiet: bool = False, forecast: Forecast | None = None) -> Iterator[
         lines.finish()
         return
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description:<20}", markup=False), BarColumn(30))
-    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=screen) as bars:
+    with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), _TimeLeft(), console=screen) as bars:
         yield _Bars(bars, forecast)
 
 
@@ -179,15 +181,33 @@ class Left:
     def __init__(self, forecast: Forecast) -> None:
         self._names = [stage.name for stage in forecast.stages]
         self._seconds = [stage.seconds for stage in forecast.stages]
-        self._at, self._done = 0, 0.0
+        self._at, self._done, self._since = 0, 0.0, perf_counter()
 
     def done(self, stage: str, done: int, total: int) -> int:
         """Seconds of the forecast that are behind; never fewer than before."""
         if stage in self._names[self._at :]:
             self._at = self._names.index(stage)
             share = min(1.0, done / total) if total else 0.0
+            self._since = perf_counter()
             self._done = max(self._done, sum(self._seconds[: self._at]) + share * self._seconds[self._at])
         return round(self._done)
+
+    @property
+    def seconds(self) -> int:
+        """Those that are left: a stage that reports no steps goes on meanwhile, up to its end."""
+        going = min(perf_counter() - self._since, sum(self._seconds[: self._at + 1]) - self._done)
+        return max(0, round(sum(self._seconds) - self._done - max(0.0, going)))
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """By the forecast, where the bar has one."""
+
+    def render(self, task: Task) -> Text:
+        """H:MM:SS"""
+        left = task.fields.get("left")
+        if left is None or task.finished:
+            return super().render(task)
+        return Text(str(timedelta(seconds=left.seconds)), style="progress.remaining")
 
 
 class _Quiet:
@@ -210,7 +230,9 @@ class _Bars:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
         self._left = None if forecast is None else Left(forecast)
-        self._whole = None if forecast is None else bars.add_task("in all", total=round(forecast.seconds) or 1)
+        self._whole = None
+        if forecast is not None:
+            self._whole = bars.add_task("in all", total=round(forecast.seconds) or 1, left=self._left)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if self._left is not None and self._whole is not None:

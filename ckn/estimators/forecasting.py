@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import log, prod
 from time import perf_counter
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -38,7 +38,8 @@ from kerneltools.forecasting import (
 from kerneltools.landmarks import Landmarks, Selector, Uniform
 from kerneltools.landmarks.base import chosen
 from kerneltools.landmarks.forecasting import grown, law_of, spread_of, with_number
-from kerneltools.solvers import fit_linear
+from kerneltools.solvers import fit_linear, moments, ridge_sums
+from kerneltools.solvers.ridge import model_of
 from kerneltools.structures import count, take
 from kerneltools.structures.base import is_collection
 
@@ -50,6 +51,12 @@ ENCODING, FILTERS, HEAD = 0.5, 0.6, 0.8
 
 PARTS = 20_000
 """Parts of a run of k-means, at most."""
+
+COLUMNS, RIDGES = 2048, 5
+"""Of many examples: columns of a run of products and factors, and values of λ for which ridge regression is solved."""
+
+PASSES = (32, 128, 384)
+"""Columns of runs of the passes, the first to warm up: of fewer ones more passes are made than of many."""
 
 RATES = (5, 7, 11)
 """Learning rates that are tried, where none is given: at least, as a rule, and at most."""
@@ -160,23 +167,58 @@ class _Pilot:
 
     def heads(self) -> list[Stage]:
         """What the head of an unsupervised network takes, by stage."""
-        watches: dict[int, Watch] = {}
+        if self.n >= MANY:
+            return [self._head_of_many()]
         law = self._law(len(self.estimator.regs))
+        watches: dict[int, Watch] = {}
 
         def run(size: Sizes) -> float:
-            features, goal = self._alike(size)
-
-            kept = Kept(self.network.like, features)
-            watches[id(size)] = watched(lambda told: self.estimator._ridge(self.network, kept, goal, told))
-            return watches[id(size)].last - watches[id(size)].begun
+            watches[id(size)] = self._head(size)
+            return watches[id(size)].whole
 
         runs = growing(self._sizes(), run, law, HEAD)
         names = list(watches[id(runs[-1].sizes)].reports)
-        full = {"n": self.n, "m": int(self.features.shape[1])}
         return [
-            expected(name, [Run(r.sizes, watches[id(r.sizes)].seconds(name)) for r in runs], law, full, LOOSE)
+            expected(name, [Run(r.sizes, watches[id(r.sizes)].seconds(name)) for r in runs], law, self._full, LOOSE)
             for name in names
         ]
+
+    def _head_of_many(self) -> Stage:
+        """Sums of products, their factors, and passes over the rows, which the data decide: see `ckn.choice`."""
+        d = int(self._full["m"])
+        rows = 1024
+        measured = [self._once(rows, min(d, columns)) for columns in (COLUMNS // 2, COLUMNS)]
+        squares, solution, factor = (_grown(few, more, d) for few, more in zip(*measured, strict=True))
+        once = squares * self.n / rows + RIDGES * solution + 2 * factor
+
+        def law(size: Sizes) -> tuple[float, ...]:
+            return (1400 * size["n"] * size["m"] * self._outputs, 3e5 * size["n"] * self._outputs)
+
+        sizes: list[Sizes] = [{"n": MANY, "m": min(d, columns)} for columns in PASSES]
+        runs = [Run(size, self._head(size).whole) for size in sizes][1:]
+        passes = expected("", runs, law, self._full, (0.6, 1.4))
+        return Stage("head", passes.seconds + once, passes.low + 0.85 * once, passes.high + 1.15 * once)
+
+    def _once(self, rows: int, columns: int) -> tuple[tuple[int, float], ...]:
+        """The seconds of sums of products, of a solution by them, and of moments, each with the columns."""
+        features, goal = self._alike({"n": rows, "m": columns})
+        targets, dtype = self._targets(goal, features), features.dtype
+        sums = ridge_sums(features, targets)
+        return (
+            (columns, timed(lambda: ridge_sums(features, targets))),
+            (columns, timed(lambda: model_of(sums, 1e-6, dtype))),
+            (columns, timed(lambda: moments(sums, 1e-6, dtype))),
+        )
+
+    @property
+    def _full(self) -> Sizes:
+        return {"n": self.n, "m": int(self.features.shape[1])}
+
+    def _head(self, size: Sizes) -> Watch:
+        """How long the head of features of such sizes took."""
+        features, goal = self._alike(size)
+        kept = Kept(self.network.like, features)
+        return watched(lambda told: self.estimator._ridge(self.network, kept, goal, told))
 
     def with_labels(self, validation: int) -> list[Stage]:
         """The stages of a training with labels: what is settled before it, the epochs, and the probabilities."""
@@ -295,19 +337,22 @@ class _Pilot:
             goal = replace(goal, wanted=goal.wanted[which])
         return asarray_like(host[rows][:, columns] + noise, self.features), goal
 
+    def _targets(self, goal: Any, features: Array) -> Array:
+        """+1 in the column of the class, -1 elsewhere, or the numbers to predict."""
+        if goal.classes is None:
+            return asarray_like(goal.wanted, features)
+        return asarray_like(2.0 * (goal.numbers[:, None] == np.arange(goal.classes)) - 1, features)
+
     def _solved(self, solve: Callable[[Array, Array], Any], regs: int = 1) -> Stage:
         """What it takes of all features."""
 
         def run(size: Sizes) -> float:
             features, goal = self._alike(size)
-            if goal.classes is None:
-                targets = asarray_like(goal.wanted, features)
-            else:
-                targets = asarray_like(2.0 * (goal.numbers[:, None] == np.arange(goal.classes)) - 1, features)
+            targets = self._targets(goal, features)
             return timed(lambda: solve(features, targets))
 
-        law, full = self._law(regs), {"n": self.n, "m": int(self.features.shape[1])}
-        return expected("", growing(self._sizes(), run, law, HEAD), law, full, LOOSE)
+        law = self._law(regs)
+        return expected("", growing(self._sizes(), run, law, HEAD), law, self._full, LOOSE)
 
     def _path(self) -> Stage:
         return self._solved(least_reg, len(DEFAULT_REGS))
@@ -337,6 +382,14 @@ class _Pilot:
         one = TRIAL_STEPS * settings.batch_of(n) * step + (2 * seen + left_out) * self.watch.line("encoding")[1]
         least, usual, most = (count * one for count in RATES)
         return Stage("learning rate", usual, least, most)
+
+
+def _grown(few: tuple[int, float], more: tuple[int, float], full: int) -> float:
+    """Seconds for all columns, by the power of their number that two runs follow, between 1 and 3."""
+    if few[0] == more[0]:
+        return more[1]
+    power = min(3.0, max(1.0, log(more[1] / few[1]) / log(more[0] / few[0])))
+    return float(more[1] * (full / more[0]) ** power)
 
 
 def _random(spec: Any) -> Selector:

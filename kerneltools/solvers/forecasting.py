@@ -92,7 +92,7 @@ def forecast(solver: Callable[..., Any], kernel: Any, *arguments: Any, **options
     def run(part: Sizes) -> float:
         watch = watched(lambda progress: _solve(solver, given, name, part, size, progress))
         watches[id(part)] = watch
-        return watch.last - watch.begun
+        return watch.whole
 
     def whole(part: Sizes) -> tuple[float, ...]:
         return tuple(count for law in laws.values() for count in law(part))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import ckn
+from ckn import choice
 from ckn.architecture import Architecture, LayerSpec
-from ckn.estimators import forecasting
+from ckn.estimators import body, forecasting
 from kerneltools import memory
 from kerneltools.forecasting import Watch
 from kerneltools.solvers import SquaredHinge
@@ -56,6 +57,15 @@ def test_the_stages_are_those_that_a_fit_reports(estimator: Any, x: Any, y: Any)
     assert all(0 <= stage.low <= stage.seconds <= stage.high for stage in found.stages)
     assert found.fits
     assert found.bytes > 0
+
+
+def test_the_head_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (forecasting, choice, body):
+        monkeypatch.setattr(module, "MANY", 60)
+    estimator = ckn.ImageClassifier(TINY, patches=500)
+    found = estimator.forecast(IMAGES, LABELS)
+    assert {stage.name for stage in found.stages} == told_by(estimator, IMAGES, LABELS)
+    assert found.stages[-1].name == "head"
 
 
 def test_more_takes_longer_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:

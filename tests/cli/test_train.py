@@ -453,4 +453,6 @@ def test_a_dry_run_of_objects(run: Callable[..., Any], tmp_path: Path, monkeypat
 def test_what_is_done_of_a_forecast_goes_by_its_stages() -> None:
     left = Left(Forecast(tuple(Stage(name, 10.0, 8.0, 12.0) for name in ("a", "b", "c")), 0.0))
     told = [("a", 0, 1), ("a", 1, 1), ("other", 1, 2), ("b", 1, 2), ("a", 1, 2), ("c", 2, 1), ("c", 1, 0)]
+    assert left.seconds == 30
     assert [left.done(*each) for each in told] == [0, 10, 10, 15, 15, 30, 30]
+    assert left.seconds == 0
