@@ -165,8 +165,9 @@ def selector_of(landmarks: Any, kernel: Kernel, X: Any) -> Any:
             raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
         m = min(int(landmarks), X.shape[0])
         warn_reduced(int(landmarks), m, "rows", X.shape[0])
-        found = default(kernel, m)
-        return _Every(m) if landmarks >= X.shape[0] and isinstance(found, MiniBatchKMeans) else found
+        if landmarks >= X.shape[0] and isinstance(default(kernel, m), MiniBatchKMeans):
+            return _Every(m)
+        return default(kernel, m, None if is_collection(X) else X.shape)
     if hasattr(landmarks, "dtype") and not is_collection(X):
         return Given(move(landmarks, X))
     if is_collection(X) and (is_collection(landmarks) or isinstance(landmarks, list)):

@@ -65,7 +65,7 @@ def forecast(
     search = watch.seconds(SEARCH)
     stages = [Stage(SEARCH, search, USUAL[0] * search, USUAL[1] * search)] if SEARCH in watch.reports else []
     few = _settled(few, estimator)
-    rule = Uniform(n) if plan.m == n else _rule(estimator.landmarks, few.kernel, plan.m)
+    rule = Uniform(n) if plan.m == n else _rule(estimator.landmarks, few.kernel, plan.m, rows)
     columns = 100 if is_collection(rows) else int(rows.shape[1])
     laws = {LANDMARKS: law_of(rule, columns), **plan.laws}
     spread = {LANDMARKS: spread_of(rule), **plan.spread}
@@ -127,7 +127,7 @@ def _fewer(landmarks: Any, m: int) -> Any:
     return with_number(landmarks, m) if hasattr(landmarks, "m") or isinstance(landmarks, Given) else m
 
 
-def _rule(landmarks: Any, kernel: Kernel, m: int) -> Any:
+def _rule(landmarks: Any, kernel: Kernel, m: int, rows: Any) -> Any:
     if landmarks is None or is_number(landmarks):
-        return default(kernel, m)
+        return default(kernel, m, None if is_collection(rows) else rows.shape)
     return landmarks if callable(landmarks) else Uniform(m)

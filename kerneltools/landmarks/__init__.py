@@ -2,6 +2,7 @@
 
 from kerneltools.landmarks.base import Landmarks, ReducedWarning, Selector, WeightedSelector
 from kerneltools.landmarks.bless import BLESS
+from kerneltools.landmarks.cell_means import CellMeans
 from kerneltools.landmarks.choosing import default
 from kerneltools.landmarks.forecasting import forecast
 from kerneltools.landmarks.given import Given
@@ -16,6 +17,7 @@ from kerneltools.landmarks.uniform import Uniform
 
 __all__ = [
     "BLESS",
+    "CellMeans",
     "Given",
     "Greedy",
     "KMeans",

@@ -9,6 +9,7 @@ from kerneltools.arrays import Array, evenly, is_whole, on_host
 from kerneltools.forecasting import Forecast, Law, Run, Sizes, expected, forecast_of, growing, timed
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import Selector, check_examples, chosen
+from kerneltools.landmarks.cell_means import CellMeans
 from kerneltools.landmarks.given import Given
 from kerneltools.landmarks.greedy import Greedy
 from kerneltools.landmarks.kmeans import KMeans
@@ -140,6 +141,9 @@ def law_of(selector: Any, d: int) -> Law:
             rows = selector.rounds * min(n, max(10 * selector.batch, 20 * m))
             seeds = tries * min(n, 3 * max(selector.batch, m))
             return (2 * d * m * (rows + seeds), DISTANCE * m * (rows + seeds), 10 * n * d + 10 * rows * d, STEP * m)
+        if isinstance(selector, CellMeans):
+            rows = min(n, selector.each * m)
+            return (2 * d * m * rows, DISTANCE * m * rows, 10 * n * d + 100 * n, 10 * rows * d)
         if isinstance(selector, RPCholesky | Greedy):
             return (n * m * (2 * d + VALUE), 2 * n * m**2, STEP * m)
         return (2 * n * m * (2 * d + VALUE), 4 * n * m**2, 10 * m**3)
@@ -153,6 +157,8 @@ def bytes_of(selector: Any, n: int, m: int, d: int) -> float:
         return 8.0 * (n + m * d)
     if isinstance(selector, MiniBatchKMeans):
         return 8.0 * max(10 * selector.batch, 20 * m) * (d + 2) + 8.0 * selector.batch * m
+    if isinstance(selector, CellMeans):
+        return 8.0 * (n + selector.each * m * (3 * d + 2)) + 8.0 * 2048 * m
     if isinstance(selector, KMeans | SphericalKMeans | KMeansPlusPlus):
         return 8.0 * n * (d + 10) + 8.0 * 2048 * m
     if isinstance(selector, RPCholesky | Greedy):

@@ -72,10 +72,10 @@ class KMeans:
             error = data.mean(assignment.distances)
             if before - error <= self.tolerance * error:
                 break
-            centres, before = self._update(data, assignment, centres), error
+            centres, before = self.updated(data, assignment, centres), error
         return centres
 
-    def _update(self, data: Cloud, assignment: Assignment, centres: Array) -> Array:
+    def updated(self, data: Cloud, assignment: Assignment, centres: Array) -> Array:
         """New centres: the means, and the worst-served rows for clusters without any."""
         xp, index, count = namespace(centres), assignment.index, centres.shape[0]
         members = members_of(data, index, count)

@@ -62,7 +62,7 @@ class MiniBatchKMeans:
         part, draws = seen(constant(x), weights), generator(rng)
         near, unit = in_range(part.x)
         # Batches share an origin, so that they need not look for one of their own.
-        source = _Source(near, part.weights, central(near))
+        source = Source(near, part.weights, central(near))
         centres = self._seeds(source, draws)
         counts = _zeros(centres)
         for number in range(self.rounds):
@@ -72,7 +72,7 @@ class MiniBatchKMeans:
         warn_reduced(self.m, centres.shape[0], "distinct rows", near.shape[0])
         return Landmarks(namespace(x).astype(unit * centres, x.dtype))
 
-    def _seeds(self, source: "_Source", draws: Any) -> Array:
+    def _seeds(self, source: "Source", draws: Any) -> Array:
         """Seeds of a sample; of all rows where too few of the sample differ."""
         n = source.x.shape[0]
         sample = source.drawn(3 * max(self.batch, self.m), draws)
@@ -82,7 +82,7 @@ class MiniBatchKMeans:
             found = seeds(sample, self.m, draws)
         return take(sample.points, found)
 
-    def _round(self, source: "_Source", centres: Array, counts: Array, draws: Any, last: bool) -> tuple[Array, Array]:
+    def _round(self, source: "Source", centres: Array, counts: Array, draws: Any, last: bool) -> tuple[Array, Array]:
         round_of = source.drawn(max(10 * self.batch, 20 * self.m), draws)
         served = _zeros(centres)
         for part in blocks(round_of.points.shape[0], self.batch):
@@ -97,7 +97,7 @@ class MiniBatchKMeans:
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
+class Source:
     """The rows that batches are drawn from, their weights (n,) on the host or None, and the origin of all batches."""
 
     x: Array

@@ -32,6 +32,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "kernels.profiles": of_rows.profile_values,
     "kernels.square_distances": of_rows.distances,
     "landmarks.BLESS": of_landmarks.bless,
+    "landmarks.CellMeans": of_landmarks.cell_means,
     "landmarks.Given": of_landmarks.given,
     "landmarks.Greedy": of_landmarks.greedy,
     "landmarks.KMeans": of_landmarks.kmeans,

@@ -37,6 +37,10 @@ def minibatch_kmeans(draw: Draw, few: bool) -> Case:
     return _moved(draw, landmarks.MiniBatchKMeans(3, batch=_block(draw), rounds=2))
 
 
+def cell_means(draw: Draw, few: bool) -> Case:
+    return _moved(draw, landmarks.CellMeans(3, each=draw(st.sampled_from([2, 10]))))
+
+
 def kmeans_plus_plus(draw: Draw, few: bool) -> Case:
     return _chosen(draw, landmarks.KMeansPlusPlus(4, trials=draw(st.sampled_from([None, 1]))))
 

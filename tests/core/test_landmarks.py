@@ -17,6 +17,7 @@ from kerneltools.estimators import KernelRidge
 from kerneltools.kernels import Gaussian, Kernel, Linear, Polynomial, Precomputed, Sigmoid
 from kerneltools.landmarks import (
     BLESS,
+    CellMeans,
     Greedy,
     KMeans,
     KMeansPlusPlus,
@@ -512,7 +513,7 @@ class TestKMeans:
             mean = np.average(x[nearest == i], axis=0, weights=weights[nearest == i])
             np.testing.assert_allclose(mean, points[i], rtol=1e-12)
 
-    @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans])
+    @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans, CellMeans])
     def test_of_very_many_rows_the_heavy_ones_are_served(self, rule: Any) -> None:
         # More rows than a round of batches: a hundred of them count for all.
         x = np.concatenate([rows(100, 2, seed=0), 30 + rows(30_000, 2, seed=1)])
@@ -526,11 +527,11 @@ class TestKMeans:
         selector = KMeans(2)
         # Two centres that coincide: one of them serves nobody.
         data, centres = cloud(x), x[[0, 0]]
-        updated = selector._update(data, assigned(data, centres, 100), centres)
+        updated = selector.updated(data, assigned(data, centres, 100), centres)
         np.testing.assert_allclose(updated[0], x.mean(0), rtol=1e-15)
         assert np.array_equal(updated[1], x[3])
 
-    @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans, KMeansPlusPlus])
+    @pytest.mark.parametrize("rule", [KMeans, MiniBatchKMeans, CellMeans, KMeansPlusPlus])
     def test_far_from_the_origin_in_float32(self, rule: Any) -> None:
         x, _ = clusters()
         far = (x + 1000).astype(np.float32)
@@ -558,7 +559,34 @@ class TestKMeans:
         assert square_error(points, x) < 0.5
 
 
+class TestCellMeans:
+    def test_between_random_rows_and_kmeans(self) -> None:
+        x = load_digits().data / 16.0
+        uniform, cells, full = (
+            np.median([trace_error(Gaussian(1.534), rule(50)(Linear(), x, seed).points, x) for seed in range(3)])
+            for rule in (Uniform, CellMeans, KMeans)
+        )
+        assert full < cells < (uniform + full) / 2
+
+    def test_rows_that_differ_are_found_beyond_the_sample(self) -> None:
+        x = np.concatenate([np.zeros((5000, 2)), rows(9, 2, seed=0) + 5])
+        assert len({tuple(z) for z in CellMeans(10)(Linear(), x, 0).points.tolist()}) == 10
+
+
 class TestDefault:
+    @pytest.mark.parametrize(
+        ("m", "shape", "rule"),
+        [
+            (300, (2000, 8), CellMeans(300)),
+            (300, (200_000, 8), MiniBatchKMeans(300)),
+            (1000, (10_000, 50), MiniBatchKMeans(1000)),
+            (1000, (10_000, 768), CellMeans(1000)),
+            (50, (60, 10_000), Uniform(50)),
+        ],
+    )
+    def test_takes_what_is_worth_its_time(self, m: int, shape: tuple[int, int], rule: Any) -> None:
+        assert landmarks.default(Gaussian(1.0), m, shape) == rule
+
     @pytest.mark.parametrize(
         ("kernel", "rule"),
         [
@@ -584,6 +612,7 @@ def test_settings() -> None:
         (lambda: RPCholesky(3, block=2.5), "block: expected an integer >= 1, or None, got 2.5"),  # type: ignore[arg-type]
         (lambda: KMeansPlusPlus(3, trials=2.5), "trials: expected an integer >= 1, or None, got 2.5"),  # type: ignore[arg-type]
         (lambda: MiniBatchKMeans(3, batch=0), "batch: expected an integer >= 1, got 0"),
+        (lambda: CellMeans(3, each=0), "each: expected an integer >= 1, got 0"),
         (lambda: MiniBatchKMeans(3, rounds=0), "rounds: expected an integer >= 1, got 0"),
         (lambda: BLESS(3, oversampling=0.5), "oversampling: expected a number >= 1, got 0.5"),
     ):

@@ -169,6 +169,8 @@ SELECTORS: dict[str, Callable[[int], Selector]] = {
     "KMeansPlusPlus, one trial": lambda m: landmarks.KMeansPlusPlus(m, trials=1),
     "KMeans": landmarks.KMeans,
     "KMeans, small blocks": lambda m: landmarks.KMeans(m, block=7),
+    "CellMeans": landmarks.CellMeans,
+    "CellMeans, small samples": lambda m: landmarks.CellMeans(m, each=1),
     "MiniBatchKMeans": landmarks.MiniBatchKMeans,
     "MiniBatchKMeans, small batches": lambda m: landmarks.MiniBatchKMeans(m, batch=7, rounds=2),
     "RPCholesky": landmarks.RPCholesky,
