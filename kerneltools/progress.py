@@ -1,6 +1,8 @@
 """How far a long piece of work is: one function that is told, the same for all of them."""
 
 import sys
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Protocol
 
 
@@ -42,3 +44,62 @@ def printed(stage: str, done: int, total: int, value: float | None = None, /) ->
     of_total = f"/{total}" if total else ""
     sys.stdout.write(f"{stage} {done}{of_total}{'' if value is None else f': {value:.6g}'}\n")
     sys.stdout.flush()
+
+
+CELLS = 24
+"""Of a bar."""
+
+
+@dataclass(eq=False)
+class Bar:
+    """A progress that draws a bar for each stage that takes longer than `after` seconds, with the time that is left.
+
+    On the standard output: in terminals and notebooks the bar moves, elsewhere each such stage has a line at its end.
+
+    >>> progress = Bar(after=0.0)
+    >>> for step in range(3):
+    ...     progress("newton", step + 1, 3, 0.5**step)  # doctest: +ELLIPSIS
+    newton               ████████████████████████ 3/3  ... s  0.25
+    """
+
+    after: float = 2.0
+    _stage: str = field(default="", init=False, repr=False)
+    _done: int = field(default=0, init=False, repr=False)
+    _start: float = field(default=0.0, init=False, repr=False)
+    _drawn: float = field(default=0.0, init=False, repr=False)
+    _width: int = field(default=0, init=False, repr=False)
+
+    def __call__(self, stage: str, done: int, total: int, value: float | None = None, /) -> None:
+        """Be told of a step."""
+        now = perf_counter()
+        if stage != self._stage or done < self._done:
+            self._end()
+            self._stage, self._start = stage, now
+        self._done, ended, seconds = done, 0 < total <= done, now - self._start
+        moves = _moves()
+        if seconds >= self.after and (ended or (moves and now - self._drawn > 0.1)):
+            text = _line(stage, done, total, seconds, value)
+            sys.stdout.write(f"\r{text:<{self._width}}" if moves else text)
+            sys.stdout.flush()
+            self._drawn, self._width = now, len(text)
+        if ended:
+            self._end()
+
+    def _end(self) -> None:
+        """Leave the line, if there is one."""
+        if self._width:
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+        self._stage, self._done, self._width, self._drawn = "", 0, 0, 0.0
+
+
+def _line(stage: str, done: int, total: int, seconds: float, value: float | None) -> str:
+    cells = CELLS * done // total if total else 0
+    bar = f"{'█' * cells}{'·' * (CELLS - cells)} {done}/{total}" if total else str(done)
+    left = f", {seconds * (total - done) / done:.0f} s left" if 0 < done < total else ""
+    return f"{stage:<20} {bar}  {seconds:.1f} s{left}{'' if value is None else f'  {value:.6g}'}"
+
+
+def _moves() -> bool:
+    """Whether what is written over a line is seen: in a terminal, and in a notebook."""
+    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")

@@ -13,12 +13,12 @@ from kerneltools.estimators.checks import draws, like, require_kernel
 from kerneltools.estimators.foreign import Hinted, kernel_hint
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parameters import is_open, nested, replaced
-from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
+from kerneltools.estimators.parts import BAR, SETTINGS, check_columns, made_of, parts_of
 from kerneltools.estimators.work import FEATURES, STEPS, Work
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
 from kerneltools.landmarks.base import chosen, distinct, warn_reduced
-from kerneltools.progress import Progress, printed, silent
+from kerneltools.progress import Bar, Progress, printed, silent
 from kerneltools.random import Rng
 from kerneltools.structures import of, take
 from kerneltools.structures.base import in_type, is_collection, like_of, require_examples
@@ -44,7 +44,12 @@ class KernelEstimator(Hinted):
     def _progress(self) -> Progress:
         if self._watch is not None:
             return self._watch
-        return printed if getattr(self, "verbose", False) else silent
+        verbose = getattr(self, "verbose", False)
+        if verbose and verbose is not True and verbose > 1:
+            bar: Bar = vars(self).get(BAR) or Bar()
+            setattr(self, BAR, bar)  # the same from stage to stage
+            return bar
+        return printed if verbose else silent
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep`, also those of kernels and selectors: `kernel__bandwidth`."""

@@ -50,8 +50,8 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
     least 300 and at most 1,000, or all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge`
     (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0, None for the one of a few at which rows that
     are left out lose least; `class_weight`, None, "balanced" (each class counts as much) or a dict of numbers >= 0 by
-    class (1 for others), by which the weights of a class's rows are multiplied; `verbose`: print a line for
-    each step of a fit.
+    class (1 for others), by which the weights of a class's rows are multiplied; `verbose`: 1 prints a line
+    for each step of a fit, 2 a bar for each stage that takes over two seconds.
 
     After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (of kernels, or None), `regs_` and `errors_` (the λ that were
     tried, and the mean losses of rows left out; empty where λ was given), `landmarks_` (m, d), `model_` (a

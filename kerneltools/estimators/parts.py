@@ -15,6 +15,10 @@ SETTINGS = ("_sklearn_output_config",)
 """What scikit-learn keeps beside the parameters: that of `set_output`."""
 
 
+BAR = "_bar"
+"""Where an estimator keeps the bar of its fits, which is no part of it."""
+
+
 def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any]:
     """Parameters and what was learnt, by name; `hidden`: names of the latter that have no underscore at the end.
 
@@ -24,7 +28,7 @@ def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any
     for name, value in params.items():
         if isinstance(value, np.random.Generator | np.random.RandomState):
             raise TypeError(f"{name}: cannot write a random generator; set_params({name}=<an integer>) first")
-    learnt = {name: value for name, value in vars(estimator).items() if name not in params}
+    learnt = {name: value for name, value in vars(estimator).items() if name not in (*params, BAR)}
     for name in learnt:
         _check_name(type(estimator), name, hidden)
     learnt = {name: Host(value) if name in ON_HOST else value for name, value in learnt.items()}

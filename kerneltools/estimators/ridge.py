@@ -101,7 +101,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     `NystromFeatures`, but 5 √n landmarks for None, at least 300 and at most 1,000; `reg`, λ > 0, or several of which
     generalised cross-validation takes one, None for 1e-9 to 1; `solver`, None or a function like `solvers.falkon`,
     which then finds f for the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are
-    too many, see `solvers.choose`; `verbose`: print a line for each stage of a fit. λ is scikit-learn's alpha / n.
+    too many, see `solvers.choose`; `verbose`: 1 prints a line for each stage of a fit, 2 draws a bar for each that
+    takes over two seconds. λ is scikit-learn's alpha / n.
 
     Where all rows are among the landmarks, it is solved without features, by `solvers.exact_ridge`: the same function,
     some seven times sooner. Several values of `reg` take the eigenvectors of the kernel matrix, ten times as long.
