@@ -66,6 +66,8 @@ def forecast(
     stages = [Stage(SEARCH, search, USUAL[0] * search, USUAL[1] * search)] if SEARCH in watch.reports else []
     few = _settled(few, estimator)
     rule = Uniform(n) if plan.m == n else _rule(estimator.landmarks, few.kernel, plan.m, rows)
+    if plan.m < n and (estimator.landmarks is None or is_number(estimator.landmarks)):
+        few.landmarks = rule  # of fewer rows the default may be another one
     columns = 100 if is_collection(rows) else int(rows.shape[1])
     laws = {LANDMARKS: law_of(rule, columns), **plan.laws}
     spread = {LANDMARKS: spread_of(rule), **plan.spread}
