@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ckn.head import DEFAULT_REGS, Choice, FittedHead, FittedRegression, Tried, fit_head, fit_regression, one_vs_rest
 from ckn.head import check_regs as require_regs
@@ -81,12 +82,7 @@ def chosen_head(
     start = perf_counter()
     losses = (Squared(), SquaredHinge()) if loss is None else (loss,)
     rows = _rows(features, one_vs_rest(indices_like(numbers, features.like), classes, features.like), weights)
-    out = held_out(np.asarray(numbers), min(SHARE, LEFT_OUT / n), stream(seed, "head"))
-    if not out.any():
-        raise ValueError(
-            "head: no class has two examples, so that none can be left out to choose λ by; take Squared(), whose λ is "
-            "by leave-one-out"
-        )
+    out = left_out(numbers, seed)
     of_out = _LeftOut(rows, out, np.asarray(numbers)[out])
     found_by_loss = of_out.searched(losses, regs, progress)
     best = max(found_by_loss, key=lambda found: of_out.accuracy(found.scores))
@@ -96,6 +92,20 @@ def chosen_head(
     choice = Choice(tried, int(out.sum()), perf_counter() - start, features.place)
     calibration = fit_temperature(best.scores, of_out.numbers, weights=of_out.weights)
     return FittedHead(model, best.reg, best.errors, of_out.accuracy(best.scores), calibration, best.loss, choice)
+
+
+def left_out(numbers: Any, seed: int) -> npt.NDArray[np.bool_]:
+    """Which rows a head is chosen by: (n,) class numbers -> (n,)
+
+    Raises ValueError where no row can be left out.
+    """
+    out = held_out(np.asarray(numbers), min(SHARE, LEFT_OUT / len(numbers)), stream(seed, "head"))
+    if not out.any():
+        raise ValueError(
+            "head: no class has two examples, so that none can be left out to choose λ by; take Squared(), whose λ is "
+            "by leave-one-out"
+        )
+    return out
 
 
 def chosen_regression(

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,11 @@ def kept(features: Iterator[Array], shape: tuple[int, int], like: Array, memory:
     if memory is None or shape[0] * shape[1] * _bits(like) <= 8 * memory:
         yield Kept(like, namespace(like).concat(list(features)))
         return
-    with tempfile.TemporaryDirectory(prefix="ckn-features-") as folder:
-        path = Path(folder) / "features.npy"
+    folder = "folder for temporary files"
+    with ExitStack() as stack:
         try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ckn-features-"))
+            path = Path(folder) / "features.npy"
             save_rows(path, shape[0], (to_host(block) for block in features))
         except OSError as error:
             size = shape[0] * shape[1] * _bits(like) / 2**33

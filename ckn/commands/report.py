@@ -27,6 +27,7 @@ from ckn.commands.results import PAGE
 from ckn.commands.use import SMALLER, part_of
 from ckn.model import Model
 from ckn.network import Network
+from ckn.readers import Dataset
 from ckn.readers.images import optional_module
 from ckn.reporting import Examined, Training, report_of
 from kerneltools.files import FileFormatError
@@ -80,10 +81,9 @@ def report(
     with room_for(model, "a machine with more, or another --device"):
         loaded = load_model(model, backend, device, types_of(imports))
     place = model.with_name(PAGE) if out is None else out
+    examples = None if data is None else _examples(loaded, model, data, labels, split, skip_unreadable, quiet)
     with output_file(place) as temporary, room_for(data or model, SMALLER):
-        examined = (
-            None if data is None else _examined(loaded, model, data, labels, split, skip_unreadable, quiet, batch)
-        )
+        examined = None if examples is None else _examined(*examples, data or "", quiet, batch)
         page = report_of(short_path(model), loaded, _training(model, loaded), examined)
         temporary.write_text(page.html, encoding="utf-8", errors="backslashreplace")
     if not quiet:
@@ -111,16 +111,10 @@ def _training(path: Path, held: Model | Network) -> Training | None:
         return None
 
 
-def _examined(
-    held: Model | Network,
-    path: Path,
-    data: str,
-    labels: str | None,
-    split: SplitName | None,
-    skip: bool,
-    quiet: bool,
-    batch: int | None,
-) -> Examined:
+def _examples(
+    held: Model | Network, path: Path, data: str, labels: str | None, split: SplitName | None, skip: bool, quiet: bool
+) -> tuple[Model, Dataset]:
+    """What the model is tried on; an error of reading is none of the page."""
     if not isinstance(held, Model):
         raise FileFormatError(f"{path}: a network without a classifier, which has no scores; leave DATA out")
     if held.targets is not None:
@@ -128,6 +122,9 @@ def _examined(
             f"{path}: a model of numbers, not of classes, and DATA has classes; leave DATA out, and for its errors "
             "take ckn.load(path).score(x, y) in Python"
         )
-    examples = part_of(held, data, data, split, skip, quiet, labels)
+    return held, part_of(held, data, data, split, skip, quiet, labels)
+
+
+def _examined(held: Model, examples: Dataset, data: str, quiet: bool, batch: int | None) -> Examined:
     with progress(quiet) as screen:
         return Examined.of(held, examples, data, batch, screen)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ckn.architecture import Architecture
 from ckn.choice import LEFT_OUT as LEFT_OUT_OF_HEAD
-from ckn.choice import MANY
+from ckn.choice import MANY, left_out
 from ckn.head import DEFAULT_REGS, least_reg
 from ckn.kept import BLOCK_NUMBERS, MEMORY, Kept
 from ckn.model import preprocess
@@ -38,7 +38,7 @@ from kerneltools.forecasting import (
 from kerneltools.landmarks import Landmarks, Selector, Uniform
 from kerneltools.landmarks.base import chosen
 from kerneltools.landmarks.forecasting import grown, law_of, spread_of, with_number
-from kerneltools.solvers import fit_linear, moments, ridge_sums
+from kerneltools.solvers import Squared, fit_linear, moments, ridge_sums
 from kerneltools.solvers.ridge import model_of
 from kerneltools.structures import count, take
 from kerneltools.structures.base import is_collection
@@ -169,6 +169,8 @@ class _Pilot:
         """What the head of an unsupervised network takes, by stage."""
         if self.n >= MANY:
             return [self._head_of_many()]
+        if not isinstance(getattr(self.estimator, "head", None), Squared | None):
+            left_out(self.goal.numbers, self.estimator.random_state)
         law = self._law(len(self.estimator.regs))
         watches: dict[int, Watch] = {}
 

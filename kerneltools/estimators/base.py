@@ -192,7 +192,7 @@ def is_number(landmarks: Any) -> bool:
 
 def number_of(landmarks: Any, n: int) -> int | None:
     """How many there will be at most, where that is known: of a number, of points, of a selector that says it."""
-    shape: Any = getattr(landmarks, "shape", ())
+    shape: Any = getattr(getattr(landmarks, "points", landmarks), "shape", ())
     if shape:
         return int(shape[0])
     number: Any = getattr(landmarks, "m", landmarks)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from time import perf_counter
 from typing import Any
 
-from kerneltools.arrays import Array, evenly, on_host
+from kerneltools.arrays import Array, evenly, namespace, on_host
 from kerneltools.estimators.base import is_number, number_of, selector_of
 from kerneltools.estimators.search import ROWS
 from kerneltools.estimators.work import Work
@@ -45,9 +45,10 @@ def planned_number(landmarks: Any, usual: int, rows: Any) -> int:
         return min(usual, n)
     selector_of(landmarks, Gaussian(1.0), rows)
     m = number_of(landmarks, n)
-    if m is None:
+    known = is_number(landmarks) or hasattr(landmarks, "shape") or is_dataclass(landmarks)
+    if m is None or not known:
         raise TypeError(
-            "landmarks: a forecast needs a number, points, or a selector that has its number as m, "
+            "landmarks: a forecast needs a number, points, or a selector that is a dataclass with its number as m, "
             f"got {landmarks!r:.60}"
         )
     return m
@@ -61,6 +62,9 @@ def forecast(
     The first looks for the kernel, where none is given, as long as the whole does; the others take the one it found.
     """
     began, n = perf_counter(), count(rows)
+    if weights is not None:  # one of 0 costs as others do, and of few rows all might be 0
+        xp = namespace(weights)
+        weights = xp.where(weights > 0, weights, xp.mean(weights))
     few, watch = _fitted(estimator, rows, targets, weights, order, {"n": min(n, ROWS), "m": min(plan.m, 32)}, plan.m)
     search = watch.seconds(SEARCH)
     stages = [Stage(SEARCH, search, USUAL[0] * search, USUAL[1] * search)] if SEARCH in watch.reports else []

@@ -75,7 +75,10 @@ def number_of(selector: Any) -> int:
     points = getattr(selector, "points", None)
     m: Any = getattr(selector, "m", None) if points is None else count(points)
     if not is_whole(m) or not is_dataclass(selector):
-        raise TypeError(f"selector: expected one that says its number of landmarks, m, got {selector!r:.80}")
+        raise TypeError(
+            "selector: expected one that says its number of landmarks, m, and is a dataclass, which can be made for "
+            f"fewer; got {selector!r:.80}"
+        )
     return int(m)
 
 

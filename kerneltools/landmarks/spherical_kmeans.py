@@ -83,7 +83,9 @@ class SphericalKMeans:
         n = data.points.shape[0]
         for step in STEPS:
             if n >= step * ENOUGH * self.m:
-                centres = self._rounds(data.every(step), centres, step * self.tolerance)
+                found = self._rounds(data.every(step), centres, step * self.tolerance)
+                # Of rows that are nearly all alike a part may hold fewer directions than all of them do.
+                centres = found if found.shape[0] == centres.shape[0] else centres
         return self._rounds(data, centres, self.tolerance)
 
     def _rounds(self, data: Cloud, centres: Array, tolerance: float) -> Array:

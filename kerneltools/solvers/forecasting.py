@@ -141,7 +141,9 @@ def _sizes(all_rows: bool, n: int, m: int) -> list[Sizes]:
 
 
 def _number(points: Any) -> int:
-    if is_whole(points):
+    if isinstance(points, int | float):
+        if not is_whole(points) or points < 1:
+            raise ValueError(f"points: expected a number of landmarks >= 1, or an array (m, d), got {points}")
         return int(points)
     if not is_collection(points):
         require_examples("(m, d)", points=points)

@@ -151,6 +151,7 @@ def test_wrong_words(run: Any, model: Path, words: tuple[str, ...], code: int, w
     result = run("report", model, *words)
     assert result.exit_code == code
     assert why in " ".join(result.stderr.replace("│", " ").split())
+    assert "make room" not in result.stderr  # nothing was wrong with the page's place
 
 
 def test_no_place_to_write(run: Any, model: Path, tmp_path: Path) -> None:

@@ -723,6 +723,12 @@ def test_the_others_do_not_feel_a_far_row(far: float | None) -> None:
     np.testing.assert_array_equal(found.index[:200], exact.argmin(1))
 
 
+def test_rows_nearly_all_alike_have_the_directions_of_the_few_others() -> None:
+    x = np.ones((2000, 6), dtype=np.float32)
+    x[[1, 5, 7, 11, 13]] = np.eye(6)[:5]  # none of them among each eighth, nor each third row
+    assert SphericalKMeans(6)(Linear(), x, 0).points.shape == (6, 6)
+
+
 def test_directions_next_to_each_other_in_float32() -> None:
     # Far from the origin all rows lie in one direction, to four digits.
     x = (1e4 + rows(300, 6, seed=0)).astype(np.float32)

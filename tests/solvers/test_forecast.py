@@ -102,6 +102,8 @@ def test_solvers_take_the_arguments_of_the_call_and_refuse_what_it_refuses() -> 
         solvers.forecast(solvers.falkon, KERNEL, 20, X, Y, -1.0)
     with pytest.raises(ValueError, match="not positive semi-definite"):
         solvers.forecast(solvers.exact_ridge, Sigmoid(1.0, -1.0), X, Y, 1e-8)
+    with pytest.raises(ValueError, match="points: expected a number of landmarks >= 1, or an array"):
+        solvers.forecast(solvers.falkon, KERNEL, 0, X, Y, 1e-3)
     with pytest.raises(TypeError, match="solver: expected one of kernel_ridge, falkon"):
         solvers.forecast(solvers.ridge, KERNEL, X, Y, 1e-3)
 
@@ -127,6 +129,21 @@ def test_rules(rule: Any) -> None:
 def test_a_rule_of_ones_own_says_its_number() -> None:
     with pytest.raises(TypeError, match="selector: expected one that says its number"):
         landmarks.forecast(lambda kernel, x, rng: landmarks.Landmarks(x[:2]), KERNEL, X)
+
+
+class Rule:
+    """It has its number, but cannot be made for another one."""
+
+    m = 20
+
+    def __call__(self, kernel: Any, x: Any, rng: Any) -> landmarks.Landmarks:
+        return landmarks.Landmarks(x[: self.m])
+
+
+def test_few_rows_that_count_and_given_points_are_no_error() -> None:
+    weights = (np.arange(len(X)) < 3).astype(float)
+    assert KernelRidge(KERNEL, landmarks=2).forecast(X, Y, weights).fits
+    assert KernelRidge(KERNEL, landmarks=landmarks.Given(X[:20])).forecast(X, Y).fits
 
 
 @pytest.mark.parametrize(
@@ -163,6 +180,7 @@ def test_estimators_refuse_what_their_fit_refuses() -> None:
         (KernelRidge(reg=-1.0), ValueError, "reg: expected"),
         (KernelRidge("rbf"), TypeError, "kernel: expected an object"),
         (KernelRidge(landmarks=lambda kernel, x, rng: None), TypeError, "a forecast needs a number"),
+        (KernelRidge(landmarks=Rule()), TypeError, "a selector that is a dataclass with its number"),
         (KernelClassifier(), ValueError, "y: expected a label for each of 260"),
     ):
         with pytest.raises(error, match=message):
