@@ -168,9 +168,12 @@ def main() -> int:
     asked, console = arguments(), Console(width=None if sys.stdout.isatty() else 160)
     of = asked_for(lines.subjects(), asked.only)
     if asked.write_docs:
+        if asked.results != recording.RESULTS and not asked.results.exists():
+            raise SystemExit(f"--results: {asked.results} does not exist, and the tables would be empty")
         console.print(*report.write_docs(recording.read(asked.results)), sep="\n", highlight=False)
         return 0
     chosen = [line for found in of.values() for line in found if line.quick or not asked.quick]
+    recording.require_place(asked.results)
     say = Console(stderr=True, highlight=False, markup=False).print
     try:
         fresh, reasons, failed = run(chosen, asked.threads, asked.results, say)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryFile
 from typing import Any
 
 from lines import Line, Package
@@ -72,11 +73,26 @@ def _range(values: Sequence[float]) -> Range:
 
 
 def read(path: Path) -> dict[str, Record]:
-    """The records by the names of their lines; none where there is no file."""
+    """The records by the names of their lines; none where there is no file. SystemExit for a file of something else."""
     if not path.exists():
         return {}
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Record(**{key: _tuple(value) for key, value in fields.items()}) for name, fields in stored.items()}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Record(**{key: _tuple(value) for key, value in held.items()}) for name, held in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise SystemExit(
+            f"{path}: no results of benchmarks ({error}); repair or remove it, or name another file by --results"
+        ) from error
+
+
+def require_place(path: Path) -> None:
+    """SystemExit, before anything is measured, where it cannot be kept, or would not go with what is there."""
+    read(path)
+    try:
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise SystemExit(f"--results: {path} cannot be written: {error.strerror}; name another place") from error
 
 
 def _tuple(value: Any) -> Any:

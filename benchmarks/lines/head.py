@@ -18,6 +18,11 @@ def all_of_cifar10(architecture: str) -> Callable[[], dict[str, float]]:
 
         path = str(CIFAR10.path)
         parts = training.split(read(path), path, 0)
+        found = len(parts.train), len(parts.test)
+        if found != (50_000, 10_000):
+            raise ValueError(
+                f"KERNELTOOLS_CIFAR10: expected 50,000 and 10,000 images, got {found[0]:,} and {found[1]:,}"
+            )
         settings = training.Settings(path, architecture, whiten=True, backend="torch")
         outcome = training.run(parts, settings)
         choice = outcome.choice

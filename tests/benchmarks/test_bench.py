@@ -90,6 +90,19 @@ def test_an_interrupted_run_keeps_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
+@pytest.mark.parametrize("text", ["{bad", "[]", '{"a": 3}', '{"a": {"ours": 1}}'])
+def test_results_that_are_none_are_told_before_the_work(tmp_path: Path, text: str) -> None:
+    import recording
+
+    results = tmp_path / "results.json"
+    results.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"results.json: no results of benchmarks .*--results"):
+        recording.require_place(results)
+    assert results.read_text(encoding="utf-8") == text
+    with pytest.raises(SystemExit, match=r"--results: .* cannot be written: No such file or directory"):
+        recording.require_place(tmp_path / "no" / "results.json")
+
+
 def test_a_line_that_fails_is_told_and_its_record_stays(tmp_path: Path) -> None:
     import bench
     import recording
