@@ -88,7 +88,10 @@ def _temporary(path: Path) -> Iterator[Path]:
 def _held_file(path: Path) -> tuple[int | None, Path]:
     """A new file beside `path` and its descriptor, which holds it; None where there are no locks."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        except OSError as error:  # of the file that was asked for
+            raise OSError(error.errno, error.strerror, str(path)) from error
         try:
             if not try_lock(handle):
                 os.close(handle)

@@ -198,8 +198,11 @@ def growing(sizes: Sequence[Sizes], run: Callable[[Sizes], float], law: Law, sec
         if not further:
             continue
         at = further[-1]
-        runs.append(Run(sizes[at], run(sizes[at])))
-        spent += runs[-1].seconds
+        first = run(sizes[at])
+        # A library that compiles for each size, or a machine that was busy for a moment.
+        surprising = first > 2 * rate * sum(law(sizes[at]))
+        runs.append(Run(sizes[at], run(sizes[at]) if surprising else first))
+        spent += first
     return runs
 
 

@@ -35,7 +35,7 @@ from ckn.supervised.data import Data
 from ckn.supervised.fit import require_architecture
 from ckn.targets import Targets, check_targets
 from ckn.unsupervised import fit_unsupervised
-from kerneltools.arrays import Array, indices_like
+from kerneltools.arrays import Array, indices_like, require_count
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
@@ -185,6 +185,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         are one stage, "epochs". Raises what `fit` raises for such examples; where there is no room, `fits` is False.
         """
         self._check_parameters()
+        require_count("test", test, 0)
         X, y, measured = self._split(*self._taken(X, y, least=2))
         self.kind.require(self.architecture, X)
         return forecast(self, X, self._goal(y), 0 if measured is None else count(measured[0]), test)

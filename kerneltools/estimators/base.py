@@ -192,6 +192,8 @@ def is_number(landmarks: Any) -> bool:
 
 def number_of(landmarks: Any, n: int) -> int | None:
     """How many there will be at most, where that is known: of a number, of points, of a selector that says it."""
+    if isinstance(landmarks, list):
+        return len(landmarks)
     shape: Any = getattr(getattr(landmarks, "points", landmarks), "shape", ())
     if shape:
         return int(shape[0])

@@ -45,7 +45,9 @@ def planned_number(landmarks: Any, usual: int, rows: Any) -> int:
         return min(usual, n)
     selector_of(landmarks, Gaussian(1.0), rows)
     m = number_of(landmarks, n)
-    known = is_number(landmarks) or hasattr(landmarks, "shape") or is_dataclass(landmarks)
+    known = (
+        is_number(landmarks) or hasattr(landmarks, "shape") or isinstance(landmarks, list) or is_dataclass(landmarks)
+    )
     if m is None or not known:
         raise TypeError(
             "landmarks: a forecast needs a number, points, or a selector that is a dataclass with its number as m, "

@@ -88,6 +88,8 @@ def test_what_a_fit_refuses_is_refused_and_memory_that_is_not_there_is_said(monk
         ckn.ImageClassifier(TINY).forecast(IMAGES[:, :2, :2, :], LABELS)
     with pytest.raises(ValueError, match="labels"):
         ckn.ImageClassifier(TINY).forecast(IMAGES, LABELS[:-1])
+    with pytest.raises(ValueError, match="test: expected an integer >= 0, got -1"):
+        ckn.ImageClassifier(TINY).forecast(IMAGES, LABELS, test=-1)
     with pytest.raises(ValueError, match="head: no class has two examples"):
         ckn.ImageClassifier(TINY, head=SquaredHinge()).forecast(IMAGES[:2], LABELS[:2])
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)

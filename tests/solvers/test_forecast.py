@@ -10,6 +10,7 @@ from kerneltools import forecasting, landmarks, memory, solvers
 from kerneltools.estimators import KernelClassifier, KernelRidge, NystromFeatures
 from kerneltools.forecasting import Forecast, Run, Stage, Watch, expected, growing, watched
 from kerneltools.kernels import Gaussian, Sigmoid
+from kerneltools.kernels.strings import Spectrum
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((260, 3))
@@ -35,6 +36,20 @@ def test_runs_grow_until_their_time_is_spent() -> None:
     runs = growing(sizes, lambda s: 1e-4 * s["n"], lambda s: (s["n"],), 1.0)
     assert [run.sizes["n"] for run in runs] == sorted({run.sizes["n"] for run in runs})
     assert 0.2 < sum(run.seconds for run in runs) <= 1.0
+
+
+def test_what_a_library_compiles_for_each_size_is_not_taken_for_work() -> None:
+    sizes = [{"n": 10.0 * 2**k} for k in range(12)]
+    compiled: set[float] = set()
+
+    def seconds(size: Any) -> float:
+        fresh = size["n"] not in compiled
+        compiled.add(size["n"])
+        return 1e-4 * size["n"] + 0.3 * fresh
+
+    runs = growing(sizes, seconds, lambda s: (s["n"],), 2.0)
+    assert len(runs) > 2
+    assert all(run.seconds <= 2e-4 * run.sizes["n"] for run in runs)
 
 
 def test_a_watch_books_all_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +159,8 @@ def test_few_rows_that_count_and_given_points_are_no_error() -> None:
     weights = (np.arange(len(X)) < 3).astype(float)
     assert KernelRidge(KERNEL, landmarks=2).forecast(X, Y, weights).fits
     assert KernelRidge(KERNEL, landmarks=landmarks.Given(X[:20])).forecast(X, Y).fits
+    words = ["AC" * k for k in range(1, 30)]
+    assert NystromFeatures(Spectrum(2), landmarks=words[:5]).forecast(words).fits
 
 
 @pytest.mark.parametrize(
