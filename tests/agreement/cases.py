@@ -83,6 +83,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "primitives.pad": of_grids.padded,
     "primitives.patch_gram": of_grids.grams,
     "primitives.reciprocal": of_rows.reciprocals,
+    "primitives.row_maxima": of_rows.maxima_of_rows,
     "primitives.row_products": of_rows.products_of_rows,
     "primitives.segment_max": of_rows.segment_maxima,
     "primitives.segment_sum": of_rows.segment_sums,

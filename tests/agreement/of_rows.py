@@ -104,6 +104,17 @@ def segment_maxima(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: primitives.segment_max(v, c, len(present)), values, segments)
 
 
+def maxima_of_rows(draw: Draw, few: bool) -> Case:
+    """Of numbers some 1 apart, so that differences do not change which is the greatest."""
+    x = numbers(draw, size(draw, few, 1, 5), size(draw, few, 1, 4))
+
+    def f(v: Any, c: Any) -> Any:
+        index, greatest = primitives.row_maxima(v)
+        return arrays.namespace(v).astype(index, v.dtype), greatest
+
+    return Case(f, np.argsort(np.argsort(x, axis=1), axis=1) + 0.1 * np.tanh(x))
+
+
 def added_rows(draw: Draw, few: bool) -> Case:
     values, segments, count = _segments(draw, few)
     variables = {"target": numbers(draw, count, 3), "values": values}
