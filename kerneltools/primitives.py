@@ -328,6 +328,16 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 
 
 @primitive
+def cosines_and_sines(angle: Array, scale: float) -> Array:
+    """Cosines beside sines, times a number.
+
+    (n, k), a number -> (n, 2k)
+    """
+    xp = namespace(angle)
+    return xp.concat([scale * xp.cos(angle), scale * xp.sin(angle)], axis=1)
+
+
+@primitive
 def cosine_features(x: Array, weights: Array, lengths: Any, scale: float) -> Array:
     """Cosines beside sines of inner products with the rows over lengths, times a number, in the type of x.
 
@@ -336,9 +346,7 @@ def cosine_features(x: Array, weights: Array, lengths: Any, scale: float) -> Arr
     turned = namespace(weights).matrix_transpose(weights)
 
     def of_rows(rows: Array) -> Array:
-        angle = (rows / lengths) @ turned
-        xp = namespace(angle)
-        return xp.concat([scale * xp.cos(angle), scale * xp.sin(angle)], axis=1)
+        return cosines_and_sines((rows / lengths) @ turned, scale)
 
     return by_rows(x, of_rows, max(64, NEAR // max(1, 2 * turned.shape[1])))
 

@@ -27,11 +27,25 @@ def cosine_features(x: Array, weights: Array, lengths: Any, scale: Any) -> Array
     """Written where they belong; of float64, whose cosines NumPy takes one by one, by the sum rule from a table."""
     if not x.dtype == weights.dtype == np.result_type(x, lengths) or x.dtype not in (np.float32, np.float64):
         return primitives.cosine_features.generic(x, weights, lengths, scale)
-    n, k = len(x), len(weights)
-    found = np.empty((n, 2 * k), dtype=x.dtype)
-    write = _of_library(scale) if x.dtype == np.float32 else _of_table(scale)
-    for rows in blocks(n, max(64, BLOCK // max(1, k))):
-        write((x[rows] / lengths) @ weights.T, found[rows, :k], found[rows, k:])
+    block = max(64, BLOCK // max(1, len(weights)))
+    return _written(lambda rows: (x[rows] / lengths) @ weights.T, (len(x), len(weights)), x.dtype, block, scale)
+
+
+def cosines_and_sines(angle: Array, scale: Any) -> Array:
+    """Likewise."""
+    if angle.dtype not in (np.float32, np.float64):
+        return primitives.cosines_and_sines.generic(angle, scale)
+    block = max(1, BLOCK // max(1, angle.shape[1]))
+    return _written(lambda rows: angle[rows].copy(), angle.shape, angle.dtype, block, scale)
+
+
+def _written(angles: Callable[[slice], Any], shape: tuple[int, int], dtype: Any, block: int, scale: Any) -> Array:
+    """The features of new angles of some rows: -> (n, 2k)"""
+    n, k = shape
+    found = np.empty((n, 2 * k), dtype=dtype)
+    write = _of_library(scale) if dtype == np.float32 else _of_table(scale)
+    for rows in blocks(n, block):
+        write(angles(rows), found[rows, :k], found[rows, k:])
     return found
 
 

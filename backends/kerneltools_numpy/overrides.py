@@ -11,7 +11,7 @@ import numpy as np
 
 from kerneltools import columns, pairwise, patches, primitives
 from kerneltools.arrays import Array
-from kerneltools_numpy.cosines import cosine_features
+from kerneltools_numpy.cosines import cosine_features, cosines_and_sines
 from kerneltools_numpy.distances import difference_sums, scaled_distances
 from kerneltools_numpy.patches import extract_patches, patch_response
 
@@ -87,6 +87,7 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.by_rows: by_rows,
     primitives.cosine_features: cosine_features,
+    primitives.cosines_and_sines: cosines_and_sines,
     primitives.extract_patches: extract_patches,
     patches.responses.patch_response: patch_response,
     primitives.segment_sum: segment_sum,

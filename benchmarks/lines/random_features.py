@@ -1,4 +1,7 @@
-"""Random Fourier features beside scikit-learn's RBFSampler: time, and error of kernel values on 500 rows."""
+"""Random Fourier features beside scikit-learn's RBFSampler: time, and error of kernel values on 500 rows.
+
+And structured frequencies beside dense ones.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -54,6 +57,18 @@ def theirs(case: str, dtype: str, of: str = "time") -> Callable[[], Any]:
     return (lambda: made.transform(x)) if of == "time" else lambda: error(made.transform(x[:500]), x[:500])
 
 
+def wide(structured: bool) -> Callable[[], Any]:
+    """`maps.fourier` of 1,000 rows of images of 32 x 32 x 3 numbers, m = 6,144."""
+    import numpy as np
+
+    from kerneltools import maps
+    from kerneltools.kernels import Gaussian
+
+    x = np.random.default_rng(SEED).standard_normal((1_000, 3_072)).astype(np.float32)
+    phi = maps.fourier(Gaussian(3_072**0.5), 3_072, 6_144, 0, structured=structured, like=x)
+    return lambda: phi(x)
+
+
 def line(case: str, dtype: str, library: str = "numpy", quick: bool = False) -> Line:
     """Of time."""
     n, d, m = CASES[case]
@@ -76,6 +91,16 @@ LINES: tuple[Line, ...] = (
     line("50", "float64", "torch"),
     line("768", "float32"),
     line("768", "float64"),
+    Line(
+        "fourier-3072-structured",
+        "1,000 rows, d = 3,072, m = 6,144, float32, structured frequencies",
+        partial(wide, True),
+        partial(wide, False),
+        AtMost(0.5),
+        "dense ones",
+        measure=Seconds(),
+        quick=True,
+    ),
     *(
         Line(
             f"fourier-{case}-error",

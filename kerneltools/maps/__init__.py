@@ -5,7 +5,7 @@ from kerneltools.maps.base import Map
 from kerneltools.maps.chi2 import HomogeneousMap, chi2
 from kerneltools.maps.composite import Product, Scaled, Sum
 from kerneltools.maps.counts import CountFeatures, HashedCounts, counts
-from kerneltools.maps.fourier import Fourier, fourier
+from kerneltools.maps.fourier import Fourier, StructuredFourier, fourier
 from kerneltools.maps.maclaurin import Maclaurin, maclaurin
 from kerneltools.maps.nystrom import Nystrom, nystrom
 from kerneltools.maps.positive import Positive, positive
@@ -30,6 +30,7 @@ __all__ = [
     "RandomWarping",
     "Scaled",
     "SignatureFeatures",
+    "StructuredFourier",
     "Suggestion",
     "Sum",
     "TensorSketch",

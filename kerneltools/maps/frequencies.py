@@ -30,6 +30,29 @@ def directions(rng: Any, count: int, d: int) -> Any:
     return namespace(groups[0]).concat(groups)[:count, :]
 
 
+LEAST = 64
+"""Columns that signs turn well: of fewer, the directions would be too few for the mean to be the kernel."""
+
+
+def structured(law: Isotropic, rng: Rng, count: int, d: int) -> tuple[Any, Any]:
+    """Signs and norms of frequencies r H D₁ H D₂ H D₃, p at a time: -> (blocks, 3, p), (count,)
+
+    Yu et al. 2016, section 4, with the norms of the law in p dimensions, of which the d first columns are of the law.
+    p: the least power of two >= d and 64.
+    """
+    p = max(LEAST, 1 << (d - 1).bit_length())
+    groups = -(-count // p)
+    require_memory(
+        f"m: random signs for {count} frequencies of {p} numbers need",
+        60.0 * groups * p,
+        None,
+        lambda free: f"take at most {2 * int(free / 60 / p) * p}",
+    )
+    rng = generator(rng)
+    signs = 2.0 * rng.integers(0, 2, (groups, 3, p)) - 1.0
+    return signs, law.radii(rng, count, p)
+
+
 def _require_room(count: int, d: int) -> None:
     """Raise MemoryError where there is no room for so many vectors, which are there twice at once."""
     require_memory(

@@ -40,6 +40,13 @@ def independent_fourier(draw: Draw, few: bool) -> Case:
     )
 
 
+def structured_fourier(draw: Draw, few: bool) -> Case:
+    def make(v: Any, x: Any) -> Any:
+        return maps.fourier(Gaussian(v["bandwidth"]), 3, 8, 0, structured=True, like=x)
+
+    return _of(make, draw, few, terms=64, bandwidth=0.9)
+
+
 def arccos(draw: Draw, few: bool) -> Case:
     case = _of(lambda v, x: maps.arccos(ArcCosine(2), 3, 5, 0, like=x), draw, few)
     return _smooth(case, maps.arccos(ArcCosine(2), 3, 5, 0))

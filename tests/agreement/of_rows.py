@@ -212,6 +212,11 @@ def turns(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: primitives.cosine_features(v["x"], v["weights"], v["lengths"], 0.5), variables, terms=3)
 
 
+def cosines(draw: Draw, few: bool) -> Case:
+    angle = numbers(draw, size(draw, few, 1, 5), 3)
+    return Case(lambda v, c: primitives.cosines_and_sines(v, 0.5), angle)
+
+
 def responses(draw: Draw, few: bool) -> Case:
     """Inner products of vectors of norm `scale` with unit vectors, none of them blank: there the scale has a kink."""
     n = size(draw, few, 1, 5)

@@ -62,14 +62,18 @@ def exported_names(module: ast.Module) -> Iterator[str]:
 
 
 def undocumented(file: Path) -> Iterator[str]:
-    """The module and its public classes and functions that have no docstring."""
+    """The module and its public classes and functions that have no docstring; overloads have that of the function."""
     module = parsed(file)
     if ast.get_docstring(module) is None:
         yield "the module"
     for node in module.body:
         named = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-        if named and ast.get_docstring(node) is None:
+        if named and ast.get_docstring(node) is None and not is_overload(node):
             yield node.name
+
+
+def is_overload(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
 
 
 def entries() -> Iterator[Any]:

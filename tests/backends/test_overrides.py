@@ -196,6 +196,7 @@ CASES = {
     primitives.by_rows: list(row_by_row()),
     primitives.extract_patches: list(patches()),
     primitives.cosine_features: list(turns()),
+    primitives.cosines_and_sines: [((9 * rng.standard_normal(shape),), (0.7,), (0,)) for shape in ((3, 4), (0, 2))],
     primitives.patch_gram: list(patch_grams()),
     primitives.mix_channels: list(mixes()),
     patch_response: list(patch_responses()),

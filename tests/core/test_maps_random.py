@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import hadamard
 
 from kerneltools import kernels, maps
 from kerneltools.arrays import namespace
@@ -82,6 +83,53 @@ def test_orthogonal_and_quasi_frequencies_have_less_error(better: Any) -> None:
     assert error(**better) <= 0.85 * error(orthogonal=False)
 
 
+@pytest.mark.parametrize(("d", "p"), [(3, 64), (64, 64), (65, 128), (300, 512)])
+def test_structured_frequencies_are_those_of_the_formula(d: int, p: int) -> None:
+    """Root-p H D₁ H D₂ H D₃ with norms, a few columns of it; three blocks, the last of one frequency."""
+    phi = maps.fourier(Gaussian(np.asarray(1.5)), d, 2 * (2 * p + 1), 0, structured=True)
+    h = hadamard(p) / sqrt(p)
+    blocks = [h @ np.diag(a) @ h @ np.diag(b) @ h @ np.diag(c) for a, b, c in phi.signs]
+    frequencies = (phi.radii[:, None] * np.concatenate(blocks)[: 2 * p + 1])[:, :d]
+    np.testing.assert_allclose(phi.frequencies, frequencies, atol=1e-12)
+    x = rows(20, d, seed=1)
+    np.testing.assert_allclose(phi(x), maps.Fourier(phi.kernel, frequencies)(x), atol=1e-11)
+    library = backend("torch")
+    drawn = maps.fourier(Gaussian(1.5), d, 4 * p + 2, 0, structured=True, like=library.asarray(x))
+    np.testing.assert_allclose(drawn(library.asarray(x)), phi(x), atol=1e-11)
+
+
+@pytest.mark.parametrize("kernel", [Gaussian(8.0), kernels.Matern(1.5, 8.0), kernels.RationalQuadratic(8.0, 1.0)])
+def test_structured_frequencies_are_as_good_as_orthogonal_ones(kernel: Any) -> None:
+    x = 0.7 * rows(20, 64, seed=0)
+    x[1, :] = x[0, :]
+    x[1, 5] += 8.0  # a difference along one axis, which signs turn least
+    exact = kernel(x, x)
+
+    def found(m: int, **how: bool) -> np.ndarray:
+        features = [maps.fourier(kernel, 64, m, seed, **how)(x) for seed in range(40)]
+        return np.stack([phi @ phi.T for phi in features]) - exact
+
+    errors, more, dense = found(128, structured=True), found(2048, structured=True), found(128)
+    assert np.linalg.norm(errors) <= 1.15 * np.linalg.norm(dense)
+    assert np.linalg.norm(more) <= 0.3 * np.linalg.norm(errors)  # a quarter, by the law 1/√m
+    assert np.abs(more.mean(axis=0)).max() <= 6 / sqrt(2 * 40 * 1024)
+    assert np.abs(np.diagonal(errors, axis1=1, axis2=2)).max() <= 1e-12
+
+
+def test_structured_frequencies_refuse_what_they_are_not() -> None:
+    for settings in ({"quasi": True}, {"orthogonal": False}):
+        with pytest.raises(ValueError, match=r"structured: such frequencies are orthogonal .*; leave these out"):
+            maps.fourier(Gaussian(1.0), 3, 8, 0, structured=True, **settings)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"kernel: structured .* in all directions, and that of Laplacian.*; take"):
+        maps.fourier(kernels.Laplacian(1.0), 3, 8, 0, structured=True)
+    phi = maps.fourier(Gaussian(1.0), 3, 8, 0, structured=True)
+    for wrong in (phi.signs[:, :, :48], phi.signs[:, :2, :], phi.signs[:, :, :2]):
+        with pytest.raises(ValueError, match=r"signs: expected \(blocks, 3, p\) for 3 columns and 4 frequencies"):
+            replace(phi, signs=wrong)(points())
+    with pytest.raises(MemoryError, match=r"m: random signs for 5\d* frequencies of 64 numbers .* take at most \d"):
+        maps.fourier(Gaussian(1.0), 3, 10**15, 0, structured=True)
+
+
 def test_frequencies_and_lengthscale_are_learned_by_gradient() -> None:
     library, x = backend("numpy"), points()
     phi = maps.fourier(Gaussian(np.asarray(1.0)), 3, 8, 0)
@@ -118,6 +166,7 @@ def test_like_gives_library_and_type() -> None:
     like = library.asarray([0.0], dtype="float32")
     for phi in (
         maps.fourier(Gaussian(1.0), 3, 8, 0, like=like),
+        maps.fourier(Gaussian(1.0), 3, 8, 0, structured=True, like=like),
         maps.arccos(kernels.ArcCosine(1), 3, 8, 0, like=like),
         maps.positive(Gaussian(1.0), 3, 8, 0, like=like),
         maps.maclaurin(kernels.Polynomial(2, 1.0), 3, 8, 0, like=like),

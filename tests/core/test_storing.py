@@ -145,7 +145,9 @@ def check_hostile(model: Any, path: Path, every: int = 1) -> None:
     "model",
     [
         PHI,
-        maps.Product((maps.fourier(Gaussian(1.0), 3, 4, 0), maps.tensor_sketch(kernels.Polynomial(2), 3, 4, 1))),
+        maps.Product(
+            (maps.fourier(Gaussian(1.0), 3, 4, 0, structured=True), maps.tensor_sketch(kernels.Polynomial(2), 3, 4, 1))
+        ),
         solvers.kernel_ridge(Gaussian(1.0), X[:4], X, X[:, :2], 1e-3),
     ],
     ids=["nystrom", "random maps", "kernel model"],

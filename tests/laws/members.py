@@ -136,6 +136,7 @@ FOURIER_MAPS: dict[str, MakeMap] = {
 RANDOM_MAPS: dict[str, MakeMap] = {
     **FOURIER_MAPS,
     "fourier ARD": lambda m, seed: maps.fourier(ARD, 3, m, seed),
+    "fourier structured": lambda m, seed: maps.fourier(Gaussian(1.3), 3, m, seed, structured=True),
     "arccos 0": lambda m, seed: maps.arccos(kernels.ArcCosine(0), 3, m, seed),
     "arccos 1": lambda m, seed: maps.arccos(kernels.ArcCosine(1), 3, m, seed),
     "arccos 2": lambda m, seed: maps.arccos(kernels.ArcCosine(2), 3, m, seed, orthogonal=False),
