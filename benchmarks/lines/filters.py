@@ -76,14 +76,23 @@ def _lines(library: str, *needs: Any) -> tuple[Line, ...]:
     ours, options = partial(filters, library), {"quick": True, "needs": (CIFAR10, *needs), "runs": 3}
     floor = partial(products, library)
     return (
-        Line(f"filters-{library}", what, ours, None, AtMost(4, absolute=True), measure=Seconds(), **options),
+        Line(
+            f"filters-{library}",
+            what,
+            ours,
+            floor,
+            AtMost(4, absolute=True),
+            "20 products",
+            measure=Seconds(),
+            **options,
+        ),
         Line(
             f"filters-{library}-floor",
-            f"{what}, beside 20 products of the second layer's patches with its filters",
+            f"{what}, in times of 20 products of the second layer's patches with its filters",
             ours,
             floor,
             AtMost(1),
-            "the products",
+            "20 products",
             measure=Seconds(),
             **options,
         ),
