@@ -41,21 +41,32 @@ def sample_patches(
     total = images.shape[0] * per_image
     generator_ = generator(rng)
     tried = np.zeros(0, dtype=np.int64)
-    found: list[Array] = []
+    found: list[Host] = []
     kept = 0
     while kept < count and len(tried) < total:
         share = max(kept / len(tried), 0.01) if len(tried) else 1.0
         drawn = _untried(generator_, total, tried, ceil((count - kept) / share))
         tried = np.concatenate([tried, drawn])
-        for part in _at(below, images, window, drawn, per_image, batch, report):
-            found.append(part)
-            kept += part.shape[0]
+        found.append(_joined(_at(below, images, window, drawn, per_image, batch, report), len(drawn)))
+        kept += len(found[-1])
     if not kept:
         raise ValueError(f"images: all {total} patches of {images.shape[0]} images are blank; nothing can be learnt")
-    patches = namespace(*found).concat(found)
+    patches = found.pop() if len(found) == 1 else np.concatenate(found)
+    found.clear()
     if kept > count:
         patches = patches[np.sort(choice(generator_, kept, count)), :]
     return move(patches, images)
+
+
+def _joined(parts: Iterator[Host], most: int) -> Host:
+    """Rows that come in parts, `most` of them at most, in one array that each goes to at once: none is there twice."""
+    rows, size = np.empty((0, 0)), 0
+    for part in parts:
+        if not size:
+            rows = np.empty((most, part.shape[1]), part.dtype)
+        rows[size : size + len(part)] = part
+        size += len(part)
+    return rows[:size]
 
 
 def _untried(rng: Rng, total: int, tried: Host, count: int) -> Host:
@@ -66,7 +77,7 @@ def _untried(rng: Rng, total: int, tried: Host, count: int) -> Host:
 
 def _at(
     below: Network, images: Array, window: Window, positions: Host, per_image: int, batch: int, report: Report
-) -> Iterator[Array]:
+) -> Iterator[Host]:
     """The patches at sorted positions, numbered image after image, without the blank ones, on the host.
 
     Only images with such a position are encoded, and not more of them than the patches see where that is much less.
@@ -87,7 +98,7 @@ def _at(
 
 def _at_crops(
     below: Network, images: Array, window: Window, crops: Crops, positions: Host, batch: int, report: Report
-) -> Iterator[Array]:
+) -> Iterator[Host]:
     """The same from crops of the images, each with one patch."""
     grid, size = tuple(images.shape[1:-1]), crops.window.size
     out = window.output_shape(below.output_shape(grid))
@@ -126,7 +137,7 @@ def _overflow(maps: Array) -> ValueError:
     return ValueError(f"images: squares of pixels overflow {maps.dtype}; divide the images by their greatest value")
 
 
-def _gather(maps: Array, window: Window, positions: Host) -> Array:
+def _gather(maps: Array, window: Window, positions: Host) -> Host:
     """The patches at these positions: (n, *grid, c) -> (P, points * c) on the host, blank ones left out."""
     shown = _not_blank(maps, window)
     kept = positions[shown[positions]]
