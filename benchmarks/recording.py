@@ -49,8 +49,8 @@ class Record:
 
 
 def record(line: Line, ours: Sequence[float], theirs: Sequence[float], threads: int, others: float) -> Record:
-    """Of runs that took turns: the ratio is the median of theirs, run by run."""
-    ratio = [a / b for a, b in zip(ours, theirs, strict=True)] if theirs else []
+    """Of runs that took turns: the ratio is the median of theirs, run by run; none where the other side is 0."""
+    ratio = [a / b for a, b in zip(ours, theirs, strict=True)] if theirs and all(theirs) else []
     return Record(
         _range(ours),
         _range(theirs) if theirs else None,

@@ -35,11 +35,16 @@ class Tried:
     @property
     def word(self) -> str:
         """What the command calls the head."""
-        return next((word for word, loss in HEADS.items() if loss == self.loss), repr(self.loss))
+        return word_of(self.loss)
 
 
 HEADS: Mapping[str, Loss] = {"ridge": Squared(), "hinge": SquaredHinge(), "softmax": CrossEntropy()}
 """The losses of heads by the words of the command."""
+
+
+def word_of(loss: Loss) -> str:
+    """What the command calls the head of a loss; the Python expression of others."""
+    return next((word for word, known in HEADS.items() if known == loss), repr(loss))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ckn.applying import labels_for, matched, predictions, scores
 from ckn.architecture import Architecture, architectures
-from ckn.head import Choice
+from ckn.head import Choice, word_of
 from ckn.layers.beside import Beside
 from ckn.model import Model, preprocess
 from ckn.network import Progress, batches, named
@@ -252,14 +252,15 @@ def _words(settings: Supervised) -> dict[str, Any]:
     """The settings under the names of the command's options; what is no number or word, as its Python expression."""
     names = {"loss": "head", "batch": "minibatch", "rate": "lr", "augmentation": "augment", "clip_norm": "clip"}
     values = {names.get(f.name, f.name): getattr(settings, f.name) for f in fields(settings)}
-    return {k: v if v is None or isinstance(v, bool | int | float) else repr(v) for k, v in values.items()}
+    values["head"] = word_of(settings.loss)
+    return {k: v if v is None or isinstance(v, bool | int | float | str) else repr(v) for k, v in values.items()}
 
 
 def _of_choice(choice: Choice | None) -> dict[str, Any]:
     """The head that was taken, and of each one that was tried its λ and its accuracy on rows left out."""
     if choice is None:
         return {}
-    told: dict[str, Any] = {"head": repr(choice.taken.loss)}
+    told: dict[str, Any] = {"head": choice.taken.word}
     for tried in choice.tried:
         told |= {f"{tried.word}_reg": tried.reg, f"{tried.word}_left_out_accuracy": tried.accuracy}
     prefix = "left_out_error_at_" if choice.left_out else "loo_error_at_"

@@ -151,7 +151,7 @@ def test_numbers_of_each_epoch_and_of_the_run(whole: Any, few: Path) -> None:
         "epochs": EPOCHS,
         "lr": 0.001,
         "minibatch": 40,
-        "head": "Squared()",
+        "head": "ridge",
         "seed": 2,
         "data": str(few),
     }

@@ -71,11 +71,11 @@ def test_the_head_is_chosen_on_many_images_or_asked_for(
         return found
 
     few = told(trained[0])
-    assert (few["head"], few["head_rows_left_out"]) == ("Squared()", "one at a time")
+    assert (few["head"], few["head_rows_left_out"]) == ("ridge", "one at a time")
     assert few["ridge_left_out_accuracy"] == few["loo_accuracy"]
     asked = run("train", digits, "--out", tmp_path / "asked", "--patches", 200, "--head", "hinge")
     found = told(tmp_path / "asked")
-    assert (found["head"], found["reg"]) == ("SquaredHinge()", found["hinge_reg"])
+    assert (found["head"], found["reg"]) == ("hinge", found["hinge_reg"])
     assert "ridge_reg" not in found
     monkeypatch.setattr("ckn.choice.MANY", 100)
     many = run("train", digits, "--out", tmp_path / "many", "--patches", 200)
