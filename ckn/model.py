@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
+from math import prod
 from operator import eq
 from typing import Any
 
@@ -25,6 +26,9 @@ from kerneltools.structures.base import is_collection
 from kerneltools.trees import Tree, shown, static
 
 PREPROCESSING_BATCH = 32
+
+PIECE_NUMBERS = 2**24
+"""Numbers that are joined at a time (64 MiB of float32)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +175,20 @@ def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
     if is_collection(images):
         return _through(steps, images, like)
     pieces = of_one_size(images.shape[0], PREPROCESSING_BATCH)
-    parts = [_through(steps, images[whole, ...], like)[new, ...] for whole, new in pieces]
-    return namespace(like).concat(parts)
+    return _joined((_through(steps, images[whole, ...], like)[new, ...] for whole, new in pieces), like)
+
+
+def _joined(parts: Iterator[Array], like: Array) -> Array:
+    """Arrays behind each other, joined in pieces first: many small ones leave holes that stay with the process."""
+    concat = namespace(like).concat
+    pieces, few, numbers = list[Array](), list[Array](), 0
+    for part in parts:
+        few.append(part)
+        numbers += prod(part.shape)
+        if numbers >= PIECE_NUMBERS:
+            pieces.append(concat(few))
+            few, numbers = [], 0
+    return concat([*pieces, *few])
 
 
 def encode(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ckn import model
 from ckn.preprocessing import ContrastNormalise, Scale, Step, Whiten, normalise_features
 from kerneltools.patches import Grid
 from tests.strict import DEVICES, assert_close, assert_same_on, to_strict
@@ -79,6 +80,14 @@ def test_whitening_flattens_the_spectrum() -> None:
 def test_contrast_against_a_loop() -> None:
     wanted = np.stack([(image - image.mean()) / (image.std() + 0.1) for image in IMAGES])
     assert_close(ContrastNormalise(floor=0.1)(IMAGES), wanted)
+
+
+def test_many_images_are_those_of_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(1).uniform(0, 1, (150, 4, 4, 1))
+    whole = model.preprocess((Scale(2.0),), images, images)
+    assert_close(whole, images / 2)
+    monkeypatch.setattr(model, "PIECE_NUMBERS", 70 * 16)
+    assert np.array_equal(model.preprocess((Scale(2.0),), images, images), whole)
 
 
 def test_scale() -> None:
