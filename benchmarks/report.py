@@ -18,7 +18,7 @@ SPEED_WORDS = "Bars: how many times as fast as other libraries, line by line, wi
 GROWTH_WORDS = "Time above and memory below, against rows of a stream, landmarks and images, on logarithmic axes"
 OTHERS = ("plain PyTorch", "scikit-learn", "`LinearSVC`", "GPyTorch", "KeOps", "GraKeL", "tslearn", "aeon")
 """How the names of the other sides begin that the picture of speed has."""
-FRONT = ("encode-torch", "ridge-10000-50-300-float32", "fourier-50-float32", "step", "cifar10")
+FRONT = ("encode-torch", "step", "cifar10", "ridge-50000-50-1000-float64", "fourier-50-float64")
 """The lines of README's table."""
 
 BUSY = 0.1
@@ -84,14 +84,18 @@ def show(of: Lines, records: Records, fresh: set[str], reasons: Mapping[str, str
         console.print(f"not run: {name}: {reason}", highlight=False, markup=False)
 
 
-def rows(of: Sequence[Line], records: Records) -> Iterator[str]:
+COLUMNS = ("what", "ours", "theirs", "ratio", "target", "holds")
+
+
+def rows(of: Sequence[Line], records: Records, columns: Sequence[str] = COLUMNS) -> Iterator[str]:
     """A table in Markdown, and a sentence on where it was measured."""
     if not of:
         return
-    yield "| what | ours | theirs | ratio | target | holds |"
-    yield "|---|---|---|---|---|---|"
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
     for line in of:
-        yield "| " + " | ".join((f"{line.what} (`{line.name}`)", *cells(line, records.get(line.name)))) + " |"
+        found = (f"{line.what} (`{line.name}`)", *cells(line, records.get(line.name)))
+        yield f"| {' | '.join(found[: len(columns)])} |"
     places: dict[str, dict[str, str]] = {}
     for record in (records[line.name] for line in of if line.name in records):
         places.setdefault(where(record), {}).update(record.versions)
@@ -145,7 +149,7 @@ def _sizes(kind: str, records: Records) -> dict[int, dict[int, tuple[float, floa
 def front(text: str, of: Lines, records: Records) -> str:
     """README with its picture and its table anew."""
     named = {line.name: line for found in of.values() for line in found}
-    made = [*rows([named[name] for name in FRONT if name in named], records)]
+    made = [*rows([named[name] for name in FRONT], records, COLUMNS[:4])]
     if speeds(of, records):
         made = [f"![{SPEED_WORDS}](docs/images/{SPEED.name})", "", *made]
     return between(text, "lines: front", "\n".join(made))
@@ -209,6 +213,8 @@ def draw_growth(records: Records) -> list[Path]:
     for column, (kind, sizes) in zip(axes.T.reshape(len(measured), 2), measured.items(), strict=True):
         for threads in growth.THREADS:
             there = {size: found[threads] for size, found in sizes.items() if threads in found}
+            if not there:
+                continue
             record = records.get(f"growth-{kind}-{threads}")
             slope = f", slope {record.ours[0]:.2f}" if record else ""
             label = f"{threads} thread{'s' * (threads > 1)}{slope}"

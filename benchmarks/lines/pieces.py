@@ -91,7 +91,6 @@ LINES = (
         None,
         "scikit-learn's KernelRidge",
         Seconds(),
-        quick=True,
         runs=3,
         needs=(SKLEARN,),
     ),
@@ -105,7 +104,6 @@ LINES = (
         None,
         "our layer on PyTorch",
         Seconds(),
-        quick=True,
         needs=(TORCH,),
     ),
     Line(

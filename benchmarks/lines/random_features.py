@@ -74,7 +74,8 @@ def line(case: str, dtype: str, library: str = "numpy", quick: bool = False) -> 
     n, d, m = CASES[case]
     return Line(
         f"fourier-{d}-{dtype}" + ("-torch" if library == "torch" else ""),
-        f"{n:,} rows, d = {d}, m = {m:,}, {dtype}" + (", PyTorch" if library == "torch" else ""),
+        f"random Fourier features, {n:,} rows, d = {d}, m = {m:,}, {dtype}"
+        + (", PyTorch" if library == "torch" else ""),
         partial(ours, case, dtype, library),
         partial(theirs, case, dtype),
         AtMost(0.7),
