@@ -16,7 +16,7 @@ from tests.ckn.conftest import TINY
 
 Digits = tuple[np.ndarray, np.ndarray]
 # So great a rate that the best epoch may not be the last one.
-SETTINGS = Supervised(CrossEntropy(), epochs=4, batch=40, rate=0.2, reg=1e-6, schedule=Constant(), strategy=Joint())
+SETTINGS = Supervised(CrossEntropy(), epochs=5, batch=40, rate=0.15, reg=1e-6, schedule=Constant(), strategy=Joint())
 
 
 def filters(network: Any) -> list[np.ndarray]:
@@ -64,7 +64,7 @@ def test_a_share_is_held_out_and_chooses_the_model(supervised: ImageClassifier, 
     rows = validation_rows(names, 0.25, 0)
     measured = [report.validation_accuracy for report in supervised.training_.history]
     best = supervised.best_
-    assert best.epoch == measured.index(max(measured)) + 1 < 4
+    assert best.epoch == measured.index(max(measured)) + 1 < len(measured)
     assert same(supervised.model_.network, best.network)
     assert supervised.score(images[rows], names[rows]) == pytest.approx(max(measured))
     assert not same(supervised.model_.network, supervised.training_.network)
