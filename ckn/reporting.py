@@ -394,45 +394,41 @@ def _certificate(training: Training | None, examined: Examined | None, nouns: st
         f"Each layer replaces its kernel by a map ψ onto its filters. Of each of its {parts} p the map misses the "
         "share (k(p, p) − |ψ(p)|²) / k(p, p): 0 % is exact, and at 100 % nothing of p is seen."
     )
-    if examined is not None:
-        held = [(number, miss) for number, miss in enumerate(examined.misses, start=1) if miss.size]
-        rows = [
-            (
-                f"layer {number}",
-                f"{miss.mean():.2%}",
-                *(f"{q:.2%}" for q in np.quantile(miss, (0.5, 0.9))),
-                f"{miss.size:,}",
-            )
-            for number, miss in held
-        ]
-        table = Table(
-            "What each layer misses", ("layer", "mean", "median", "90 % miss at most", parts), rows, (1, 2, 3, 4)
+    found = _missed(examined, parts) if examined is not None else _missed_in_training(training)
+    return [Section("Certificate", [Paragraph(text), *found])] if found else []
+
+
+def _missed(examined: Examined, parts: str) -> list[Any]:
+    """A table, and a curve for each layer that has seen some."""
+    held = [(number, miss) for number, miss in enumerate(examined.misses, start=1) if miss.size]
+    if not held:
+        return []
+    rows = [
+        (
+            f"layer {number}",
+            f"{miss.mean():.2%}",
+            *(f"{q:.2%}" for q in np.quantile(miss, (0.5, 0.9))),
+            f"{miss.size:,}",
         )
-        places = np.linspace(0.0, 1.0, 51)
-        series = [
-            Series(f"layer {number}", (100 * places).tolist(), [float((miss <= at).mean()) for at in places])
-            for number, miss in held
-        ]
-        alt = f"For each layer, the share of {parts} of which it misses at most so much, from 0 to 100 percent"
-        chart = Chart(
-            f"How many {parts} are missed by at most so much",
-            alt,
-            series,
-            "missed, %",
-            f"share of {parts}",
-            percent=True,
-        )
-        return [Section("Certificate", [Paragraph(text), table, chart])] if held else []
-    if training is not None:
-        means = {
-            key.removeprefix("missed_layer_"): value
-            for key, value in training.numbers.items()
-            if key.startswith("missed_layer_")
-        }
-        rows = [(f"layer {number}", f"{value:.2%}") for number, value in means.items() if isinstance(value, float)]
-        table = Table("What each layer misses, as measured in training", ("layer", "mean"), rows, (1,))
-        return [Section("Certificate", [Paragraph(text), table])] if rows else []
-    return []
+        for number, miss in held
+    ]
+    table = Table("What each layer misses", ("layer", "mean", "median", "90 % miss at most", parts), rows, (1, 2, 3, 4))
+    places = np.linspace(0.0, 1.0, 51)
+    series = [
+        Series(f"layer {number}", (100 * places).tolist(), [float((miss <= at).mean()) for at in places])
+        for number, miss in held
+    ]
+    title = f"How many {parts} are missed by at most so much"
+    alt = f"For each layer, the share of {parts} of which it misses at most so much, from 0 to 100 percent"
+    return [table, Chart(title, alt, series, "missed, %", f"share of {parts}", percent=True)]
+
+
+def _missed_in_training(training: Training | None) -> list[Any]:
+    """A table of the means that training has noted."""
+    prefix, numbers = "missed_layer_", {} if training is None else training.numbers
+    means = {key.removeprefix(prefix): value for key, value in numbers.items() if key.startswith(prefix)}
+    rows = [(f"layer {number}", f"{value:.2%}") for number, value in means.items() if isinstance(value, float)]
+    return [Table("What each layer misses, as measured in training", ("layer", "mean"), rows, (1,))] if rows else []
 
 
 def _of_training(training: Training) -> list[Section]:
