@@ -18,6 +18,7 @@ from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landma
 from kerneltools.estimators.checks import as_examples, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.checks import draws as generator_of
 from kerneltools.estimators.class_weight import class_factors
+from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.search import REGS_OF_CLASSES, KernelSearch, search
 from kerneltools.estimators.work import STEPS
@@ -175,6 +176,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         if k < 2 or ((found, k) != (1, 2) and found != k):
             raise ValueError(f"classes_: expected two or more, for {found} columns of scores, got {k}")
 
+    @in_few_shapes
     def decision_function(self, X: Any) -> Array:
         """Scores, of the second class where there are two: (n, d) -> (n,) or (n, k)"""
         check_is_fitted(self)
@@ -183,6 +185,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             return scores
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
+    @in_few_shapes
     def predict(self, X: Any) -> Array:
         """(n, d) -> (n,) labels"""
         scores = self.decision_function(X)
@@ -192,6 +195,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             return self.classes_[host(indices)]
         return xp.take(_in_library(self.classes_, scores), indices)
 
+    @in_few_shapes
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class: (n, d) -> (n, k). The most likely class is that of `predict`.
 
@@ -209,6 +213,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             return chances / xp.sum(chances, axis=1, keepdims=True)
         return softmax(self.slope_ * (scores - xp.max(scores, axis=1, keepdims=True)))
 
+    @in_few_shapes
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of `predict_proba`: (n, d) -> (n, k)"""
         scores = self.decision_function(X)

@@ -11,6 +11,7 @@ from kerneltools import maps
 from kerneltools.arrays import Array, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_callable, landmarks_of
 from kerneltools.estimators.checks import as_examples, as_weights, draws, like, remember_columns
+from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parts import check_columns
@@ -31,6 +32,7 @@ class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstim
 
     map_: Map
 
+    @in_few_shapes
     def transform(self, X: Any) -> Array:
         """The features, in the library, device and type of the fit: (n, d) -> (n, m)
 

@@ -14,6 +14,7 @@ from kerneltools import learning
 from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, landmarks_of, require_same_kind
 from kerneltools.estimators.checks import as_examples, as_weights, remember_columns
+from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.work import SPECTRUM
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
@@ -103,6 +104,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         found._set(self.sums_.merge(other.sums_), self.kernel_, self.landmarks_)
         return found
 
+    @in_few_shapes
     def transform(self, X: Any) -> Array:
         """The components, in the library, device and type of the fit: (n, d) -> (n, c)"""
         check_is_fitted(self)

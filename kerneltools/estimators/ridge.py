@@ -29,6 +29,7 @@ from kerneltools.estimators.base import (
 )
 from kerneltools.estimators.checks import as_examples, as_targets, as_weights, host, refuse_no_targets, remember_columns
 from kerneltools.estimators.exact import Exact, merged
+from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
 from kerneltools.estimators.work import FACTOR, PATH, SPECTRUM, STEPS, SUMS, Work
@@ -227,6 +228,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         found._set(_Regression(sums, self._regs()), self.kernel_, self.landmarks_, self._flat)
         return found
 
+    @in_few_shapes
     def predict(self, X: Any) -> Array:
         """(n, d) -> (n,) or (n, t), in the library, device and type of the fit"""
         check_is_fitted(self)

@@ -12,7 +12,8 @@ import pytest
 import ckn
 from ckn.sampling import sample_patches
 from kerneltools.arrays import namespace
-from kerneltools.kernels import Homogeneous, profiles
+from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge
+from kerneltools.kernels import Gaussian, Homogeneous, profiles
 from kerneltools.patches import Grid
 from kerneltools.primitives import program
 from kerneltools.trees import Tree, map_leaves, static
@@ -114,3 +115,26 @@ def test_patches_of_any_batch_are_gathered_by_the_same_programs(compilations: li
         assert sampled(seed).shape == (400, 9)
     # 40 batches of about 50 patches: sizes 40, 48, 56 and 64.
     assert len(compilations) - first <= 3
+
+
+def test_estimators_see_few_numbers_of_rows(compilations: list[str]) -> None:
+    x = rng.standard_normal((130, 3)).astype(np.float32)
+    rows, targets = jnp.asarray(x), jnp.asarray(x[:, 0] > 0)
+    ridge = KernelRidge(Gaussian(1.0), landmarks=20, reg=1e-3, random_state=0).fit(rows, rows[:, 1])
+    classifier = KernelClassifier(Gaussian(1.0), landmarks=20, reg=1e-3, random_state=0).fit(rows, targets)
+    components = KernelPCA(3, kernel=Gaussian(1.0), landmarks=20, random_state=0).fit(rows)
+    methods = ridge.predict, classifier.predict, classifier.predict_proba, components.transform
+    whole = [method(rows[:112, :]) for method in methods]
+    # 97 to 112 rows are 112 to the methods: what is left is one cut of the rows and one of what comes out.
+    for n in (97, 103, 110):
+        few = rows[:n, :]
+        for method, known in zip(methods, whole, strict=True):
+            del compilations[:]
+            found = method(few)
+            assert len(compilations) <= 2
+            assert found.shape == (n, *known.shape[1:])
+            np.testing.assert_array_equal(found, known[:n])
+    with pytest.raises(ValueError, match="row 96"):
+        ridge.predict(rows[:97, :].at[96, 0].set(jnp.nan))
+    slope = jax.grad(lambda some: jnp.sum(ridge.predict(some)))(rows[:97, :])
+    np.testing.assert_allclose(slope, jax.grad(lambda some: jnp.sum(ridge.model_(some)))(rows[:97, :]), atol=1e-5)
