@@ -3,7 +3,7 @@
 The generic body is the definition, and the oracle of every replacement: `extract_patches.generic`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from itertools import product
 from math import prod
@@ -15,6 +15,7 @@ from kerneltools.precision import in_single
 from kerneltools.trees import flatten
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 NEAR = 2**18
 """So many numbers that are made of others stay near the processor."""
@@ -68,6 +69,18 @@ def program(body: Callable[..., R]) -> Callable[..., R]:
         return made[owner.name](*arguments)
 
     return call
+
+
+def map_blocks(f: Callable[[T], R], blocks: Iterable[T], *parts: Any) -> Iterator[R]:
+    """f of each block, in their order, made when it is asked for; no block sees what is made of another.
+
+    The backend may work on several blocks at once: its table `overrides` says how, under this function. `parts`: the
+    arrays, or trees of them, that f computes with, which decide whose backend that is. Where it is a traced one, or
+    has no such entry, one block follows the other. The blocks themselves are drawn one by one, where the call is.
+    """
+    owner = backend_of(*flatten(parts)[0])
+    at_once = None if owner is None else owner.overrides.get(map_blocks)
+    return map(f, blocks) if at_once is None else cast(Iterator[R], at_once(f, blocks))
 
 
 def few_sizes(count: int, like: Array) -> int:

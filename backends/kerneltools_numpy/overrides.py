@@ -14,6 +14,7 @@ from kerneltools.arrays import Array
 from kerneltools_numpy.cosines import cosine_features, cosines_and_sines
 from kerneltools_numpy.distances import difference_sums, scaled_distances
 from kerneltools_numpy.patches import extract_patches, patch_response
+from kerneltools_numpy.threads import map_blocks
 
 
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
@@ -89,6 +90,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.cosine_features: cosine_features,
     primitives.cosines_and_sines: cosines_and_sines,
     primitives.extract_patches: extract_patches,
+    primitives.map_blocks: map_blocks,
     patches.responses.patch_response: patch_response,
     primitives.segment_sum: segment_sum,
     primitives.owner_sum: owner_sum,
