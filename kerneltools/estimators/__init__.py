@@ -1,4 +1,4 @@
-"""The scikit-learn face: estimators on kernel objects, for arrays of any library. Needs the extra `sklearn`."""
+"""Estimators for scikit-learn, built on kernel objects, for arrays of any library. Needs the extra `sklearn`."""
 
 from kerneltools.estimators.classifier import KernelClassifier
 from kerneltools.estimators.features import NystromFeatures, RandomFeatures

@@ -1,4 +1,4 @@
-"""What the estimators share: a kernel, landmarks, and parameters inside of them."""
+"""What the estimators share: a kernel, landmarks, and parameters inside these."""
 
 import sys
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ from kerneltools.structures.base import in_type, is_collection, like_of, require
 from kerneltools.trees import map_leaves
 
 LANDMARKS = 300
-"""How many, where no number is given."""
+"""The number of landmarks where none is given."""
 
 
 class KernelEstimator(Hinted):
-    """An estimator with the parameters `kernel` and `random_state`, and with names for what is inside of them."""
+    """An estimator with the parameters `kernel` and `random_state`, whose fields can be set as `kernel__bandwidth`."""
 
     _hidden: ClassVar[tuple[str, ...]] = ()
-    """What was learnt under names without an underscore at the end."""
+    """Learnt attributes whose names have no underscore at the end."""
 
     kernel: Any
     random_state: Any
 
     _watch: ClassVar[Progress | None] = None
-    """What a forecast is told of the runs that it makes of copies."""
+    """What the runs that a forecast makes on copies report to it."""
 
     @property
     def _progress(self) -> Progress:
@@ -52,7 +52,7 @@ class KernelEstimator(Hinted):
         return printed if verbose else silent
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name; with `deep`, also those of kernels and selectors: `kernel__bandwidth`."""
+        """The parameters by name; with `deep`, also those of kernels and selectors, such as `kernel__bandwidth`."""
         found: dict[str, Any] = super().get_params(deep=deep)
         if not deep:
             return found
@@ -60,11 +60,11 @@ class KernelEstimator(Hinted):
         return found | {f"{name}__{key}": leaf for name, leaves in inner.items() for key, leaf in leaves.items()}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; `kernel__bandwidth=2.0` puts another kernel in the place of the one that is there.
+        """Set parameters; `kernel__bandwidth=2.0` replaces the kernel by one with this bandwidth.
 
-        Where no kernel is given, `kernel__bandwidth` is that of a Gaussian; `landmarks__m` is `landmarks`, a number.
+        If the kernel is None, `kernel__bandwidth` makes it a Gaussian. `landmarks__m` sets the number of landmarks.
 
-        Raises ValueError for names that are not there, and what a kernel raises for values out of its range.
+        Raises ValueError for unknown names, and whatever a kernel raises for values out of its range.
         """
         super().set_params(**{name: value for name, value in params.items() if "__" not in name})
         for key, value in params.items():
@@ -84,22 +84,22 @@ class KernelEstimator(Hinted):
         return self
 
     def _stored(self) -> dict[str, Any]:
-        """What a file has of it."""
+        """The parts of the estimator that a file holds."""
         return parts_of(self, self._hidden)
 
     @classmethod
     def _restored(cls, params: Any, learnt: Any) -> Self:
-        """The estimator of a file. Raises TypeError or ValueError where its parts do not go together."""
+        """The estimator that a file describes. Raises TypeError or ValueError if its parts do not fit together."""
         found: Self = made_of(cls, cls._hidden, params, learnt)
         if learnt.keys() - SETTINGS:
             found._check_learnt()
         return found
 
     def _check_learnt(self) -> None:
-        """Raise TypeError, AttributeError or ValueError unless what was learnt goes together."""
+        """Raise TypeError, AttributeError or ValueError unless the learnt attributes fit together."""
 
     def _kernel_for(self, X: Array) -> Kernel:
-        """The kernel, its NumPy parameters with X's library, device and type; see `kernel` for None."""
+        """The kernel, with its NumPy parameters in the library, device and type of X; see `kernel` for None."""
         if self.kernel is None:
             require_kernel(X)
             return Gaussian(float(X.shape[1] / 2) ** 0.5)
@@ -123,7 +123,7 @@ def usual_landmarks(
     weights: Array | None,
     work: Work = STEPS,
 ) -> Array:
-    """As `landmarks_of`, but where None are given the usual number, or all rows that differ: (n, d) -> (m, d)"""
+    """`landmarks_of`, but None means the usual number, or all distinct rows: (n, d) -> (m, d)"""
     if landmarks is not None:
         return landmarks_of(landmarks, kernel, X, random_state, weights, work)
     with catch_warnings():
@@ -139,12 +139,13 @@ def landmarks_of(
     weights: Array | None = None,
     work: Work = FEATURES,
 ) -> Array:
-    """Points from a number, a selector or an array: (n, d) -> (m, d)
+    """Landmarks from a number, a selector or an array of points: (n, d) -> (m, d)
 
-    Rows of weight 0 are no landmarks, and selectors that take weights get them. A number beyond that of the rows is
-    reduced, with a ReducedWarning; where k-means would have a cluster for each row, the rows themselves are taken.
+    Rows of weight 0 never become landmarks, and selectors that take weights receive them. A number larger than that of
+    the rows is reduced, with a ReducedWarning. Where k-means would have a cluster for each row, the rows themselves are
+    the landmarks.
 
-    `work`: what a fit on them takes, which is checked before they are chosen where their number is known.
+    `work`: the memory and time of a fit on them. It is checked before they are chosen, if their number is known.
     """
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
@@ -164,7 +165,7 @@ def landmarks_of(
 
 
 def selector_of(landmarks: Any, kernel: Kernel, X: Any) -> Any:
-    """What chooses them: by a number, of points, or the selector itself."""
+    """The selector that a number, an array of points or a selector stands for."""
     if is_number(landmarks):
         if landmarks < 1:
             raise ValueError(f"landmarks: expected a number >= 1, a selector or points (m, d), got {landmarks}")
@@ -186,12 +187,12 @@ def selector_of(landmarks: Any, kernel: Kernel, X: Any) -> Any:
 
 
 def is_number(landmarks: Any) -> bool:
-    """Whether it says how many there are to be."""
+    """Whether `landmarks` is a number of landmarks."""
     return isinstance(landmarks, int | np.integer) and not isinstance(landmarks, bool)
 
 
 def number_of(landmarks: Any, n: int) -> int | None:
-    """How many there will be at most, where that is known: of a number, of points, of a selector that says it."""
+    """The greatest possible number of landmarks, from a number, points or a selector's `m`; None if unknown."""
     if isinstance(landmarks, list):
         return len(landmarks)
     shape: Any = getattr(getattr(landmarks, "points", landmarks), "shape", ())
@@ -203,7 +204,7 @@ def number_of(landmarks: Any, n: int) -> int | None:
 
 @dataclass(frozen=True)
 class _Every:
-    """All rows that differ, of which there are m or fewer."""
+    """Selects all distinct rows, of which there are m or fewer."""
 
     m: int
 
@@ -215,12 +216,12 @@ class _Every:
 
 
 def _in_order(points: Array) -> Array:
-    """By their first columns: where all rows are landmarks, nothing is left to chance, nor to the order of the rows."""
+    """The rows sorted by their columns, so that neither chance nor the order of the rows decides the landmarks."""
     return take(points, np.lexsort(to_host(points).T[::-1]).tolist())
 
 
 def check_landmarks(estimator: Any) -> None:
-    """What a file has of kernel and landmarks goes together. Raises TypeError or ValueError where it does not."""
+    """Raise TypeError or ValueError unless the kernel and the landmarks of a file fit together."""
     if not isinstance(estimator.kernel_, Kernel):
         raise TypeError(f"kernel_: expected a kernel, got {estimator.kernel_!r:.60}")
     require_examples("(m, d)", landmarks_=estimator.landmarks_)
@@ -235,13 +236,13 @@ def require_same_kind(estimator: Any, other: Any) -> None:
 
 
 def check_callable(name: str, value: Any, wanted: str) -> None:
-    """Raise TypeError for what cannot be called, naming it."""
+    """Raise TypeError, with the argument's name, for a value that cannot be called."""
     if not callable(value):
         raise TypeError(f"{name}: expected {wanted}, got {value!r}")
 
 
 def check_number(name: str, value: Any) -> float:
-    """A finite number > 0. Raises ValueError for anything else, naming it."""
+    """A finite number > 0. Raises ValueError, with the argument's name, for anything else."""
     known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not known or not 0 < value <= sys.float_info.max:  # Python's integers have no end
         raise ValueError(f"{name}: expected a finite number > 0, got {shortened(value)}")
@@ -249,6 +250,6 @@ def check_number(name: str, value: Any) -> float:
 
 
 def shortened(value: Any) -> str:
-    """Its text, without the middle of one that is long."""
+    """The text of a value, without its middle if it is long."""
     text = repr(value) if not isinstance(value, int) or value < 10**30 else f"an integer of {value.bit_length()} bits"
     return text if len(text) < 80 else f"{text[:40]} ... {text[-20:]}"

@@ -1,4 +1,4 @@
-"""What comes in: lists, data frames and NumPy arrays by scikit-learn's rules, arrays of other libraries by ours."""
+"""Checks of input: lists, data frames and NumPy arrays by scikit-learn's rules, arrays of other libraries by ours."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -16,14 +16,14 @@ from kerneltools.structures import of
 from kerneltools.structures.base import cast_numbers, is_collection, like_of, require_known
 
 FLOATS = (np.float64, np.float32, np.float16)
-"""Types that stay; all others become the first."""
+"""Types that are kept; all others become the first."""
 
 
 def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None, learning: bool | None = None) -> Array:
     """X as a finite floating-point (n, d) with n >= `least`, in its library; NumPy's for lists and data frames.
 
-    `fitted`: an array of the fit, whose columns, library, device and type the rows must have or get.
-    `learning`: whether the rows are for learning, and constants then; as a rule, where there is no fit yet.
+    `fitted`: an array of the fit. The rows must have its columns and library, and are converted to its device and type.
+    `learning`: whether the rows are for learning, and therefore constants; by default, if there is no fit yet.
     """
     learning = fitted is None if learning is None else learning
     if is_of_other_library(X):
@@ -50,10 +50,10 @@ def as_rows(estimator: Any, X: Any, least: int = 1, fitted: Array | None = None,
 def as_examples(
     estimator: Any, X: Any, least: int = 1, fitted: Any = None, learning: bool | None = None, kernel: Any = None
 ) -> Any:
-    """`as_rows`, or a collection of objects: one that is there, or of a list of such, as `structures.of` makes it.
+    """`as_rows`, or a collection of objects: X itself, or the one that `structures.of` makes of a list of objects.
 
-    Objects are taken where the fit was of objects, where `kernel` is of some (`Kernel.structure`), and where X is a
-    list of what is no numbers.
+    X is read as objects if the fit was on objects, if `kernel` is for objects (`Kernel.structure`), or if X is a list
+    of things that are not numbers.
     """
     wanted = type(fitted) if is_collection(fitted) else (kernel.structure if isinstance(kernel, Kernel) else None)
     if not is_collection(X) and wanted is None and not holds_objects(X):
@@ -74,7 +74,7 @@ def as_examples(
 
 
 def holds_objects(X: Any) -> bool:
-    """Whether it is a list, a column of a table or a NumPy array (n,) of what scikit-learn would not take as rows."""
+    """Whether X is a list, a table's column or a NumPy array (n,) of things that are no rows for scikit-learn."""
     if isinstance(X, list | tuple):
         return len(X) > 0 and _are_objects(X)
     one_axis = getattr(X, "ndim", 0) == 1 and not is_of_other_library(X)
@@ -95,7 +95,7 @@ def _are_objects(X: Sequence[Any]) -> bool:
 
 
 def require_kernel(X: Any) -> None:
-    """Raise ValueError for objects: there is no kernel for them that nothing need be known of."""
+    """Raise ValueError for objects without a kernel: they have no default one."""
     if is_collection(X):
         raise ValueError(
             f"kernel: expected one for {X!r}, such as kernels.strings.Spectrum(3), kernels.graphs.WeisfeilerLehman(3) "
@@ -104,13 +104,13 @@ def require_kernel(X: Any) -> None:
 
 
 def refuse_no_targets(estimator: Any, X: Any) -> NoReturn:
-    """Raise scikit-learn's own message for y that is None."""
+    """Raise scikit-learn's own message if y is None."""
     validate_data(estimator, np.zeros((len(X), 1)) if holds_objects(X) else X, None)
     raise ValueError(f"y: {type(estimator).__name__} needs targets, got None")
 
 
 def as_targets(y: Any, X: Array) -> Array:
-    """Numbers (n,) or (n, t), as floating-point ones of the library and device of X, with float64's digits if it can.
+    """Targets (n,) or (n, t) as floating-point numbers in the library and on the device of X, in float64 if it has it.
 
     Raises ValueError for y of another length, and for NaN.
     """
@@ -124,9 +124,9 @@ def as_targets(y: Any, X: Array) -> Array:
 
 
 def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
-    """Weights (n,) of the library and device of X; None for None.
+    """Weights (n,) in the library and on the device of X; None for None.
 
-    Raises ValueError unless there is a finite one >= 0 for each row, and at least `least` are > 0.
+    Raises ValueError unless each row has a finite weight >= 0 and at least `least` weights are > 0.
     """
     if sample_weight is None:
         return None
@@ -143,9 +143,9 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
 
 
 def remember_columns(estimator: Any, X: Any) -> None:
-    """Set `n_features_in_`, and `feature_names_in_` for data frames: at the end of a fit that succeeded.
+    """Set `n_features_in_`, and `feature_names_in_` for data frames, at the end of a successful fit.
 
-    Objects have no columns: then there are none, and those of a fit before are gone.
+    Objects have no columns: both attributes are removed then.
     """
     if holds_objects(X):
         for name in ("n_features_in_", "feature_names_in_"):
@@ -155,7 +155,7 @@ def remember_columns(estimator: Any, X: Any) -> None:
 
 
 def draws(random_state: Any) -> np.random.Generator:
-    """A generator from a seed, a generator, scikit-learn's RandomState, or None for other numbers each time."""
+    """A generator from a seed, a generator or scikit-learn's RandomState; from None, one that differs each time."""
     if random_state is None:
         return np.random.default_rng()
     if isinstance(random_state, np.random.RandomState):
@@ -164,14 +164,14 @@ def draws(random_state: Any) -> np.random.Generator:
 
 
 def like(X: Array, leaf: Any) -> Any:
-    """A floating-point NumPy parameter in the library, device and type of X; anything else as it is."""
+    """A floating-point NumPy parameter in the library, device and type of X; anything else unchanged."""
     if not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f":
         return leaf
     return move(leaf, like_of(X))
 
 
 def is_of_other_library(X: Any) -> bool:
-    """Whether it is an array, and not NumPy's: scikit-learn's own checks would turn it into one of NumPy."""
+    """Whether X is an array of another library than NumPy, which scikit-learn's own checks would convert to NumPy."""
     owner = backend_of(X) if hasattr(X, "dtype") else None
     if owner is not None:
         return owner.name != "numpy"
@@ -179,7 +179,7 @@ def is_of_other_library(X: Any) -> bool:
 
 
 def host(array: Any) -> Any:
-    """The numbers in NumPy; lists and NumPy arrays as they are."""
+    """The numbers in NumPy; lists and NumPy arrays unchanged."""
     return to_host(array) if is_of_other_library(array) else array
 
 
@@ -210,7 +210,7 @@ def _in_type_of(rows: Array, fitted: Array) -> Array:
 
 
 def _wide(X: Array) -> Array:
-    """An array of the library and device of X, in float64 where there is one."""
+    """An array in the library and on the device of X, in float64 if it exists there."""
     some = like_of(X)
     some = some[:1, :1] if some.ndim == 2 else some
     return namespace(some).astype(some, widest_float(some))

@@ -1,4 +1,4 @@
-"""How much each class counts, of a parameter `class_weight` as scikit-learn has it."""
+"""How much each class counts: the parameter `class_weight`, as in scikit-learn."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from kerneltools.arrays import require_number
 
 
 def check_class_weight(class_weight: Any) -> None:
-    """Raise ValueError for what is neither None, "balanced" nor a dict of numbers >= 0."""
+    """Raise ValueError unless the value is None, "balanced" or a dict of numbers >= 0."""
     if class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced"):
         return
     if not isinstance(class_weight, Mapping):
@@ -19,13 +19,13 @@ def check_class_weight(class_weight: Any) -> None:
 
 
 def class_factors(class_weight: Any, classes: Any, indices: Any, counts: Any = None) -> Any:
-    """By which the weights of rows are multiplied, each by the number of its class.
+    """The factor of each row's weight, which is that of the row's class.
 
-    Classes (k,), numbers (n,), how often each row counts (n,) or None for once -> (n,), of NumPy; None for None
+    Classes (k,), each row's class number (n,), weights (n,) or None for 1 each -> NumPy (n,); None for None
 
-    "balanced": the same sum for each class. A dict: its numbers >= 0, 1 for classes that it does not have.
+    "balanced": the weights of each class have the same sum. A dict: its numbers >= 0, and 1 for other classes.
 
-    Raises ValueError for other numbers, unknown classes, and where nothing is left.
+    Raises ValueError for other numbers, unknown classes, and weights that are all 0.
 
     >>> class_factors({"b": 3.0}, np.array(["a", "b"]), np.array([0, 1, 1]))
     array([1., 3., 3.])

@@ -33,33 +33,33 @@ from kerneltools.solvers.losses import sigmoid, softmax
 from kerneltools.structures.base import count, like_of
 
 REGS_TRIED = 7
-"""The λ that are tried: from 4 times that of the search on, each a quarter of the one before."""
+"""The λ that are tried: from 4 times the λ of the search on, each is a quarter of the one before."""
 
 SPREAD = {"reg": (0.6, 1.6), "newton": (0.5, 1.8)}
-"""Between which multiples of a forecast the time may lie, since the data decide how many steps there are."""
+"""The multiples of a forecast between which the time may lie, since the data decide the number of steps."""
 
 LEAST_REG = 1e-8
-"""Over the greatest k(z, z): below it products of kernel values with the landmarks' root are rounding errors."""
+"""Relative to the greatest k(z, z): products of kernel values with the landmarks' root below it are rounding errors."""
 
 
 class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc]  # untyped bases
-    """The classifier f = k(., Z) α of least (1/Σw) Σ w_i loss(f(x_i), y_i) + λ |f|².
+    """Kernel classifier f = k(., Z) α that minimises (1/Σw) Σ w_i loss(f(x_i), y_i) + λ |f|².
 
     (n, d), (n,) labels -> (n,) labels
 
-    Parameters: `kernel` as in `KernelRidge`, `landmarks` and `random_state` as in `NystromFeatures`, None for 8 √n, at
-    least 300 and at most 1,000, or all rows; `loss`, of kerneltools.solvers: `Logistic` (None: that), `SquaredHinge`
-    (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0, None for the one of a few at which rows that
-    are left out lose least; `class_weight`, None, "balanced" (each class counts as much) or a dict of numbers >= 0 by
-    class (1 for others), by which the weights of a class's rows are multiplied; `verbose`: 1 prints a line
-    for each step of a fit, 2 a bar for each stage that takes over two seconds.
+    Parameters: `kernel` as in `KernelRidge`; `landmarks` and `random_state` as in `NystromFeatures`, but None means 8
+    √n landmarks, at least 300 and at most 1,000, or all rows; `loss`, one of kerneltools.solvers: `Logistic` (the
+    default), `SquaredHinge` (a support vector machine) or `CrossEntropy` (softmax); `reg`, λ > 0, or None for the one
+    of several λ with the least loss on rows left out; `class_weight`, None, "balanced" (all classes count the same) or
+    a dict from class to a factor >= 0 of the weights of its rows (1 for classes not in it); `verbose`: 1 prints a line
+    for each step of a fit, 2 draws a bar for each stage that takes over two seconds.
 
-    After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (of kernels, or None), `regs_` and `errors_` (the λ that were
-    tried, and the mean losses of rows left out; empty where λ was given), `landmarks_` (m, d), `model_` (a
-    `solvers.KernelModel`, with `iterations`, `residual` and `converged`), `slope_` (of probabilities, see
-    `predict_proba`). Labels that are numbers come in the library and on the device of X, others in NumPy.
+    After `fit`: `classes_`, `kernel_`, `reg_`, `search_` (the search for a kernel, or None), `regs_` and `errors_` (the
+    λ that were tried, and the mean losses of rows left out; empty if λ was given), `landmarks_` (m, d), `model_` (a
+    `solvers.KernelModel`, with `iterations`, `residual` and `converged`), `slope_` (the slope of probabilities, see
+    `predict_proba`). Labels that are numbers are returned in the library and on the device of X, others in NumPy.
 
-    Found by Newton's method, see `solvers.fit_kernel`; it warns (NotConvergedWarning) when it stops early.
+    `fit` uses Newton's method, see `solvers.fit_kernel`, and warns (NotConvergedWarning) if it stops early.
 
     >>> import numpy as np
     >>> from kerneltools.estimators import KernelClassifier
@@ -129,8 +129,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
     def forecast(self, X: Any, y: Any, sample_weight: Any = None) -> Forecast:
         """How long `fit` will take, and how much memory, by fits on some of the rows of each class.
 
-        As of `KernelRidge`. How many of Newton's steps there are depends on the data: the range tells how far one can
-        know.
+        As `KernelRidge.forecast`. The number of Newton's steps depends on the data, so the time is given as a range.
         """
         reg, rows, classes, indices, repeats = self._checked(X, y, sample_weight)
         k, d = 1 if len(classes) == 2 else len(classes), columns_of(rows)
@@ -142,7 +141,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         return forecast(self, rows, np.asarray(classes)[indices], repeats, order, plan)
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[float | None, Array, Any, Any, Array | None]:
-        """λ, and rows, classes, the number of each row's class, and weights as they are learnt from."""
+        """λ, and the rows, classes, class number of each row, and weights that the fit uses."""
         reg = None if self.reg is None else check_number("reg", self.reg)
         if y is None:
             refuse_no_targets(self, X)
@@ -178,7 +177,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
 
     @in_few_shapes
     def decision_function(self, X: Any) -> Array:
-        """Scores, of the second class where there are two: (n, d) -> (n,) or (n, k)"""
+        """The scores of the classes, or of the second class if there are two: (n, d) -> (n,) or (n, k)"""
         check_is_fitted(self)
         scores = self.model_(as_examples(self, X, fitted=self.landmarks_))
         if len(self.classes_) > 2:
@@ -197,11 +196,12 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
 
     @in_few_shapes
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class: (n, d) -> (n, k). The most likely class is that of `predict`.
+        """The probability of each class: (n, d) -> (n, k). `predict` returns the most likely class.
 
-        `Logistic`, by class against the rest, has probabilities of its own, which are divided by their sum, and so has
-        `CrossEntropy`. Other losses have the softmax of `slope_` times the scores (of two classes its sigmoid): the
-        slope that suits the scores of rows left out best, each by a model that does not know it.
+        `Logistic` (each class against the rest) and `CrossEntropy` define probabilities themselves, which are divided
+        by their sum. For other losses they are the softmax of `slope_` times the scores, or the sigmoid for two
+        classes. The slope is the one that fits best the scores of rows left out, each by a model that was not fitted to
+        it.
         """
         scores = self.decision_function(X)
         xp = namespace(scores)
@@ -228,7 +228,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         return scores - xp.log(xp.sum(xp.exp(scores), axis=1, keepdims=True))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of labels that are right."""
+        """The share of labels that are predicted correctly."""
         return float(accuracy_score(host(y), host(self.predict(X)), sample_weight=host(sample_weight)))
 
     def __sklearn_tags__(self) -> Tags:
@@ -238,12 +238,12 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
 
 
 def _usual(rows: Any) -> int:
-    """How many landmarks there are where no number is given."""
+    """The number of landmarks where none is given."""
     return max(LANDMARKS, min(1000, 8 * isqrt(count(rows))))
 
 
 def _newton(d: int, k: int) -> Law:
-    """The operations of the steps, for rows of d columns and k columns of targets."""
+    """The operations of Newton's steps, for rows of d columns and k columns of targets."""
 
     def law(size: Sizes) -> tuple[float, ...]:
         n, m = size["n"], size["m"]
@@ -254,7 +254,7 @@ def _newton(d: int, k: int) -> Law:
 
 
 def _tried(d: int, k: int) -> Law:
-    """Those of the choice of λ."""
+    """The operations of the choice of λ."""
 
     def law(size: Sizes) -> tuple[float, ...]:
         n, m = size["n"], size["m"]
@@ -265,7 +265,7 @@ def _tried(d: int, k: int) -> Law:
 
 
 def _classes(y: Any, n: int) -> tuple[Any, Any]:
-    """The labels that occur, in order, and the number of each row's."""
+    """The classes in order, and the class number of each row."""
     labels = column_or_1d(host(y), warn=True)
     if labels.dtype.kind == "f":
         require_finite(y=labels)
@@ -279,7 +279,7 @@ def _classes(y: Any, n: int) -> tuple[Any, Any]:
 
 
 def _slope(found: LeftOut, indices: Any, weights: Array | None) -> float:
-    """Of probabilities, one over a temperature; 1 where the loss has some of its own."""
+    """The slope of probabilities, one over a temperature; 1 if the loss defines probabilities itself."""
     if found.scores is None:
         return 1.0
     which = list(found.rows)
@@ -290,7 +290,7 @@ def _slope(found: LeftOut, indices: Any, weights: Array | None) -> float:
 
 
 def _class_weights(class_weight: Any, classes: Any, indices: Any, weights: Array | None, X: Array) -> Array | None:
-    """The weights of rows, each times that of its class: (n,), or None where all are 1."""
+    """The weights of rows times the factors of their classes: (n,), or None if all are 1."""
     counts = None if weights is None else to_host(weights).astype(np.float64)
     factors = class_factors(class_weight, classes, indices, counts)
     if factors is None:
@@ -300,7 +300,7 @@ def _class_weights(class_weight: Any, classes: Any, indices: Any, weights: Array
 
 
 def _regs(tried: KernelSearch, loss: Loss, kernel: Kernel, points: Array, X: Array) -> tuple[float, ...]:
-    """The λ to try on a sample, falling: of few landmarks, that of the search may be far too great."""
+    """The λ to try on a sample, in falling order: the λ of a search on few landmarks may be far too great."""
     diagonal, n = kernel.diag(points), count(X)
     size = float(namespace(diagonal).max(diagonal))
     part = min(SAMPLE, n) / n
@@ -310,12 +310,12 @@ def _regs(tried: KernelSearch, loss: Loss, kernel: Kernel, points: Array, X: Arr
 
 
 def _curvature(loss: Loss) -> float:
-    """Of a loss where nothing is known, f = 0, in units of that of squares: how much λ weighs beside it."""
+    """The curvature of a loss at f = 0 relative to that of squares: how much λ weighs beside it."""
     return 1.0 if isinstance(loss, SquaredHinge) else 1 / 8
 
 
 def _targets(indices: Any, count: int, loss: Loss) -> Any:
-    """+1 for a row's class and -1 for others; one column for two classes, where scores are not of differences only."""
+    """+1 for a row's class and -1 for others; one column for two classes, unless the loss needs a score of each."""
     targets = np.where(indices[:, None] == np.arange(count), 1.0, -1.0)
     return targets if count > 2 or isinstance(loss, CrossEntropy) else targets[:, 1:]
 

@@ -1,4 +1,4 @@
-"""Ridge regression where all rows are landmarks, whose span then is no restriction: see `solvers.exact_ridge`."""
+"""Ridge regression with all rows as landmarks, whose span is then no restriction: see `solvers.exact_ridge`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,15 +21,15 @@ from kerneltools.structures.base import keys, take
 from kerneltools.trees import Tree
 
 BLOCK = 4096
-"""Rows that are looked up at a time."""
+"""Rows looked up at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Merged(Tree):
-    """Of rows x (u, d) that differ: what ridge regression has to know of all those that are equal to each.
+    """What ridge regression needs of the rows that are equal to each of the distinct rows x (u, d).
 
-    `y` (u, t): their mean targets; `weights` (u,): their sums; `beyond` (t,): Σ w |y - their mean|², which no function
-    of rows explains; `count`: how many there were.
+    `y` (u, t): the mean targets of equal rows; `weights` (u,): the sums of their weights; `beyond` (t,): Σ w |y -
+    mean|², which no function of rows explains; `count`: the number of rows before merging.
     """
 
     y: Array
@@ -38,7 +38,7 @@ class Merged(Tree):
     count: float
 
     def errors(self, kernel: Kernel, x: Array, regs: Sequence[float]) -> tuple[float, ...]:
-        """Generalised cross-validation of each λ, means over the targets."""
+        """The error by generalised cross-validation of each λ, a mean over the targets."""
         path = merged_path(exact_path(kernel, x, self.y, weights=self._given()), self.count, self.beyond)
         return tuple(to_host(path.generalised_cross_validation(regs)).mean(axis=1).tolist())
 
@@ -47,19 +47,19 @@ class Merged(Tree):
         return exact_ridge(kernel, x, self.y, reg, weights=self._given())
 
     def sums(self, kernel: Kernel, x: Array, landmarks: Array) -> FeatureSums:
-        """What a stream of the rows would know of them, in the features of the landmarks."""
+        """The sums that a stream of the rows would keep, in the features of the landmarks."""
         found = FeatureSums(wide_features(kernel, landmarks)).partial_fit(x, self.y, self.weights)
         assert found.sums is not None  # there is a row
         seen = asarray_like(self.count, self.weights)
         return replace(found, sums=replace(found.sums, rows=seen, square=found.sums.square + self.beyond))
 
     def _given(self) -> Array | None:
-        """The weights, None where each is 1: the solver then has less to do."""
+        """The weights, or None if all are 1, which saves the solver work."""
         return None if bool(namespace(self.weights).all(self.weights == 1)) else self.weights
 
 
 def merged(landmarks: Array, x: Array, y: Array, weights: Array | None) -> tuple[Array, Merged] | None:
-    """The rows that differ, where all rows of weight > 0 are among the landmarks; None where one is not.
+    """The distinct rows, if all rows of weight > 0 are among the landmarks; else None.
 
     (m, d), (n, d), (n, t), (n,) or None -> (u, d), Merged with u <= m
     """
@@ -83,7 +83,7 @@ def merged(landmarks: Array, x: Array, y: Array, weights: Array | None) -> tuple
 
 
 def _places(landmarks: Array, x: Array) -> Any:
-    """The number of each row among the landmarks (n,), on the host; None at the first row that is not there."""
+    """The index of each row among the landmarks (n,), on the host; None if one is not among them."""
     known = {key: number for number, key in enumerate(keys(landmarks, range(landmarks.shape[0])))}
     found: list[int] = []
     for part in blocks(x.shape[0], BLOCK):
@@ -97,7 +97,7 @@ def _places(landmarks: Array, x: Array) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Exact(Tree):
-    """Ridge regression on all rows. `given`: the errors of `regs` where these were asked for, to choose `reg`."""
+    """Ridge regression on all rows. `given`: the errors of `regs`, if they were computed to choose `reg`."""
 
     rows: Merged
     model: InterceptModel
@@ -107,24 +107,24 @@ class Exact(Tree):
 
     @classmethod
     def of(cls, kernel: Kernel, x: Array, found: Merged, regs: tuple[float, ...]) -> "Exact":
-        """The regression for the λ of least error."""
+        """The regression for the λ with the least error."""
         errors = found.errors(kernel, x, regs) if len(regs) > 1 else None
         reg = regs[0] if errors is None else regs[int(np.argmin(errors))]
         return cls(found, found.model(kernel, x, reg), reg, regs, errors)
 
     @cached_property
     def errors(self) -> Any:
-        """Generalised cross-validation, for each λ, on the host: (r,)"""
+        """The error by generalised cross-validation of each λ, on the host: (r,)"""
         found = self.model.model
         known = self.rows.errors(found.kernel, found.points, self.regs) if self.given is None else self.given
         return np.asarray(known)
 
     def sums(self, landmarks: Array) -> FeatureSums:
-        """The sums of the rows in the features of landmarks, for more of them."""
+        """The sums of the rows in the features of landmarks, to which more rows can be added."""
         return self.rows.sums(self.model.model.kernel, self.model.model.points, landmarks)
 
     def checked(self) -> int:
-        """The number of targets. Raises TypeError or ValueError where the parts of a file do not go together."""
+        """The number of targets. Raises TypeError or ValueError if the parts of a file do not fit together."""
         model, seen = self.model.model, self.rows
         u, t = int(model.points.shape[0]), int(model.coefficients.shape[1])
         for name, array, shape in (

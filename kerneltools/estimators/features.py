@@ -26,7 +26,7 @@ from kerneltools.trees import map_leaves
 
 
 class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimator):  # type: ignore[misc]
-    """A transformer by a map that is prepared by `fit` from the rows, and perhaps from random numbers."""
+    """A transformer whose map `fit` prepares from the rows, and perhaps from random numbers."""
 
     _hidden = ("_type",)
 
@@ -36,7 +36,7 @@ class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstim
     def transform(self, X: Any) -> Array:
         """The features, in the library, device and type of the fit: (n, d) -> (n, m)
 
-        Raises MemoryError where there is no room for so many.
+        Raises MemoryError if there is no room for them.
         """
         check_is_fitted(self)
         rows, m = as_examples(self, X, fitted=self._type), self.map_.dimension
@@ -77,13 +77,13 @@ class NystromFeatures(_FeatureMap):
     (n, d) -> (n, m)
 
     Parameters: `kernel`, an object of kerneltools.kernels or a function of two sets of rows (None: a Gaussian of
-    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (chosen by `landmarks.default`; reduced,
-    with a ReducedWarning, where fewer rows differ), a selector, or points (m, d); `reg` > 0 or None, see
+    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (`landmarks.default` chooses them; with
+    fewer distinct rows there are fewer, and a ReducedWarning), a selector, or points (m, d); `reg` > 0 or None, see
     `maps.nystrom`; `random_state`, a seed, a generator or None.
 
     After `fit`: `kernel_`, `map_` (a `maps.Nystrom`, with `residual`, `trace_error` and `rank`), `landmarks_` (m, d).
-    In place of arrays of NumPy, those of any library go in and come out. `fit` takes weights of the rows, for the
-    choice of landmarks: selectors get them as `weights`, and rows of weight 0 are none.
+    Arrays may be of any library; results are of the same one. `fit` takes weights of the rows for the choice of
+    landmarks: selectors receive them as `weights`, and rows of weight 0 never become landmarks.
 
     Raises ValueError for NaN with its row and column, a wrong number of columns and an indefinite kernel.
 
@@ -106,7 +106,7 @@ class NystromFeatures(_FeatureMap):
 
     @property
     def landmarks_(self) -> Array:
-        """The landmarks that the fit chose: (m, d)"""
+        """The landmarks that `fit` chose: (m, d)"""
         check_is_fitted(self)
         return self.map_.points  # type: ignore[attr-defined]  # it is a maps.Nystrom
 
@@ -138,7 +138,7 @@ class NystromFeatures(_FeatureMap):
 
 
 class RandomFeatures(_FeatureMap):
-    """Random features of a kernel: the mean of φ(x)·φ(y) over the draws is k(x, y).
+    """Random features of a kernel: the mean of φ(x)·φ(y) over all draws is k(x, y).
 
     (n, d) -> (n, m)
 
@@ -146,12 +146,12 @@ class RandomFeatures(_FeatureMap):
     of kerneltools.maps that suits the kernel, called as draw(kernel, d, m, rng): `maps.fourier` for stationary ones,
     `maps.arccos`, `maps.tensor_sketch` (polynomial), `maps.maclaurin`, `maps.positive` (exponential of the inner
     product), `maps.signature` (`kernels.series.Signature`, of series: X is a list of arrays (T, d)), `maps.counts`
-    (kernels that count, of strings and graphs, hashed to m columns), or one with more arguments by functools.partial;
-    `random_state`, a seed, a generator or None.
+    (kernels of strings and graphs that count parts, hashed to m columns), or a functools.partial of a function with
+    more arguments; `random_state`, a seed, a generator or None.
 
-    After `fit`: `kernel_` and `map_`. The fit looks at the number of columns only.
+    After `fit`: `kernel_` and `map_`. `fit` uses only the number of columns of X.
 
-    Raises TypeError for a kernel that `draw` does not know, ValueError for an m that it cannot make.
+    Raises TypeError for a kernel that `draw` does not support, ValueError for an m that it cannot make.
 
     >>> import numpy as np
     >>> from kerneltools.estimators import RandomFeatures

@@ -1,4 +1,4 @@
-"""scikit-learn's names of parameters, and what they are here."""
+"""scikit-learn's names of parameters, and the names that replace them here."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -41,7 +41,7 @@ KERNELS = {
 
 
 class Hinted(BaseEstimator):  # type: ignore[misc]  # an untyped base
-    """An estimator that answers scikit-learn's names of parameters with its own."""
+    """An estimator that answers scikit-learn's names of parameters with its own in the error."""
 
     def __new__(cls, *args: Any, **params: Any) -> Self:
         # Before `__init__`, whose signature is what scikit-learn reads the parameters from.
@@ -50,14 +50,14 @@ class Hinted(BaseEstimator):  # type: ignore[misc]  # an untyped base
         return super().__new__(cls)  # type: ignore[no-any-return]  # an untyped base
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters. Raises ValueError for names that are not there."""
+        """Set parameters. Raises ValueError for unknown names."""
         if known := hint(type(self), params, self._get_param_names()):
             raise ValueError(known)
         return super().set_params(**params)  # type: ignore[no-any-return]  # an untyped base
 
 
 def hint(cls: type, given: Iterable[str], own: Iterable[str]) -> str | None:
-    """A line on the first name that is scikit-learn's and not the estimator's own; None where all are as they should.
+    """A line on the first name that is scikit-learn's and not the estimator's own; None if there is none.
 
     >>> class Model:
     ...     def predict(self, x): ...
@@ -75,6 +75,6 @@ def hint(cls: type, given: Iterable[str], own: Iterable[str]) -> str | None:
 
 
 def kernel_hint(kernel: object) -> str:
-    """What one of scikit-learn's words for kernels is here; nothing for others."""
+    """The kernel that one of scikit-learn's words for kernels stands for; "" for other words."""
     known = isinstance(kernel, str) and kernel in KERNELS
     return f"; here it is kernels.{KERNELS[kernel]}" if known else ""  # type: ignore[index]  # it is a text

@@ -1,4 +1,4 @@
-"""Whether a kernel tells rows apart, and has anything in common between them."""
+"""Whether a kernel tells rows apart, and finds anything that they have in common."""
 
 import warnings
 from typing import Any
@@ -13,20 +13,20 @@ from kerneltools.precision import parameters_in, widened
 from kerneltools.structures.base import is_collection, keys, like_of, take
 
 ROWS = 32
-"""That are looked at, evenly over all."""
+"""Rows that are looked at, evenly spaced."""
 
 POINTS = 1000
-"""Landmarks beside which they are, at most."""
+"""Landmarks that they are compared with, at most."""
 
 LEAST = 10
-"""Of fewer rows nothing can be said."""
+"""With fewer rows there is no warning."""
 
 NOTHING = 1e-8
-"""Beside k(x, x), what no prediction is made of."""
+"""Kernel values below it, relative to k(x, x), count as 0."""
 
 
 class UninformativeKernelWarning(UserWarning):
-    """All values of a kernel between rows that differ are 0, or all are k(x, x): a model with it explains nothing.
+    """All values of a kernel between distinct rows are 0, or all are k(x, x): a model with it explains nothing.
 
     >>> import warnings
     >>> import numpy as np
@@ -41,13 +41,13 @@ class UninformativeKernelWarning(UserWarning):
 
 
 def warn_uninformative(kernel: Kernel, x: Any, points: Any) -> None:
-    """Warn (UninformativeKernelWarning) of a kernel that does not suit the scale of the rows.
+    """Warn (UninformativeKernelWarning) about a kernel that does not suit the scale of the rows.
 
     (n, d), (m, d) -> None
 
-    It looks at the values between some rows and the landmarks that differ from them: what features and models are made
-    of. Rows that occur so often that landmarks stand for many of them have something in common whatever the kernel, and
-    rows that are orthogonal to one another are no matter of scale: neither is warned of.
+    It looks at the values between some rows and the landmarks that differ from them. There is no warning if landmarks
+    equal many of the rows, since these have something in common for any kernel, nor for rows that are orthogonal to one
+    another, which is no matter of scale.
     """
     n, m = int(x.shape[0]), int(points.shape[0])
     x = take(x, evenly(n, ROWS))
@@ -65,7 +65,7 @@ def warn_uninformative(kernel: Kernel, x: Any, points: Any) -> None:
     else:
         return
     if is_collection(x):
-        advice = "take one that sees both what they have in common and what they have not"
+        advice = "take a kernel that sees both what they have in common and how they differ"
     else:
         advice = (
             f"it is too {wrong} for them: scale the columns, or take Gaussian.of_median(X), or in KernelRidge and "
@@ -73,8 +73,8 @@ def warn_uninformative(kernel: Kernel, x: Any, points: Any) -> None:
         )
     these = f"{x.shape[0]} {x.objects if is_collection(x) else 'rows'}"
     warnings.warn(
-        f"kernel: {kernel!r:.100} is {seen} between all of {these} and those of {points.shape[0]} landmarks that "
-        f"differ from them, so that a model with it explains nothing; {advice}",
+        f"kernel: {kernel!r:.100} is {seen} between all of {these} and the {points.shape[0]} landmarks that "
+        f"differ from them, so a model with this kernel explains nothing; {advice}",
         UninformativeKernelWarning,
         stacklevel=4,
     )
@@ -91,7 +91,7 @@ def _apart(x: Any, points: Any) -> Any:
 
 
 def _values(kernel: Kernel, x: Any, points: Any) -> tuple[Any, float, float]:
-    """k(x, Z) on the host, the greatest k(x, x), and what rounding is beside it."""
+    """k(x, Z) on the host, the greatest k(x, x), and the rounding error relative to it."""
     x, points = (widened(precise(kernel, these)) for these in (x, points))
     evaluated = parameters_in(like_of(x).dtype, widened(kernel))
     values = to_host(evaluated(x, points)).astype(float)

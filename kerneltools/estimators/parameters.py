@@ -1,6 +1,6 @@
-"""Parameters inside of parameters: `kernel__bandwidth`, `landmarks__m`, `kernel__terms__0__scale`.
+"""Parameters inside other parameters: `kernel__bandwidth`, `landmarks__m`, `kernel__terms__0__scale`.
 
-Kernels, selectors and losses are frozen dataclasses: to set one of their fields is to put another one in their place.
+Kernels, selectors and losses are frozen dataclasses: to set a field, a copy with the new value replaces them.
 """
 
 from dataclasses import fields, is_dataclass, replace
@@ -10,14 +10,14 @@ from kerneltools.structures import Collection
 
 
 def is_open(value: Any) -> bool:
-    """Whether it has parameters that can be named: an instance of a dataclass, or a tuple with one inside."""
+    """Whether a value has parameters that can be named: it is a dataclass instance, or a tuple that contains one."""
     if isinstance(value, tuple):
         return any(map(is_open, value))
     return is_dataclass(value) and not isinstance(value, type | Collection)
 
 
 def nested(value: Any) -> dict[str, Any]:
-    """All parameters inside, by name.
+    """All parameters inside a value, by name.
 
     >>> from kerneltools.kernels import Gaussian
     >>> sorted(nested(2.0 * Gaussian(1.0)))
@@ -32,9 +32,9 @@ def nested(value: Any) -> dict[str, Any]:
 
 
 def replaced(value: Any, name: str, new: Any) -> Any:
-    """A copy with another parameter of that name.
+    """A copy in which the parameter of this name has a new value.
 
-    Raises ValueError for a name that is not there, with those that are.
+    Raises ValueError, with the known names, for an unknown one.
 
     >>> from kerneltools.kernels import Gaussian
     >>> replaced(2.0 * Gaussian(1.0), "kernel__bandwidth", 3.0)

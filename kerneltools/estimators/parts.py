@@ -1,4 +1,4 @@
-"""What an estimator is made of, for files: its parameters, and what it has learnt (see `kerneltools.save`)."""
+"""The parts of an estimator that files hold: its parameters, and what it has learnt (see `kerneltools.save`)."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from kerneltools.arrays import is_whole
 from kerneltools.encoding import Host
 
 ON_HOST = ("classes_", "feature_names_in_")
-"""What stays in NumPy, whatever library computes."""
+"""Attributes that stay in NumPy, whichever library computes."""
 
 SETTINGS = ("_sklearn_output_config",)
-"""What scikit-learn keeps beside the parameters: that of `set_output`."""
+"""The attribute in which scikit-learn keeps the setting of `set_output`."""
 
 
 BAR = "_bar"
-"""Where an estimator keeps the bar of its fits, which is no part of it."""
+"""The attribute of the progress bar of a fit, which files do not hold."""
 
 
 def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any]:
-    """Parameters and what was learnt, by name; `hidden`: names of the latter that have no underscore at the end.
+    """Parameters and learnt attributes by name; `hidden`: learnt ones whose names have no underscore at the end.
 
-    Raises TypeError for random generators, and for attributes that the estimator does not have of itself.
+    Raises TypeError for random generators, and for attributes that were added to the estimator from outside.
     """
     params = estimator.get_params(deep=False)
     for name, value in params.items():
@@ -36,7 +36,7 @@ def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any
 
 
 def made_of(cls: Any, hidden: tuple[str, ...], params: Any, learnt: Any) -> Any:
-    """The estimator of such parts. Raises TypeError or ValueError for other ones."""
+    """The estimator with these parts. Raises TypeError or ValueError if they do not fit."""
     wanted, got = sorted(cls._get_param_names()), sorted(params)
     if got != wanted:
         raise ValueError(f"{cls.__name__}: expected the parameters {', '.join(wanted)}, got {', '.join(got)}")
@@ -48,7 +48,7 @@ def made_of(cls: Any, hidden: tuple[str, ...], params: Any, learnt: Any) -> Any:
 
 
 def check_columns(estimator: Any, columns: int) -> None:
-    """The numbers and names of columns that were learnt from are those of a map or of landmarks."""
+    """Raise ValueError unless number and names of the columns fit the map or the landmarks."""
     n = estimator.n_features_in_
     if not is_whole(n) or n != columns:
         raise ValueError(f"n_features_in_: expected {columns}, as for the map or the landmarks, got {n!r:.60}")

@@ -24,7 +24,7 @@ from kerneltools.streaming import FeatureSums
 
 @dataclass(frozen=True, eq=False)
 class _Components:
-    """The components of what was seen, found when they are asked for."""
+    """The components of the rows seen, computed when they are first needed."""
 
     sums: FeatureSums
     count: int
@@ -41,19 +41,19 @@ class _Components:
 
 
 class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimator):  # type: ignore[misc]
-    """The directions in the span of landmarks along which rows vary most.
+    """Kernel PCA: the directions in the span of landmarks along which rows vary most.
 
     (n, d) -> (n, c)
 
     Parameters: `n_components`, c; `kernel`, `landmarks` and `random_state` as in `NystromFeatures`. With all rows as
-    landmarks this is kernel PCA itself (Schölkopf, Smola and Müller 1998), with the same scale as scikit-learn's.
+    landmarks this is exact kernel PCA (Schölkopf, Smola and Müller 1998), scaled as in scikit-learn.
 
     After `fit`: `kernel_`, `landmarks_` (m, d), `sums_`, `model_` (a `learning.KernelPCA`), `eigenvalues_` (c,) of the
-    centred kernel matrix, and `explained_variance_ratio_` (c,). Fewer components are made, with a ReducedWarning,
-    where the rows vary in no more directions.
+    centred kernel matrix, and `explained_variance_ratio_` (c,). If the rows vary in fewer directions, there are fewer
+    components, and a ReducedWarning.
 
-    `partial_fit` and `merge` are exact, and choose landmarks, as in `KernelRidge`. A row counts like as many as its
-    weight.
+    `partial_fit` and `merge` are exact, and choose landmarks, as in `KernelRidge`. A row of weight w counts like w
+    equal rows.
 
     >>> import numpy as np
     >>> from kerneltools.estimators import KernelPCA
@@ -83,7 +83,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from more rows, exactly; the first call chooses the landmarks. What fails leaves all as it was."""
+        """Learn from more rows, exactly; the first call chooses the landmarks. A failed call changes nothing."""
         if not hasattr(self, "kernel_"):
             self._begin(X, sample_weight, least=1)
             return self
@@ -93,9 +93,9 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         return self
 
     def merge(self, other: "KernelPCA") -> "KernelPCA":
-        """A new estimator that has seen the rows of both, exactly; neither is changed.
+        """A new estimator, exactly as if fitted to the rows of both; neither is changed.
 
-        Raises ValueError unless both have the same landmarks and kernel, TypeError for others.
+        Raises ValueError unless both have the same landmarks and kernel, TypeError for an object of another class.
         """
         require_same_kind(self, other)
         check_is_fitted(self)
@@ -112,7 +112,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
 
     @property
     def sums_(self) -> FeatureSums:
-        """What is known of the rows seen."""
+        """The sums over the rows seen so far."""
         check_is_fitted(self)
         return self._found.sums
 
@@ -126,14 +126,14 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
 
     @property
     def eigenvalues_(self) -> Array:
-        """Of the centred kernel matrix, with each row as often as its weight, the greatest first: (c,)"""
+        """The greatest eigenvalues of the centred, weighted kernel matrix, in falling order: (c,)"""
         variances, seen = self.model_.variances, self.sums_.sums
         assert seen is not None  # there is a model of it
         return variances * namespace(variances).astype(seen.weight, variances.dtype)
 
     @property
     def explained_variance_ratio_(self) -> Array:
-        """The share of each component in the variance in the landmarks' span: (c,)"""
+        """The share of each component in the variance within the landmarks' span: (c,)"""
         return self.model_.shares
 
     def _check_learnt(self) -> None:

@@ -45,14 +45,14 @@ from kerneltools.trees import Tree
 
 @dataclass(frozen=True, eq=False)
 class _Regression:
-    """Ridge regression of what was seen: solved when it is asked for, so that a stream of small blocks is cheap."""
+    """Ridge regression on the rows seen, solved only when needed, so that a stream of small blocks is cheap."""
 
     sums: FeatureSums
     regs: tuple[float, ...]
 
     @cached_property
     def errors(self) -> Array:
-        """Generalised cross-validation, means over the targets, one for each λ, on the host."""
+        """The error by generalised cross-validation of each λ, a mean over the targets, on the host."""
         return to_host(self.sums.path().generalised_cross_validation(self.regs)).mean(axis=1)
 
     @cached_property
@@ -66,7 +66,7 @@ class _Regression:
 
 @dataclass(frozen=True, eq=False)
 class _Narrow(Tree):
-    """A model whose values are in the type of the rows."""
+    """A model whose predictions have the type of the rows."""
 
     model: FeatureModel
 
@@ -77,7 +77,7 @@ class _Narrow(Tree):
 
 @dataclass(frozen=True, eq=False)
 class _About:
-    """A model without intercept, of targets less their `mean` (t,)."""
+    """A model without intercept, fitted to targets less their `mean` (t,)."""
 
     kernel_model: KernelModel
     mean: Array
@@ -93,30 +93,30 @@ def _is_direct(estimator: "KernelRidge") -> bool:
 
 
 class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: ignore[misc]  # untyped bases
-    """Kernel ridge regression in the span of landmarks: least (1/Σw) Σ w_i |f(x_i) + b - y_i|² + λ |f|².
+    """Kernel ridge regression in the span of landmarks: minimises (1/Σw) Σ w_i |f(x_i) + b - y_i|² + λ |f|².
 
     (n, d), (n,) or (n, t) -> (n,) or (n, t)
 
-    Parameters: `kernel`, None for a Gaussian whose bandwidth is that of a few multiples of the median distance which
-    generalised cross-validation on a sample takes (see `KernelSearch`); `landmarks` and `random_state` as in
-    `NystromFeatures`, but 5 √n landmarks for None, at least 300 and at most 1,000; `reg`, λ > 0, or several of which
-    generalised cross-validation takes one, None for 1e-9 to 1; `solver`, None or a function like `solvers.falkon`,
-    which then finds f for the targets less their mean (b): for so many landmarks that m² numbers or n m² operations are
+    Parameters: `kernel`, or None for a Gaussian whose bandwidth is a multiple of the median distance, chosen by
+    generalised cross-validation on a sample (see `KernelSearch`); `landmarks` and `random_state` as in
+    `NystromFeatures`, but None means 5 √n landmarks, at least 300 and at most 1,000; `reg`, λ > 0, or several values
+    from which generalised cross-validation chooses, None for 1e-9 to 1; `solver`, None or a function like
+    `solvers.falkon`, which finds f for the targets less their mean (b): take one if m² numbers or n m² operations are
     too many, see `solvers.choose`; `verbose`: 1 prints a line for each stage of a fit, 2 draws a bar for each that
     takes over two seconds. λ is scikit-learn's alpha / n.
 
-    Where all rows are among the landmarks, it is solved without features, by `solvers.exact_ridge`: the same function,
-    some seven times sooner. Several values of `reg` take the eigenvectors of the kernel matrix, ten times as long.
+    If all rows are among the landmarks, `solvers.exact_ridge` finds the same function without features, some seven
+    times faster. Several values of `reg` need the eigenvectors of the kernel matrix, which takes ten times as long.
 
-    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (generalised
-    cross-validation, for each `reg`), `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a
-    `streaming.FeatureSums`), and all numbers in between are in float64 where the library has it: rows in float32 have
-    the model of the same rows in float64. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its
-    greatest entry; 0 where all rows are landmarks.
+    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (the error of
+    each `reg` by generalised cross-validation), `model_`, a function of rows (n, d) -> (n, t), and `shift_` (the ε
+    added to k(Z, Z) before it is factored, relative to its greatest entry; 0 if all rows are landmarks). Without
+    `solver`, also `sums_` (a `streaming.FeatureSums`); then all intermediate numbers are in float64 if the library has
+    it, so that rows in float32 give the model of the same rows in float64.
 
-    `partial_fit` adds rows, and `merge` puts two together; both give what a fit of all rows on the same landmarks
-    gives, to rounding. The landmarks are chosen by the first call, from its rows: give points for a choice that does
-    not depend on it.
+    `partial_fit` adds rows, and `merge` joins two estimators; both give the result of one fit of all rows on the same
+    landmarks, up to rounding. The first call chooses the landmarks among its rows. To be independent of that choice,
+    pass the points yourself.
 
     >>> import numpy as np
     >>> from kerneltools.estimators import KernelRidge
@@ -149,8 +149,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from rows X (n, d), n >= 2, targets y (n,) or (n, t), and weights (n,) >= 0.
 
-        Raises ValueError for shapes that do not fit, NaN with its row and column, and λ <= 0, MemoryError before it
-        begins where there is no room. A failed call leaves the estimator as it was.
+        Raises ValueError for shapes that do not fit, NaN with its row and column, and λ <= 0, and MemoryError before it
+        begins if there is no room. A failed call leaves the estimator as it was.
         """
         regs, rows, targets, weights = self._checked(X, y, sample_weight)
         kernel, tried = self._searched(rows, _columns(targets), weights)
@@ -180,9 +180,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def forecast(self, X: Any, y: Any, sample_weight: Any = None) -> Forecast:
         """How long `fit` will take, and how much memory, by fits on some of the rows, in a second or two.
 
-        Its text is a table. The estimator stays as it is, and so do generators that it holds. Raises what `fit` raises,
-        but where there is no room: then `fits` is False. The first prediction finds the λ of the least error and its
-        model, which is not counted.
+        The result prints as a table. The estimator and its random generators are left unchanged. Raises what `fit`
+        raises, except for lack of memory: then `fits` is False. The time does not include the first prediction's, which
+        finds the λ with the least error and its model.
 
         >>> import numpy as np
         >>> from kerneltools.estimators import KernelRidge
@@ -202,7 +202,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from more rows, exactly; the first call chooses the landmarks. Not with `solver`.
 
-        Raises what `fit` raises; a failed call leaves the estimator as it was, what it had learnt included.
+        Raises what `fit` raises; a failed call leaves the estimator, and what it had learnt, as it was.
         """
         if not hasattr(self, "kernel_"):
             return self._begin(X, y, sample_weight)
@@ -218,9 +218,10 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return self
 
     def merge(self, other: "KernelRidge") -> "KernelRidge":
-        """A new estimator that has seen the rows of both, exactly; neither is changed.
+        """A new estimator, exactly as if fitted to the rows of both; neither is changed.
 
-        Raises ValueError unless both have the same landmarks, kernel and number of targets, TypeError for others.
+        Raises ValueError unless both have the same landmarks, kernel and number of targets, TypeError for an object of
+        another class.
         """
         require_same_kind(self, other)
         sums = self._fitted().merge(other._fitted())
@@ -236,7 +237,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return values[:, 0] if self._flat else values
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R², the share of the variance that is explained."""
+        """R², the share of the targets' variance that the predictions explain."""
         return float(r2_score(host(y), host(self.predict(X)), sample_weight=host(sample_weight)))
 
     @property
@@ -248,7 +249,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     @property
     def sums_(self) -> FeatureSums | None:
-        """What is known of the rows seen; None with a solver."""
+        """The sums over the rows seen so far; None with a solver."""
         check_is_fitted(self)
         if isinstance(self._found, Exact):
             return self._found.sums(self.landmarks_)
@@ -256,7 +257,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     @property
     def reg_(self) -> float:
-        """The λ that was taken."""
+        """The λ of the model: the given one, or the one with the least error."""
         check_is_fitted(self)
         reg: float = self._found.reg
         return reg
@@ -266,7 +267,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         """The mean squared error on new rows that generalised cross-validation expects for each λ: (r,)"""
         check_is_fitted(self)
         if isinstance(self._found, _About):
-            raise ValueError("solver: there are errors_ without one only")
+            raise ValueError("solver: errors_ exist only for a fit without a solver; set solver=None")
         errors: Array = self._found.errors
         return errors
 
@@ -301,7 +302,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         else:
             raise TypeError(f"expected what a fit finds, got {self._found!r:.60}")
         if not isinstance(self._flat, bool) or targets < 1 or (self._flat and targets > 1):
-            raise ValueError(f"expected one target or more as in y, got {targets}")
+            raise ValueError(f"expected at least one target as in y, got {targets}")
 
     def _begin(self, X: Any, y: Any, sample_weight: Any) -> Self:
         regs = self._regs()
@@ -320,7 +321,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return self
 
     def _searched(self, x: Array, y: Array, weights: Array | None) -> tuple[Any, KernelSearch | None]:
-        """The kernel, and how it was found where it was not given; with a solver, λ too."""
+        """The kernel, and the search that found it if none was given; with a solver, the search also finds λ."""
         kernel = None if self.kernel is None else self._kernel_for(x)
         if kernel is not None and (self.reg is not None or self.solver is None):
             return kernel, None
@@ -328,7 +329,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return tried.kernel, tried
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[tuple[float, ...], Array, Array, Array | None]:
-        """The λ, and rows, targets and weights as they are learnt from."""
+        """The λ, and the rows, targets and weights that the fit uses."""
         regs = self._regs()
         if self.solver is not None:
             _check_solver(self.solver)
@@ -338,7 +339,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return regs, rows, as_targets(y, rows), as_weights(sample_weight, rows, least=2)
 
     def _usual(self, x: Array) -> int:
-        """How many landmarks there are where no number is given."""
+        """The number of landmarks where none is given."""
         return max(LANDMARKS, min(1000, 5 * isqrt(int(x.shape[0]))))
 
     def _work(self, x: Array) -> Work:
@@ -364,7 +365,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         return points
 
     def _may_be_exact(self, x: Array) -> bool:
-        """Whether all rows may be among the landmarks: that takes less, and is known when these are there."""
+        """Whether all rows may be among the landmarks, which takes less work; only the chosen landmarks decide it."""
         n = int(x.shape[0])
         return (number_of(self.landmarks, n) or 0) >= n
 
@@ -374,14 +375,14 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     def _fitted(self) -> FeatureSums:
         check_is_fitted(self)
         if self.sums_ is None:
-            raise ValueError("solver: rows can be added and fits merged without one only")
+            raise ValueError("solver: partial_fit and merge work only without a solver; set solver=None")
         return self.sums_
 
     def _solved(
         self, kernel: Any, points: Array, rows: Array, targets: Array, weights: Array | None, regs: tuple[float, ...]
     ) -> _About:
         if len(regs) > 1:
-            raise ValueError(f"reg: expected one number together with a solver, got {len(regs)}")
+            raise ValueError(f"reg: expected one number together with a solver, got {len(regs)} numbers")
         assert self.solver is not None  # the caller has asked
         mean = weighted_mean(targets, row_weights(targets, weights))
         return _About(self.solver(kernel, points, rows, targets - mean, regs[0], weights=weights), mean, regs[0])
@@ -401,7 +402,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
 
 def _check_solver(solver: Any) -> None:
-    """Raise TypeError unless it can be called as `falkon` is."""
+    """Raise TypeError unless the solver can be called like `falkon`."""
     check_callable("solver", solver, "a function such as kerneltools.solvers.falkon")
     try:
         taken = signature(solver)
@@ -412,8 +413,8 @@ def _check_solver(solver: Any) -> None:
     except TypeError as error:
         raise TypeError(
             "solver: expected a function of (kernel, landmarks, x, y, reg, *, weights), such as "
-            f"kerneltools.solvers.falkon, got {getattr(solver, '__name__', solver)!s:.60}: {error}; for all rows "
-            "give no solver and landmarks=X"
+            f"kerneltools.solvers.falkon, got {getattr(solver, '__name__', solver)!s:.60}: {error}; for a fit on all "
+            "rows set solver=None and landmarks=X"
         ) from error
 
 

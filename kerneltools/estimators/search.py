@@ -1,4 +1,4 @@
-"""Which bandwidth and which λ, where none is given: see docs/decisions/0022-defaults.md."""
+"""The search for a bandwidth and λ if none is given: see docs/decisions/0022-defaults.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,30 +20,31 @@ from kerneltools.structures.base import in_type, is_collection, like_of, take
 from kerneltools.trees import Shown, Tree, shown
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Of the median distance. That alone is too narrow for smooth functions."""
+"""Bandwidths tried, over the median distance. That distance alone is too narrow for smooth functions."""
 
 REGS = tuple(10.0 ** (power / 2) for power in range(-18, 1))
 """The λ that are tried."""
 
 REGS_OF_CLASSES = tuple(reg for reg in REGS if reg >= 1e-6)
-"""As `REGS`, of classifiers: least squares take less to be right than labels of few rows are."""
+"""`REGS` for classifiers: least squares favour a smaller λ than suits the labels of few rows."""
 
 UNKNOWN = 1e-3
 """The λ of a single row."""
 
 ROWS = 2000
-"""The search looks at no more."""
+"""The most rows that the search uses."""
 
 POINTS = 300
-"""Of landmarks of the search."""
+"""The number of landmarks of the search."""
 
 
 @dataclass(frozen=True, eq=False)
 class KernelSearch(Shown):
     """What was tried on a sample of the rows: each of the `kernels` with each λ of `regs`.
 
-    `errors`: the mean squared error that generalised cross-validation expects on new rows, one tuple for each kernel;
-    of a classifier that of ridge regression on ±1. `share`: of the rows of weight > 0, that were looked at.
+    `errors`: the mean squared error on new rows that generalised cross-validation estimates, one tuple for each kernel;
+    for a classifier it is the error of ridge regression on ±1. `share`: the share of the rows of weight > 0 in the
+    sample.
 
     >>> import numpy as np
     >>> from kerneltools.estimators import KernelRidge
@@ -80,9 +81,9 @@ class KernelSearch(Shown):
 
 @dataclass(frozen=True, eq=False)
 class Wide(Tree):
-    """Features in float64, where there is one, of rows in any type: k(Z, Z) needs no greater shift than that.
+    """Features in float64, if it exists, of rows in any type, so that the shift of k(Z, Z) is that of float64.
 
-    Features in float32 need one that a model feels, and lose digits that no greater λ brings back.
+    Features in float32 need a shift that changes the model, and lose digits that no greater λ brings back.
     """
 
     map: Nystrom
@@ -109,8 +110,8 @@ def search(
     (n, d), (n, t), (n,) or None -> KernelSearch
 
     `kernel` None: Gaussians, of a few multiples of the median distance between rows that differ; `regs` None: 1e-9 to
-    1. Neither the order of the rows nor whole weights in the place of repeated rows make a difference, but where the
-    sample is not all of the rows.
+    1. If the sample is all of the rows, their order makes no difference, nor do whole weights in place of repeated
+    rows.
     """
     if kernel is None:
         require_kernel(x)
@@ -135,7 +136,7 @@ def search(
 
 
 def _distinct(x: Any) -> list[int]:
-    """The numbers of the rows, or objects, that differ."""
+    """The indices of the distinct rows or objects."""
     if not is_collection(x):
         return np.unique(to_host(x), axis=0, return_index=True)[1].tolist()  # type: ignore[no-any-return]
     return distinct(x, range(len(x)), len(x))

@@ -1,4 +1,4 @@
-"""What a fit on landmarks takes, before it begins."""
+"""How much memory and time a fit on landmarks takes, known before it begins."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from kerneltools.arrays import Array, on_host
 from kerneltools.memory import require_memory
 
 BLOCK = 8192
-"""Rows whose features are there at once, at most."""
+"""The most rows whose features exist at once."""
 
 MANY = 2e13
-"""Operations that take a processor core ten minutes or more."""
+"""Operations that take one processor core about ten minutes."""
 
 
 class SlowWarning(UserWarning):
-    """A fit begins that takes ten minutes or more; the message says what takes so long, and what takes less.
+    """A fit begins that takes ten minutes or more; the message says why, and which fit takes less.
 
     >>> import warnings
     >>> import numpy as np
@@ -30,11 +30,11 @@ class SlowWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Work:
-    """Of a fit on m landmarks of n rows, in float64: bytes and operations.
+    """The bytes and operations of a fit on m landmarks of n rows, in float64.
 
-    `squares`: how many matrices (m, m) there are at once; `blocks`: how many (b, m), of b <= 8,192 rows, beside three
-    (m, m). `passes` and `cubes`: n m² and m³ operations. The numbers are measured, with n = m and n = 4 m. `fewer`: the
-    work where not all rows are landmarks, if that is another.
+    `squares`: how many matrices (m, m) exist at once; `blocks`: how many matrices (b, m), of b <= 8,192 rows, beside
+    three (m, m). `passes` and `cubes`: multiples of n m² and m³ operations. The numbers were measured with n = m and n
+    = 4 m. `fewer`: the work if not all rows are landmarks, where that differs.
     """
 
     squares: float
@@ -44,15 +44,15 @@ class Work:
     fewer: "Work | None" = None
 
     def bytes(self, n: int, m: int) -> float:
-        """At the peak, beside the data."""
+        """The bytes at the peak, without the data."""
         return 8 * m * max(self.squares * m, (3 * m + self.blocks * min(n, BLOCK)) if self.blocks else 0)
 
     def operations(self, n: int, m: int) -> float:
-        """On kernel values that are there."""
+        """The operations, without those of the kernel values."""
         return self.passes * n * m**2 + self.cubes * m**3
 
     def most(self, n: int, free: float) -> int:
-        """The most landmarks that so many bytes suffice for."""
+        """The most landmarks for which so many bytes suffice."""
         low, high = 0, 2**32
         while high - low > 1:
             middle = (low + high) // 2
@@ -60,7 +60,7 @@ class Work:
         return low
 
     def check(self, n: int, m: int, like: Array) -> None:
-        """Raise MemoryError where there is no room for it, and warn (SlowWarning) where it takes long."""
+        """Raise MemoryError if there is no room for the fit, and warn (SlowWarning) if it takes long."""
         require_memory(
             f"landmarks: {m} of them for {n} rows need",
             self.bytes(n, m),
@@ -79,22 +79,22 @@ class Work:
 
 
 FEATURES = Work(squares=5.25, passes=0.0, cubes=2.0)
-"""Of a map alone, and the least that any fit takes."""
+"""The work of a map alone, which is the least of any fit."""
 
 ROOTS = Work(squares=9.0, passes=0.0, cubes=10.0)
-"""Of a map whose matrix is a symmetric root."""
+"""The work of a map whose matrix is a symmetric root."""
 
 SUMS = Work(squares=5.25, blocks=2.5, passes=2.0, cubes=3.0)
-"""Of features, their sums, and a linear system."""
+"""The work of features, their sums, and a linear system."""
 
 SPECTRUM = Work(squares=6.2, blocks=2.5, passes=2.0, cubes=12.0)
-"""Of features, their sums, and the eigenvectors of these."""
+"""The work of features, their sums, and the eigenvectors of these."""
 
 STEPS = Work(squares=6.2, passes=2.0, cubes=3.0)
-"""Of solvers that go over the rows again and again: what they take at least."""
+"""The least work of solvers that go over the rows again and again."""
 
 FACTOR = Work(squares=3.4, passes=0.0, cubes=1 / 3, fewer=SUMS)
-"""Of `solvers.exact_ridge`."""
+"""The work of `solvers.exact_ridge`."""
 
 PATH = Work(squares=7.0, passes=0.0, cubes=10.0, fewer=SPECTRUM)
-"""Of `solvers.exact_path`."""
+"""The work of `solvers.exact_path`."""

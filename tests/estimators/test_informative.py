@@ -29,7 +29,7 @@ MAKE: dict[str, Any] = {
     "nystrom": NystromFeatures,
     "fourier": lambda kernel, landmarks=None: RandomFeatures(kernel, m=8),
 }
-NARROW = r"Gaussian\(bandwidth=1.0\) is 0 between all of 32 rows and those of \d+ landmarks .* too narrow .*of_median"
+NARROW = r"Gaussian\(bandwidth=1.0\) is 0 between all of 32 rows and the \d+ landmarks .* too narrow .*of_median"
 WIDE = r"kernel: Gaussian\(bandwidth=1.0\) is 1, as k\(x, x\) is, between all of 32 rows .*; it is too wide"
 
 
@@ -97,7 +97,7 @@ def test_no_false_alarm(name: str) -> None:
 def test_objects() -> None:
     words = ["".join(RNG.choice(list("ACGT"), 12)) for _ in range(40)]
     (message,) = told(NystromFeatures(Spectrum(12), landmarks=40), words)
-    assert "is 0 between all of 32 strings and those of 40 landmarks" in message
-    assert message.endswith("take one that sees both what they have in common and what they have not")
+    assert "is 0 between all of 32 strings and the 40 landmarks" in message
+    assert message.endswith("take a kernel that sees both what they have in common and how they differ")
     assert not told(NystromFeatures(Spectrum(2), landmarks=40), words)
     assert not told(NystromFeatures(Spectrum(12), landmarks=4), words[:4] * 10)
