@@ -1,4 +1,4 @@
-"""Kernels: frozen dataclasses that are called on two sets of rows, (n, d), (m, d) -> (n, m)."""
+"""Kernels: frozen dataclasses, called on two sets of rows: (n, d), (m, d) -> (n, m)."""
 
 from kerneltools.kernels import graphs, profiles, series, spectral, strings
 from kerneltools.kernels.arc_cosine import ArcCosine

@@ -1,4 +1,4 @@
-"""The kernel of one infinite layer of units."""
+"""The arc-cosine kernel: that of one infinite layer of random units."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -34,9 +34,9 @@ from kerneltools.trees import Tree, static, together
 class Kernel(Tree, ABC):
     """A positive semi-definite function of two vectors.
 
-    A frozen dataclass: its fields are its parameters, numbers or arrays to differentiate. A new kernel
-    defines `__call__` and `diag`, and may say that it needs inner products only (`InnerProductKernel`). These two then
-    raise TypeError for a class that is no dataclass, and ValueError for values of another shape than is written here.
+    A frozen dataclass: its fields are its parameters, numbers or arrays to differentiate. A new kernel defines
+    `__call__` and `diag`, or, as an `InnerProductKernel`, only `from_inner`. `__call__` and `diag` then raise TypeError
+    for a class that is no dataclass, and ValueError for values of another shape than the ones below.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -72,21 +72,21 @@ class Kernel(Tree, ABC):
 
     @property
     def structure(self) -> type[Collection] | None:
-        """The collection whose objects it is of; None for rows, and where any will do."""
+        """The collection of the objects that the kernel compares; None for rows, and for kernels of any objects."""
         return None
 
     def prepared(self, x: Any) -> Any:
-        """The objects in the form in which values of them are cheapest, where they are asked for many times."""
+        """The objects in the form in which kernel values are cheapest, for objects that are used many times."""
         return x
 
     @property
     def by_inner_products(self) -> bool:
-        """Whether `from_inner` is there: the value is a function of <x, y>, |x| and |y|."""
+        """Whether `from_inner` exists: the value is a function of <x, y>, |x| and |y|."""
         return False
 
     @property
     def by_differences(self) -> bool:
-        """Whether it is, or contains, a function of x - y: far from the origin `from_inner` leaves little of that."""
+        """Whether the kernel is or has a function of x - y: `from_inner` is inaccurate for it far from the origin."""
         return False
 
     @property
@@ -101,7 +101,7 @@ class Kernel(Tree, ABC):
 
     @property
     def indefinite(self) -> bool:
-        """Whether matrices of the kernel may have negative eigenvalues: then it has no factor and no features."""
+        """Whether Gram matrices may have negative eigenvalues: then there is no Cholesky factor and no feature map."""
         return False
 
     def from_inner(self, inner: Array, x_norm: Array | float, y_norm: Array | float) -> Array:
@@ -118,7 +118,7 @@ class Kernel(Tree, ABC):
         return Scaled(scale, self)
 
     def raised(self, exponent: float) -> "Kernel | None":
-        """The kernel k^exponent where it is one for any exponent > 0; None as a rule, where only products are."""
+        """The kernel k^exponent, if it is a kernel for any exponent > 0; by default None: only integer powers are."""
         del exponent
         return None
 
@@ -132,7 +132,7 @@ class Kernel(Tree, ABC):
 
 
 class InnerProductKernel(Kernel):
-    """A kernel that is a function of <x, y>, |x| and |y|: only `from_inner` is left to define.
+    """A kernel that is a function of <x, y>, |x| and |y|; a new one defines only `from_inner`.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -150,7 +150,7 @@ class InnerProductKernel(Kernel):
 
     @property
     def degree(self) -> int | None:
-        """n where k(a x, b y) = (a b)^n k(x, y) for a, b > 0: then rows of any scale keep their digits."""
+        """The n for which k(a x, b y) = (a b)^n k(x, y) for a, b > 0: rows of any scale keep their digits."""
         return None
 
     @abstractmethod
@@ -183,9 +183,9 @@ class InnerProductKernel(Kernel):
 
 
 def _in_range(x: Array) -> tuple[Array, Array | None]:
-    """The rows, those of which squares would over- or underflow over their greatest entry; these entries, 1 for others.
+    """The rows, divided by their greatest entry if their squares would over- or underflow; these entries, else 1.
 
-    (n, d) -> (n, d), (n,) or None where all are in range, and inside of a trace, where numbers are not known
+    (n, d) -> (n, d), (n,); or None if all are in range, and inside a trace, where numbers are not known
     """
     xp = namespace(x)
     greatest = greatest_entries(x)
@@ -231,7 +231,7 @@ def check_rows(x: Array, y: Array) -> None:
 
 
 def check_positive(name: str, value: float | Array) -> None:
-    """Raise ValueError unless all its numbers are finite and > 0, TypeError for what is no number or array.
+    """Raise ValueError unless all numbers are finite and > 0, and TypeError for anything but a number or an array.
 
     (The numbers of a trace are not known: it passes.)
     """
@@ -243,7 +243,7 @@ def check_positive(name: str, value: float | Array) -> None:
 
 
 def _checked(method: Callable[..., Array]) -> Callable[..., Array]:
-    """The method of somebody's kernel, with a word on values that are none, or not of the shape that is wanted."""
+    """The method of a user's kernel, with an error that explains values of a wrong type or shape."""
 
     @wraps(method)
     def checking(self: Kernel, *rows: Array) -> Array:
@@ -279,13 +279,13 @@ def _require_values(kernel: Kernel, method: str, value: Any, rows: tuple[Array, 
 
 
 def _raised(kernel: Kernel, exponent: Any) -> Kernel | None:
-    """The kernel k^exponent, or None where there is none or the exponent is no finite number > 0."""
+    """The kernel k^exponent, or None if it is no kernel or the exponent is no finite number > 0."""
     known = not isinstance(exponent, bool) and isinstance(exponent, Real) and 0 < float(exponent) < inf
     return kernel.raised(float(exponent)) if known else None
 
 
 def check_parts(name: str, parts: object) -> tuple[Kernel, ...]:
-    """The kernels of a sum or product as a tuple. Raises TypeError for what is no kernel, ValueError for none."""
+    """The kernels of a sum or product as a tuple. Raises TypeError for other objects, ValueError if there are none."""
     found = tuple(parts) if isinstance(parts, Sequence) else (parts,)
     for part in found:
         if not isinstance(part, Kernel):
@@ -297,7 +297,7 @@ def check_parts(name: str, parts: object) -> tuple[Kernel, ...]:
 
 
 class _OfSeveral(Kernel):
-    """Entry by entry from the values of several kernels."""
+    """A kernel computed entry by entry from the values of several kernels."""
 
     @property
     @abstractmethod
@@ -306,7 +306,7 @@ class _OfSeveral(Kernel):
 
     @abstractmethod
     def join(self, values: list[Array]) -> Array:
-        """Of arrays that broadcast against one another, at least one."""
+        """The joint value of arrays that broadcast against one another, at least one."""
 
     @property
     def structure(self) -> type[Collection] | None:
@@ -342,7 +342,7 @@ class _OfSeveral(Kernel):
 
 @dataclass(frozen=True)
 class Sum(_OfSeveral):
-    """k(x, y) = Σ k_i(x, y): the features of all the terms side by side.
+    """k(x, y) = Σ k_i(x, y): its features are those of all terms side by side.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
@@ -396,7 +396,7 @@ class Product(_OfSeveral):
 
 
 class _OfOne(Kernel):
-    """Entry by entry from the values of one kernel."""
+    """A kernel computed entry by entry from the values of one kernel."""
 
     kernel: Kernel
 
@@ -473,8 +473,8 @@ class Scaled(_OfOne):
 class Power(_OfOne):
     """k(x, y) = k₁(x, y)^exponent, with an integer exponent >= 1: a product of equal factors.
 
-    Raises ValueError for another exponent: such powers are not positive semi-definite in general. Those of kernels
-    that are infinitely divisible, such as the Gaussian, are kernels of their family: `kernel ** 0.5`, `kernel.raised`.
+    Raises ValueError for another exponent: such powers are not positive semi-definite in general. Those of infinitely
+    divisible kernels, such as the Gaussian, are: write `kernel ** 0.5`, which calls `kernel.raised`.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear

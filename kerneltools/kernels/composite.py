@@ -1,4 +1,4 @@
-"""Kernels of some columns, of a matrix that is there, and of a function of one's own."""
+"""Kernels of some columns, of a precomputed matrix, and of a function of your own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,12 +29,12 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class On(Kernel):
-    """k(x, y) = k₁(x_J, y_J), of some columns J only, or of one view of `structures.Views`.
+    """k(x, y) = k₁(x_J, y_J): a kernel of some columns J only, or of one view of `structures.Views`.
 
     `columns`: their numbers, a tuple of distinct integers >= 0. Sums and products of such kernels treat columns
-    differently: `On((0, 1), Gaussian(2.0)) * On((2,), Periodic(24.0, 1.0))`.
-    Where examples are tuples, of a string and a vector say, it is the number of the view: `On(0, GappedKmer(11, 7))`.
-    Positive semi-definite where k₁ is. Raises ValueError for numbers that repeat, are negative or beyond x.
+    differently: `On((0, 1), Gaussian(2.0)) * On((2,), Periodic(24.0, 1.0))`. If examples are tuples, such as of a
+    string and a vector, `columns` is the number of one view: `On(0, GappedKmer(11, 7))`. Positive semi-definite where
+    k₁ is. Raises ValueError for numbers that repeat, are negative or beyond x.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear, On
@@ -83,7 +83,7 @@ class On(Kernel):
         return xp.take(x, indices_like(list(self.columns), x), axis=1)
 
     def view(self, x: Views) -> Any:
-        """The view of the examples that it is of."""
+        """The view of the examples that the kernel looks at."""
         if len(self.columns) > 1 or self.columns[0] >= len(x.views):
             raise ValueError(
                 f"columns: expected the number of one view, 0 to {len(x.views) - 1}, for {x!r}, got {self.columns}"
@@ -93,12 +93,12 @@ class On(Kernel):
 
 @dataclass(frozen=True, eq=False)
 class Precomputed(Kernel):
-    """k(i, j) = matrix[i, j]: rows are not data but row numbers of a matrix that was computed elsewhere.
+    """k(i, j) = matrix[i, j]: rows are not data but row numbers of a precomputed matrix.
 
-    `matrix` (N, N), symmetric; rows of x are (n, 1), floating-point, and hold whole numbers from 0 to N - 1.
-    (float32 holds those up to 2²⁴, half precision up to 2048 or 256.) Landmarks, maps and solvers that need
-    evaluations only then work on the matrix. Positive semi-definite where the matrix is.
-    Raises ValueError for rows of another form and for numbers that are not whole or out of range.
+    `matrix` (N, N), symmetric; rows of x are (n, 1), floating-point, and hold whole numbers from 0 to N - 1. (float32
+    holds those up to 2²⁴, half precision up to 2048 or 256.) Landmarks, maps and solvers that need only kernel values
+    work on the matrix. Positive semi-definite where the matrix is. Raises ValueError for rows of another form and for
+    numbers that are out of range or not whole.
 
     >>> import numpy as np
     >>> k = Precomputed(np.asarray([[2.0, 1.0], [1.0, 3.0]]))
@@ -139,10 +139,9 @@ class Precomputed(Kernel):
 class Function(Kernel):
     """k(x, y) = f(x, y), any function of two sets of rows, (n, d), (m, d) -> (n, m), in any array library.
 
-    `diagonal`: the function (n, d) -> (n,) of the values k(x, x); without it they are picked out of f of a few rows
-    at a time. f must be symmetric and positive semi-definite: this is not checked. It carries gradients where it is
-    written in the array library's own operations.
-    Raises ValueError when f gives another shape.
+    `diagonal`: the function (n, d) -> (n,) of the values k(x, x); without it they are the diagonals of f on a few rows
+    at a time. f must be symmetric and positive semi-definite, which is not checked. It has gradients if it is written
+    in the array library's own operations. Raises ValueError if f returns another shape.
 
     >>> import numpy as np
     >>> Function(lambda x, y: (x @ y.T) ** 2)(np.ones((1, 3)), np.ones((2, 3)))
@@ -179,7 +178,7 @@ class Function(Kernel):
 
 
 class _OfFeatures(Kernel):
-    """Of the features of another kernel, whatever these are of."""
+    """A kernel of the features of another kernel, whatever objects that one compares."""
 
     kernel: Kernel
 
@@ -201,9 +200,9 @@ class _OfFeatures(Kernel):
 
 @dataclass(frozen=True)
 class Normalised(_OfFeatures):
-    """k(x, y) = k₁(x, y) / sqrt(k₁(x, x) k₁(y, y)): the cosine of the angle in feature space; 0 where k₁(x, x) is 0.
+    """k(x, y) = k₁(x, y) / sqrt(k₁(x, x) k₁(y, y)): the cosine in feature space; 0 where k₁(x, x) is 0.
 
-    For kernels that grow with the size of the objects, such as those that count. Positive semi-definite where k₁ is.
+    For kernels that grow with the size of the objects, such as those that count. Positive semi-definite if k₁ is.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
@@ -231,11 +230,11 @@ class Normalised(_OfFeatures):
 
 @dataclass(frozen=True)
 class GaussianOf(_OfFeatures):
-    """k(x, y) = exp(-|φ(x) - φ(y)|² / (2 bandwidth²)), of the features φ of another kernel k₁.
+    """k(x, y) = exp(-|φ(x) - φ(y)|² / (2 bandwidth²)), for the features φ of another kernel k₁.
 
-    |φ(x) - φ(y)|² is k₁(x, x) + k₁(y, y) - 2 k₁(x, y): any k₁ will do, of strings, graphs and series too, as a rule
-    `Normalised`: all distances are at most 2 then. `bandwidth` > 0, a number or an array (). Values in [0, 1]; positive
-    semi-definite where k₁ is. Raises ValueError for a bandwidth that is not finite and > 0.
+    |φ(x) - φ(y)|² is k₁(x, x) + k₁(y, y) - 2 k₁(x, y), for any k₁, also of strings, graphs and series. k₁ is usually
+    `Normalised`, so that all squared distances are at most 2 (for k₁ >= 0). `bandwidth` > 0, a number or an array ().
+    Values in [0, 1]; positive semi-definite if k₁ is. Raises ValueError for a bandwidth that is not finite and > 0.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
@@ -273,7 +272,7 @@ _ROWS = 16
 
 
 def as_kernel(kernel: Kernel | Callable[[Any, Any], Any]) -> Kernel:
-    """The kernel itself, or that of a function of two sets of rows; see `Function`.
+    """A kernel unchanged, and a function of two sets of rows as a kernel; see `Function`.
 
     Raises TypeError for anything else, and for a kernel whose class is no dataclass.
 

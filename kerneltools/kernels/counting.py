@@ -1,4 +1,4 @@
-"""Kernels that count what objects have: inner products of sparse vectors of whole codes, made on the host."""
+"""Kernels that count features of objects: inner products of sparse vectors of integer codes, made on the host."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from kerneltools.structures.base import Collection, Host, number_like, offsets_o
 from kerneltools.trees import static
 
 ENTRIES = 2**23
-"""Of counts that are in memory at a time, about: 200 MB."""
+"""Counts in memory at a time, about: 200 MB."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Counts(Collection):
-    """What is counted of n objects: object i has `values` of `codes` between two `offsets`, its codes in order.
+    """The counts of n objects: object i has the `values` of the `codes` between two `offsets`, sorted by code.
 
-    `codes` (z,) int64, whatever names a feature; `values` (z,) float64; `offsets` (n + 1,).
+    `codes` (z,) int64, each the name of a feature; `values` (z,) float64; `offsets` (n + 1,).
 
     >>> import numpy as np
     >>> found = Counts.of(codes=np.array([7, 7, 3, 7]), owners=np.array([0, 0, 1, 1]), n=2)
@@ -41,7 +41,7 @@ class Counts(Collection):
 
     @classmethod
     def of(cls, codes: Host, owners: Host, n: int, values: Host | float = 1.0, like: Array | None = None) -> Self:
-        """Of features as they are found: codes (z,), the object of each (z,), and how much it counts."""
+        """Counts from features in any order: codes (z,), the object of each (z,), and how much each counts."""
         least, most = (int(codes.min()), int(codes.max())) if len(codes) else (0, 0)
         if np.ndim(values) == 0 and n * (most - least + 1) < 2**63:  # object and code in one number
             keys = owners * np.int64(most - least + 1) + (codes - least)
@@ -68,7 +68,7 @@ class Counts(Collection):
 
     @property
     def owners(self) -> Host:
-        """The object of each entry: (z,)"""
+        """The object that each entry belongs to: (z,)"""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ class Counts(Collection):
         return bytes(self.codes[part].tobytes() + self.values[part].tobytes())
 
     def squares(self) -> Host:
-        """The sum of the squares of each: (n,)"""
+        """The sum of the squared counts of each object: (n,)"""
         return np.bincount(self.owners, self.values**2, minlength=len(self))
 
     def products(self, other: "Counts") -> Host:
@@ -104,9 +104,9 @@ class Counts(Collection):
         return (rows @ columns.T).toarray()
 
     def matrix(self, columns: Host | None = None) -> tuple[Any, Host]:
-        """As a sparse matrix of SciPy, and the code of each column, in order: (n, c), (c,)
+        """The counts as a sparse matrix of SciPy, and the code of each column, in order: (n, c), (c,)
 
-        `columns`: the codes that count; all that there are without them.
+        `columns`: the codes to keep; None for all that occur.
         """
         if columns is None:
             found, place = np.unique(self.codes, return_inverse=True)
@@ -119,7 +119,7 @@ class Counts(Collection):
 
 
 def _sparse(values: Host, place: Host, offsets: Host, width: int) -> Any:
-    """With numbers of 32 bits where these will do: scikit-learn takes no others."""
+    """The matrix with indices of 32 bits if these suffice: scikit-learn accepts no others."""
     from scipy.sparse import csr_array
 
     kind = np.int32 if max(len(values), width) < 2**31 else np.int64
@@ -127,10 +127,10 @@ def _sparse(values: Host, place: Host, offsets: Host, width: int) -> Any:
 
 
 def _order(codes: Host, owners: Host, n: int, stable: bool) -> Host:
-    """What puts them in order, object by object, each by its codes: (z,), (z,) -> (z,)
+    """The permutation that sorts by object, and by code within each: (z,), (z,) -> (z,)
 
-    As `lexsort` does, in a quarter of its time: objects by 16 bits at a time, for which NumPy sorts in linear time.
-    `stable`: equal pairs stay as they are, so that sums of their values do not depend on the company.
+    The result of `lexsort`, in a quarter of its time: objects are sorted by 16 bits at a time, which NumPy does in
+    linear time. `stable`: equal pairs keep their order, so that sums of their values do not depend on other objects.
     """
     order = np.argsort(codes, kind="stable" if stable else None)
     for bits in range(0, max(n - 1, 1).bit_length(), 16):
@@ -139,10 +139,10 @@ def _order(codes: Host, owners: Host, n: int, stable: bool) -> Host:
 
 
 class CountingKernel(Kernel):
-    """k(x, y) = Σ_c φ_c(x) φ_c(y), of counts φ_c >= 0: a new one says what it is of, and defines `counts`.
+    """k(x, y) = Σ_c φ_c(x) φ_c(y), of counts φ_c >= 0; a new kernel names its `structure` and defines `counts`.
 
-    Codes are whole numbers that depend on the feature alone, never on the other objects: what is counted of new objects
-    goes together with what was counted before.
+    Codes are integers that depend on the feature alone, never on the other objects, so that the counts of new objects
+    can be compared with earlier ones.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -160,23 +160,23 @@ class CountingKernel(Kernel):
 
     @property
     def counted(self) -> bool:
-        """Whether it has features that `counts` gives, with the parameters that it has."""
+        """Whether the kernel, with its parameters, has features that `counts` returns."""
         return True
 
     @abstractmethod
     def counts(self, x: Any) -> Counts:
-        """What is counted of each object: (n,) -> (n,)"""
+        """The counts of each object's features: (n,) -> (n,)"""
 
     def found(self, x: Any) -> Iterator[tuple[Host, Host, Host | float]]:
-        """The same in pieces that need not be put together: codes (z,), the object of each, and how much it counts.
+        """Features that are not yet summed: their codes (z,), the object of each, and how much each counts.
 
-        A code may come again. For kernels that find far more features than objects have letters or nodes.
+        A code may occur several times. For kernels that find far more features than objects have letters or nodes.
         """
         counts = self.counts(x)
         yield counts.codes, counts.owners, counts.values
 
     def load(self, x: Any) -> Host:
-        """About how many features are found of each object, before equal ones are put together: (n,)"""
+        """About how many features each object has before equal ones are summed: (n,)"""
         return x.lengths
 
     def prepared(self, x: Any) -> Counts:
@@ -188,7 +188,7 @@ class CountingKernel(Kernel):
         return pieces[0] if len(pieces) == 1 else pieces[0].joined(pieces[1:])
 
     def checked(self, x: Any) -> Any:
-        """The objects. Raises TypeError for what is none of those that the kernel is of."""
+        """The objects. Raises TypeError for objects that the kernel does not compare."""
         if self.structure is not None and not isinstance(x, self.structure):
             raise TypeError(
                 f"x: expected {self.structure.__name__} for {self!r}, got {type(x).__name__}; make them with "
@@ -209,7 +209,7 @@ class CountingKernel(Kernel):
         return asarray_like(np.concatenate(pieces), like)
 
     def diag(self, x: Any) -> Array:
-        """k(x, x) of each: (n,) -> (n,)"""
+        """k(x, x) of each object: (n,) -> (n,)"""
         if isinstance(x, Counts):
             return asarray_like(x.squares(), x.like)
         x = self.checked(x)
@@ -217,7 +217,7 @@ class CountingKernel(Kernel):
 
 
 def parts(load: Host, most: int = ENTRIES) -> list[slice]:
-    """Slices of objects that have about `most` features together, at least one object each."""
+    """Slices of consecutive objects with about `most` features together, at least one object each."""
     ends = np.cumsum(np.maximum(load, 1))
     total = int(ends[-1]) if len(ends) else 0
     cuts = np.unique(np.searchsorted(ends, np.arange(most, total, most)) + 1).tolist()
@@ -226,7 +226,7 @@ def parts(load: Host, most: int = ENTRIES) -> list[slice]:
 
 
 def mixed(codes: Host) -> Host:
-    """A permutation of the 64-bit numbers without any order left in it (Steele, Lea and Flood 2014)."""
+    """A permutation of the 64-bit numbers that leaves no order in them (Steele, Lea and Flood 2014)."""
     codes = (codes + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(2**64 - 1)
     codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -234,13 +234,13 @@ def mixed(codes: Host) -> Host:
 
 
 def _starts(*columns: Host) -> Host:
-    """Where rows in order differ from the row before."""
+    """Where rows that are in order differ from the row before."""
     first = np.ones(len(columns[0]), dtype=bool)
     first[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     return first.nonzero()[0]
 
 
 def wider(a: Array, b: Array) -> Array:
-    """Which of two arrays of one library says in what type values are made: that of more digits."""
+    """The one of two arrays of one library whose type has more digits; values are made in it."""
     xp = namespace(a, b)
     return a if xp.finfo(a.dtype).bits >= xp.finfo(b.dtype).bits else b

@@ -27,9 +27,9 @@ from kerneltools.trees import child_names
 
 
 class Radial(Kernel):
-    """k(x, y) = κ(r²) with κ(0) = 1, where r = |x - y| / ℓ, each column in units of its own ℓ if ℓ is (d,).
+    """k(x, y) = κ(r²) with κ(0) = 1, where r = |x - y| / ℓ; if ℓ is (d,), each column has its own unit.
 
-    A new one defines `lengths`, which gives its ℓ, and `of_square`.
+    A new kernel defines `lengths`, which returns its ℓ, and `of_square`.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -56,7 +56,7 @@ class Radial(Kernel):
 
     @property
     def spectral(self) -> Law | None:
-        """The law of the frequencies for ℓ = 1, where it is known."""
+        """The law of the frequencies for ℓ = 1, if it is known."""
         return None
 
     @property
@@ -94,7 +94,7 @@ def square_distances(x: Array, y: Array) -> Array:
 
     (n, d), (m, d) -> (n, m)
 
-    Each is right to some roundings of itself, wherever the rows lie and whatever others there are
+    Each is exact up to a few roundings of itself, wherever the rows lie and whatever the other rows are
     (docs/decisions/0012-distances.md). Equal rows have the distance 0.
 
     >>> import numpy as np
@@ -106,12 +106,12 @@ def square_distances(x: Array, y: Array) -> Array:
 
 
 def median_distance(x: Array, rows: int = 512) -> float:
-    """The median of |x_i - x_j| over the pairs of rows that differ: (n, d) -> number > 0
+    """The median of |x_i - x_j| over the pairs of distinct rows: (n, d) -> number > 0
 
-    Of at most `rows` of them, evenly spaced, so that the time does not grow with n. A row that is far from all others
-    and rows that occur many times hardly change it; a constant column does not at all.
+    It looks at no more than `rows` rows, evenly spaced, so that the time does not grow with n. A row that is far from
+    all others and rows that occur many times hardly change it; a constant column does not change it at all.
 
-    Raises ValueError for NaN and infinities with their place, and where the rows do not differ.
+    Raises ValueError for NaN and infinities, with their place, and if all rows are equal.
     """
     require_floating(x=x)
     require_rank(2, "(n, d)", x=x)
@@ -130,11 +130,11 @@ def median_distance(x: Array, rows: int = 512) -> float:
 
 
 def chords(x: Array, y: Array) -> tuple[Array, Array]:
-    """|u - v|² and |u + v|² of the rows over their norms, each right to some roundings of itself.
+    """|u - v|² and |u + v|² of the rows divided by their norms, each exact up to a few roundings of itself.
 
     (n, d), (m, d) -> (n, m), (n, m)
 
-    They have the digits of an angle near 0 and near π that its cosine has lost. Zero rows stay zero.
+    They keep the digits of an angle near 0 and near π that its cosine loses. Zero rows stay zero.
     """
     (u, v), scale = map(_unit, (x, y)), unit_scale(x)
     return differentiable_distances(u, v, scale), differentiable_distances(u, -v, scale)
@@ -170,7 +170,7 @@ def ones_on_diagonal(kernel: Kernel, lengths: float | Array, x: Array) -> Array:
 
 
 def check_lengths(name: str, lengths: float | Array) -> None:
-    """Raise unless it is a finite number > 0 or an array () or (d,) of such numbers."""
+    """Raise unless the lengthscale is a finite number > 0 or an array () or (d,) of such numbers."""
     check_positive(name, lengths)
     shape = tuple(getattr(lengths, "shape", ()))
     if len(shape) > 1:
@@ -178,7 +178,7 @@ def check_lengths(name: str, lengths: float | Array) -> None:
 
 
 def check_columns(name: str, lengths: float | Array, x: Array) -> None:
-    """Raise ValueError for lengths of another number of columns or device than x, TypeError for another library."""
+    """Raise ValueError for lengthscales of other columns or on another device than x, TypeError for another library."""
     require_beside(x, lengths)
     given = tuple(getattr(lengths, "shape", ()))
     if given not in ((), (x.shape[1],)):

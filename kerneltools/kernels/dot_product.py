@@ -67,10 +67,9 @@ class Polynomial(InnerProductKernel):
 class Sigmoid(InnerProductKernel):
     """k(x, y) = tanh(gamma <x, y> + offset).
 
-    `gamma` > 0, in inverse squared units of x; `offset` any finite number. Values in (-1, 1).
-    Indefinite: its matrices may have negative eigenvalues whatever the parameters, so that it is no inner product
-    of features (Smola et al. 2000, example 5); Nyström maps and Cholesky factors refuse it.
-    Raises ValueError for parameters outside these ranges.
+    `gamma` > 0, in inverse squared units of x; `offset` any finite number. Values in (-1, 1). Indefinite: for all
+    parameters its matrices may have negative eigenvalues, so it is no inner product of features (Smola et al. 2000,
+    example 5), and Nyström maps and Cholesky factors refuse it. Raises ValueError for parameters outside these ranges.
 
     >>> import numpy as np
     >>> Sigmoid(gamma=0.1)(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]])).round(4)
@@ -144,7 +143,7 @@ class Cosine(InnerProductKernel):
 
 
 def _check_offset(offset: Any, least: float, wanted: str) -> None:
-    """Raise TypeError for what is no number or array, ValueError for numbers that are not finite or below `least`."""
+    """Raise TypeError for anything but a number or an array, ValueError for numbers not finite or below `least`."""
     require_real("offset", offset, f"a {wanted} or an array")
     if isinstance(offset, Real):
         if not finite("offset", offset, f"a {wanted}") >= least:

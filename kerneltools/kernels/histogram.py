@@ -10,10 +10,10 @@ from kerneltools.precision import in_single
 
 
 class HistogramKernel(Kernel):
-    """A kernel of rows of numbers >= 0: `of_rows` and `of_diagonal` are left to define.
+    """A kernel of rows of numbers >= 0; a new one defines `of_rows` and `of_diagonal`.
 
-    Raises ValueError, with the row and the column, for a number that is negative or NaN (not inside a trace,
-    where numbers are not known). Time and memory: n m d operations without a matrix product, in blocks.
+    Raises ValueError, with the row and the column, for a number that is negative or NaN (except inside a trace, where
+    numbers are not known). Time and memory: n m d operations without a matrix product, in blocks.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -29,11 +29,11 @@ class HistogramKernel(Kernel):
 
     @abstractmethod
     def of_rows(self, x: Array, y: Array) -> Array:
-        """Values of all pairs of rows that were checked: (n, d), (m, d) -> (n, m)."""
+        """Kernel values of all pairs of checked rows: (n, d), (m, d) -> (n, m)."""
 
     @abstractmethod
     def of_diagonal(self, x: Array) -> Array:
-        """k(x, x) for each row that was checked: (n, d) -> (n,)."""
+        """k(x, x) for each checked row: (n, d) -> (n,)."""
 
     @in_single
     def __call__(self, x: Array, y: Array) -> Array:
@@ -101,7 +101,7 @@ class Intersection(HistogramKernel):
     """k(x, y) = Σ_j min(x_j, y_j), for rows >= 0: what two histograms share.
 
     Values in [0, min(|x|₁, |y|₁)]; positive semi-definite; k(c x, c y) = c k(x, y) for c >= 0 (Barla et al. 2003).
-    Where x_j = y_j the derivative jumps, and half of it is returned for each.
+    The derivative jumps where x_j = y_j; there each of x_j and y_j gets half of it.
 
     >>> import numpy as np
     >>> Intersection()(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 1.0]]))

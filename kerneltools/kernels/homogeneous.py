@@ -13,7 +13,7 @@ from kerneltools.precision import in_single
 class Homogeneous(InnerProductKernel):
     """k(x, y) = |x| |y| κ(<x, y> / (|x| |y|)), and 0 when x or y is 0 (Mairal 2016, eq. 2).
 
-    Homogeneous of degree one: contrast scales through. Positive semi-definite for every admissible κ.
+    Homogeneous of degree one: the contrast of x scales the value. Positive semi-definite for every admissible κ.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Homogeneous, profiles

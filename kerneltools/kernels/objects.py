@@ -1,4 +1,4 @@
-"""Kernels of a plain function of two objects."""
+"""Kernels from a plain function of two objects."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +20,7 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class Pairwise(Kernel):
-    """k(x, y) = f(x_i, y_j), of a plain function of two objects that gives a number; made by `pairwise`.
+    """k(x, y) = f(x_i, y_j), of a plain function of two objects that returns a number; made by `pairwise`.
 
     >>> from kerneltools import structures
     >>> kernel = pairwise(lambda a, b: float(len(set(a) & set(b))))
@@ -59,7 +59,7 @@ class Pairwise(Kernel):
         return asarray_like(np.triu(values) + np.triu(values, 1).T if half else values, like)
 
     def diag(self, x: Any) -> Array:
-        """k(x, x) of each: (n,) -> (n,)"""
+        """k(x, x) of each object: (n,) -> (n,)"""
         like = _like("x", x)
         return asarray_like(np.array([_value(self.f, a, a, i, i) for i, a in enumerate(x)]), like)
 
@@ -78,14 +78,14 @@ def pairwise(
     processes: int = 1,
     progress: Progress = silent,
 ) -> Pairwise:
-    """The kernel of a plain function of two objects, which gives a number: f(a, b) for each pair.
+    """The kernel of a plain function of two objects that returns a number: f(a, b) for each pair.
 
     `symmetric`: whether f(a, b) = f(b, a), so that half of a matrix k(x, x) need not be computed. f must be positive
-    semi-definite: where a factor fails, the error names the kernel. `processes`: so many call f at the same time; it is
-    then a function of a module, and a program that runs it says `if __name__ == "__main__":`. `progress`: told after
-    each row of a matrix, such as `kerneltools.progress.printed`.
+    semi-definite: if a factorisation fails, the error names the kernel. `processes`: how many processes call f at the
+    same time; f must then be a function of a module, and the program needs `if __name__ == "__main__":`. `progress`:
+    called after each row of a matrix, such as `kerneltools.progress.printed`.
 
-    Raises TypeError where f gives no number, with the objects' places, and ValueError where it is not symmetric.
+    Raises TypeError, with the objects' places, if f returns no number, and ValueError if f is not symmetric.
 
     >>> from kerneltools.structures import Objects
     >>> k = pairwise(lambda a, b: len(a & b))
@@ -116,14 +116,14 @@ def _value(f: Callable[[Any, Any], float], a: Any, b: Any, i: int, j: int) -> fl
 
 
 def _require_symmetric(f: Callable[[Any, Any], float], objects: list[Any]) -> None:
-    """One pair is looked at: a function that is not symmetric is as a rule nowhere so."""
+    """Check one pair: a function that is not symmetric usually differs on any pair."""
     if len(objects) < 2:
         return
     there, back = _value(f, objects[0], objects[1], 0, 1), _value(f, objects[1], objects[0], 1, 0)
     if not abs(back - there) <= 1e-8 * max(abs(back), abs(there)):
         raise ValueError(
-            f"f: expected a symmetric function, got {there:.6g} for objects 0 and 1 and {back:.6g} for 1 and 0; say "
-            "symmetric=False where half of a matrix is not the other, or take (f(a, b) + f(b, a)) / 2"
+            f"f: expected a symmetric function, got {there:.6g} for objects 0 and 1 and {back:.6g} for 1 and 0; set "
+            "symmetric=False, or take (f(a, b) + f(b, a)) / 2"
         )
 
 

@@ -48,7 +48,7 @@ class _SumOverColumns(Kernel):
 
 @dataclass(frozen=True)
 class Laplacian(_SumOverColumns):
-    """k(x, y) = exp(-|x - y|₁ / lengthscale), of the L1 distance; `Exponential` is that of the Euclidean distance.
+    """k(x, y) = exp(-|x - y|₁ / lengthscale), of the L1 distance; `Exponential` takes the Euclidean distance.
 
     `lengthscale` > 0, in the units of x: a number, or an array () or (d,), one for each column.
     Values in (0, 1]; positive definite. Its derivative jumps where x and y agree in a column, and 0 is returned there.

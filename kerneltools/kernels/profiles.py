@@ -1,6 +1,6 @@
 """Profiles κ of homogeneous dot-product kernels: functions of the cosine, with κ(1) = 1.
 
-Admissible are power series with coefficients >= 0 (Schoenberg 1942; Mairal 2016, eq. 3).
+A function is admissible if it is a power series with coefficients >= 0 (Schoenberg 1942; Mairal 2016, eq. 3).
 """
 
 from abc import ABC, abstractmethod
@@ -37,7 +37,7 @@ class Profile(Tree, ABC):
 
     @property
     def steep(self) -> bool:
-        """Whether κ' is infinite at ±1: rounding errors of cosines become their roots there, and not of `of_chords`."""
+        """Whether κ' is infinite at ±1: rounding errors of cosines become their roots there, but not in `of_chords`."""
         return False
 
     def of_chords(self, near: Array, far: Array) -> Array:
@@ -76,7 +76,7 @@ class Exponential(Profile):
         return namespace(exponent).exp(exponent)
 
     def response(self, inner: Array, scale: Array | float) -> Array:
-        """As the profile's, in as few passes over memory as the library can where the scale is one for each row."""
+        """The profile's `response`, in few passes over memory if the scale is one number for each row."""
         if not _one_for_each_row(scale, inner):
             return super().response(inner, scale)
         require_beside(inner, self.sigma)
@@ -102,7 +102,7 @@ class Power(Profile):
         return cosine**self.degree
 
     def response(self, inner: Array, scale: Array | float) -> Array:
-        """inner · cosine^(degree - 1): fewer passes over memory, and no power."""
+        """inner · cosine^(degree - 1): takes fewer passes over memory, and no power."""
         if self.degree > 1 and _one_for_each_row(scale, inner):
             return _power_response(self.degree)(inner, scale)
         cosine = inner / scale if isinstance(scale, float) else inner * reciprocal(scale)
@@ -121,7 +121,7 @@ def _times_power(x: Array, base: Array, exponent: int) -> Array:
 
 @cache
 def _power_response(degree: int) -> Forward:
-    """inner (inner / scale)^(degree - 1), degree >= 2, its gradient in half the passes that the chain rule takes."""
+    """inner (inner / scale)^(degree - 1), degree >= 2, with a gradient in half the passes of the chain rule."""
 
     def forward(inner: Array, scale: Array) -> Array:
         return _times_power(inner, inner * reciprocal(scale), degree - 1)
@@ -142,11 +142,10 @@ def _power_response(degree: int) -> Forward:
 class ArcCosine(Profile):
     """The arc-cosine profile of order 0, 1 or 2, scaled to κ(1) = 1 (Cho and Saul 2009, eq. 3-6).
 
-    The limit of one layer of step (0), ReLU (1) or squared ReLU (2) units. With θ = acos u:
-    κ₀ = 1 - θ/π, κ₁ = (sin θ + (π - θ) u) / π, κ₂ = (3 u sin θ + (π - θ)(1 + 2u²)) / 3π.
-    Gradients use κ₁' = κ₀ and κ₂' = 4κ₁/3, finite everywhere; that of order 0 is infinite at u = ±1,
-    and 0 is returned there. From cosines, as in layers, order 0 has half the digits near u = ±1; kernels of rows
-    take it from |u - v| and |u + v|, with all of them.
+    The limit of one layer of step (0), ReLU (1) or squared ReLU (2) units. With θ = acos u: κ₀ = 1 - θ/π, κ₁ = (sin θ +
+    (π - θ) u) / π, κ₂ = (3 u sin θ + (π - θ)(1 + 2u²)) / 3π. Gradients use κ₁' = κ₀ and κ₂' = 4κ₁/3, finite everywhere;
+    that of order 0 is infinite at u = ±1, and 0 is returned there. Computed from cosines, as in layers, order 0 keeps
+    half the digits near u = ±1; kernels of rows compute it from |u - v| and |u + v|, and keep all of them.
 
     >>> import numpy as np
     >>> ArcCosine(0)(np.asarray([1.0, 0.0, -1.0]))

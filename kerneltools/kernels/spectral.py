@@ -1,6 +1,6 @@
 """Laws of frequencies (Bochner): k(x, y) = E cos(<ω, x - y>) for a kernel of lengthscale 1.
 
-A law draws on the host, in float64. For a lengthscale ℓ, divide the frequencies, or the rows of data, by it.
+Frequencies are drawn on the host, in float64. For a lengthscale ℓ, divide the frequencies, or the rows of data, by it.
 
 >>> import numpy as np
 >>> from kerneltools.kernels import Cauchy, Gaussian, Laplacian, Matern, RationalQuadratic
@@ -26,7 +26,7 @@ from kerneltools.random import Rng, generator
 
 @runtime_checkable
 class Law(Protocol):
-    """A law of frequencies in any dimension d.
+    """A law (probability distribution) of frequencies in any dimension d.
 
     >>> import numpy as np
     >>> class Cosine:  # of the kernel cos(x - y) of one column: the frequency 1
@@ -44,15 +44,15 @@ class Law(Protocol):
         """Independent frequencies: -> (count, d), float64 on the host."""
 
     def uniforms(self, d: int) -> int:
-        """How many uniform numbers `from_uniform` makes one frequency of."""
+        """How many uniform numbers `from_uniform` needs for one frequency."""
 
     def from_uniform(self, u: Any) -> Any:
-        """Frequencies from points in the open unit cube: (count, uniforms(d)) -> (count, d), for quasi-Monte Carlo."""
+        """Frequencies from points of the open unit cube, for quasi-Monte Carlo: (count, uniforms(d)) -> (count, d)."""
 
 
 @runtime_checkable
 class Isotropic(Law, Protocol):
-    """A law that rotations leave alone: a direction uniform on the sphere times an independent radius.
+    """A law that is invariant under rotations: a uniform direction times an independent radius.
 
     >>> isinstance(Normal(), Isotropic), isinstance(ProductCauchy(), Isotropic)
     (True, False)
@@ -61,7 +61,7 @@ class Isotropic(Law, Protocol):
     """
 
     def radii(self, rng: Rng, count: int, d: int) -> Any:
-        """Norms of independent frequencies: -> (count,), for directions that are chosen otherwise."""
+        """Norms of independent frequencies, for directions that are chosen in another way: -> (count,)"""
 
 
 @runtime_checkable
@@ -112,7 +112,7 @@ class Normal:
 
 
 class _ScaledNormal(ABC):
-    """N(0, I) times an independent number: isotropic."""
+    """The law N(0, I) times an independent number, which is isotropic."""
 
     @abstractmethod
     def stretch(self, rng: Any, count: int) -> Any:
@@ -120,7 +120,7 @@ class _ScaledNormal(ABC):
 
     @abstractmethod
     def stretch_from_uniform(self, u: Any) -> Any:
-        """The same by the inverse of their distribution function, in any order: any shape -> the same"""
+        """The same numbers by their inverse distribution function, in any order: any shape -> the same"""
 
     def draw(self, rng: Rng, count: int, d: int) -> Any:
         """-> (count, d)"""
@@ -133,7 +133,7 @@ class _ScaledNormal(ABC):
         return rng.chisquare(d, count) ** 0.5 * self.stretch(rng, count)
 
     def uniforms(self, d: int) -> int:
-        """d + 1: the last is for the number that stretches."""
+        """d + 1: the last number is for the factor."""
         return d + 1
 
     def from_uniform(self, u: Any) -> Any:

@@ -35,12 +35,13 @@ class Gaussian(Radial):
 
     @classmethod
     def of_median(cls, x: Array, multiple: float = 1.0) -> Self:
-        """With `multiple` times the median distance between rows of x (n, d), of 512 of them at most, as bandwidth.
+        """The Gaussian whose bandwidth is `multiple` times the median distance between rows of x (n, d).
 
-        A scale for data of any unit. Smooth functions often want a multiple of 2 to 8. One row that is far off and
-        constant columns do not change it. All columns count as they are: scale them if their units differ.
+        This fits data of any unit. At most 512 rows are looked at. Smooth functions often need a multiple of 2 to 8.
+        One row that is far away and constant columns do not change it. All columns count as they are: scale them if
+        their units differ.
 
-        Raises ValueError for a multiple that is not finite and > 0, for NaN, and where the rows do not differ.
+        Raises ValueError for a multiple that is not finite and > 0, for NaN, and if all rows are equal.
 
         >>> import numpy as np
         >>> Gaussian.of_median(np.asarray([[0.0], [1.0], [3.0]]), multiple=4.0)
@@ -68,7 +69,7 @@ class Gaussian(Radial):
 class Matern(Radial):
     """k(x, y) = 2^(1-ν) / Γ(ν) (√(2ν) r)^ν K_ν(√(2ν) r), with r = |x - y| / lengthscale.
 
-    `nu` = p + 1/2 with an integer p >= 0, where this is a polynomial times an exponential: exp(-r),
+    `nu` = p + 1/2 with an integer p >= 0, for which this is a polynomial times an exponential: exp(-r),
     (1 + √3 r) exp(-√3 r), (1 + √5 r + 5r²/3) exp(-√5 r), ...; or infinity, the Gaussian kernel. Functions in its
     space have ν + d/2 derivatives. `lengthscale` > 0, in the units of x: a number, or an array () or (d,).
     Values in (0, 1]; positive definite. Rasmussen and Williams 2006, eq. 4.14-4.16.
@@ -113,7 +114,7 @@ class Matern(Radial):
 
 @dataclass(frozen=True)
 class Exponential(Radial):
-    """k(x, y) = exp(-|x - y| / lengthscale), of the Euclidean distance; `Laplacian` is that of the L1 distance.
+    """k(x, y) = exp(-|x - y| / lengthscale), of the Euclidean distance; `Laplacian` takes the L1 distance.
 
     `lengthscale` > 0, in the units of x: a number, or an array () or (d,).
     Values in (0, 1]; positive definite; the Matérn kernel with ν = 1/2.

@@ -1,7 +1,7 @@
-"""Kernels of graphs: collections `kerneltools.structures.Graphs`.
+"""Kernels of graphs: of the objects in a `kerneltools.structures.Graphs`.
 
-Labels of nodes and of edges count where graphs have them; graphs without are as if all their labels were equal. Two
-collections have the same of them, or are refused.
+Labels of nodes and of edges count if graphs have them; without labels, all are as if equal. Two collections must have
+the same kinds of labels.
 """
 
 from kerneltools.kernels.graphs.attributed import AttributedShortestPath

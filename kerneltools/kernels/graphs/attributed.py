@@ -1,4 +1,4 @@
-"""Graphs that have nodes with similar attributes equally far apart."""
+"""Kernels of graphs with nodes of similar attributes equally far apart."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from kerneltools.structures.base import Collection, Host, by_objects, require_al
 from kerneltools.trees import static
 
 NODES = 2**11
-"""Of graphs that are compared at a time with as many: 32 MB for each array."""
+"""Graphs that are compared at a time with as many others: 32 MB for each array."""
 
 MOST = 2**26
-"""Pairs of nodes that two graphs may have: 4 GB."""
+"""The most pairs of nodes that two graphs may have: 4 GB."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class AttributedShortestPath(Kernel):
 
     (n,), (m,) graphs -> (n, m)
 
-    `kernel`: κ, of the attributes a of nodes of G and b of those of H, such as `Gaussian(1.0)`; it carries the
-    gradients in its parameters and in attributes. `labelled`: κ is 0 for nodes of different labels, where graphs have
-    some. Distances are those of `ShortestPath`, which this is where κ is 1 for equal labels and else 0. Time is the
-    nodes of one graph times those of the other times both together, for each distance; two graphs of more than 2^26
-    pairs of nodes are refused (Borgwardt and Kriegel 2005). Positive semi-definite where κ is.
+    `kernel`: κ, a kernel of the attributes a of nodes of G and b of nodes of H, such as `Gaussian(1.0)`; gradients go
+    through its parameters and through attributes. `labelled`: κ is 0 for nodes of different labels, if graphs have
+    labels. Distances are those of `ShortestPath`; with κ = 1 for equal labels and 0 else, this is that kernel. For
+    graphs of v and w nodes, the time is v w (v + w) for each distance; two graphs of more than 2^26 pairs of nodes are
+    refused (Borgwardt and Kriegel 2005). Positive semi-definite if κ is.
 
-    Raises ValueError for graphs without attributes, and, with their numbers, for graphs too large.
+    Raises ValueError for graphs without attributes, and for graphs that are too large, with their numbers.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -72,7 +72,7 @@ class AttributedShortestPath(Kernel):
         return xp.concat([xp.concat([self._block(row, column) for column in columns], axis=1) for row in rows], axis=0)
 
     def diag(self, x: Any) -> Array:
-        """k(x, x) of each: (n,) -> (n,)"""
+        """k(x, x) of each graph: (n,) -> (n,)"""
         self._check(x, "x")
         return by_objects(x, lambda some: namespace(found := self(some, some)).linalg.diagonal(found), 4)
 
@@ -105,7 +105,7 @@ class AttributedShortestPath(Kernel):
 
 @dataclass(frozen=True, eq=False)
 class _Padded:
-    """a graphs of at most v nodes: attributes (a v, d), labels (a v,), and how far nodes are apart, 0 for no way."""
+    """a graphs padded to v nodes: attributes (a v, d), labels (a v,), and distances of nodes, 0 for no path."""
 
     attributes: Array
     labels: Host

@@ -1,4 +1,4 @@
-"""Colours of nodes, refined by those of their neighbours: 64-bit hashes, the same for all graphs ever seen."""
+"""Colours of nodes, refined by those of their neighbours: 64-bit hashes that mean the same for all graphs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ NODE, NEIGHBOUR, EDGE, ROUND = (
 
 
 class GraphCounting(CountingKernel):
-    """A kernel that counts what graphs have."""
+    """A kernel that counts features of graphs."""
 
     @property
     def structure(self) -> type[Collection]:
@@ -27,12 +27,12 @@ class GraphCounting(CountingKernel):
 
 
 def labels_of(x: Graphs) -> Host:
-    """The label of each node, 0 where graphs have none: (N,)"""
+    """The label of each node, 0 if graphs have no labels: (N,)"""
     return np.zeros(int(x.offsets[-1]), dtype=np.int64) if x.labels is None else x.labels
 
 
 def hashed(values: Host, salt: Any) -> Host:
-    """Whole numbers as hashes; those of another salt have nothing to do with them."""
+    """Integers as hashes; hashes of different salts are unrelated."""
     # Mixed before, for whole numbers and salts that are small: 2 and salt 0 are not 0 and salt 2.
     return mixed(mixed(values.view(np.uint64)) ^ salt)
 
@@ -40,9 +40,9 @@ def hashed(values: Host, salt: Any) -> Host:
 def colours(x: Graphs, iterations: int) -> Iterator[Host]:
     """The colours of all nodes, (N,) int64, first by labels, then `iterations` times by those of their neighbours.
 
-    Two colours of one round are the same where the nodes' colours of the round before are, and the multisets of the
-    neighbours' colours with the labels of the edges to them (Shervashidze et al. 2011); others with a probability of
-    2^-64. A neighbour is a node that an arc leads to.
+    Two colours of one round are equal if the nodes' colours of the round before are equal, and so are the multisets of
+    the neighbours' colours with the labels of the edges to them (Shervashidze et al. 2011); others are equal with a
+    probability of 2^-64. A neighbour is a node that an arc leads to.
     """
     ends: Host = np.searchsorted(x.edges[:, 0], np.arange(int(x.offsets[-1]) + 1))
     now = hashed(labels_of(x), NODE)

@@ -1,4 +1,4 @@
-"""Graphs whose nodes are matched one to one, as well as their surroundings allow."""
+"""Kernels of graphs that match nodes one to one, as well as their surroundings allow."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,14 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class OptimalAssignment(GraphCounting):
-    """k(G, H) = Σ_t Σ_c min(#c in G_t, #c in H_t), t = 0..`iterations`: of the colours of `WeisfeilerLehman`.
+    """k(G, H) = Σ_t Σ_c min(#c in G_t, #c in H_t), t = 0..`iterations`, over the colours c of `WeisfeilerLehman`.
 
     (n,), (m,) graphs -> (n, m)
 
-    The greatest sum over all matchings of the nodes of G with those of H, where a pair counts how many of its colours
-    are the same (Kriege, Giscard and Wilson 2016). It counts: its features are "colour c is there j times or more", and
-    k(G, G) is (`iterations` + 1) times the number of nodes. What is said there of labels, attributes and directions
-    holds.
+    It is the greatest sum over all matchings of the nodes of G with those of H, where a pair counts how many of its
+    colours are equal (Kriege, Giscard and Wilson 2016). It is a kernel that counts: its features are "colour c occurs
+    at least j times", and k(G, G) is (`iterations` + 1) times the number of nodes. Labels, attributes and directions
+    count as in `WeisfeilerLehman`.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> path, triangle = Graph(3, [[0, 1], [1, 2]]), Graph(3, [[0, 1], [1, 2], [2, 0]])

@@ -1,4 +1,4 @@
-"""Graphs whose nodes have similar labels and attributes around them."""
+"""Kernels of graphs whose nodes have similar labels and attributes around them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from kerneltools.structures.base import Host
 from kerneltools.trees import static
 
 FARTHEST = 2.0**62
-"""Of bins that have a whole number."""
+"""The most bins that have an integer number."""
 
 
 @dataclass(frozen=True)
 class Propagation(GraphCounting):
-    """k(G, H) = Σ_t Σ_b #b(G) #b(H), t = 0..`iterations`: of bins b of what nodes see t steps around them.
+    """k(G, H) = Σ_t Σ_b #b(G) #b(H), t = 0..`iterations`, over bins b of what nodes see t steps around them.
 
     (n,), (m,) graphs -> (n, m)
 
-    At t = 0 a node sees its label, as a unit vector of its own, and its attributes; then, each time, the mean of what
-    its neighbours saw, or what it saw itself without any. Bins are floor((<u_t, seen> + b_t) / `width`), u_t standard
-    normal and b_t uniform numbers drawn from `seed` >= 0, the same for all graphs ever seen (Neumann et al. 2016):
-    what lies within the `width` > 0 goes together often, what is several widths apart does not. Where edges have a
-    direction, neighbours are those that they lead to; labels of edges are not looked at. Attributes are best
-    standardised. No gradient goes through bins. Time is linear in the edges.
+    At t = 0 a node sees its label, as a unit vector of its own, and its attributes; at each further step, it sees the
+    mean of what its neighbours saw, or, without neighbours, what it saw itself. Bins are floor((<u_t, seen> + b_t) /
+    `width`), u_t standard normal and b_t uniform numbers drawn from `seed` >= 0, the same for all graphs ever seen
+    (Neumann et al. 2016): values closer than the `width` > 0 often share a bin, values several widths apart do not. If
+    edges have a direction, neighbours are the nodes that they lead to; labels of edges are ignored. Standardise
+    attributes first. There are no gradients through bins. Time is linear in the edges.
 
     Raises ValueError for graphs with neither labels nor attributes, and for attributes beyond 2^62 widths.
 
@@ -58,7 +58,7 @@ class Propagation(GraphCounting):
         return Counts.of(np.concatenate(rounds), np.tile(x.owner, len(rounds)), len(x), like=x.like)
 
     def _bins(self, x: Graphs) -> Iterator[Host]:
-        """Of all nodes, iteration by iteration: (N,)"""
+        """The bins of all nodes, iteration by iteration: (N,)"""
         from scipy.sparse import csr_array
 
         total = int(x.offsets[-1])
@@ -101,7 +101,7 @@ class Propagation(GraphCounting):
 
 
 def _normal(names: Host, seed: int, t: int) -> Host:
-    """A standard normal number for each label, whatever labels there are beside it: (L,) -> (L,)"""
+    """A standard normal number for each label, independent of which other labels occur: (L,) -> (L,)"""
     salt = mixed(hashed(np.array([seed], dtype=np.int64), NODE) + np.uint64(t))
     first = hashed(names, salt)
     u, v = ((number >> np.uint64(11)).astype(np.float64) / 2.0**53 for number in (first, mixed(first)))

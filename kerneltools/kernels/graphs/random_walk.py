@@ -1,4 +1,4 @@
-"""Graphs that have walks with the same labels."""
+"""Kernels of graphs that have walks with the same labels."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -17,13 +17,13 @@ from kerneltools.structures.graphs import one_way
 from kerneltools.trees import static
 
 AT_A_TIME = 2**18
-"""Of arcs between pairs of nodes that are in memory at a time, about: 25 MB, and vectors that stay in a cache."""
+"""Arcs between pairs of nodes in memory at a time, about: 25 MB, with vectors that stay in a cache."""
 
 PAIRS = 2**20
-"""Of graphs that are in memory at a time, about: 100 MB."""
+"""Graphs in memory at a time, about: 100 MB."""
 
 MOST = 2**26
-"""Of such arcs that two graphs may have: 6 GB."""
+"""The most such arcs that two graphs may have: 6 GB."""
 
 STEPS = 10_000
 TOLERANCE = 1e-12
@@ -35,13 +35,15 @@ class RandomWalk(Kernel):
 
     (n,), (m,) graphs -> (n, m)
 
-    A walk has the labels of its nodes and edges, where graphs have some; `labelled` = False takes all as equal. `decay`
-    >= 0, a number or an array (): less than 1 / (ρ(G) ρ(H)) of any two graphs, ρ the greatest eigenvalue of the
-    adjacency matrix, so that the sum is finite. It is eᵀ (I - decay W)⁻¹ e of the product graph, by conjugate gradients
-    (Vishwanathan et al. 2010), on the host in float64; first derivatives by `decay` are exact, others are 0. Attributes
-    are not looked at. Two graphs take memory for the nodes of one times the edges of the other: refused beyond 6 GB.
+    A walk has the labels of its nodes and edges, if graphs have labels; `labelled` = False treats all as equal. `decay`
+    >= 0, a number or an array (), less than 1 / (ρ(G) ρ(H)) for any two graphs, so that the sum is finite; ρ is the
+    greatest eigenvalue of the adjacency matrix. The sum is eᵀ (I - decay W)⁻¹ e of the product graph, by conjugate
+    gradients (Vishwanathan et al. 2010), on the host in float64; first derivatives by `decay` are exact, others are 0.
+    Attributes are ignored. Two graphs take memory for the nodes of one times the edges of the other, and are refused
+    beyond 6 GB.
 
-    Raises ValueError, with the graphs, for a decay that is too large, edges with a direction, and graphs too large.
+    Raises ValueError, with the graphs, for a decay that is too large, edges with a direction, and graphs that are too
+    large.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> x = Graphs.of([Graph(2, [[0, 1]]), Graph(3, [[0, 1], [1, 2], [2, 0]])])
@@ -80,7 +82,7 @@ class RandomWalk(Kernel):
         return self._placed(values, x)
 
     def diag(self, x: Any) -> Array:
-        """k(x, x) of each: (n,) -> (n,)"""
+        """k(x, x) of each graph: (n,) -> (n,)"""
         self._check(x, "x")
         every, ours = np.arange(len(x)), radii(x)
         return self._placed(self._pairs(x, x, every, every, ours, ours), x)
@@ -152,7 +154,7 @@ class RandomWalk(Kernel):
 
 
 def _require_finite_sum(decay: float, left: Host, right: Host, ours: Host, theirs: Host) -> None:
-    """Raise ValueError for the pair of graphs whose walks count ever more; `ours`, `theirs`: what `radii` gives."""
+    """Raise ValueError for a pair of graphs whose sum over walks diverges; `ours`, `theirs`: the results of `radii`."""
     product = decay * ours[left] * theirs[right]
     if (product >= 1).any():
         at = int(product.argmax())
@@ -165,7 +167,7 @@ def _require_finite_sum(decay: float, left: Host, right: Host, ours: Host, their
 
 @dataclass(frozen=True, eq=False)
 class _Product:
-    """Product graphs: the pair of graphs of each of their nodes (z,), how many pairs there are, and the steps."""
+    """Product graphs: the pair of graphs of each of their nodes (z,), the number of pairs, and the steps."""
 
     pair: Host
     count: int
@@ -238,9 +240,9 @@ def _share(a: Host, b: Host, where: Host) -> Host:
 
 
 def radii(x: Graphs) -> Host:
-    """The greatest eigenvalue of each adjacency matrix, or a little more, never less: (n,) -> (n,)
+    """The greatest eigenvalue of each adjacency matrix, or a slightly greater number: (n,) -> (n,)
 
-    Of any positive v, the greatest (A² v)_i / v_i is a bound of its square (Collatz and Wielandt).
+    Of any positive v, the greatest (A² v)_i / v_i is an upper bound of its square (Collatz and Wielandt).
     """
     from scipy.sparse import csr_array
 

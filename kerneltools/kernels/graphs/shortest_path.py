@@ -1,4 +1,4 @@
-"""Graphs that have nodes with the same labels equally far apart."""
+"""Kernels of graphs that have nodes with the same labels equally far apart."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from kerneltools.structures.base import Host, offsets_of, spans
 from kerneltools.trees import static
 
 REACHED = 2**21
-"""Of pairs of nodes, or of arcs, that are in memory at a time, about: 200 MB."""
+"""Pairs of nodes, or arcs, in memory at a time, about: 200 MB."""
 
 
 @dataclass(frozen=True)
 class ShortestPath(GraphCounting):
-    """k(G, H) = Σ φ(G) φ(H), of how many ordered pairs (i, j) of nodes have labels a and b, d >= 1 edges apart.
+    """k(G, H) = Σ φ(G) φ(H), where φ counts ordered pairs (i, j) of nodes with labels a and b, d >= 1 edges apart.
 
     (n,), (m,) graphs -> (n, m)
 
-    `labelled`: whether labels count, where graphs have some. d is the least number of edges from i to j; pairs without
-    a way between them count for nothing, and labels of edges and attributes are not looked at. Where edges have a
-    direction, ways follow it. Time is nodes times edges of each graph, and memory is bounded: nodes are looked at in
-    blocks (Borgwardt and Kriegel 2005).
+    `labelled`: whether labels count, if graphs have labels. d is the least number of edges from i to j; pairs without a
+    path between them are left out, and labels of edges and attributes are ignored. If edges have a direction, paths
+    follow it. The time is nodes times edges of each graph; memory is bounded, since nodes are processed in blocks
+    (Borgwardt and Kriegel 2005).
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> path, triangle = Graph(3, [[0, 1], [1, 2]]), Graph(3, [[0, 1], [1, 2], [2, 0]])
@@ -59,7 +59,7 @@ class ShortestPath(GraphCounting):
 
 
 def reached(x: Graphs) -> Iterator[tuple[Host, Host, Host]]:
-    """All pairs of a node and another that there is a way to, and its edges: (p,), (p,), (p,), block by block."""
+    """All pairs of a node and another that it has a path to, and the path's edges: (p,), (p,), (p,), block by block."""
     first: Host = np.searchsorted(x.edges[:, 0], np.arange(int(x.offsets[-1]) + 1))
     cost = np.maximum(x.sizes, np.diff(x.edge_offsets))[x.owner]
     for sources in _sources(cost):
@@ -73,7 +73,7 @@ def _sources(cost: Host) -> Iterator[Host]:
 
 
 def _search(x: Graphs, first: Host, sources: Host) -> tuple[Host, Host, Host]:
-    """Breadth first, from all sources at a time."""
+    """Breadth-first search from all sources at a time."""
     sizes = x.sizes[x.owner[sources]]
     # The pair of a source and a node of its graph has a place of its own.
     base = offsets_of(sizes)

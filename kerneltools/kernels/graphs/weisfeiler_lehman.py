@@ -1,4 +1,4 @@
-"""Graphs that have nodes with the same surroundings."""
+"""Kernels of graphs that have nodes with the same surroundings."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +15,16 @@ from kerneltools.trees import replace_children, static
 
 @dataclass(frozen=True)
 class WeisfeilerLehman(GraphCounting):
-    """k(G, H) = Σ_t k₀(G_t, H_t), t = 0..`iterations`: nodes have their labels in G_0, then colours, refined each time.
+    """k(G, H) = Σ_t k₀(G_t, H_t), t = 0..`iterations`: nodes have labels in G_0, then colours refined each time.
 
     (n,), (m,) graphs -> (n, m)
 
     A node's next colour stands for its colour and those of its neighbours, with the labels of the edges to them.
-    `base`: k₀, a kernel of graphs that counts, such as `ShortestPath()`; without one, the inner product of how often
-    each colour is there, with `iterations` = 0 that of labels. Colours depend on a node's surroundings alone: those of
-    new graphs that no other graph has go with none. Graphs without labels start with one colour, and have degrees after
-    one iteration; attributes are not looked at. Where edges have a direction, neighbours are those that they lead to.
-    Time is linear in the edges (Shervashidze et al. 2011). Raises TypeError for a base that does not count.
+    `base`: k₀, a kernel of graphs that counts, such as `ShortestPath()`; None means the inner product of the counts of
+    each colour, which for `iterations` = 0 are the counts of labels. Colours depend on a node's surroundings alone, so
+    that new graphs may have colours that no other graph has. Graphs without labels start with one colour, and have
+    degrees after one iteration; attributes are ignored. If edges have a direction, neighbours are the nodes that they
+    lead to. Time is linear in the edges (Shervashidze et al. 2011). Raises TypeError for a base that does not count.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> path, triangle = Graph(3, [[0, 1], [1, 2]]), Graph(3, [[0, 1], [1, 2], [2, 0]])

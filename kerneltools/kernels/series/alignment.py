@@ -1,4 +1,4 @@
-"""Series that agree after their time is stretched here and there."""
+"""Kernels of series that agree after stretching time locally."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _WithOwn(Ragged):
-    """Series with log g(x, x) of each."""
+    """Series with log g(x, x) of each of them."""
 
     own: Array = None
 
@@ -36,19 +36,20 @@ class _WithOwn(Ragged):
 
 @dataclass(frozen=True)
 class GlobalAlignment(SeriesKernel):
-    """k(x, y) = g(x, y) / √(g(x, x) g(y, y)), g the sum over all alignments of Π φ(x_i, y_j).
+    """k(x, y) = g(x, y) / √(g(x, x) g(y, y)), where g sums Π φ(x_i, y_j) over all alignments of two series.
 
     (n,), (m,) series -> (n, m)
 
     φ = e / (2 - e), e = exp(-|x_i - y_j|² / (2 sigma²)); an alignment goes from the first pair of points to the last,
     by one point in x, in y, or in both. `sigma` > 0, in the units of the points: a number, or an array () or (c,), one
     for each channel. `window` >= 1: e is multiplied by (1 - |i - j| / window)₊, so that points farther apart in time
-    are never paired, and time falls with it; series whose lengths differ by `window` or more have the value 0 (Cuturi
-    2011). Series of any lengths, without overflow; values in [0, 1]; positive definite (Cuturi et al. 2007).
+    are never paired; a smaller window takes less time, and series whose lengths differ by `window` or more have the
+    value 0 (Cuturi 2011). Series may have any lengths, without overflow; values in [0, 1]; positive definite (Cuturi et
+    al. 2007).
 
-    Time is the product of the lengths. Computed in float64 where the library has it; in float32 alone, values of series
-    of some hundreds of points have about four digits. Raises ValueError for empty series, and for those of more than
-    `longest` points with the time and memory they would take.
+    The time is proportional to the product of the lengths. Values are computed in float64 if the library has it; in
+    float32, values of series of some hundreds of points have about four digits. Raises ValueError for empty series, and
+    for those of more than `longest` points with the time and memory they would take.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Ragged
@@ -70,9 +71,9 @@ class GlobalAlignment(SeriesKernel):
 
     @classmethod
     def of_median(cls, x: Ragged, multiple: float = 1.0, window: int | None = None) -> Self:
-        """sigma = `multiple` times the median distance between points of all series, times √(the median length).
+        """sigma = `multiple` · the median distance between points of all series · √(the median length).
 
-        The heuristic of Cuturi 2011, of 512 points at most. Raises ValueError where the points do not differ.
+        The heuristic of Cuturi 2011, on 512 points at most. Raises ValueError if all points are equal.
 
         >>> import numpy as np
         >>> from kerneltools.structures import Ragged
@@ -83,7 +84,7 @@ class GlobalAlignment(SeriesKernel):
         return cls(multiple * median_distance(x.values) * sqrt(float(np.median(x.lengths))), window)
 
     def prepared(self, x: Any) -> Ragged:
-        """The series with their own g(x, x), which each value needs."""
+        """The series together with their g(x, x), which each kernel value needs."""
         series = self._checked(x, "x")
         wide = in_type(series, widest_float(series.values))
         return _WithOwn(series.values, series.offsets, self._own(wide))
@@ -105,13 +106,13 @@ class GlobalAlignment(SeriesKernel):
 
     @in_single
     def diag(self, x: Any) -> Array:
-        """k(x, x) = 1 of each: (n,) -> (n,)"""
+        """k(x, x) = 1 of each series: (n,) -> (n,)"""
         x = self._checked(x, "x")
         return namespace(x.values).ones((len(x),), dtype=x.values.dtype, device=device_of(x.values))
 
     @in_single
     def log_values(self, x: Any, y: Any) -> Array:
-        """log g(x, y), without normalisation; -∞ where no alignment is: (n,), (m,) -> (n, m)"""
+        """log g(x, y), not normalised; -∞ if there is no alignment: (n,), (m,) -> (n, m)"""
         x, y = self._checked(x, "x"), self._checked(y, "y") if y is not x else x
         logs = self.of_all_pairs(x, y, lambda a, b: self._logs(a, b, exact=True))
         xp = namespace(logs)
@@ -132,7 +133,7 @@ class GlobalAlignment(SeriesKernel):
         return x.own if isinstance(x, _WithOwn) and x.own is not None else self.of_all(x, self._of_each)
 
     def _points(self, x: Ragged) -> tuple[Array, Array]:
-        """(T, n, c) in units of √2 sigma, and the place of the last of each: (n,)"""
+        """Points (T, n, c) in units of √2 sigma, and the index of the last one of each series: (n,)"""
         points = time_first(x) / self.sigma * sqrt(0.5)
         return points, indices_like(x.lengths - 1, x.values)
 

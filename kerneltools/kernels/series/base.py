@@ -1,4 +1,4 @@
-"""What kernels of series have in common."""
+"""What kernels of series share."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -12,22 +12,22 @@ from kerneltools.structures import Ragged
 from kerneltools.structures.base import Collection
 
 NANOSECONDS = 30
-"""What a pair of points of long series takes, about, where time is predicted."""
+"""About how long a pair of points of long series takes, for predictions of time."""
 
 BYTES = 128
-"""For each number that is held: there are some arrays of them."""
+"""The bytes for each number held: there are several arrays of them."""
 
 INSTEAD = "cut or thin the series, or take maps.signature, which is linear in the length"
 
 
 class SeriesKernel(Kernel):
-    """A kernel of series of points, whose time is a product of two lengths.
+    """A kernel of series of points, whose time is the product of two lengths.
 
-    A new one has a field `longest` and defines `area`, beside `__call__` and `diag`.
+    A new kernel has a field `longest` and defines `area`, besides `__call__` and `diag`.
     """
 
     held: ClassVar[int] = 2**16
-    """Numbers that are worked on at a time: they stay in a processor's cache."""
+    """Numbers that are worked on at a time, so that they stay in a processor's cache."""
 
     longest: int
 
@@ -56,15 +56,15 @@ class SeriesKernel(Kernel):
         return series
 
     def cells(self, length: int) -> int:
-        """How often a pair of points of two series of this length is worked on."""
+        """How many pairs of points one pair of series of this length takes."""
         return length**2
 
     @abstractmethod
     def area(self, s: int, t: int) -> int:
-        """How many numbers are held at a time for a pair of series of these lengths."""
+        """How many numbers a pair of series of these lengths keeps in memory at a time."""
 
     def of_all_pairs(self, x: Ragged, y: Ragged, f: Callable[[Ragged, Ragged], Array]) -> Array:
-        """(n,), (m,) -> (..., n, m)"""
+        """The values of all pairs, from `f` on blocks: (n,), (m,) -> (..., n, m)"""
         return by_blocks(x, y, f, self.area, self.held)
 
     def of_all(self, x: Ragged, f: Callable[[Ragged], Array]) -> Array:

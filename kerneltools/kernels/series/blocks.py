@@ -1,4 +1,4 @@
-"""Series and pairs of series in blocks of bounded memory, those of like lengths together."""
+"""Series and pairs of series in blocks of bounded memory, which join those of similar length."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,17 @@ from kerneltools.structures import Ragged
 from kerneltools.structures.base import Host, in_type
 
 Area = Callable[[int, int], int]
-"""How many numbers are held at a time for a pair of series of these lengths."""
+"""How many numbers a pair of series of these lengths keeps in memory at a time."""
 
 ON_DEVICES = 256
-"""So many times the numbers at a time where each operation costs the start of a program."""
+"""The factor for more numbers at a time where each operation costs the launch of a program."""
 
 WIDE = 64
-"""Series of y in a block, at most."""
+"""The most series of y in a block."""
 
 
 def by_blocks(x: Ragged, y: Ragged, f: Callable[[Ragged, Ragged], Array], area: Area, held: int) -> Array:
-    """f of all pairs of series, computed in the widest type: (n,), (m,) -> (..., n, m), `held` numbers at a time."""
+    """f on all pairs of series, computed in the widest type, `held` numbers at a time: (n,), (m,) -> (..., n, m)"""
     same = x is y
     if x.columns != y.columns:
         raise ValueError(
@@ -47,7 +47,7 @@ def by_blocks(x: Ragged, y: Ragged, f: Callable[[Ragged, Ragged], Array], area: 
 
 
 def by_each(x: Ragged, f: Callable[[Ragged], Array], area: Area, held: int, wide: bool = True) -> Array:
-    """f of each series, computed in the widest type if `wide`: (n,), f: (b,) -> (b, ...) -> (n, ...)"""
+    """f on each series, computed in the widest type if `wide`: (n,), f: (b,) -> (b, ...) -> (n, ...)"""
     order, wanted = _by_length(x), x.values.dtype
     x = x.taken(order)
     x = in_type(x, widest_float(x.values)) if wide else x
@@ -75,7 +75,7 @@ def _joined(pieces: list[Array], axis: int) -> Array:
 
 
 def time_first(x: Ragged) -> Array:
-    """Points of all series, the last one again behind the end: -> (T, n, c)"""
+    """The points of all series with time first, the last point repeated behind the end: -> (T, n, c)"""
     xp, lengths = namespace(x.values), x.lengths
     time = np.arange(int(lengths.max()))[:, None]
     place = x.offsets[:-1] + np.minimum(time, lengths - 1)
@@ -84,7 +84,7 @@ def time_first(x: Ragged) -> Array:
 
 
 def require_series(name: str, x: object, of: object) -> Ragged:
-    """The series. Raises TypeError for what is none, ValueError for an empty one, with its number."""
+    """The series. Raises TypeError for other objects, ValueError for an empty series, with its number."""
     if not isinstance(x, Ragged):
         raise TypeError(
             f"{name}: expected Ragged for {of!r}, got {type(x).__name__}; make them with "

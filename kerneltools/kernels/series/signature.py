@@ -1,4 +1,4 @@
-"""Series as paths: inner products of their iterated integrals."""
+"""Kernels of series as paths: inner products of their iterated integrals."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from kerneltools.trees import static
 class OfIncrements(SeriesKernel):
     """A kernel of the second differences of a kernel of points, m_ij = Δ_i Δ_j k₁(x_i, y_j).
 
-    A new one defines `of_products`.
+    A new kernel defines `of_products`.
     """
 
     held: ClassVar[int] = 2**19
@@ -50,21 +50,21 @@ class OfIncrements(SeriesKernel):
 
 @dataclass(frozen=True)
 class Signature(OfIncrements):
-    """k(x, y) = Σ_l k_l(x, y), l = 0..depth: inner products of the signatures of two paths, up to a level.
+    """k(x, y) = Σ_l k_l(x, y), l = 0..depth: inner products of the signatures of two paths up to a level.
 
     (n,), (m,) series -> (n, m)
 
     k_l is the sum of Π m(i_p, j_p) over i_1 < ... < i_l and j_1 < ... < j_l, where m(i, j) = Δ_i Δ_j k₁(x_i, y_j) are
-    second differences of the `kernel` of points k₁, and k_0 = 1. `order`, 1..depth: up to so many equal numbers
-    i_p = i_(p+1) = ... are allowed, q of them with the weight 1/q!; with order = depth and a linear kernel these are
-    the signatures of piecewise linear paths, exactly (Király and Oberhauser 2019, algorithms 3 and 6). `normalised`:
-    the mean over l of k_l(x, y) / √(k_l(x, x) k_l(y, y)), a level that is 0 counting as 0; values in [-1, 1].
-    Lengths may differ. Repeated points change nothing, nor do, where k₁ is linear, shifts. Positive semi-definite where
+    second differences of the `kernel` of points k₁, and k_0 = 1. `order`, 1..depth: up to so many equal numbers i_p =
+    i_(p+1) = ... are allowed, q of them with the weight 1/q!; with order = depth and a linear kernel these are the
+    signatures of piecewise linear paths, exactly (Király and Oberhauser 2019, algorithms 3 and 6). `normalised`: the
+    mean over l of k_l(x, y) / √(k_l(x, x) k_l(y, y)), where a level that is 0 counts as 0; values in [-1, 1]. Lengths
+    may differ. Repeated points change nothing; for a linear k₁, shifts change nothing either. Positive semi-definite if
     k₁ is.
 
-    Time is depth · order² times the product of the lengths, memory at least that of one pair. Raises ValueError for
-    empty series, and for those of more than `longest` points with the time and memory they would take; MemoryError
-    where there is no room for a pair.
+    The time is proportional to depth · order² times the product of the lengths, and memory is at least that of one
+    pair. Raises ValueError for empty series, and for those of more than `longest` points, with the time and memory they
+    would take; MemoryError if there is no room for a pair.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
@@ -102,7 +102,7 @@ class Signature(OfIncrements):
         return self.of_all(x, self._own)
 
     def levels(self, x: Any, y: Any) -> Array:
-        """k_l(x, y) of each level, without normalisation: (n,), (m,) -> (depth + 1, n, m)"""
+        """k_l(x, y) of each level, not normalised: (n,), (m,) -> (depth + 1, n, m)"""
         x, y = self.checked(x), self.checked(y, "y") if y is not x else x
         return self.of_all_pairs(x, y, self.of_pairs)
 
@@ -130,17 +130,18 @@ class Signature(OfIncrements):
 
 @dataclass(frozen=True)
 class SignaturePDE(OfIncrements):
-    """k(x, y) = the inner product of the whole signatures of two paths, by the equation that it solves.
+    """k(x, y) = the inner product of the whole signatures of two paths, from the equation that it solves.
 
     (n,), (m,) series -> (n, m)
 
-    K(s, t) with ∂²K/∂s∂t = K m(s, t) and K = 1 on the edges, where m are second differences of the `kernel` of points;
-    each step is cut into 2^`refinement` >= 1 pieces, and the error falls with the square of a piece (Salvi et al.
-    2021). Lengths may differ. Repeated points change nothing, nor do, where the kernel is linear, shifts. Values grow
-    exponentially with the lengths of paths: bring series to a scale of about 1. Positive semi-definite up to the error.
+    It is K(s, t) at the end of both paths, with ∂²K/∂s∂t = K m(s, t) and K = 1 on the edges, where m are second
+    differences of the `kernel` of points; each step is cut into 2^`refinement` >= 1 pieces, and the error falls with
+    the square of a piece (Salvi et al. 2021). Lengths may differ. Repeated points change nothing; for a linear kernel,
+    shifts change nothing either. Values grow exponentially with the lengths of paths: scale the series to about 1.
+    Positive semi-definite up to the error.
 
-    Time is 4^refinement times the product of the lengths. Raises ValueError for empty series, for those of more than
-    `longest` points with the time and memory they would take, and where values leave the range of numbers.
+    The time is proportional to 4^refinement times the product of the lengths. Raises ValueError for empty series, for
+    those of more than `longest` points, with the time and memory they would take, and for values that overflow.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear

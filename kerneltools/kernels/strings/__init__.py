@@ -1,4 +1,4 @@
-"""Kernels of strings: collections `kerneltools.structures.Strings`."""
+"""Kernels of strings: of the objects in a `kerneltools.structures.Strings`."""
 
 from kerneltools.kernels.strings.alignment import LocalAlignment
 from kerneltools.kernels.strings.gapped import GappedKmer

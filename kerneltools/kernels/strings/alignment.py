@@ -1,4 +1,4 @@
-"""Strings that have similar parts, with gaps."""
+"""Kernels of strings with similar parts, by alignments with gaps."""
 
 from dataclasses import dataclass
 from math import log
@@ -25,25 +25,26 @@ from kerneltools.structures.strings import Alphabet
 from kerneltools.trees import static
 
 NOTHING = -1e30
-"""The logarithm of 0, of which sums and gradients are numbers."""
+"""The logarithm of 0: a finite number, so that sums and gradients are finite too."""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalAlignment(PairKernel):
-    """k(s, t) = Σ_π exp(β score(π)), of all local alignments π of s and t, the empty one too, which scores 0.
+    """k(s, t) = Σ_π exp(β score(π)), over all local alignments π of s and t, including the empty one of score 0.
 
     (n,), (m,) strings -> (n, m)
 
-    A score is the sum of `substitution` (A, A), of letters in the order of the alphabet (`blosum62`, `match_scores`),
-    less `gap_open` for the first letter of a gap and `gap_extend` for each other one; `beta` β > 0. All are numbers or
-    arrays to differentiate. An ambiguous letter scores 0 beside any other. `reverse_complement`: of both strands.
+    A score is the sum of the `substitution` scores (A, A) of the paired letters, in the order of the alphabet
+    (`blosum62`, `match_scores`), less `gap_open` for the first letter of a gap and `gap_extend` for each further one;
+    `beta` β > 0. All are numbers or arrays to differentiate. An ambiguous letter scores 0 with any other.
+    `reverse_complement`: compare both strands.
 
-    It grows as fast as exp(β score), so that a string is similar to itself only: `logarithm` gives (1/β) log k, which
-    is in use but no kernel: `indefinite` is true then (Vert, Saigo and Akutsu 2004). It is computed in logarithms: no
-    score overflows before they are taken back. A kernel where exp(β substitution) is positive semi-definite.
-    Time grows with the product of two lengths; `longest`: strings of more letters are refused.
+    It grows as fast as exp(β score), so that a string is similar to itself only. `logarithm` returns (1/β) log k
+    instead, which is in use but no kernel, so `indefinite` is true (Vert, Saigo and Akutsu 2004). Computed in
+    logarithms, so that only the final values can overflow. Positive semi-definite if exp(β substitution) is. Time grows
+    with the product of two lengths; strings of more than `longest` letters are refused.
 
-    Raises ValueError for scores of another alphabet, and where values overflow.
+    Raises ValueError for scores of another alphabet, and for values that overflow.
 
     >>> from kerneltools.structures import Strings
     >>> from kerneltools.kernels.strings import match_scores
@@ -76,7 +77,7 @@ class LocalAlignment(PairKernel):
         return self.logarithm
 
     def of_pairs(self, a: Host, b: Host, lengths: tuple[Host, Host], alphabet: Alphabet, like: Array) -> Array:
-        """Logarithms of k. Cells (i, j) with one i + j are computed at once: they need those before them only."""
+        """Logarithms of k. Cells (i, j) of equal i + j are computed at once: they need only earlier ones."""
         del lengths
         scores = self._scores(len(alphabet), like)
         xp = namespace(scores)
@@ -113,7 +114,7 @@ class LocalAlignment(PairKernel):
         return xp.exp(total)
 
     def _scores(self, letters: int, like: Array) -> Array:
-        """β substitution, then 0 for ambiguous letters, and the logarithm of 0 for what is outside: (A² + 2,)"""
+        """β substitution, then 0 for ambiguous letters, and the logarithm of 0 outside of the strings: (A² + 2,)"""
         if self.substitution.shape[0] != letters:
             raise ValueError(
                 f"substitution: expected ({letters}, {letters}) for an alphabet of {letters} letters, got shape "
@@ -131,7 +132,7 @@ class LocalAlignment(PairKernel):
 
 
 def _diagonal(a: Host, b: Host, number: int, letters: int) -> Host:
-    """The place of the score of letters i and j with i + j = number, for all i: (p, T), (p, S) -> (p, T)"""
+    """The index of the score of letters i and j with i + j = number, for all i: (p, T), (p, S) -> (p, T)"""
     found = np.full(a.shape, letters * letters + 1, dtype=np.int64)
     here = slice(max(0, number - b.shape[1] + 1), min(a.shape[1], number + 1))
     one, other = a[:, here], b[:, number - np.arange(here.start, here.stop)]
@@ -141,13 +142,13 @@ def _diagonal(a: Host, b: Host, number: int, letters: int) -> Host:
 
 
 def log_add(a: Array, b: Array) -> Array:
-    """log(exp a + exp b): with NumPy a tenth of the time of its logaddexp."""
+    """log(exp a + exp b), in a tenth of the time of NumPy's logaddexp."""
     xp = namespace(a, b)
     return xp.maximum(a, b) + xp.log1p(xp.exp(-xp.abs(a - b)))
 
 
 def _log_sum(values: Array, empty: bool = True) -> Array:
-    """log Σ_i exp v_i, with 1 = exp 0 more in the sum for what is empty: (p, T) -> (p,)"""
+    """log Σ_i exp v_i, with a further term 1 = exp 0 for the empty alignment: (p, T) -> (p,)"""
     xp = namespace(values)
     most = stop_gradient(xp.max(values, axis=1))
     most = xp.where(most > 0, most, xp.zeros_like(most)) if empty else most

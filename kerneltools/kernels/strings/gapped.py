@@ -1,4 +1,4 @@
-"""Strings that have the same short pieces with gaps."""
+"""Kernels of strings with common short pieces that have gaps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,31 +16,31 @@ from kerneltools.structures.base import Collection, Host
 from kerneltools.trees import static
 
 MASKS = 100_000
-"""Of one kernel, at most: each is a pass over the letters."""
+"""The most choices of places of one kernel: each is a pass over the letters."""
 
 COMPARED = 2**16
-"""Letters that a window is compared with at a time: they stay in a cache."""
+"""Letters that a window is compared with at a time, so that they stay in a cache."""
 
 
 @dataclass(frozen=True)
 class GappedKmer(CountingKernel):
-    """k(s, t) = Σ_u Σ_v C(l - d(u, v), k), of the pieces u of s and v of t of l letters that differ in d places.
+    """k(s, t) = Σ_u Σ_v C(l - d(u, v), k), over pieces u of s and v of t of l letters that differ in d places.
 
     (n,), (m,) strings -> (n, m)
 
-    `length` l >= 1, `informative` 1 <= k <= l. It counts what k letters of pieces of l have in common, at any k places:
-    features are l letters of which l - k are gaps. `mismatches`: pairs that differ in more places count for nothing.
+    `length` l >= 1, `informative` 1 <= k <= l. Each feature counts the pieces of l letters with given letters at k
+    given places; the other l - k places are gaps. `mismatches`: pairs that differ in more places count as 0.
 
-    `truncated`: what is compared are not counts of gapped pieces, but those of whole ones as estimated from them, with
-    the filter cut off at its first zero (-t 2 of lsgkm); `letters`: how many the alphabet has, then. Together with
-    `mismatches` such values may be no kernel: `indefinite` says so. `peak`, `half_life`: a piece i places from the
-    middle counts min(peak, ⌊peak 2^(-i / half_life) + 1⌋) times (-t 4, of peak 50); None for once. The middle of an
-    even number of pieces is between two, so that both strands count alike.
+    `truncated`: compare estimates of the counts of whole pieces, made from the counts of gapped ones, with the filter
+    cut off at its first zero (-t 2 of lsgkm); it needs `letters`, the size of the alphabet. Together with `mismatches`
+    the values may be no kernel: `indefinite` is true then. `peak`, `half_life`: a piece i places from the middle counts
+    min(peak, ⌊peak 2^(-i / half_life) + 1⌋) times (-t 4, of peak 50); None for once each. The middle of an even number
+    of pieces lies between two, so that both strands count the same.
 
-    `reverse_complement`: the pieces of the other strand count too. Pieces with an ambiguous letter count for nothing,
-    and a string of fewer than l letters has none (Ghandi et al. 2014; Lee 2016). Values take time in proportion to the
-    product of the numbers of letters, features (`maps.counts`) to C(l, k) times that number; `longest`: no values of
-    strings of more letters.
+    `reverse_complement`: the pieces of the other strand count too. Pieces with an ambiguous letter are left out, and a
+    string of fewer than l letters has none (Ghandi et al. 2014; Lee 2016). A value takes time proportional to the
+    product of the numbers of letters; features (`maps.counts`) take C(l, k) times the number of letters. Strings of
+    more than `longest` letters have no values.
 
     >>> from kerneltools.structures import Strings
     >>> GappedKmer(3, 2)(Strings.of(["ACG"]), Strings.of(["ATG", "ACG", "AC"]))
@@ -111,7 +111,7 @@ class GappedKmer(CountingKernel):
         return Counts.of(codes, owners, len(x), values, x.like)
 
     def found(self, x: Strings) -> Iterator[tuple[Host, Host, Host | float]]:
-        """For each choice of places: of the two that are one another's mirror image, for both strands, one will do."""
+        """The features for each choice of places. With both strands, one of two mirror-image choices suffices."""
         masks = comb(self.length, self.informative)
         if not self.counted or masks > MASKS:
             raise ValueError(
@@ -157,7 +157,7 @@ class GappedKmer(CountingKernel):
         return asarray_like(found, wider(x.like, y.like))
 
     def diag(self, x: Any) -> Array:
-        """k(x, x) of each: (n,) -> (n,)"""
+        """k(x, x) of each string: (n,) -> (n,)"""
         if isinstance(x, Counts):
             return super().diag(x)
         x, value = self._ready(x), self._values()
@@ -178,7 +178,7 @@ class GappedKmer(CountingKernel):
         return int(letters**self.informative)
 
     def _exact(self, letters: int) -> bool:
-        """Whether codes are the features themselves, and no hashes."""
+        """Whether codes are the features themselves, not hashes."""
         return comb(self.length, self.informative) * self._each(letters) < 2**63
 
     def _ready(self, x: Any) -> Strings:
@@ -218,21 +218,21 @@ class GappedKmer(CountingKernel):
         return [x, x.reverse_complement()] if self.reverse_complement else [x]
 
     def _weights(self, windows: Windows) -> Host:
-        """How often each counts: the same on both strands, so that either will do."""
+        """The weight of each piece, the same on both strands, so that either may be used."""
         if self.peak is None:
             return np.ones(len(windows.starts))
         away = np.abs((windows.counts - 1) / 2 - windows.places)
         return np.minimum(self.peak, np.floor(self.peak * 2.0 ** (-away / self.half_life) + 1))
 
     def _all_weights(self, x: Strings) -> Host:
-        """The same for all starts of windows, 0 where none is: (N - l + 1,)"""
+        """The weights of all starts of windows, 0 where no piece starts: (N - l + 1,)"""
         windows = Windows.of(x, self.length)
         found = np.zeros(max(0, len(x.tokens) - self.length + 1))
         found[windows.starts] = self._weights(windows)
         return found
 
     def _values(self) -> Host:
-        """Of two pieces, for each number of letters in common: (l + 1,)"""
+        """The value of two pieces, for each number of common letters: (l + 1,)"""
         if self.truncated:
             found = filtered(self.length, self.informative, self.letters)
         else:
@@ -243,7 +243,7 @@ class GappedKmer(CountingKernel):
 
 
 def filtered(length: int, informative: int, letters: int) -> Host:
-    """Values of the truncated filter for each number of letters in common: (l + 1,)
+    """Values of the truncated filter for each number of common letters: (l + 1,)
 
     Estimates are projections on functions of k letters; as functions of the places in which two pieces differ, these
     are sums of Krawtchouk polynomials (Ghandi, Mohammad-Noori and Beer 2014), which also convolve them.
@@ -276,7 +276,7 @@ def _krawtchouk(length: int, letters: int) -> Host:
 
 
 def _padded(x: Strings, values: Host, length: int) -> Host:
-    """Of all starts of windows (N - l + 1,), string by string, 0 behind the last of each: (n, T - l + 1)"""
+    """Values at all starts of windows (N - l + 1,), string by string, 0 behind the last of each: (n, T - l + 1)"""
     width = max(0, int(x.lengths.max(initial=0)) - length + 1)
     there = np.arange(width) < np.maximum(x.lengths - length + 1, 0)[:, None]
     found = np.zeros(there.shape)

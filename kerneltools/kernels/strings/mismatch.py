@@ -1,4 +1,4 @@
-"""Strings that have almost the same short pieces."""
+"""Kernels of strings with almost the same short pieces."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class Mismatch(CountingKernel):
-    """k(s, t) = Σ_u #u(s) #u(t), of all strings u of k letters: how many pieces of s differ from u in at most m places.
+    """k(s, t) = Σ_u #u(s) #u(t), over strings u of k letters: #u(s) counts pieces of s within m mismatches of u.
 
     (n,), (m,) strings -> (n, m)
 
     `k` >= 1 letters, 0 <= `m` <= k; `reverse_complement`: the pieces of the other strand count too, for alphabets that
-    have one. Pieces with an ambiguous letter count for nothing, and a string of fewer than k letters has none (Leslie
-    et al. 2004). Time is linear in the letters, times Σ_j C(k, j) (A - 1)^j, j = 0..m, for A letters of the alphabet.
+    have one. Pieces with an ambiguous letter are left out, and a string of fewer than k letters has none (Leslie et al.
+    2004). Time is linear in the letters, times Σ_j C(k, j) (A - 1)^j, j = 0..m, for A letters of the alphabet.
 
     >>> from kerneltools.structures import Strings
     >>> Mismatch(2, 1)(Strings.of(["AC"]), Strings.of(["AC", "AG", "GT"]))
@@ -71,7 +71,7 @@ class Mismatch(CountingKernel):
 
 
 def _codes(k: int, size: int) -> Host:
-    """What each letter adds at each place: (k, A). Beyond 63 bits these are hashes, whose sums are all but unique."""
+    """The code of each letter at each place; hashes beyond 63 bits, whose sums are almost surely unique: (k, A)"""
     if size**k < 2**63:
         return np.array([[letter * size**place for letter in range(size)] for place in range(k)], dtype=np.uint64)
     return mixed(np.arange(k * size, dtype=np.uint64)).reshape(k, size)

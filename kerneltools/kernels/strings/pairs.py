@@ -16,14 +16,14 @@ from kerneltools.structures.base import Collection, Host
 from kerneltools.structures.strings import Alphabet
 
 CELLS = 2**20
-"""Pairs of letters that are worked on at a time, about."""
+"""About how many pairs of letters are worked on at a time."""
 
 
 class PairKernel(Kernel):
-    """Defines `of_pairs`, and has the fields `reverse_complement` and `longest`."""
+    """A kernel of pairs of strings; a new one defines `of_pairs` and has `reverse_complement` and `longest`."""
 
     each: ClassVar[float] = 48.0
-    """Bytes that are in memory for each pair of letters, about."""
+    """About how many bytes each pair of letters takes."""
 
     reverse_complement: bool
     longest: int
@@ -36,12 +36,12 @@ class PairKernel(Kernel):
     def of_pairs(self, a: Host, b: Host, lengths: tuple[Host, Host], alphabet: Alphabet, like: Array) -> Array:
         """Values of pairs: tokens (p, T), (p, S), -1 for ambiguous letters, -2 behind the ends; lengths (p,), (p,)
 
-        -> (p,), of the library, device and type of `like`
+        -> (p,), in the library, device and type of `like`
         """
 
     @abstractmethod
     def joined(self, values: list[Array]) -> Array:
-        """Of the pairs of strands (p,), one for each of both strings alone, else of all four: (p,)"""
+        """The joint value of pairs of strands: one pair, or all four with reverse complements: (p,) each -> (p,)"""
 
     @in_single
     def __call__(self, x: Any, y: Any) -> Array:
@@ -64,12 +64,12 @@ class PairKernel(Kernel):
 
     @in_single
     def diag(self, x: Any) -> Array:
-        """k(x, x) of each: (n,) -> (n,)"""
+        """k(x, x) of each string: (n,) -> (n,)"""
         self._check(x, "x")
         return self._values(x, x, np.arange(len(x)), np.arange(len(x)))
 
     def _values(self, x: Strings, y: Strings, rows: Host, columns: Host) -> Array:
-        """Of pairs of x and y, by their numbers: (p,), (p,) -> (p,)"""
+        """Values of pairs of x and y, given by their indices: (p,), (p,) -> (p,)"""
         like = wider(x.like, y.like)
         if len(rows) == 0:
             return asarray_like(np.zeros(0), like)
@@ -107,7 +107,7 @@ class PairKernel(Kernel):
 
 
 def _tokens(x: Strings, numbers: Host) -> Host:
-    """Padded with -2: (p, T)"""
+    """The letters, padded with -2: (p, T)"""
     lengths = x.lengths[numbers]
     width = _rounded(int(lengths.max(initial=0)))
     there = np.arange(width) < lengths[:, None]
@@ -117,13 +117,13 @@ def _tokens(x: Strings, numbers: Host) -> Host:
 
 
 def _rounded(length: int) -> int:
-    """Up to three binary digits: few widths, so that a library that compiles for each sees few."""
+    """A width rounded up to three binary digits: a library that compiles for each width then sees few."""
     step = 1 << max(0, length.bit_length() - 3)
     return max(1, -(-length // step) * step)
 
 
 def _in_blocks(a: Host, b: Host) -> tuple[Host, Iterator[slice]]:
-    """An order in which pairs of like lengths come together, and slices of it with about `CELLS` pairs of letters."""
+    """An order that brings pairs of similar length together, and its slices of about `CELLS` pairs of letters."""
     widths = np.array([_rounded(int(length)) for length in np.concatenate([a, b])]).reshape(2, -1)
     order = np.lexsort((widths[1], widths[0]))
     cells = (widths[0] * widths[1])[order]

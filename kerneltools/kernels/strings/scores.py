@@ -39,7 +39,7 @@ def blosum62() -> Host:
 
 
 def match_scores(letters: int, match: float = 2.0, mismatch: float = -1.0) -> Host:
-    """`match` for equal letters and `mismatch` for others: (A, A)
+    """Substitution scores: `match` for equal letters, `mismatch` for others: (A, A)
 
     Raises ValueError for fewer than one letter, and for scores that are not finite.
 

@@ -1,4 +1,4 @@
-"""Strings that have the same short pieces."""
+"""Kernels of strings with the same short pieces."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True)
 class Spectrum(CountingKernel):
-    """k(s, t) = Σ_u #u(s) #u(t), of all strings u of k letters: how often each is a piece of s and of t.
+    """k(s, t) = Σ_u #u(s) #u(t), over all strings u of k letters: #u(s) is how often u occurs in s.
 
     (n,), (m,) strings -> (n, m)
 
     `k` >= 1 letters; `reverse_complement`: the pieces of the other strand count too, for alphabets that have one.
-    Pieces with an ambiguous letter count for nothing, and a string of fewer than k letters has none (Leslie, Eskin and
+    Pieces with an ambiguous letter are left out, and a string of fewer than k letters has none (Leslie, Eskin and
     Noble 2002). Time is linear in the letters.
 
     >>> from kerneltools.structures import Strings

@@ -1,4 +1,4 @@
-"""Strings that have the same letters in the same order, with any gaps."""
+"""Kernels of strings with the same letters in the same order, with any gaps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from kerneltools.structures.strings import Alphabet
 from kerneltools.trees import static
 
 SHORT = 64
-"""So far, decayed sums are products with a matrix of powers."""
+"""Up to this length, decayed sums are products with a matrix of powers."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Subsequence(PairKernel):
 
     (n,), (m,) strings -> (n, m)
 
-    i_1 < ... < i_k are places of u in s, with any gaps, and j those in t (Lodhi et al. 2002). `k` >= 1; `decay` λ in
-    (0, 1], a number or an array to differentiate: 1 counts all alike, whatever their gaps. `reverse_complement`: of
-    both strands. Ambiguous letters match nothing, and a string of fewer than k letters has features 0. Time and memory
-    grow with the product of two lengths, time with k too; `longest`: strings of more letters are refused.
+    i_1 < ... < i_k are the places of the letters of u in s, with any gaps, and j_1 < ... < j_k those in t (Lodhi et al.
+    2002). `k` >= 1; `decay` λ in (0, 1], a number or an array to differentiate: with 1, gaps do not matter.
+    `reverse_complement`: compare both strands. Ambiguous letters match nothing, and all features of a string of fewer
+    than k letters are 0. Time and memory grow with the product of two lengths, and time with k too; strings of more
+    than `longest` letters are refused.
 
     >>> from kerneltools.structures import Strings
     >>> Subsequence(2, 0.5)(Strings.of(["CAT"]), Strings.of(["CAT", "CAG"]))
@@ -82,6 +83,6 @@ def decayed_sums(x: Array, decay: Any) -> Array:
 
 
 def _powers(decay: Any, exponents: Host, like: Array) -> Array:
-    """decay^e, 0 for e < 0."""
+    """The powers decay^e, 0 for e < 0."""
     there = asarray_like((exponents >= 0).astype(float), like)
     return there * decay ** asarray_like(np.maximum(exponents, 0).astype(float), like)

@@ -1,4 +1,4 @@
-"""Pieces of a length of strings: where they are, and how many of their letters two have in common."""
+"""Pieces of a fixed length: where they are in strings, and how many letters two of them have in common."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from kerneltools.structures.base import Host
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The pieces of some letters without an ambiguous one: where each starts (z,), its string, and its place in it.
+    """The pieces without an ambiguous letter: where each starts (z,), its string, and its place in it.
 
-    `counts`: how many pieces the string of each has, with ambiguous letters or not.
+    `counts`: how many pieces the string of each has, including those with ambiguous letters.
     """
 
     starts: Host
@@ -31,17 +31,17 @@ class Windows:
         return cls(starts, owners, starts - x.offsets[owners], (x.lengths - length + 1)[owners])
 
     def letters(self, x: Strings, place: int) -> Host:
-        """The token at a place of each: (z,)"""
+        """The token at a given place of each piece: (z,)"""
         return x.tokens[self.starts + place]
 
 
 def pair_sums(a: Host, b: Host, length: int, value: Host, weights: Host) -> Host:
-    """For each window of a the sum over those of b of weight · value[letters in common], row by row.
+    """For each window of a, the sum over those of b of weight · value[common letters], row by row.
 
     (r, N), (r, S) -> (r, N - l + 1)
 
-    `value` (l + 1,), mostly of zeros at its start; `weights` (r, S - l + 1) of the windows of b.
-    O(r N S), whatever the length: from one window of b to the next, one letter comes and one goes (on the diagonals).
+    `value` (l + 1,), mostly of zeros at its start; `weights` (r, S - l + 1) of the windows of b. O(r N S), whatever the
+    length: from one window of b to the next, one letter is added and one removed (on the diagonals).
     """
     total = a.shape[1] - length + 1
     sums = np.zeros((a.shape[0], max(0, total)))
