@@ -53,8 +53,8 @@ def arccos(
 
     -> map of (..., d) -> (..., m)
 
-    Unbiased. `orthogonal`: weights orthogonal in groups of d. `like`: as for `fourier`. The error relative to
-    |x|^order |y|^order falls as 1/√m, with a factor that grows with the order. Steps have the derivative 0.
+    Unbiased. `orthogonal`: weights are orthogonal in groups of d. `like`: as in `fourier`. The error relative to
+    |x|^order |y|^order falls as 1/√m, with a factor that grows with the order. The derivative of steps is 0.
 
     Raises TypeError for another kernel.
 

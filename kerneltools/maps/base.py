@@ -12,13 +12,13 @@ from kerneltools.structures.base import Collection, by_objects, is_collection
 from kerneltools.trees import Tree
 
 CACHED = 2**21
-"""So many numbers are worked on at a time: rows in blocks of that size stay in a processor's cache."""
+"""Numbers that are worked on at a time: blocks of rows of that size stay in a processor's cache."""
 
 
 class Map(Tree, ABC):
-    """φ with φ(x)·φ(y) close to k(x, y): a frozen dataclass, prepared once.
+    """A feature map φ with φ(x)·φ(y) close to k(x, y): a frozen dataclass, prepared once.
 
-    A new one has a field or property `kernel` and defines `dimension`, `columns` and `of_rows`.
+    A new map has a field or property `kernel` and defines `dimension`, `columns` and `of_rows`.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -36,7 +36,7 @@ class Map(Tree, ABC):
 
     kernel: Kernel
     at_once: ClassVar[int] = CACHED
-    """So many features are asked of `of_rows` at a time."""
+    """The number of features that `of_rows` is asked for at a time."""
 
     @property
     @abstractmethod
@@ -46,11 +46,11 @@ class Map(Tree, ABC):
     @property
     @abstractmethod
     def columns(self) -> int | None:
-        """d, the number of columns of x; None where x is a collection of objects."""
+        """d, the number of columns of x; None if x is a collection of objects."""
 
     @abstractmethod
     def of_rows(self, x: Array) -> Array:
-        """The features of rows that were checked: (n, d) -> (n, m)."""
+        """The features of rows that are already checked: (n, d) -> (n, m)."""
 
     @overload
     def __call__(self, x: A) -> A: ...
@@ -62,7 +62,7 @@ class Map(Tree, ABC):
     def __call__(self, x: Any) -> Array:
         """(..., d) -> (..., m)
 
-        Raises ValueError for another number of columns, TypeError for what is not floating-point.
+        Raises ValueError for another number of columns, TypeError for numbers that are not floating-point.
         """
         self._check(x)
         return of_examples(x, self.of_rows, rows_of_block(self))
@@ -77,7 +77,7 @@ class Map(Tree, ABC):
 
 
 def of_examples(x: Any, f: Callable[[Any], Array], block: int) -> Array:
-    """f of all vectors of x, or objects, `block` of them at a time: (..., d), f: (b, d) -> (b, ...) -> (..., ...)"""
+    """f on all vectors or objects of x, `block` of them at a time: (..., d), f: (b, d) -> (b, ...) -> (..., ...)"""
     if is_collection(x):
         return by_objects(x, f, block)
     values = by_rows(points_of(x), f, block)
@@ -91,16 +91,16 @@ def rows_of_block(phi: Map) -> int:
 
 
 def require_finite_features(features: Array, first: int) -> None:
-    """Raise ValueError, with the row, where features of finite rows are not finite; `first`: the number of their first.
+    """Raise ValueError, with the row, if features of finite rows are not finite; `first`: the first row's number.
 
-    Passes inside a trace, where numbers are not known.
+    Does nothing inside a trace, where numbers are not known.
     """
     xp = namespace(features)
     good = xp.all(xp.isfinite(features), axis=1)
     if not holds(xp.all(good)):
         row = first + int(xp.argmin(xp.astype(good, xp.int8)))
         raise ValueError(
-            f"phi: expected finite features, got others for row {row} of x: it is out of the range of the map in "
+            f"phi: expected finite features, got others for row {row} of x: the row is out of the range of the map in "
             f"{features.dtype}; leave such rows out, scale the data down, or compute in float64"
         )
 
@@ -119,9 +119,9 @@ def in_type_of(parameter: Array, x: Array) -> Array:
 
 
 def placed(values: Array, like: Array | None) -> Array:
-    """Numbers drawn on the host, in the library, type and device of `like`; as they are without it.
+    """Numbers drawn on the host, in the library, type and device of `like`; unchanged if `like` is None.
 
-    Beside half precision they are in float32: rounded, they would be other frequencies.
+    For half precision they are kept in float32: rounded, they would be other frequencies.
     """
     if like is None:
         return values

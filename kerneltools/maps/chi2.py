@@ -1,4 +1,4 @@
-"""Homogeneous kernel maps: additive kernels of histograms, without random numbers."""
+"""Homogeneous kernel maps: features of additive kernels of histograms, without random numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True, eq=False)
 class HomogeneousMap(Map):
-    """For each column √(x L κ(0)) and √(2 x L κ(jL)) (cos jL log x, sin jL log x) for j = 1..samples; see `chi2`.
+    """For each column √(x L κ(0)) and √(2 x L κ(jL)) (cos jL log x, sin jL log x), j = 1..samples; see `chi2`.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import AdditiveChi2
@@ -58,7 +58,7 @@ SPECTRA: dict[type[Kernel], Callable[[float], float]] = {
 """κ(λ) of kernels √(xy) K(log y/x), the Fourier transform of K (Vedaldi and Zisserman 2012, table 1)."""
 
 INTERVALS = {1: 0.8, 2: 0.5, 3: 0.4}
-"""For χ², near those of the least error for so many samples."""
+"""For χ², intervals close to those with the least error for so many samples."""
 
 
 def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None) -> HomogeneousMap:
@@ -68,7 +68,7 @@ def chi2(kernel: Kernel, d: int, samples: int = 2, interval: float | None = None
 
     Deterministic: the spectrum of the kernel sampled at multiples of `interval`, by default 0.8, 0.5 and 0.4 for 1, 2
     and 3 samples, and less for more. The error of a term relative to √(x_j y_j) depends on the ratio of the two
-    entries alone. The intersection kernel, whose spectrum falls slowly, takes more samples.
+    entries alone. The intersection kernel needs more samples, since its spectrum falls slowly.
 
     Raises TypeError for another kernel; the map raises ValueError for negative numbers, with the place.
 

@@ -13,11 +13,11 @@ from kerneltools.structures.base import count, like_of
 
 @dataclass(frozen=True, eq=False)
 class Sum(Map):
-    """φ(x) = (φ₁(x), φ₂(x), ...): the features of all the terms side by side, for the sum of their kernels.
+    """φ(x) = (φ₁(x), φ₂(x), ...): the features of all terms side by side, for the sum of their kernels.
 
     (..., d) -> (..., m₁ + m₂ + ...)
 
-    Raises ValueError for no terms and for maps of different numbers of columns.
+    Raises ValueError if there are no terms, and for maps of different numbers of columns.
 
     >>> from kerneltools.kernels import Gaussian
     >>> from kerneltools.maps import fourier
@@ -56,8 +56,8 @@ class Product(Map):
 
     (..., d) -> (..., m₁ m₂ ...)
 
-    Unbiased where the factors are unbiased and independent: draw them from different seeds.
-    Raises ValueError for no factors and for maps of different numbers of columns.
+    Unbiased if the factors are unbiased and independent: draw them from different seeds. Raises ValueError if there are
+    no factors, and for maps of different numbers of columns.
 
     >>> from kerneltools.kernels import Gaussian, Polynomial
     >>> from kerneltools.maps import fourier, tensor_sketch

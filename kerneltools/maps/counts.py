@@ -1,4 +1,4 @@
-"""The features of kernels that count, themselves: sparse ones on the host, or hashed to a given number of columns."""
+"""The exact features of kernels that count: sparse on the host, or hashed to a given number of columns."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,15 +21,15 @@ from kerneltools.trees import static
 Piece = tuple[Host, Host, Any]
 
 HASHED = 2**20
-"""Features that are hashed at a time, and numbers of a table that they are added to, about: both stay in a cache."""
+"""About how many features are hashed at a time, and how long a table they are added to is: both stay in a cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class CountFeatures(Map):
-    """φ(x) = what a kernel counts, a column for each feature that training objects have: sparse, on the host.
+    """The features φ(x) that a kernel counts, a column for each feature of the training objects: sparse, on the host.
 
-    Prepared by `counts`. `codes` (m,), whole numbers in order: what stands for the feature of each column. `none`: none
-    of the training objects, which says what others must be, of which alphabet say.
+    Prepared by `counts`. `codes` (m,), sorted integers: the code of the feature of each column. `none`: an empty
+    collection like the training objects, which tells what others must share with them, such as the alphabet.
 
     >>> from kerneltools.kernels.strings import Spectrum
     >>> from kerneltools.structures import Strings
@@ -57,7 +57,7 @@ class CountFeatures(Map):
 
     @property
     def columns(self) -> None:
-        """None: it is of objects."""
+        """None: the map is for objects."""
 
     def __call__(self, x: Any) -> Any:
         """(n,) objects -> a sparse array of SciPy (n, m), float64; features without a column are left out."""
@@ -70,11 +70,11 @@ class CountFeatures(Map):
         return self(x)
 
     def unseen(self, x: Any) -> Host:
-        """How many different features of each object have no column, for no training object had them: (n,) -> (n,)"""
+        """How many different features of each object have no column, since no training object had them: (n,) -> (n,)"""
         return np.concatenate([_others(counts, self.codes)[1] for counts in self._counted(x)])
 
     def residual(self, x: Any) -> Array:
-        """k(x, x) - φ(x)·φ(x), what features without a column make of k(x, x): (n,) -> (n,)"""
+        """k(x, x) - φ(x)·φ(x), the part of k(x, x) from features without a column: (n,) -> (n,)"""
         found = [_others(counts, self.codes)[0] for counts in self._counted(x)]
         return asarray_like(np.concatenate(found), x.like)
 
@@ -96,9 +96,9 @@ class CountFeatures(Map):
 
 @dataclass(frozen=True, eq=False)
 class HashedCounts(Map):
-    """φ(x)_j = Σ ±(what a kernel counts), over the features that are hashed to column j. Prepared by `counts`.
+    """φ(x)_j = Σ ±(what a kernel counts), over the features hashed to column j. Prepared by `counts`.
 
-    `size`: m; `seed`: of the hash, which gives each feature its column and its sign.
+    `size`: m; `seed`: the seed of the hash, which gives each feature its column and its sign.
 
     >>> from kerneltools.kernels.strings import Spectrum
     >>> from kerneltools.structures import Strings
@@ -127,7 +127,7 @@ class HashedCounts(Map):
 
     @property
     def columns(self) -> None:
-        """None: it is of objects."""
+        """None: the map is for objects."""
 
     def __call__(self, x: Any) -> Array:
         """(n,) objects -> (n, m), in the library, device and type of the objects' `like`."""
@@ -150,31 +150,32 @@ class HashedCounts(Map):
         return asarray_like(found, x.like)
 
     def _places(self, codes: Host, owners: Host) -> Host:
-        """Where the features go, in twice as many columns: those of even numbers are added, of odd ones taken away."""
+        """The column of each feature among twice as many: features in even ones are added, in odd ones subtracted."""
         hashed = mixed(codes.view(np.uint64) ^ np.uint64(self.seed))
         column = ((hashed >> np.uint64(32)) * np.uint64(self.size)) >> np.uint64(32)
         return ((column << np.uint64(1)) | (hashed & np.uint64(1))).view(np.int64) + owners * (2 * self.size)
 
 
 LARGEST = 2**24
-"""Columns of a hashed map."""
+"""The greatest number of columns of a hashed map."""
 
 
 def counts(kernel: Kernel, x: Any = None, columns: int | None = None, rng: Rng = 0) -> CountFeatures | HashedCounts:
-    """The features that a kernel counts, with φ(x)·φ(y) = k(x, y): of the objects x, sparse, or hashed to m columns.
+    """The features that a kernel counts, with φ(x)·φ(y) = k(x, y): sparse, or hashed to a number of columns.
 
     -> map of (n,) objects -> (n, m)
 
     `kernel`: one that counts (spectrum, mismatch, gapped k-mers, Weisfeiler-Lehman, shortest paths), `Normalised`,
-    multiples, sums and `On` of these. With x, the features of x get a column each: φ gives sparse arrays of SciPy on
-    the host, as scikit-learn's linear models take them. φ(x)·φ(y) is the kernel where x or y is among them; what new
-    objects have beyond is left out: `phi.unseen(y)` says how many features, `phi.residual(y)` what part of k(y, y).
+    multiples, sums and `On` of these. With training objects x, each of their features gets a column: φ returns sparse
+    arrays of SciPy on the host, as scikit-learn's linear models take them. φ(x)·φ(y) is the kernel if x or y is a
+    training object. Other features of new objects are left out: `phi.unseen(y)` is their number, `phi.residual(y)`
+    their part of k(y, y).
 
-    With `columns` = m, no objects are needed: a hash gives each feature one of m columns and a sign, and φ gives arrays
-    (n, m) of the library, device and type of the objects (Weinberger et al. 2009). The mean of φ(x)·φ(y) over `rng` is
-    k(x, y), its standard deviation at most about sqrt(2 k(x, x) k(y, y) / m).
+    With `columns` = m, no objects are needed: a hash gives each feature one of m columns and a sign, and φ returns
+    arrays (n, m) of the library, device and type of the objects (Weinberger et al. 2009). The mean of φ(x)·φ(y) over
+    `rng` is k(x, y), its standard deviation at most about sqrt(2 k(x, x) k(y, y) / m).
 
-    Raises TypeError for a kernel that does not count, ValueError for neither x nor columns, or both.
+    Raises TypeError for a kernel that does not count, ValueError unless exactly one of x and columns is given.
 
     >>> from kerneltools.kernels.strings import Spectrum
     >>> from kerneltools.structures import Strings
@@ -191,7 +192,7 @@ def counts(kernel: Kernel, x: Any = None, columns: int | None = None, rng: Rng =
     require_counting(kernel)
     if (x is None) == (columns is None):
         raise ValueError(
-            "x, columns: expected either objects, whose features get a column each, or a number of columns that all "
+            "x, columns: expected either x, objects whose features get a column each, or a number of columns that all "
             f"features are hashed to, got {'neither' if x is None else 'both'}"
         )
     if columns is not None:
@@ -206,7 +207,7 @@ def counts(kernel: Kernel, x: Any = None, columns: int | None = None, rng: Rng =
 
 
 def require_counting(kernel: Any) -> None:
-    """Raise TypeError unless it is a kernel that counts, or `Normalised`, a multiple, a sum or `On` of such."""
+    """Raise TypeError unless the kernel counts, or is `Normalised`, a multiple, a sum or `On` of such kernels."""
     if isinstance(kernel, CountingKernel) and kernel.counted:
         return
     if isinstance(kernel, Sum):
@@ -222,12 +223,12 @@ def require_counting(kernel: Any) -> None:
 
 
 def _in_parts(kernel: Kernel, x: Any) -> Iterator[Counts]:
-    """What is counted of the objects, `ENTRIES` features at a time."""
+    """The counts of the objects, `ENTRIES` features at a time."""
     return (_counted(kernel, x[part]) for part in parts(_load(kernel, x), ENTRIES))
 
 
 def _counted(kernel: Kernel, x: Any) -> Counts:
-    """What is counted, so that products of it are the kernel."""
+    """The counts, scaled so that their products are the kernel."""
     if isinstance(kernel, Scaled):
         return _times(_counted(kernel.kernel, x), _root(kernel))
     if isinstance(kernel, Normalised):
@@ -245,7 +246,7 @@ def _counted(kernel: Kernel, x: Any) -> Counts:
 
 
 def _found(kernel: Kernel, x: Any) -> Iterator[Piece]:
-    """The same in pieces that are not put together: codes, the object of each, and values."""
+    """The same as features that are not yet summed: codes, the object of each, and values."""
     if isinstance(kernel, Scaled):
         root = _root(kernel)
         yield from ((codes, owners, root * values) for codes, owners, values in _found(kernel.kernel, x))
@@ -278,13 +279,13 @@ def _inverse_roots(squares: Host) -> Host:
 
 
 def _of_term(codes: Host, number: int) -> Host:
-    """Codes that are none of another term's."""
+    """Codes that differ from those of all other terms."""
     key = mixed(np.asarray([number + 1], dtype=np.uint64))
     return mixed(codes.view(np.uint64) ^ key).view(np.int64)
 
 
 def _load(kernel: Any, x: Any) -> Host:
-    """About how many features are found of each object: (n,)"""
+    """About how many features each object has: (n,)"""
     if isinstance(kernel, Sum):
         loads = [_load(term, x) for term in kernel.terms]
         return np.sum(loads, axis=0)
@@ -300,7 +301,7 @@ def _view(kernel: On, x: Any) -> Any:
 
 
 def _others(counts: Counts, codes: Host) -> tuple[Host, Host]:
-    """Of what has no column: the sum of the squares and the number, for each object, (n,), (n,)"""
+    """The sum of squares and the number of each object's features without a column, (n,), (n,)"""
     at = np.searchsorted(codes, counts.codes).clip(0, len(codes) - 1)
     new = codes[at] != counts.codes
     owners, n = counts.owners[new], len(counts)

@@ -19,8 +19,8 @@ from kerneltools.trees import child_names, static
 class Fourier(Map):
     """φ(x) = √(2/m) (cos Ωx/ℓ, sin Ωx/ℓ), prepared by `fourier`.
 
-    `frequencies` Ω (m/2, d), in units of the kernel's inverse lengthscale ℓ: a leaf, so that they can be learned by
-    gradient, as the lengthscale can.
+    `frequencies` Ω (m/2, d), in units of the inverse lengthscale 1/ℓ of the kernel. They are a leaf, so that a gradient
+    can learn them, like the lengthscale.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -52,7 +52,7 @@ class Fourier(Map):
 
 @dataclass(frozen=True, eq=False)
 class StructuredFourier(Map):
-    """φ(x) = √(2/m) (cos Ωx/ℓ, sin Ωx/ℓ) with Ω = R H D₁ H D₂ H D₃, prepared by `fourier(..., structured=True)`.
+    """Structured φ(x) = √(2/m) (cos Ωx/ℓ, sin Ωx/ℓ), Ω = R H D₁ H D₂ H D₃, prepared by `fourier(..., structured=True)`.
 
     H: the orthogonal Hadamard matrix of p columns, a power of two; x is padded with zeros. `signs`: the diagonals of
     D₁, D₂ and D₃ for each p frequencies (blocks, 3, p). `radii`: the diagonal of R, norms of the frequencies (m/2,).
@@ -81,7 +81,7 @@ class StructuredFourier(Map):
 
     @property
     def frequencies(self) -> Array:
-        """Ω, made of the signs: (m/2, d)"""
+        """The frequencies Ω, computed from the signs: (m/2, d)"""
         xp = namespace(self.signs)
         unit = xp.eye(self.d, dtype=self.signs.dtype, device=device_of(self.signs))
         return xp.matrix_transpose(self._angles(unit)(unit))
@@ -114,7 +114,7 @@ class StructuredFourier(Map):
 
 
 NEAR = 2**16
-"""So many angles at a time stay in a near cache."""
+"""Angles that are worked on at a time, so that they stay in a near cache."""
 
 
 @overload
@@ -173,16 +173,16 @@ def fourier(
 
     `kernel`: Gaussian, Matern, Exponential, RationalQuadratic, Laplacian or Cauchy. `m`: even. The diagonal is exact;
     elsewhere the error of a value has the mean 0 and a standard deviation of at most 1/√(m/2), whatever d is.
-    `orthogonal`: frequencies orthogonal in groups of d, where the law of the frequencies is isotropic (Yu et al.
-    2016): a smaller error at no cost. `quasi`: scrambled Sobol points in their place (Avron et al. 2016), by SciPy.
-    `structured`: orthogonal frequencies of random signs and Hadamard matrices (Yu et al. 2016), for isotropic laws: d
-    log d operations for d of them in place of d², and 3 signs for each in place of d numbers; faster from d about 500
-    on, where m is d or more. They are as good as orthogonal ones; their mean is the kernel but for some thousandths.
-    `like`: an array of the library, type and device that the frequencies are to be of; NumPy's float64 without it.
-    Pairs have less error than cosines with an offset, at half the products (Sutherland and Schneider 2015).
+    `orthogonal`: frequencies are orthogonal in groups of d if their law is isotropic (Yu et al. 2016), which makes the
+    error smaller at no cost. `quasi`: frequencies from scrambled Sobol points instead (Avron et al. 2016), which needs
+    SciPy. `structured`: orthogonal frequencies from random signs and Hadamard matrices (Yu et al. 2016), for isotropic
+    laws: d frequencies take d log d operations instead of d², and each 3 signs instead of d numbers; faster from about
+    d = 500 on, if m is at least d. They are as good as orthogonal ones; their mean differs from the kernel by some
+    thousandths. `like`: an array whose library, type and device the frequencies get; None for NumPy's float64. Pairs
+    have less error than cosines with an offset, at half the products (Sutherland and Schneider 2015).
 
-    Raises TypeError for a kernel whose law is not known, or not isotropic where `structured` is set, ValueError for an
-    odd m and for `structured` with `quasi` or without `orthogonal`.
+    Raises TypeError for a kernel whose law is not known, or not isotropic although `structured` is set, and ValueError
+    for an odd m and for `structured` with `quasi` or without `orthogonal`.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian

@@ -8,11 +8,11 @@ from kerneltools.memory import require_memory
 from kerneltools.random import Rng, generator
 
 SOBOL_DIMENSIONS = 21_201
-"""As many columns as SciPy's table of Sobol points has."""
+"""The number of columns of SciPy's table of Sobol points."""
 
 
 def draw(law: Law, rng: Rng, count: int, d: int, orthogonal: bool) -> Any:
-    """Frequencies of the law, orthogonal in groups of d where rotations leave the law alone: -> (count, d)."""
+    """Frequencies of the law, orthogonal in groups of d if rotations leave the law unchanged: -> (count, d)."""
     _require_room(count, d)
     rng = generator(rng)
     if orthogonal and isinstance(law, Isotropic):
@@ -31,14 +31,14 @@ def directions(rng: Any, count: int, d: int) -> Any:
 
 
 LEAST = 64
-"""Columns that signs turn well: of fewer, the directions would be too few for the mean to be the kernel."""
+"""The least number of columns for random signs: fewer have too few directions for the mean to be the kernel."""
 
 
 def structured(law: Isotropic, rng: Rng, count: int, d: int) -> tuple[Any, Any]:
-    """Signs and norms of frequencies r H D₁ H D₂ H D₃, p at a time: -> (blocks, 3, p), (count,)
+    """Signs and norms of the frequencies r H D₁ H D₂ H D₃, p at a time: -> (blocks, 3, p), (count,)
 
-    Yu et al. 2016, section 4, with the norms of the law in p dimensions, of which the d first columns are of the law.
-    p: the least power of two >= d and 64.
+    Yu et al. 2016, section 4, with the norms of the law in p dimensions, whose first d columns have the law in d. p:
+    the least power of two >= d and 64.
     """
     p = max(LEAST, 1 << (d - 1).bit_length())
     groups = -(-count // p)
@@ -54,7 +54,7 @@ def structured(law: Isotropic, rng: Rng, count: int, d: int) -> tuple[Any, Any]:
 
 
 def _require_room(count: int, d: int) -> None:
-    """Raise MemoryError where there is no room for so many vectors, which are there twice at once."""
+    """Raise MemoryError if there is no room for so many vectors, of which there are two copies at once."""
     require_memory(
         f"m: {count} random vectors of {d} numbers need",
         16.0 * count * d,
@@ -75,7 +75,7 @@ def _rotation(rng: Any, d: int) -> Array:
 def quasi(law: Law, rng: Rng, count: int, d: int) -> Any:
     """Frequencies from scrambled Sobol points, or Halton points beyond 21,201 columns: -> (count, d).
 
-    Each is of the law; together they fill the space more evenly than independent ones (Avron et al. 2016).
+    Each has the law; together they fill the space more evenly than independent ones (Avron et al. 2016).
     Raises ImportError without SciPy.
     """
     sequences = _sequences()

@@ -1,15 +1,15 @@
-"""Products with Hadamard matrices, which are never made."""
+"""Products with Hadamard matrices, without making these matrices."""
 
 from typing import Any
 
 from kerneltools.arrays import Array, device_of, namespace
 
 BITS = 4
-"""Factors have at most 16 rows: as many operations as few passes allow, in products of small matrices."""
+"""The most rows of a factor: small matrices need few operations and still few passes."""
 
 
 def factors(p: int, like: Array) -> list[Array]:
-    """Matrices whose Kronecker product is H, symmetric and orthogonal with entries ±1/√p; p: a power of two.
+    """Matrices whose Kronecker product is H, symmetric and orthogonal with entries ±1/√p; p is a power of two.
 
     >>> import numpy as np
     >>> np.round(2 * factors(4, np.zeros(1))[0])
@@ -26,7 +26,7 @@ def factors(p: int, like: Array) -> list[Array]:
 
 
 def _matrix(bits: int, like: Array) -> Array:
-    """By Sylvester: (2^bits, 2^bits)."""
+    """Sylvester's matrix: (2^bits, 2^bits)."""
     xp = namespace(like)
     matrix = xp.ones((1, 1), dtype=like.dtype, device=device_of(like))
     for _ in range(bits):
@@ -35,7 +35,7 @@ def _matrix(bits: int, like: Array) -> Array:
 
 
 def transformed(x: Array, matrices: list[Array]) -> Array:
-    """x H for H of `factors`, one factor after the other: (..., p) -> (..., p)"""
+    """x H, with H given by `factors`, one factor after the other: (..., p) -> (..., p)"""
     xp = namespace(x, *matrices)
     found: Any = x
     after = 1

@@ -1,4 +1,4 @@
-"""Random Maclaurin features: functions of the inner product, power by power."""
+"""Random Maclaurin features of functions of the inner product, power by power."""
 
 from dataclasses import dataclass
 from math import comb, factorial
@@ -14,8 +14,8 @@ from kerneltools.trees import static
 class Maclaurin(Map):
     """φ_i(x) = √(a_N / m q_N) Π_{j<=N} <s_ij, x> with signs s_ij, for k = Σ a_N <x, y>^N; prepared by `maclaurin`.
 
-    `signs`: for each j the rows s_ij of all features of at least that degree. `counts`: for each degree from the
-    greatest on, how many features have it. `shares`: the probability q_N of each of these degrees.
+    `signs`: for each j, the rows s_ij of all features of at least that degree. `counts`: how many features have each
+    degree, from the greatest down. `shares`: the probability q_N of each of these degrees.
 
     >>> from kerneltools.kernels import Polynomial
     >>> phi = maclaurin(Polynomial(3, 1.0), d=5, m=100, rng=0)
@@ -67,10 +67,9 @@ def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, norm: float = 1.0, like:
 
     -> map of (..., d) -> (..., m)
 
-    Unbiased for rows of any size. Degrees N are drawn in proportion to a_N norm^2N, where the mean of k is made,
-    rather than by halves as in the paper: give the norm of typical rows as `norm`. The variance of a value grows
-    as |x|₁ powers do; `tensor_sketch` has less for polynomials, `positive` for exponentials.
-    `like`: as for `fourier`.
+    Unbiased for rows of any size. Degrees N are drawn in proportion to a_N norm^2N, their share in k, and not by halves
+    as in the paper: give the norm of typical rows as `norm`. The variance of a value grows like powers of |x|₁;
+    `tensor_sketch` has less for polynomials, `positive` for exponentials. `like`: as in `fourier`.
 
     Raises TypeError for another kernel, ValueError for a norm that is not > 0.
 
@@ -96,7 +95,7 @@ def maclaurin(kernel: Kernel, d: int, m: int, rng: Rng, norm: float = 1.0, like:
 
 
 def coefficient(kernel: Kernel, degree: int) -> float | Array:
-    """a_N of k = Σ a_N <x, y>^N."""
+    """The coefficient a_N of k = Σ a_N <x, y>^N."""
     if isinstance(kernel, Linear):
         return 1.0 if degree == 1 else 0.0
     if isinstance(kernel, Polynomial):
@@ -111,7 +110,7 @@ def coefficient(kernel: Kernel, degree: int) -> float | Array:
 
 
 DEGREES = 100
-"""Powers beyond it are left out: their sum is below rounding for |<x, y>| up to some 30 sigma²."""
+"""Greater powers are left out: their sum is below rounding for |<x, y>| up to some 30 sigma²."""
 
 
 def _shares(kernel: Kernel, norm: float) -> list[float]:

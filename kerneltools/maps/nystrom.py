@@ -31,7 +31,7 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True, eq=False)
 class Nystrom(Map):
-    """φ(x) = W' k(Z, x), prepared by `nystrom`.
+    """The Nyström map φ(x) = W' k(Z, x), prepared by `nystrom`.
 
     `points` Z (m, d), or m objects, `whitening` W (m, m) with W W' = (k(Z, Z) + ε I)^-1; `triangular`: whether W is
     upper triangular.
@@ -56,14 +56,14 @@ class Nystrom(Map):
 
     @property
     def columns(self) -> int | None:
-        """d, the number of columns of the landmarks; None where they are objects."""
+        """d, the number of columns of the landmarks; None if they are objects."""
         return None if is_collection(self.points) else int(self.points.shape[1])
 
     @property
     def rank(self) -> int:
-        """How many eigenvalues of k(Z, Z) are above the rounding of the landmarks' type, m eps times the greatest.
+        """The numerical rank of k(Z, Z): how many eigenvalues exceed m eps times the greatest, in the landmarks' type.
 
-        More landmarks than that add little but noise. One eigenvalue decomposition, in float64 where there is one.
+        More landmarks than that add little but noise. It takes one eigenvalue decomposition, in float64 if available.
         """
         gram, dtype = _gram(self.kernel, self.points)
         xp = namespace(gram)
@@ -102,13 +102,13 @@ class Nystrom(Map):
 
         (..., d) -> ()
 
-        `block`: rows at a time; chosen for the cache without it. The sum is made in float64 where there is one.
+        `block`: rows at a time; None for a number that suits the cache. The sum is in float64 if available.
         """
         return self._total(x, self._missed, block)
 
     @in_single
     def relative_error(self, x: Array, block: int | None = None) -> Array:
-        """tr(K - Φ Φ') / tr K, in [0, 1] up to rounding; see `trace_error`. Raises ValueError for no rows.
+        """tr(K - Φ Φ') / tr K, in [0, 1] up to rounding; see `trace_error`. Raises ValueError if x has no rows.
 
         (..., d) -> ()
         """
@@ -144,14 +144,14 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
 
     (m, d) -> map of (..., d) -> (..., m)
 
-    `reg` > 0: W = (k(Z, Z) + reg I)^(-1/2), symmetric, smooth in the landmarks even where two coincide.
-    Without `reg`: W = L^-T from the Cholesky factor, with the least shift that the type of `points` allows, m eps
-    times the greatest k(z, z): the most exact, and half the operations, for W is triangular.
-    The landmarks' matrix and W are computed in float64 where the library has it; W is kept in the type of `points`,
-    in float32 beside half-precision landmarks.
+    `reg` > 0: W = (k(Z, Z) + reg I)^(-1/2), symmetric, and smooth in the landmarks even if two coincide. `reg` None: W
+    = L^-T from the Cholesky factor, with the least shift that the type of `points` allows, m eps times the greatest
+    k(z, z). This is the most accurate, and takes half the operations, since W is triangular. k(Z, Z) and W are computed
+    in float64 if the library has it; W is kept in the type of `points`, or in float32 if the landmarks are in half
+    precision.
 
-    Raises ValueError for an indefinite kernel, which is no inner product of features, for NaN among the landmarks,
-    with its row and column, and for landmarks whose k(z, z) is beyond their type.
+    Raises ValueError for an indefinite kernel, which is no inner product of features, for NaN among the landmarks, with
+    its row and column, and for landmarks whose k(z, z) overflows their type.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -175,9 +175,9 @@ def nystrom(kernel: Kernel, points: Array, reg: float | Array | None = None) -> 
 
 
 def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Array:
-    """W with W W' = (K + ε I)^-1: (m, m) -> (m, m), or a stack of them beside `reg`; see `nystrom`.
+    """W with W W' = (K + ε I)^-1: (m, m) -> (m, m), or a stack of both with `reg`; see `nystrom`.
 
-    `dtype`: that of W, and of the data it is for.
+    `dtype`: the type of W, and of the data that W is for.
     """
     xp = namespace(gram)
     dtype = gram.dtype if dtype is None else dtype
@@ -190,7 +190,7 @@ def whitening(gram: Array, reg: float | Array | None, dtype: DType = None) -> Ar
 
 
 def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:
-    """k(Z, Z), in float64 where the library has it, and the type that W is for."""
+    """k(Z, Z), in float64 if the library has it, and the type that W is for."""
     require_room(points)
     points, kernel = widened(points), widened(kernel)
     wide = precise(kernel, points)
@@ -198,20 +198,20 @@ def _gram(kernel: Kernel, points: Array) -> tuple[Array, DType]:
 
 
 def _shift(gram: Array, dtype: DType) -> float:
-    """What rounding makes of the eigenvalues of a matrix in that type, relative to its greatest entry."""
+    """The rounding error of a matrix's eigenvalues in this type, relative to its greatest entry."""
     return int(gram.shape[0]) * float(namespace(gram).finfo(dtype).eps)
 
 
 def _require_in_range(kernel: Kernel, gram: Array, points: Array, dtype: DType) -> None:
-    """Raise where k(Z, Z) is not finite, or k(z, z) is beyond the type that features are made in.
+    """Raise ValueError if k(Z, Z) is not finite, or k(z, z) is beyond the type of the features.
 
-    There k(x, z) is infinite too, and each row would have features of NaN.
+    k(x, z) would then be infinite too, and all features of such rows NaN.
     """
     xp = namespace(gram)
     if not holds(xp.all(xp.isfinite(gram))):
         require_known(points=points)
         raise ValueError(
-            f"kernel: {kernel!r} has values that are not finite at the landmarks; look at its range and at the scale "
+            f"kernel: {kernel!r} has values that are not finite at the landmarks; check its range and at the scale "
             "of the landmarks"
         )
     diagonal = xp.linalg.diagonal(gram)

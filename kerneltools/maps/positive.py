@@ -39,7 +39,7 @@ class Positive(Map):
         return int(self.weights.shape[1])
 
     def logarithms(self, x: Array) -> Array:
-        """log φ(x) of rows: (n, d) -> (n, m). In attention, what all keys share may be subtracted."""
+        """log φ(x) of rows: (n, d) -> (n, m). In attention, a term that all keys share may be subtracted."""
         gaussian = isinstance(self.kernel, Gaussian)
         lengths = getattr(self.kernel, child_names(self.kernel)[0])
         check_columns(child_names(self.kernel)[0], lengths, x)
@@ -59,10 +59,10 @@ def positive(kernel: Kernel, d: int, m: int, rng: Rng, orthogonal: bool = True, 
 
     -> map of (..., d) -> (..., m)
 
-    Unbiased, and all features are > 0, so that sums of kernel values that must be positive, as the denominators of
-    attention, stay so. `m`: even, for w and -w go together. The relative error grows as exp(|x + y|²/2ℓ²): for
-    rows of norms up to some ℓ; beyond, `fourier` has less. The exponents are added before the exponential is taken.
-    `orthogonal`, `like`: as for `fourier`.
+    Unbiased, and all features are > 0, so that sums of kernel values that must be positive, such as the denominators of
+    attention, are positive. `m` is even, since w and -w come in pairs. The relative error grows as exp(|x + y|²/2ℓ²):
+    take it for rows of norms up to some ℓ; beyond that, `fourier` has less error. The exponents are added before the
+    exponential is taken. `orthogonal`, `like`: as in `fourier`.
 
     Raises TypeError for another kernel, ValueError for an odd m.
 

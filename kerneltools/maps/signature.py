@@ -1,4 +1,4 @@
-"""Random Fourier features of signatures: kernels of series by features whose time is linear in the length."""
+"""Random Fourier features of signature kernels of series, in time linear in their length."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +24,8 @@ HELD = 2**20
 class SignatureFeatures(Map):
     """φ with φ(x)·φ(y) close to a signature kernel, prepared by `signature`.
 
-    `frequencies` (depth, q, c), in units of the inverse lengthscale of the kernel of points: a leaf, so that they can
-    be learned by gradient, as the lengthscale can. `projections` (depth, 2q, q), or None: of tensors.
+    `frequencies` (depth, q, c), in units of the inverse lengthscale of the kernel of points. They are a leaf, so that a
+    gradient can learn them, like the lengthscale. `projections` of tensors: (depth, 2q, q), or None.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -50,19 +50,19 @@ class SignatureFeatures(Map):
 
     @property
     def dimension(self) -> int:
-        """m: a constant, and for each level p, 2^p for each frequency, or as many as there are projections."""
+        """m: one constant, and for each level p either 2^p features per frequency, or one for each projection."""
         depth, q = self.frequencies.shape[:2]
         return int(1 + q * (2 ** (depth + 1) - 2) if self.projections is None else 1 + q * depth)
 
     @property
     def columns(self) -> None:
-        """None: it is of series."""
+        """None: the map is for series."""
 
     @in_single
     def __call__(self, x: Any) -> Array:
         """(n,) series -> (n, m)
 
-        Raises TypeError for what is no `Ragged`, ValueError for empty series and for series of other channels.
+        Raises TypeError for anything but `Ragged`, ValueError for empty series and for series of other channels.
         """
         series = require_series("x", x, self)
         if series.columns != self.frequencies.shape[2]:
@@ -142,7 +142,7 @@ def _steps(values: Array) -> Array:
 
 
 def _before(values: Array) -> Array:
-    """At each time the sum of all before it."""
+    """At each time, the sum over all earlier times."""
     xp = namespace(values)
     sums = xp.cumulative_sum(values, axis=0)
     return xp.concat([xp.zeros_like(values[:1, ...]), sums[:-1, ...]], axis=0)
@@ -171,12 +171,12 @@ def signature(
     -> map of (n,) series -> (n, at most m)
 
     `kernel`: `series.Signature` of order 1, of a stationary kernel of points. `c`: the channels. Each level has
-    frequencies of its own, so that the mean of φ(x)·φ(y) over the draws is k(x, y); with `normalised` kernels each
-    level is brought to the same norm, and the mean is that up to an error of order 1/m. The features: for each of q
-    frequencies the tensors of its own steps, 2^p of them at level p (the diagonal projection, RFSF-DP); `projected`:
-    q random projections of the tensors of the steps of all q (the tensor random projection, RFSF-TRP), fewer features
-    where depth is large. `like`: an array of the library, type and device that the frequencies are to be of; NumPy's
-    float64 without it.
+    frequencies of its own, so that the mean of φ(x)·φ(y) over the draws is k(x, y). With `normalised` kernels each
+    level is scaled to the same norm, and the mean is k(x, y) up to an error of order 1/m. The features are, for each of
+    q frequencies, the tensors of its own steps, 2^p of them at level p (the diagonal projection, RFSF-DP). `projected`:
+    they are q random projections of the tensors of all q (the tensor random projection, RFSF-TRP), which are fewer
+    features for a large depth. `like`: an array whose library, type and device the frequencies get; None for NumPy's
+    float64.
 
     Raises TypeError for another kernel, ValueError for an m that is too small for the depth.
 

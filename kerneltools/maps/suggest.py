@@ -1,4 +1,4 @@
-"""Which map, of which size, for a wanted error."""
+"""The choice of a map and its size for a wanted error."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,15 +34,15 @@ from kerneltools.random import Rng, choice, generator
 from kerneltools.structures.base import is_collection, require_known, take
 
 LARGEST = 2**16
-"""More features are not suggested."""
+"""The most features that are suggested."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A map of a size: its relative `error` on rows of the pilot sample that it had not seen, and its `cost`.
+    """A map of some size: its relative `error` on rows of the pilot sample that it had not seen, and its `cost`.
 
-    `cost`: operations a row. `measured`: whether the error was measured at this size, or follows from that of a
-    smaller one by the law 1/√m.
+    `cost`: operations for each row. `measured`: whether the error was measured at this size; else it follows from that
+    of a smaller one by the law 1/√m.
 
     >>> print(Candidate("nystrom", m=256, error=0.0034, cost=2.1e5, measured=True))
     nystrom, m = 256: error 0.0034 (measured), 2.1e+05 operations a row
@@ -63,9 +63,9 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Suggestion:
-    """The cheapest map that meets the wanted error, prepared; `candidates` are what it was chosen among.
+    """The cheapest map that meets the wanted error, prepared; it was chosen among `candidates`.
 
-    `reached`: whether any met it; where none did, the map is that of the least error.
+    `reached`: whether any candidate met it; if none did, the map is the one with the least error.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -88,14 +88,14 @@ class Suggestion:
 
 
 def suggest(kernel: Kernel, x: Array, error: float, rng: Rng = 0, pilot: int = 1000) -> Suggestion:
-    """The map, and the number of features, of least cost for a wanted relative error |K - ΦΦ'| / |K| (Frobenius).
+    """The cheapest map, and its number of features, for a wanted relative error |K - ΦΦ'| / |K| (Frobenius).
 
     (n, d) -> suggestion with a map of (..., d) -> (..., m)
 
-    Errors are measured on half of `pilot` rows of x, drawn at random. Nyström maps have their landmarks from the other
-    half, in sizes that double, and the map suggested is on those; random features of the kernel are drawn at 256, and
-    the size follows from the law 1/√m. Costs count 2 d m + m² operations a row for Nyström, 2 d m + 20 m for a map with
-    a cosine or an exponential for each feature.
+    Errors are measured on half of `pilot` rows of x, drawn at random. The landmarks of Nyström maps come from the other
+    half, in sizes that double, and the suggested map keeps them. Random features are drawn with 256 features, and their
+    size follows from the law 1/√m. Costs count 2 d m + m² operations per row for Nyström, and 2 d m + 20 m for a map
+    with a cosine or an exponential for each feature.
 
     Raises ValueError for an error that is not > 0 and for fewer than 4 rows, and as `nystrom` does.
 
@@ -160,7 +160,7 @@ def _nystrom_maps(kernel: Kernel, x: Array, rng: Any) -> Iterator[tuple[int, Map
 
 
 def _columns(x: Any) -> int:
-    """What a kernel value costs, in half operations: of objects it is not known, and counts as one of 100 columns."""
+    """The cost of a kernel value, in half operations; for objects it is unknown, and counts as that of 100 columns."""
     return 100 if is_collection(x) else int(x.shape[1])
 
 
@@ -187,7 +187,7 @@ def _deterministic(kernel: Kernel, x: Array) -> list[Map]:
 def _drawn(
     name: str, make: Callable[[int], Map], exact: Array, x: Array, error: float
 ) -> tuple[Candidate, Callable[[], Map]]:
-    """The size that the law 1/√m gives, with a margin of a tenth."""
+    """The size that the law 1/√m implies, with a margin of a tenth."""
     missed, least = _relative(make(256), exact, x), 256
     wanted = min(LARGEST, max(2, 2 * ceil(least * (1.1 * missed / error) ** 2 / 2)))
     reached = missed * (least / wanted) ** 0.5

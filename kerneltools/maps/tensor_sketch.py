@@ -1,4 +1,4 @@
-"""TensorSketch: polynomial kernels by circular convolutions of count sketches."""
+"""TensorSketch: features of polynomial kernels by circular convolutions of count sketches."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from kerneltools.random import Rng, generator
 class TensorSketch(Map):
     """φ(x) = s₁(x) * ... * s_p(x), circular convolutions of p count sketches of (x, √offset).
 
-    Prepared by `tensor_sketch`. `places` and `signs`: for each sketch and each column, where it goes and its sign.
+    Prepared by `tensor_sketch`. `places` and `signs`: the place and the sign of each column in each sketch.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Polynomial
@@ -53,7 +53,7 @@ class TensorSketch(Map):
         return xp.concat([x, xp.ones_like(x[:, :1]) * root], axis=1)
 
     def _sketch(self, x: Array, number: int) -> Array:
-        """Each column added, with its sign, at its place: (n, d + 1) -> (n, m)"""
+        """The sketch of each row, to which each column is added, with its sign, at its place: (n, d + 1) -> (n, m)"""
         xp = namespace(x)
         places = indices_like(self.places[number], x)
         signed = xp.matrix_transpose(x * asarray_like(self.signs[number], x)[None, :])
@@ -71,7 +71,7 @@ def _pull(cotangent: Array, product: Array, a: Array, b: Array) -> tuple[Array, 
 
 
 def _reversed(a: Array) -> Array:
-    """a[-k mod m]: what turns a convolution into its adjoint."""
+    """a[-k mod m], which turns a convolution into its adjoint."""
     xp = namespace(a)
     return xp.roll(xp.flip(a, axis=-1), 1, axis=-1)
 
@@ -81,12 +81,12 @@ circular_product.__doc__ = """Circular convolutions of rows, by Fourier transfor
 
 
 def tensor_sketch(kernel: Polynomial | Linear, d: int, m: int, rng: Rng) -> TensorSketch:
-    """TensorSketch of a polynomial kernel (Pham and Pagh 2013), in d + m log m operations a row and degree.
+    """TensorSketch of a polynomial kernel (Pham and Pagh 2013), in d + m log m operations per row and degree.
 
     -> map of (..., d) -> (..., m)
 
     Unbiased; the variance of a value is at most 2·3^degree (|x|² + offset)^degree (|y|² + offset)^degree / m, so that
-    m must grow with the degree. It has no arrays of its own: it works for any library, type and device.
+    m must grow with the degree. It holds no arrays of a library, and works for any library, type and device.
 
     Raises TypeError for another kernel.
 

@@ -1,4 +1,4 @@
-"""Random warping series: how far a series is from random ones, after its time is stretched."""
+"""Random warping series: features are distances from random series after stretching time."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ HELD = 2**16
 class RandomWarping(Map):
     """φ(x)_j = m^-1/2 min over alignments of x and ω_j of Σ |x_i - ω_ji|², prepared by `random_warping`.
 
-    `series`: the ω_j, m of them; their values are leaves, so that they can be learned by gradient.
+    `series`: the m series ω_j; their values are leaves, so that a gradient can learn them.
 
     >>> import numpy as np
     >>> step, ramp = np.array([[0.0], [0.0], [1.0]]), np.array([[0.0], [0.5], [1.0]])
@@ -40,7 +40,7 @@ class RandomWarping(Map):
 
     @property
     def kernel(self) -> Kernel:  # type: ignore[override]
-        """That of the features, φ(x)·φ(y): its mean over the draws has no closed form."""
+        """The kernel φ(x)·φ(y) of the features: its mean over the draws has no closed form."""
         return OfWarping(self)
 
     @property
@@ -50,13 +50,13 @@ class RandomWarping(Map):
 
     @property
     def columns(self) -> None:
-        """None: it is of series."""
+        """None: the map is for series."""
 
     @in_single
     def __call__(self, x: Any) -> Array:
         """(n,) series -> (n, m)
 
-        Raises TypeError for what is no `Ragged`, ValueError for empty series and for series of other channels.
+        Raises TypeError for anything but `Ragged`, ValueError for empty series and for series of other channels.
         """
         return self.of_rows(require_series("x", x, self))
 
@@ -76,7 +76,7 @@ class RandomWarping(Map):
 
 @dataclass(frozen=True, eq=False)
 class OfWarping(Kernel):
-    """k(x, y) = φ(x)·φ(y), of a map of random warping series.
+    """The kernel k(x, y) = φ(x)·φ(y) of a map of random warping series.
 
     >>> import numpy as np
     >>> phi, x = random_warping(1.0, c=1, m=50, rng=0), Ragged.of([np.zeros((4, 1)), np.ones((6, 1))])
@@ -107,14 +107,14 @@ def random_warping(
     lengths: tuple[int, int] = (1, 25),
     like: Array | None = None,
 ) -> RandomWarping:
-    """Costs of aligning a series with m random ones, in time linear in its length (Wu et al. 2018).
+    """Random warping features: costs of aligning a series with m random ones, in linear time (Wu et al. 2018).
 
     -> map of (n,) series of c channels -> (n, m)
 
-    The random series are independent: lengths uniform in `lengths`, from the least to the greatest, entries normal with
-    the standard deviation `sigma` > 0, in the units of the points. The cost is that of dynamic time warping, the least
-    sum of squared distances over all alignments, over √m. Bring series to mean 0 and one scale. `like`: an array of the
-    library, type and device that the random series are to be of; NumPy's float64 without it.
+    The random series are independent: their lengths are uniform between the two numbers of `lengths`, their entries
+    normal with the standard deviation `sigma` > 0, in the units of the points. The cost is that of dynamic time
+    warping, the least sum of squared distances over all alignments, divided by √m. Standardise the series first.
+    `like`: an array whose library, type and device the random series get; None for NumPy's float64.
 
     Raises ValueError for parameters outside these ranges.
 
