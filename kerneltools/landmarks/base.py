@@ -31,7 +31,7 @@ Host = Any
 
 
 class ReducedWarning(UserWarning):
-    """Less was made than was asked for, because the data have no more; the message says how much.
+    """The result is smaller than asked for, because the data hold no more; the message says how small.
 
     >>> import warnings
     >>> import numpy as np
@@ -46,7 +46,7 @@ class ReducedWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Landmarks(Shown):
-    """`points` (m, d), or m objects, and their numbers where they are among the data.
+    """`points` (m, d), or m objects, and their row numbers if they are among the data.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -77,12 +77,12 @@ class Selector(Protocol):
     """
 
     def __call__(self, kernel: Kernel, x: Array, rng: Rng) -> Landmarks:
-        """(n, d) -> at most m landmarks; fewer, with a ReducedWarning, when x has no more that differ."""
+        """(n, d) -> at most m landmarks; fewer, with a ReducedWarning, if x has fewer distinct rows."""
 
 
 @runtime_checkable
 class WeightedSelector(Selector, Protocol):
-    """A selector that knows of weights: a row counts like so many equal ones, and not at all if its weight is 0.
+    """A selector that takes weights: a row of weight w counts like w equal rows, and a row of weight 0 not at all.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -99,10 +99,10 @@ class WeightedSelector(Selector, Protocol):
 
 
 def chosen(selector: Selector, kernel: Kernel, x: Array, rng: Rng, weights: Array | None = None) -> Landmarks:
-    """What the selector makes of weighted rows: (n, d), weights (n,) or None -> at most m landmarks
+    """The landmarks that a selector chooses among weighted rows: (n, d), weights (n,) or None -> at most m landmarks
 
-    `weights` are passed on where they are given. A selector that has no parameter of that name is called with the
-    rows of weight > 0 only, and does not tell them apart.
+    `weights` are passed on if given. A selector without a parameter of that name gets only the rows of weight > 0, and
+    treats them alike.
     """
     if weights is None:
         return selector(kernel, x, rng)
@@ -116,7 +116,7 @@ def chosen(selector: Selector, kernel: Kernel, x: Array, rng: Rng, weights: Arra
 
 
 def takes_weights(selector: Selector) -> bool:
-    """Whether it can be called with weights=..."""
+    """Whether a selector can be called with weights=..."""
     try:
         parameters = signature(selector).parameters
     except ValueError:  # callables of compiled modules
@@ -126,9 +126,9 @@ def takes_weights(selector: Selector) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """The rows of weight > 0, their numbers among all (None: all of them), and their weights, of mean 1.
+    """The rows of weight > 0, their numbers among all rows (None: all of them), and their weights, of mean 1.
 
-    Equal weights tell nothing: None.
+    Equal weights make no difference, and are None.
     """
 
     x: Array
@@ -146,9 +146,9 @@ class Seen:
 
 
 def seen(x: Array, weights: Array | None) -> Seen:
-    """What a selector is to see of weighted rows: (n, d), (n,) or None.
+    """The rows and weights that a selector uses, after checks: (n, d), (n,) or None.
 
-    Raises ValueError unless there is a finite weight >= 0 for each row, and one > 0.
+    Raises ValueError unless each row has a finite weight >= 0 and at least one weight is > 0.
     """
     if weights is None:
         return Seen(x)
@@ -175,14 +175,14 @@ def distinct(x: Array, order: Sequence[int], count: int) -> list[int]:
 
 
 def drawn(x: Array, weights: Host | None, m: int, draws: Any) -> list[int]:
-    """The numbers of at most m different rows, drawn without replacement with these weights, all alike for None."""
+    """The numbers of at most m distinct rows, drawn without replacement by these weights; None for equal ones."""
     if weights is not None:
         return drawn_by_weight(x, weights, m, draws)
     return distinct(x, draws.permutation(x.shape[0]).tolist(), m)
 
 
 def drawn_by_weight(x: Array, weights: Host, m: int, draws: Any) -> list[int]:
-    """The numbers of at most m different rows, drawn one after the other with these weights, without replacement.
+    """The numbers of at most m distinct rows, drawn by these weights one after the other, without replacement.
 
     Rows of weight 0 come after all others.
     """
@@ -195,12 +195,12 @@ TINY = 1e-300
 
 
 def constant(tree: Tree) -> Tree:
-    """The tree with its arrays as constants: choosing rows needs no gradient, nor the memory of one."""
+    """The tree with its arrays as constants: choosing rows needs no gradient, nor the memory for one."""
     return cast(Tree, map_leaves(lambda leaf: stop_gradient(leaf) if hasattr(leaf, "dtype") else leaf, tree))
 
 
 def require_room(points: Array) -> None:
-    """Raise MemoryError where there is no room for k(Z, Z) and its factors, 5.25 matrices (m, m), before it begins."""
+    """Raise MemoryError beforehand if there is no room for k(Z, Z) and its factors, 5.25 matrices (m, m)."""
     if compiling():  # when the machine is not known that it will run on
         return
     m = int(points.shape[0])
@@ -210,10 +210,10 @@ def require_room(points: Array) -> None:
 
 
 def precise(kernel: Kernel, x: Array) -> Array:
-    """The rows in the type that kernel values are to be computed in: float64 where the library has it.
+    """The rows in the type that kernel values are computed in: float64 if the library has it.
 
-    In float32, what a factor leaves of a kernel is soon nothing but rounding. Functions of the user's own get the
-    rows as they are: they may hold arrays of that type.
+    In float32, the part of a kernel that a factor leaves is soon only rounding. Functions of the user get the rows
+    unchanged: they may hold arrays of that type.
     """
     return x if _has_function(kernel) else in_type(x, widest_float(like_of(x)))
 
@@ -229,7 +229,7 @@ def _has_function(tree: Any) -> bool:
 
 
 def positive_diagonal(kernel: Kernel, x: Array) -> Host:
-    """k(x, x) (n,) on the host, in float64. Raises ValueError where it is negative or not finite, with the row."""
+    """k(x, x) (n,) on the host, in float64. Raises ValueError, with the row, if it is negative or not finite."""
     diagonal = to_host(kernel.diag(x)).astype(float)
     least, greatest = int(diagonal.argmin()), int(diagonal.argmax())  # NaN is both
     if not diagonal[greatest] < inf:
@@ -245,15 +245,15 @@ def positive_diagonal(kernel: Kernel, x: Array) -> Host:
 
 
 def rounding(kernel: Kernel, x: Array) -> float:
-    """Relative to the diagonal, what is no more than rounding of the kernel's values; in float64, 1e-13."""
+    """The rounding error of kernel values relative to the diagonal; in float64, 1e-13."""
     values = kernel.diag(part(x, slice(0, 1)))
     return 512 * float(namespace(values).finfo(values.dtype).eps)
 
 
 INDEFINITE = (
-    "for an indefinite kernel take landmarks that do without its values, such as landmarks.Uniform or landmarks.KMeans"
+    "for an indefinite kernel take a selector that uses no kernel values, such as landmarks.Uniform or landmarks.KMeans"
 )
-"""What to do about it."""
+"""The advice for indefinite kernels."""
 
 
 def check_examples(x: Any, m: int) -> None:
@@ -268,7 +268,7 @@ def check_examples(x: Any, m: int) -> None:
 
 
 def check_vectors(x: Any, m: int, rule: str) -> None:
-    """As `check_rows`, for a rule that makes means of rows. Raises TypeError for objects, naming what to take."""
+    """`check_rows`, for a rule that makes means of rows. Raises TypeError for objects, with rules that take them."""
     if is_collection(x):
         raise TypeError(
             f"{rule} needs vectors, whose means it takes, got {x!r}; take RPCholesky, Greedy, RidgeLeverage, BLESS or "
@@ -293,7 +293,7 @@ def _check_number(m: int) -> None:
 
 
 def warn_reduced(asked: int, found: int, of: str, n: int) -> None:
-    """Say that fewer landmarks were found than asked for."""
+    """Warn that fewer landmarks were found than asked for."""
     if found < asked:
         warnings.warn(
             f"landmarks: {asked} asked for, {found} made: {n} rows hold no more {of}",

@@ -1,4 +1,4 @@
-"""Ridge leverage from the bottom up."""
+"""Ridge leverage scores computed from the bottom up."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -14,16 +14,16 @@ from kerneltools.random import Rng, generator
 
 @dataclass(frozen=True)
 class BLESS:
-    """m rows, drawn by their ridge leverage scores at a ridge that is halved until it is fine enough for m.
+    """m rows, drawn by their ridge leverage scores at a ridge that is halved until it is small enough for m.
 
     Rudi, Calandriello, Carratino and Rosasco 2018, in the form BLESS-R: at each ridge λ n, a uniform sample of
-    `oversampling` k_max / λ rows gets scores from the sample of the ridge before, and is thinned by them. It ends
-    where the scores of all rows would add up to m / `oversampling`. For any positive semi-definite kernel; only the
-    diagonal is computed for all rows, so that the cost does not depend on n while k_max / λ is below it, and is that
-    of `RidgeLeverage` from there on. `block` rows at a time: memory is O(block m).
+    `oversampling` k_max / λ rows gets scores from the sample of the previous ridge, and is thinned by them. It ends
+    when the scores of all rows would add up to m / `oversampling`. For any positive semi-definite kernel. Only the
+    diagonal is computed for all rows, so that the cost does not depend on n while k_max / λ is below n; above, it is
+    that of `RidgeLeverage`. `block` rows at a time: memory is O(block m).
 
-    With weights, the matrix has the entries sqrt(w_i w_j) k(x_i, x_j). Equal rows are one landmark: fewer than m are
-    returned, with a ReducedWarning, when fewer differ. Raises ValueError for m < 1, for oversampling < 1, for x with
+    With weights, the matrix has the entries sqrt(w_i w_j) k(x_i, x_j). Equal rows make one landmark: if fewer than m
+    differ, fewer are returned, with a ReducedWarning. Raises ValueError for m < 1, for oversampling < 1, for x with
     NaN, for weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
 
     >>> import numpy as np
@@ -50,7 +50,7 @@ class BLESS:
         return data.landmarks(indices)
 
     def _scores(self, kernel: Kernel, data: Seen, draws: Any) -> Host:
-        """For all rows; 0 for those that are not in the last sample."""
+        """The scores of all rows; 0 for rows that are not in the last sample."""
         leverage, n = leverage_scores(kernel, data, self.block), data.x.shape[0]
         greatest = float(leverage.diagonal.max())
         nothing = draws.permutation(n)[:0]

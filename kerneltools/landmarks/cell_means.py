@@ -18,13 +18,13 @@ from kerneltools.structures import take
 
 @dataclass(frozen=True)
 class CellMeans:
-    """The means of the rows that lie nearest to each of m random ones: half the way from these to k-means, at once.
+    """Means of the rows nearest to each of m random rows: one round of k-means, half the way to its result.
 
-    One round of Lloyd's on a sample of `each` m rows, without seeding: 2 `each` d m² operations whatever n is, all of
-    them one product. The kernel is not consulted, and the points are no rows of x.
+    One round of Lloyd's algorithm on a sample of `each` m rows, without seeding. It takes 2 `each` d m² operations for
+    any n, all in one matrix product. It uses no kernel values, and the points are no rows of x.
 
-    A row is drawn, and counts in the means, like as many as its weight. Equal rows are one landmark: fewer than m are
-    returned, with a ReducedWarning, when fewer differ. Raises ValueError for m or each < 1, for x with NaN, and for
+    A row of weight w is drawn, and counts in the means, like w equal rows. Equal rows make one landmark: if fewer than
+    m differ, fewer are returned, with a ReducedWarning. Raises ValueError for m or each < 1, for x with NaN, and for
     weights that are negative, not finite or all 0.
 
     >>> import numpy as np
@@ -57,7 +57,7 @@ class CellMeans:
         return Landmarks(namespace(x).astype(unit * centres, x.dtype))
 
     def _started(self, source: Source, draws: Any) -> tuple[Cloud, Array]:
-        """A sample and rows of it that differ; all rows where too few of the sample do."""
+        """A sample, and distinct rows of it to start from; of all rows if too few of the sample differ."""
         n = source.x.shape[0]
         for sample in (source.drawn(self.each * self.m, draws), source.everything()):
             weights = None if sample.weights is None else to_host(sample.weights).astype(float)

@@ -1,4 +1,4 @@
-"""Which rule to take when none is asked for."""
+"""The rule to take when none is given."""
 
 from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Selector
@@ -10,16 +10,16 @@ from kerneltools.landmarks.spherical_kmeans import SphericalKMeans
 from kerneltools.landmarks.uniform import Uniform
 
 FACTOR = 15.0
-"""In m³ operations: what eigenvectors of k(Z, Z) would take beyond the Cholesky factor that there is."""
+"""The cost of eigenvectors of k(Z, Z) beyond that of its Cholesky factor, in m³ operations."""
 
 
 def default(kernel: Kernel, m: int, shape: tuple[int, int] | None = None) -> Selector:
-    """The rule that suits the kernel; of those for the Euclidean distance the best that is worth its time.
+    """The rule that suits the kernel; for the Euclidean distance, the best one that is worth its time.
 
-    `SphericalKMeans` for homogeneous kernels, `RPCholesky` for all others that are no function of the Euclidean
-    distance, from kernel values only. Kernels that are indefinite have no Cholesky factor: `Uniform` for them. For
-    functions of the Euclidean distance `MiniBatchKMeans`; where the `shape` (n, d) of the rows is given, that or
-    `CellMeans` or `Uniform`, the first of these whose `operations` are within `allowance`
+    `SphericalKMeans` for homogeneous kernels. `Uniform` for indefinite ones, which have no Cholesky factor.
+    `RPCholesky`, which uses kernel values only, for all others that are no function of the Euclidean distance. For
+    functions of the Euclidean distance `MiniBatchKMeans`; if the `shape` (n, d) of the rows is given, the first of
+    `MiniBatchKMeans`, `CellMeans` and `Uniform` whose `operations` are within `allowance`
     (docs/decisions/0031-landmarks-worth-their-time.md).
 
     >>> from kerneltools.kernels import Gaussian, Polynomial
@@ -44,11 +44,11 @@ def default(kernel: Kernel, m: int, shape: tuple[int, int] | None = None) -> Sel
 
 
 def operations(rule: Selector, n: int, d: int) -> float:
-    """What a rule takes for n rows of d columns, of about 20 milliseconds for 10⁹ on a processor core."""
+    """The operations of a rule for n rows of d columns; 10⁹ take a processor core about 20 milliseconds."""
     terms: tuple[float, ...] = law_of(rule, d)({"n": n, "m": number_of(rule)})
     return float(sum(terms))
 
 
 def allowance(n: int, m: int) -> float:
-    """What choosing may take: n m² / 2 + 15 m³ operations, which triangular features save beside symmetric ones."""
+    """The operations that choosing may take: n m² / 2 + 15 m³, which triangular features save over symmetric ones."""
     return n * m**2 / 2 + FACTOR * m**3

@@ -1,7 +1,7 @@
-"""What the k-means rules share: nearest centres, means of clusters, and rows for clusters without any.
+"""What the k-means rules share: nearest centres, means of clusters, and rows that replace empty clusters.
 
-Products decide where their rounding errors are small beside the distances of the row at hand; the others are settled
-by differences, so that no row is served the worse for what lies far from it.
+Matrix products decide wherever their rounding errors are small relative to the distances of a row; differences settle
+the other rows, so that rows far away do not spoil the result for a row.
 """
 
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ from kerneltools.structures import take
 from kerneltools.trees import Tree, static
 
 LOOSE = 100
-"""A distance of so many rounding errors is right to one part in a hundred: near enough to tell who is nearest."""
+"""The rounding errors that make up a distance with an error of one percent: enough to tell which centre is nearest."""
 
 ADDED = 8192
-"""So many rows are added one after the other, and their sums then: few digits are lost."""
+"""Rows that are added one after the other before their sums are added, which loses few digits."""
 
 SMALL = 1e-3
 """Rounding errors that add up to no more than this share of all distances do not matter for the means."""
@@ -75,7 +75,7 @@ class Cloud(Tree):
         )
 
     def every(self, step: int) -> "Cloud":
-        """Each row so many after the one before; the weights have the mean 1 again."""
+        """Every `step`-th row; the weights have the mean 1 again."""
         part = self.block(slice(0, self.points.shape[0], step))
         weights = part.weights
         return part if weights is None else replace(part, weights=weights / namespace(weights).mean(weights))
@@ -92,10 +92,10 @@ def _mean(data: Cloud, values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """Of each row: the number of its nearest centre (n,), their squared distance (n,).
+    """The number of each row's nearest centre (n,), and their squared distance (n,).
 
     `near`: the numbers of the rows that lie too near their centre for products to tell; their distances are exact. None
-    where it does not matter.
+    if that does not matter.
     """
 
     index: Array
@@ -104,7 +104,7 @@ class Assignment:
 
 
 def cloud(x: Array, weights: Host | None = None, origin: Array | None = None) -> Cloud:
-    """The rows about that origin, or one amid them; the weights have the mean 1."""
+    """The rows about a given origin, or about one amid them; the weights have the mean 1."""
     origin = central(x) if origin is None else origin
     shifted = x - origin
     return Cloud(x, _beside(x, weights), origin, shifted, _squares(shifted), _rounding(x))
@@ -117,9 +117,9 @@ def unit_cloud(x: Array, weights: Host | None = None) -> Cloud:
 
 
 def in_range(x: Array) -> tuple[Array, float]:
-    """x times a number, and that number's inverse: 1 unless squares of x would over- or underflow.
+    """x times a number, and the inverse of that number: 1 unless squares of x would over- or underflow.
 
-    Where the library has a wider type for them, rows keep their size: small ones would underflow beside great ones.
+    If the library has a wider type, rows keep their size: small ones would underflow next to great ones.
     """
     if fits(x):
         return x, 1.0
@@ -196,7 +196,7 @@ def _nearest(shifted: Array, about: Array, offsets: Array | None) -> tuple[Array
 
 
 def _settled(part: Cloud, centres: Array, about: Array, offsets: Array | None) -> tuple[Array, Array]:
-    """The nearest centres of rows that lie near one, and exact distances: where two are too alike, of all centres."""
+    """The nearest centres of rows near one, with exact distances; if two are too close, all centres are compared."""
     xp, value = namespace(part.points), _values(part.shifted, about, offsets)
     index, best = row_maxima(value)
     numbers = xp.arange(centres.shape[0], dtype=index.dtype, device=device_of(index))
@@ -211,7 +211,7 @@ def _settled(part: Cloud, centres: Array, about: Array, offsets: Array | None) -
 
 
 def put(values: Array, where: Array, new: Array, axis: int = 0) -> Array:
-    """The values, but the new ones, in their order, where that holds: (n,) booleans along the axis."""
+    """The values, with those at True places replaced by the new ones in order: (n,) booleans along the axis."""
     xp, n = namespace(values), values.shape[axis]
     numbers = xp.arange(n, dtype=index_dtype(values), device=device_of(values))
     ranks = xp.cumulative_sum(xp.astype(where, index_dtype(values)), dtype=index_dtype(values))
@@ -231,9 +231,9 @@ def totals(data: Cloud, index: Array, count: int) -> Array:
 
 
 def exact_where_tight(found: Array, data: Cloud, assignment: Assignment, centres: Array) -> Array:
-    """The means that were found; of clusters half of whose rows are near the old centre, by what rows differ from that.
+    """The means found; in clusters with half their rows near the old centre, by differences from that.
 
-    (m, d) -> (m, d). Sums of rows that are all but equal would have the rounding errors of their place.
+    (m, d) -> (m, d). Sums of almost equal rows would have the rounding errors of their position.
     """
     if not assignment.near:
         return found
@@ -251,7 +251,7 @@ def exact_where_tight(found: Array, data: Cloud, assignment: Assignment, centres
 
 
 def moves_of(data: Cloud, index: Array, centres: Array) -> Array:
-    """The sum of what each cluster's rows differ from its centre: (m, d). Exactly 0 where all are equal to it."""
+    """The sum of the differences of each cluster's rows from its centre: (m, d). Exactly 0 if all are equal to it."""
     differences = data.points - namespace(centres).take(centres, index, axis=0)
     return _totals(differences, data.weights, index, centres.shape[0])
 
@@ -266,7 +266,7 @@ def _totals(x: Array, weights: Array | None, index: Array, count: int) -> Array:
 
 
 def refilled(found: Array, empty: list[int], data: Cloud, centres: Array, block: int) -> Array:
-    """The centres found, those of empty clusters replaced by the rows that the centres before served worst.
+    """The centres found, with empty clusters replaced by the rows that the previous centres served worst.
 
     They are left out if all rows are served.
     """
@@ -280,9 +280,9 @@ def refilled(found: Array, empty: list[int], data: Cloud, centres: Array, block:
 
 
 def _worst_served(data: Cloud, badness: Array, count: int) -> list[int]:
-    """At most `count` rows of greatest badness, all different, none already equal to a centre.
+    """At most `count` distinct rows of greatest badness, none already equal to a centre.
 
-    A row is equal to its centre where they differ by no more than the rounding errors of its own numbers.
+    A row counts as equal to its centre if they differ by no more than the rounding errors of its own numbers.
     """
     rounding = 4 * float(namespace(data.points).finfo(data.points.dtype).eps)
     equal = to_host(rounding**2 * _squares(data.points))
@@ -293,9 +293,9 @@ def _worst_served(data: Cloud, badness: Array, count: int) -> list[int]:
 
 
 def completed(centres: Array, data: Cloud, m: int, block: int) -> Array:
-    """The centres that differ; with the worst-served rows, if there are fewer than m and than rows that differ.
+    """The distinct centres, and the worst-served rows if there are fewer than m and than distinct rows.
 
-    So many only where rounding has made means of different rows equal.
+    There are fewer only if rounding has made means of different rows equal.
     """
     centres = take(centres, distinct(centres, range(centres.shape[0]), m))
     if centres.shape[0] == m:
@@ -314,7 +314,7 @@ def zeros_of(values: Array) -> list[int]:
 
 
 def places(where: Array) -> list[int]:
-    """The numbers of those that hold: (n,) booleans."""
+    """The indices of the True entries: (n,) booleans."""
     found: list[int] = to_host(where).nonzero()[0].tolist()
     return found
 

@@ -1,4 +1,4 @@
-"""Landmarks that the user has."""
+"""Landmarks that the user gives."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from kerneltools.trees import Shown
 
 @dataclass(frozen=True, eq=False)
 class Given(Shown):
-    """The points themselves, whatever the data and their weights.
+    """The given points themselves, whatever the data and their weights.
 
-    `points` (m, d), floating-point, or objects, m >= 1. Raises ValueError for no points, for NaN among them with
-    its place, and when the data have other columns.
+    `points` (m, d), floating-point, or objects, m >= 1. Raises ValueError if there are no points, for NaN among them,
+    with its place, and if the data have another number of columns.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))

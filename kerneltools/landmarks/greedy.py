@@ -1,4 +1,4 @@
-"""Pivoted Cholesky: the row that is explained worst comes next."""
+"""Greedy pivoted Cholesky: the row with the greatest residual comes next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,16 @@ from kerneltools.random import Rng, generator
 
 @dataclass(frozen=True)
 class Greedy:
-    """m rows, each the one of greatest residual k(x, x) - |φ(x)|² given those before.
+    """m rows, each with the greatest residual k(x, x) - |φ(x)|² given the rows before.
 
     Cholesky with complete pivoting (Fine and Scheinberg 2001): deterministic; the greatest residual is the greatest
-    error of any k(x, y). It goes for outliers, and its mean error is worse than that of `RPCholesky` where many rows
-    lie close together. Of equal residuals the first row's counts. Memory is that of `RPCholesky`, and so is work
-    where the next rows can be told from the greatest residuals alone. With weights, it is the residual times the
-    weight that must be greatest.
+    error of any k(x, y). It prefers outliers, and its mean error is worse than that of `RPCholesky` if many rows lie
+    close together. Of equal residuals, the first row is taken. Memory is that of `RPCholesky`, and so is work if the
+    greatest residuals alone determine the next rows. With weights, the residual times the weight decides.
 
-    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of its values:
-    then fewer than m rows are returned, with a ReducedWarning. Raises ValueError for m < 1, for x with NaN, for
-    weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
+    It stops when all residuals are below `tolerance` times k(x, x), by default the rounding of kernel values; then
+    fewer than m rows are returned, with a ReducedWarning. Raises ValueError for m < 1, for x with NaN, for weights that
+    are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -65,7 +64,7 @@ class _Pivots:
 
 
 def _pivots(factor: PartialCholesky, weighted: Callable[[Host], Host], most: int) -> _Pivots:
-    """The next pivots, as long as they are among the greatest now for sure: residuals never grow beyond the others."""
+    """The next pivots, as long as they are certain to have the greatest residuals, which never grow."""
     values = weighted(factor.residual)
     order = _in_order(values)
     candidates, others = order[:BLOCK], order[BLOCK:]
@@ -83,6 +82,6 @@ def _pivots(factor: PartialCholesky, weighted: Callable[[Host], Host], most: int
 
 
 def _in_order(residual: Host) -> list[int]:
-    """Numbers that differ by rounding are equal, so that all libraries take the same row: the first."""
+    """Numbers that differ only by rounding as equal, so that all libraries take the same row: the first."""
     rounded = (residual * (1e12 / residual.max())).round()
     return cast(list[int], (-rounded).argsort(kind="stable").tolist())

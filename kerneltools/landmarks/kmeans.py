@@ -29,17 +29,17 @@ from kerneltools.structures import take
 
 @dataclass(frozen=True)
 class KMeans:
-    """The m points that minimise the mean squared distance of each row from the nearest one.
+    """K-means: the m points that minimise the mean squared distance of each row from the nearest one.
 
-    Zhang, Tsang and Kwok 2008: this quantisation error bounds the error of the Nyström map for kernels of the
-    Euclidean distance. Lloyd's rounds from the seeds of `KMeansPlusPlus`: at most `iterations`, stopped when the
-    error falls by less than `tolerance` relative. The kernel is not consulted, and the points are no rows of x. A
-    cluster that becomes empty takes the worst-served row. Work is O(n d m) a round, `block` rows at a time: memory
-    is that of x once more and O(block m).
+    Zhang, Tsang and Kwok 2008: this quantisation error bounds the error of the Nyström map for kernels of the Euclidean
+    distance. Lloyd's algorithm from the seeds of `KMeansPlusPlus`: at most `iterations` rounds, until the error falls
+    by a relative amount less than `tolerance`. It uses no kernel values, and the points are no rows of x. A cluster
+    that becomes empty takes the worst-served row. Work is O(n d m) per round, `block` rows at a time; memory is another
+    copy of x and O(block m).
 
-    A row counts like as many as its weight. Equal rows are one landmark: fewer than m are returned, with a
-    ReducedWarning, when fewer differ. Raises ValueError for m < 1, for x with NaN, and for weights that are negative,
-    not finite or all 0.
+    A row of weight w counts like w equal rows. Equal rows make one landmark: if fewer than m differ, fewer are
+    returned, with a ReducedWarning. Raises ValueError for m < 1, for x with NaN, and for weights that are negative, not
+    finite or all 0.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))

@@ -1,4 +1,4 @@
-"""The seeding of k-means, which makes landmarks of its own."""
+"""The seeding of k-means as a rule for landmarks."""
 
 from dataclasses import dataclass
 from math import log
@@ -15,19 +15,19 @@ from kerneltools.random import Rng, generator
 from kerneltools.structures import take
 
 AT_ONCE = 4096
-"""Of so many rows all inner products may be kept: 64 MB in float32."""
+"""The most rows for which all inner products may be kept: 64 MB in float32."""
 
 
 @dataclass(frozen=True)
 class KMeansPlusPlus:
     """m rows, each drawn with probability proportional to its squared distance from those before.
 
-    Arthur and Vassilvitskii 2007. Of `trials` draws the one that leaves the least sum of squared distances is
-    kept: 2 + log m by default, 1 for the plain law. The kernel is not consulted: this is a rule for
-    kernels of the Euclidean distance. Work is O(n d m trials), memory O(n trials), for few rows O(n²).
+    Arthur and Vassilvitskii 2007. Of `trials` draws, the one that leaves the least sum of squared distances is kept: 2
+    + log m draws by default, 1 for the original rule. It uses no kernel values: this is a rule for kernels of the
+    Euclidean distance. Work is O(n d m trials), memory O(n trials), for few rows O(n²).
 
-    A row is drawn, and counts in the sums, like as many as its weight. Equal rows are one landmark: fewer than m are
-    returned, with a ReducedWarning, when fewer differ. Raises ValueError for m or trials < 1, for x with NaN, and for
+    A row of weight w is drawn, and counts in the sums, like w equal rows. Equal rows make one landmark: if fewer than m
+    differ, fewer are returned, with a ReducedWarning. Raises ValueError for m or trials < 1, for x with NaN, and for
     weights that are negative, not finite or all 0.
 
     >>> import numpy as np
@@ -56,7 +56,7 @@ class KMeansPlusPlus:
 
 
 def seeds(data: Cloud, m: int, draws: Any, trials: int | None = None) -> list[int]:
-    """The numbers of at most m rows, all different."""
+    """The numbers of at most m distinct rows."""
     x, n = data.points, data.points.shape[0]
     xp, tries = namespace(x), trials or 2 + int(log(m))
     inner = (2 * data.shifted) @ xp.matrix_transpose(data.shifted) if _at_once(x, m * tries) else None
@@ -82,16 +82,16 @@ def seeds(data: Cloud, m: int, draws: Any, trials: int | None = None) -> list[in
 
 
 def _at_once(x: Array, picks: int) -> bool:
-    """Whether one product with all rows takes less time than products with so many, a few at a time.
+    """Whether one product with all rows takes less time than products with a few rows at a time.
 
-    Measured: operations of those take four times as long; an entry that is stored, as long as 100 of one product.
+    Measured: operations of the latter take four times as long; storing an entry takes as long as 100 of the former.
     """
     n, d = int(x.shape[0]), int(x.shape[1])
     return n <= AT_ONCE and n * (d + 100) <= 4 * picks * d
 
 
 def _square_distances(data: Cloud, inner: Array | None, picks: list[int]) -> Array:
-    """From |x|² and, where they are known, all 2<x, x'>, and by differences from rows next to a pick: (b, n)."""
+    """From |x|² and, if known, all 2<x, x'>, and by differences for rows next to a pick: (b, n)."""
     xp, shifted = namespace(data.points), data.shifted
     numbers = indices_like(picks, shifted)
     if inner is None:

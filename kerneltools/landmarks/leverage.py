@@ -11,7 +11,7 @@ from kerneltools.structures.base import part, take
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
-    """Rows that stand for all: their numbers (s,), and with what probabilities (s,) they came to be among them."""
+    """A sample that stands for all rows: their numbers (s,), and the probabilities (s,) with which they were drawn."""
 
     picks: Host
     probabilities: Host
@@ -19,9 +19,9 @@ class Dictionary:
 
 @dataclass(frozen=True, eq=False)
 class LeverageScores:
-    """Estimates of [K (K + ridge I)^-1]_ii for rows of x, made by `leverage_scores`. Everything but x on the host.
+    """Estimates of [K (K + ridge I)^-1]_ii for rows of x, made by `leverage_scores`. All but x is on the host.
 
-    With weights, K has the entries sqrt(w_i w_j) k(x_i, x_j); `roots` are those of the weights, (n,) or None.
+    With weights, K has the entries sqrt(w_i w_j) k(x_i, x_j); `roots` are the roots of the weights, (n,) or None.
     """
 
     kernel: Kernel
@@ -72,12 +72,12 @@ class LeverageScores:
 
 
 def leverage_scores(kernel: Kernel, data: Seen, block: int) -> LeverageScores:
-    """The scores of that kernel on those rows, `block` rows at a time: memory O(block |S|)."""
+    """The scores of these rows for this kernel, `block` rows at a time: memory O(block |S|)."""
     kernel, x = constant(as_kernel(kernel)), constant(data.x)
     diagonal = data.weighted(positive_diagonal(kernel, precise(kernel, x)))
     greatest = float(diagonal.max())
     if not greatest > 0:
-        raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows: none counts")
+        raise ValueError(f"kernel: k(x, x) is 0 for all {x.shape[0]} rows, so that none can be chosen")
     least_ridge = rounding(kernel, precise(kernel, part(x, slice(0, 1)))) * greatest
     roots = None if data.weights is None else data.weights**0.5
     return LeverageScores(kernel, kernel.prepared(x), roots, diagonal, least_ridge, block)

@@ -27,17 +27,17 @@ from kerneltools.structures import take
 
 @dataclass(frozen=True)
 class MiniBatchKMeans:
-    """About the points of `KMeans`, from a part of the rows: work does not grow with n where n is large.
+    """K-means on random batches: almost the points of `KMeans`, and for large n the work does not grow with n.
 
-    Sculley 2010: each of `batch` random rows draws its nearest centre towards it, a centre that has served s rows by
-    1/s of the way. There are `rounds` of at most 20 m rows (10 batches at least), and what was served in the rounds
-    before counts a quarter of it in each next one. The seeds are those of `KMeansPlusPlus` among the rows of three
-    batches (3 m rows at least). The kernel is not consulted, and the points are no rows of x. A cluster that stays
-    empty in a round takes the worst-served row of its last batch. Memory beyond x is O(batch m).
+    Sculley 2010: each of `batch` random rows moves its nearest centre towards it, a centre that has served s rows by
+    1/s of the distance. There are `rounds` of at most 20 m rows (at least 10 batches), and with each round the rows
+    served before count a quarter as much. The seeds are those of `KMeansPlusPlus` among the rows of three batches (at
+    least 3 m rows). It uses no kernel values, and the points are no rows of x. A cluster that stays empty in a round
+    takes the worst-served row of its last batch. Memory beyond x is O(batch m).
 
-    A row is drawn, or counts, like as many as its weight. Equal rows are one landmark: fewer than m are returned, with
-    a ReducedWarning, when fewer differ. Raises ValueError for m, batch or rounds < 1, for x with NaN, and for weights
-    that are negative, not finite or all 0.
+    A row of weight w is drawn, or counts, like w equal rows. Equal rows make one landmark: if fewer than m differ,
+    fewer are returned, with a ReducedWarning. Raises ValueError for m, batch or rounds < 1, for x with NaN, and for
+    weights that are negative, not finite or all 0.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -73,7 +73,7 @@ class MiniBatchKMeans:
         return Landmarks(namespace(x).astype(unit * centres, x.dtype))
 
     def _seeds(self, source: "Source", draws: Any) -> Array:
-        """Seeds of a sample; of all rows where too few of the sample differ."""
+        """Seeds from a sample; from all rows if too few of the sample differ."""
         n = source.x.shape[0]
         sample = source.drawn(3 * max(self.batch, self.m), draws)
         found = seeds(sample, self.m, draws)
@@ -108,9 +108,9 @@ class Source:
         return cloud(self.x, self.weights, self.origin)
 
     def drawn(self, size: int, draws: Any) -> Cloud:
-        """So many rows at random; all of them, in random order, if there are no more.
+        """`size` rows at random; all of them, in random order, if there are no more.
 
-        Of more rows, those of great weight are drawn more often, and count as often as they are drawn.
+        If there are more, rows of great weight are drawn more often, and count as often as they are drawn.
         """
         n = self.x.shape[0]
         if self.weights is None or n <= size:
@@ -123,7 +123,7 @@ class Source:
 
 
 def _step(batch: Cloud, centres: Array, counts: Array) -> tuple[Array, Array, Array]:
-    """Centres, the weight of the rows they have served, and that of those of this batch among them."""
+    """The new centres, the weight of the rows they have served, and that of the rows of this batch among them."""
     xp = namespace(centres)
     index = assigned(batch, centres, batch.points.shape[0], SMALL).index
     members = members_of(batch, index, centres.shape[0])

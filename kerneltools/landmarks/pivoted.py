@@ -1,4 +1,4 @@
-"""The partial Cholesky factor of a kernel matrix, grown by rows of one's choice; the matrix itself is never there."""
+"""The partial Cholesky factor of a kernel matrix, grown by chosen rows, without forming the matrix."""
 
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,9 @@ from kerneltools.structures.base import like_of
 
 
 class Elimination:
-    """Cholesky on the host, in an order that is found on the way: `take` rows of a block one after the other.
+    """Cholesky on the host, in an order found along the way: `take` rows of a block one after the other.
 
-    `left` is what remains of the diagonal, which at the start is `diagonal`.
+    `left` is what remains of the diagonal, which is `diagonal` at the start.
     """
 
     def __init__(self, block: Host, diagonal: Host) -> None:
@@ -60,7 +60,7 @@ class PartialCholesky:
         return sum(int(piece.shape[0]) for piece in self.pieces)
 
     def block(self, picks: list[int]) -> Host:
-        """What F misses of the kernel matrix of these rows: (b, b) on the host."""
+        """The part of the kernel matrix of these rows that F misses: (b, b) on the host."""
         points = take(self.x, picks)
         missed = _wide(self.kernel(points, points))
         for piece in self.pieces:
@@ -69,9 +69,9 @@ class PartialCholesky:
         return to_host(missed)
 
     def extended(self, picks: list[int], lower: Host) -> "PartialCholesky":
-        """With these rows, whose missed part has the Cholesky factor `lower` (b, b).
+        """The factor extended by these rows, whose missed part has the Cholesky factor `lower` (b, b).
 
-        Raises ValueError for a kernel that turns out to be indefinite, MemoryError where there is no room for more.
+        Raises ValueError for a kernel that turns out to be indefinite, MemoryError if there is no room for more.
         """
         self._require_room(len(picks))
         values = self.kernel(take(self.x, picks), self.x)
@@ -89,24 +89,24 @@ class PartialCholesky:
         return replace(self, residual=left, floor=floor, pieces=_appended(self.pieces, new)).without(picks)
 
     def _require_room(self, more: int) -> None:
-        """Values of so many more rows, what is left of them, their factor, and the piece that it is joined to."""
+        """Raise MemoryError unless there is room for the values, residuals, factor and joined piece of so many rows."""
         n = len(self.diagonal)
         joined = sum(int(piece.shape[0]) for piece in self.pieces if piece.shape[0] <= more)
         require_memory(
             f"m: after {self.count} landmarks of {n} rows, {more} more need",
             8 * n * (3 * more + joined),
             like_of(self.x),
-            lambda free: "take fewer, or landmarks.Uniform or landmarks.KMeans, which keep no numbers of each row",
+            lambda free: "take fewer, or landmarks.Uniform or landmarks.KMeans, which keep no numbers for each row",
         )
 
     def without(self, done: list[int]) -> "PartialCholesky":
-        """With no residual at these rows."""
+        """The factor with residual 0 at these rows."""
         residual = self.residual.copy()
         residual[done] = 0.0
         return replace(self, residual=residual)
 
     def _floor(self, own: Host, picks: list[int]) -> float:
-        """What a kernel says of a row with itself differs from its diagonal by the rounding of its values."""
+        """The difference, by rounding, between a kernel's value of a row with itself and its diagonal."""
         noise = abs(own - self.diagonal[picks]) / self.diagonal[picks]
         return max(self.floor, 4 * float(noise.max()))
 
@@ -123,8 +123,8 @@ class PartialCholesky:
 def partial_cholesky(kernel: Kernel, x: Array, tolerance: float | None = None) -> PartialCholesky:
     """The empty factor.
 
-    Rows of which no more is left than `tolerance` times the diagonal count as represented; by default, than
-    rounding of the kernel's values leaves. Raises ValueError for a diagonal that is negative, not finite or all 0.
+    Rows whose residual is at most `tolerance` times the diagonal count as represented; by default, the tolerance is the
+    rounding of kernel values. Raises ValueError for a diagonal that is negative, not finite or all 0.
     """
     kernel = as_kernel(kernel)
     x = precise(kernel, x)
@@ -144,7 +144,7 @@ def _columns(matrix: Array, picks: list[int]) -> Array:
 
 
 def _appended(pieces: tuple[Array, ...], new: Array) -> tuple[Array, ...]:
-    """One more piece; small ones are joined, so that there are few and each row is copied a few times only."""
+    """The pieces and one more; small ones are joined, so that there are few and each row is copied few times."""
     while pieces and pieces[-1].shape[0] <= new.shape[0]:
         new = namespace(new).concat([pieces[-1], new], axis=0)
         pieces = pieces[:-1]

@@ -1,4 +1,4 @@
-"""Recursive sampling by ridge leverage."""
+"""Recursive sampling by ridge leverage scores."""
 
 from dataclasses import dataclass
 from math import ceil, log
@@ -20,9 +20,9 @@ class RidgeLeverage:
     beyond the k-th, k ≈ m / (4 log m). For any positive semi-definite kernel, from O(n m) of its values in O(n m²)
     operations; `block` rows at a time, so that memory is O(block m).
 
-    With weights, scores are those of the matrix of entries sqrt(w_i w_j) k(x_i, x_j). Equal rows are one landmark:
-    fewer than m are returned, with a ReducedWarning, when fewer differ. Raises ValueError for m < 1, for x with NaN,
-    for weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
+    With weights, scores are those of the matrix of entries sqrt(w_i w_j) k(x_i, x_j). Equal rows make one landmark: if
+    fewer than m differ, fewer are returned, with a ReducedWarning. Raises ValueError for m < 1, for x with NaN, for
+    weights that are negative, not finite or all 0, and for a kernel that turns out to be indefinite.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -59,7 +59,7 @@ class RidgeLeverage:
 
 
 def _ridge(leverage: LeverageScores, dictionary: Dictionary, k: int) -> Host:
-    """The sum of the eigenvalues beyond the k-th, over k, of the matrix that the dictionary stands for."""
+    """The sum of the eigenvalues beyond the k-th, divided by k, of the matrix that the dictionary stands for."""
     host = namespace(dictionary.probabilities)
     weights = 1 / host.sqrt(dictionary.probabilities)
     values = host.linalg.eigvalsh(weights[:, None] * leverage.gram(dictionary.picks) * weights)

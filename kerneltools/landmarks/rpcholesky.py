@@ -1,4 +1,4 @@
-"""Randomly pivoted Cholesky: rows are drawn in proportion to what the others leave unexplained."""
+"""Randomly pivoted Cholesky: rows are drawn in proportion to what the landmarks so far leave unexplained."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +16,17 @@ from kerneltools.structures.base import keys
 class RPCholesky:
     """m rows, each drawn with probability proportional to its residual k(x, x) - |φ(x)|² given those before.
 
-    Chen, Epperly, Tropp and Webber 2025: for any positive semi-definite kernel, from (m + 1) n of its
-    values, in O(m² n) operations and O(m n) numbers of memory. Rows are proposed `block` at a time and rejected so
-    that the law of the picks, and of their order, is exactly that of one row at a time (Epperly, Tropp and Webber
-    2024). By default the size of a block follows the share of proposals accepted; `block=1` is the
-    simple algorithm.
+    Chen, Epperly, Tropp and Webber 2025: for any positive semi-definite kernel, from (m + 1) n of its values, in O(m²
+    n) operations and O(m n) numbers of memory. Rows are proposed `block` at a time and rejected so that the law of the
+    picks, and of their order, is exactly that of one row at a time (Epperly, Tropp and Webber 2024). By default, the
+    share of accepted proposals determines the size of a block; `block=1` is the simple algorithm.
 
-    Stops where all residuals are below `tolerance` times k(x, x), by default the rounding of its values:
-    the numerical rank is reached, and fewer than m rows are returned with a ReducedWarning. Kernel values and their
-    factor are in float64 where the library has it, whatever x is in; `kernels.Function` gets rows in their own type.
+    It stops when all residuals are below `tolerance` times k(x, x), by default the rounding of kernel values: then the
+    numerical rank is reached, and fewer than m rows are returned, with a ReducedWarning. Kernel values and their factor
+    are in float64 if the library has it, whatever the type of x; `kernels.Function` gets rows in their own type.
 
-    With weights, it is the same rule for the matrix of entries sqrt(w_i w_j) k(x_i, x_j): the probability is that of
-    residual times weight.
+    With weights, it is the same rule for the matrix of entries sqrt(w_i w_j) k(x_i, x_j): the probability is
+    proportional to residual times weight.
 
     Raises ValueError for m or block < 1, for x with NaN, for weights that are negative, not finite or all 0, and for a
     kernel that turns out to be indefinite.
@@ -68,7 +67,7 @@ SMALLEST, GREATEST = 10, 200
 
 
 def _next_size(size: int, accepted: int, m: int) -> int:
-    """Larger blocks where most proposals are accepted, smaller ones where many are made in vain."""
+    """The next block's size: larger if most proposals are accepted, smaller if many are rejected."""
     share = accepted / size
     wanted = size * 3 // 2 if share > 0.6 else size * 2 // 3 if share < 0.3 else size
     return min(max(wanted, SMALLEST), max(SMALLEST, m // 3), GREATEST)
@@ -77,10 +76,10 @@ def _next_size(size: int, accepted: int, m: int) -> int:
 def _with_accepted(
     factor: PartialCholesky, data: Array, proposals: list[int], uniforms: Host, picked: dict[Any, int], m: int
 ) -> PartialCholesky:
-    """The factor with the proposals that are accepted, in their order; `picked` gets them by what makes them equal.
+    """The factor with the accepted proposals, in their order; `picked` gets them by what makes them equal.
 
-    A proposal is accepted with the probability (what is left of it now) / (what was when it was drawn): then it has
-    the law of a draw from what is left now. A weight of the row would be in both.
+    A proposal is accepted with the probability (residual now) / (residual when it was drawn), so that it has the law of
+    a draw by the residuals now. The weight of the row would be in both, and cancels.
     """
     start = factor.residual[proposals]
     elimination = Elimination(factor.block(proposals), start)

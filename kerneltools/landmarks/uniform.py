@@ -12,7 +12,7 @@ from kerneltools.random import Rng, generator
 class Uniform:
     """m distinct rows, drawn uniformly without replacement, or in proportion to their weights.
 
-    Equal rows are one landmark. Raises ValueError for m < 1, for x without rows or with NaN, and for weights that are
+    Equal rows make one landmark. Raises ValueError for m < 1, for x without rows or with NaN, and for weights that are
     negative, not finite or all 0.
 
     >>> import numpy as np
