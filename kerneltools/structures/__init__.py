@@ -1,4 +1,4 @@
-"""Collections of objects that are no vectors: strings, graphs, series, sets, and anything else."""
+"""Collections of objects that are no vectors: strings, graphs, series, sets, and any others."""
 
 from kerneltools.structures.base import Collection, concat, count, take
 from kerneltools.structures.fasta import Sequences, read_fasta

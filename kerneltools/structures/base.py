@@ -1,4 +1,4 @@
-"""What a collection of objects is, and the three questions that the rest of the house asks of it, and of arrays."""
+"""What a collection of objects is, and the functions that treat collections and arrays of rows alike."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -21,21 +21,21 @@ from kerneltools.backend import move, to_host
 from kerneltools.trees import Tree, map_leaves, named_leaves
 
 Host = Any
-"""An array of NumPy: structure is on the host, whatever library the numbers are in."""
+"""A NumPy array: structure is kept on the host, whatever library the numbers are in."""
 
 Data = TypeVar("Data")
 
 
 class Collection(Tree, ABC):
-    """n objects in an order, of one kind, such as `Strings`: what stands for rows (n, d) where examples are no vectors.
+    """n objects of one kind in order, such as `Strings`: what stands for rows (n, d) if examples are no vectors.
 
-    Like an array of one axis: `len`, `shape` (n,), `x[3]` is an object, `x[2:5]`, `x[[4, 0]]` and `x[mask]` are
-    collections, and iterating gives the objects. Their structure (letters, lengths, edges) is whole numbers on the
-    host; `like` says in which library, on which device and in which type their kernel values are made: float64 of
-    NumPy, unless something else is given, or `to` is called.
+    It behaves like an array of one axis: it has `len` and `shape` (n,); `x[3]` is an object; `x[2:5]`, `x[[4, 0]]` and
+    `x[mask]` are collections; iterating gives the objects. Their structure (letters, lengths, edges) is integers on the
+    host. `like` determines the library, device and type of their kernel values: NumPy's float64, unless another is
+    given or `to` is called.
 
-    A new one is a frozen dataclass that defines `like`, `__len__`, `taken`, `joined`, `item` and `key`. Structure
-    is declared with `kerneltools.trees.static()`; arrays that gradients go through are the other fields.
+    A new collection is a frozen dataclass that defines `like`, `__len__`, `taken`, `joined`, `item` and `key`. Fields
+    of structure are declared with `kerneltools.trees.static()`; the other fields are arrays that gradients go through.
 
     >>> from kerneltools import structures
     >>> x = structures.of(["ACGT", "GGA", "TTTA"])
@@ -44,10 +44,10 @@ class Collection(Tree, ABC):
     """
 
     objects: ClassVar[str] = "objects"
-    """What messages call them."""
+    """What messages call the objects."""
 
     no_rows: ClassVar[str] = "kernels of objects are in kernels.strings, kernels.graphs and kernels.series"
-    """What to do where rows are wanted."""
+    """The advice of messages where rows are needed."""
 
     # NumPy asks the collection, and makes no array of its objects one by one.
     __array_ufunc__ = None
@@ -60,7 +60,7 @@ class Collection(Tree, ABC):
     @property
     @abstractmethod
     def like(self) -> Array:
-        """An array of the library, device and floating-point type of what is computed of the objects."""
+        """An array in the library, device and floating-point type of what is computed from the objects."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -72,9 +72,9 @@ class Collection(Tree, ABC):
 
     @abstractmethod
     def joined(self, others: Sequence[Self]) -> Self:
-        """These objects and those of the others behind them, of the same class.
+        """These objects followed by those of the other collections, which are of the same class.
 
-        Raises ValueError where they do not go together, such as strings of two alphabets.
+        Raises ValueError for collections that do not fit together, such as strings of two alphabets.
         """
 
     @abstractmethod
@@ -83,12 +83,12 @@ class Collection(Tree, ABC):
 
     @abstractmethod
     def key(self, number: int) -> Any:
-        """What two objects have in common if and only if they are equal; hashable."""
+        """A hashable value that two objects share if and only if they are equal."""
 
     def differs(self, other: Self) -> str:
-        """What keeps another collection of this class from being compared with this one, such as its alphabet.
+        """Why another collection of this class cannot be compared with this one, such as another alphabet.
 
-        Empty where nothing does: "letters of DNA, got letters of PROTEIN".
+        Such as "letters of DNA, got letters of PROTEIN"; empty if it can be.
         """
         return ""
 
@@ -103,7 +103,7 @@ class Collection(Tree, ABC):
         return 1
 
     def to(self, like: Array) -> Self:
-        """The same objects, with everything that is computed of them in the library, device and type of `like`."""
+        """The same objects, with all that is computed from them in the library, device and type of `like`."""
         return cast_numbers(self, lambda leaf: move(leaf, like))
 
     def __getitem__(self, at: Any) -> Any:
@@ -138,17 +138,17 @@ class Collection(Tree, ABC):
         return f"{type(self).__name__}({len(self)} {self.objects}{self.described()})"
 
     def described(self) -> str:
-        """What `repr` says beyond the number of objects."""
+        """What `repr` shows besides the number of objects."""
         return ""
 
 
 def is_collection(x: Any) -> bool:
-    """Whether x is a collection of objects, and no array of rows."""
+    """Whether x is a collection of objects, not an array of rows."""
     return isinstance(x, Collection)
 
 
 def count(x: Any) -> int:
-    """How many: the objects of a collection, or the rows of an array (n, ...)
+    """The number of objects of a collection, or of rows of an array (n, ...)
 
     >>> import numpy as np
     >>> from kerneltools.structures import Objects
@@ -197,9 +197,9 @@ def part(x: Data, rows: slice) -> Data:
 
 
 def concat(pieces: Sequence[Data]) -> Data:
-    """Several collections of one class, or arrays of rows of one shape, one after the other.
+    """Several collections of one class, or arrays of rows of one shape, joined one after the other.
 
-    Raises ValueError for none, TypeError for pieces of several kinds.
+    Raises ValueError if there are none, TypeError for pieces of several kinds.
 
     >>> from kerneltools import structures
     >>> len(concat([structures.of(["AC", "GT"]), structures.of(["ACGT"])]))
@@ -218,23 +218,23 @@ def concat(pieces: Sequence[Data]) -> Data:
 
 
 def like_of(x: Any) -> Array:
-    """An array that says in which library, on which device and in which type values of x are made: x, or its `like`."""
+    """An array in the library, device and type in which values of x are computed: x itself, or its `like`."""
     return x.like if isinstance(x, Collection) else x
 
 
 def in_type(x: Data, dtype: Any) -> Data:
-    """The same objects or rows with their floating-point numbers in that type of their library."""
+    """The same objects or rows with their floating-point numbers in another type of their library."""
     return cast_numbers(x, lambda leaf: namespace(leaf).astype(leaf, dtype))
 
 
 def cast_numbers(x: Data, f: Callable[[Array], Array]) -> Data:
-    """x with f of its floating-point arrays, whole numbers as they are."""
+    """x with f applied to its floating-point arrays; integers are unchanged."""
     found: Data = map_leaves(lambda leaf: f(leaf) if _is_floating(leaf) else leaf, x)
     return found
 
 
 def keys(x: Any, numbers: Sequence[int]) -> list[Any]:
-    """For each of these objects or rows, what it has in common with those that are equal to it, and no others."""
+    """For each of these objects or rows, a value that it shares with its equals and no others."""
     if isinstance(x, Collection):
         return [x.key(number) for number in numbers]
     # -0.0 and 0.0 are one number with two bit patterns; adding 0.0 leaves one.
@@ -242,7 +242,7 @@ def keys(x: Any, numbers: Sequence[int]) -> list[Any]:
 
 
 def require_examples(form: str = "(n, d)", **named: Any) -> None:
-    """Raise TypeError or ValueError for the first that is neither a collection nor floating-point rows (n, d)."""
+    """Raise TypeError or ValueError for the first value that is neither a collection nor floating-point rows (n, d)."""
     for name, x in named.items():
         if not is_collection(x):
             require_rank(2, form, **{name: x})
@@ -250,22 +250,22 @@ def require_examples(form: str = "(n, d)", **named: Any) -> None:
 
 
 def require_known(**named: Any) -> None:
-    """Raise ValueError for the first rows, or numbers of a collection, with a NaN or an infinity, with its place."""
+    """Raise ValueError, with the place, for the first rows or collection with a NaN or an infinity."""
     for name, x in named.items():
         leaves = named_leaves(x) if is_collection(x) else [("", x)]
         require_finite(**{f"{name}.{path}" if path else name: leaf for path, leaf in leaves if _is_floating(leaf)})
 
 
 def require_alike(x: Any, other: Any, name: str, of: str = "x") -> None:
-    """Raise unless the other is what x is: a collection that goes with it, or an array of as many columns.
+    """Raise unless `other` fits x: a collection that can be compared with it, or an array of as many columns.
 
-    `name`: what the other is called; `of`: what x is.
+    `name`: what messages call the other; `of`: what they call x.
     """
     if is_collection(x) or is_collection(other):
         if type(x) is not type(other):
             raise TypeError(f"{name}: expected {_kind(x)} as {of}, got {_kind(other)}")
         if difference := x.differs(other):
-            raise ValueError(f"{name}: expected what goes with {of}, {difference}")
+            raise ValueError(f"{name}: expected the same kind as {of}, {difference}")
     elif x.shape[-1] != other.shape[-1]:
         raise ValueError(
             f"{name}: expected {x.shape[-1]} columns as in {of} of shape {tuple(x.shape)}, got shape "
@@ -274,7 +274,7 @@ def require_alike(x: Any, other: Any, name: str, of: str = "x") -> None:
 
 
 def by_objects(x: Any, f: Callable[[Any], Array], block: int) -> Array:
-    """f of the objects, `block` of them at a time: (n,), f: (b,) -> (b, ...) -> (n, ...)"""
+    """f on the objects, `block` of them at a time: (n,), f: (b,) -> (b, ...) -> (n, ...)"""
     if len(x) <= block:
         return f(x)
     pieces = [f(part(x, rows)) for rows in blocks(len(x), block)]
@@ -282,7 +282,7 @@ def by_objects(x: Any, f: Callable[[Any], Array], block: int) -> Array:
 
 
 def number_like(like: Array | None) -> Array:
-    """The number 0 () of the library, device and type of `like`: NumPy's float64 without one."""
+    """The number 0 () in the library, device and type of `like`; NumPy's float64 if it is None."""
     if like is None:
         return np.zeros(())
     xp = namespace(like)
@@ -292,21 +292,21 @@ def number_like(like: Array | None) -> Array:
 
 
 def spans(starts: Host, lengths: Host) -> Host:
-    """All numbers of several ranges, one range behind the other: starts (m,), lengths (m,) -> (Σ lengths,)"""
+    """All numbers of several ranges, one range after the other: starts (m,), lengths (m,) -> (Σ lengths,)"""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
 
 
 def offsets_of(lengths: Any) -> Host:
-    """Where each of several objects starts, and where the last ends: lengths (n,) -> (n + 1,)"""
+    """Where each object starts, and where the last one ends: lengths (n,) -> (n + 1,)"""
     found = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=found[1:])
     return found
 
 
 def check_offsets(offsets: Any, total: int, of: str) -> Host:
-    """Raise unless these are whole numbers from 0 to `total` that never fall: (n + 1,)"""
+    """Raise unless the offsets are integers from 0 to `total` that never decrease: (n + 1,)"""
     host = np.asarray(offsets)
     good = host.ndim == 1 and host.size >= 1 and host.dtype.kind in "iu"
     if not good or host[0] != 0 or host[-1] != total or (np.diff(host.astype(np.int64)) < 0).any():
@@ -315,7 +315,7 @@ def check_offsets(offsets: Any, total: int, of: str) -> Host:
 
 
 def extremes(lengths: Host, of: str) -> str:
-    """How long the objects are, for `repr`."""
+    """The range of the objects' lengths, for `repr`."""
     if len(lengths) == 0:
         return ""
     least, most = int(lengths.min()), int(lengths.max())

@@ -1,4 +1,4 @@
-"""Graphs of networkx and of sparse adjacency matrices, both ways, and of lists of edges."""
+"""Graphs from and to networkx and sparse adjacency matrices, and from lists of edges."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ LABEL, ATTRIBUTES = "label", "attributes"
 
 
 def of_networkx(graphs: Sequence[Any], like: Array | None = None) -> Graphs:
-    """From networkx graphs: whole numbers `label` of nodes and edges, and lists of numbers `attributes` of nodes.
+    """Graphs of networkx, with the integer `label` of nodes and edges, and the `attributes` of nodes, lists of numbers.
 
-    Nodes are numbered in their order. Raises ValueError for loops, and for graphs of which only some have labels.
+    Nodes are numbered in their order. Raises ValueError for loops, and if only some graphs have labels.
 
     >>> import networkx
     >>> of_networkx([networkx.path_graph(3), networkx.cycle_graph(4)])
@@ -56,7 +56,7 @@ def _labels(found: list[dict[str, Any]], of: str) -> Any:
 
 
 def of_sparse(matrices: Sequence[Any], like: Array | None = None) -> Graphs:
-    """From SciPy's sparse adjacency matrices, symmetric ones: entries that are not 0 are edges, 1 or whole labels.
+    """Graphs of SciPy's sparse, symmetric adjacency matrices: nonzero entries are edges, either 1 or integer labels.
 
     Raises ValueError for matrices that are not square or symmetric, with their number.
 
@@ -88,13 +88,13 @@ def of_edges(
     directed: bool = False,
     like: Array | None = None,
 ) -> Graphs:
-    """From one list of all edges: edges (E, 2) between nodes 0..N-1, and the graph 0..n-1 of each node, owner (N,).
+    """Graphs from one list of edges (E, 2) between nodes 0..N-1, and the graph 0..n-1 of each node, owner (N,).
 
-    `n`: how many graphs there are, where the last have no nodes; `labels` (N,), `attributes` (N, d), `edge_labels`
-    (E,). Nodes come into the order of their graphs, those of one graph as they are. An edge without direction may be
-    given once or both ways; `directed`: edges are arcs.
+    `n`: the number of graphs, needed if the last have no nodes; `labels` (N,), `attributes` (N, d), `edge_labels` (E,).
+    Nodes are sorted by graph, and keep their order within one. An edge without direction may be given once or both
+    ways; `directed`: edges are arcs.
 
-    Raises ValueError for nodes and graphs that are not there, loops, edges between graphs, and what has another length.
+    Raises ValueError for nodes and graphs that do not exist, loops, edges between graphs, and arrays of another length.
 
     >>> x = of_edges([[0, 2], [1, 3]], [0, 1, 0, 1], labels=[5, 6, 7, 8])
     >>> [(one.nodes, one.labels.tolist(), one.edges.tolist()) for one in x]
@@ -142,7 +142,7 @@ def _numbers(name: str, values: Any, shape: tuple[int | None, ...]) -> Host:
 
 
 def to_networkx(graphs: Graphs) -> list[Any]:
-    """As networkx graphs, directed where the collection is; `label` and `attributes` as `of_networkx` reads them.
+    """Graphs of networkx, directed if the collection is; `label` and `attributes` are those that `of_networkx` reads.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> one = to_networkx(Graphs.of([Graph(3, [[0, 1], [1, 2]], labels=[7, 4, 7])]))[0]
@@ -166,7 +166,7 @@ def _to_networkx(made: Any, graph: Graph) -> Any:
 
 
 def to_sparse(graphs: Graphs) -> list[Any]:
-    """As SciPy's sparse adjacency matrices (v, v) of ones.
+    """SciPy's sparse adjacency matrices (v, v) of ones.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> to_sparse(Graphs.of([Graph(3, [[0, 1], [1, 2]])]))[0].toarray()

@@ -14,7 +14,7 @@ GZIP = b"\x1f\x8b"
 
 
 class Sequences(NamedTuple):
-    """What a file of sequences holds: the strings, and the name of each.
+    """The contents of a file of sequences: the strings, and the name of each.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -30,14 +30,15 @@ class Sequences(NamedTuple):
 
 
 def read_fasta(path: str | Path, alphabet: Alphabet | None = None, like: Array | None = None) -> Sequences:
-    """The sequences of a FASTA file, plain or compressed by gzip, with their names: the first word behind each ">".
+    """The sequences of a FASTA file, plain or compressed by gzip, with their names, the first word after each ">".
 
-    Letters may be lower case where the alphabet says so (DNA, RNA and PROTEIN do), lines end as they like. Without an
-    alphabet, it is found as by `Strings.of`. (A column of a table is read by pandas: `Strings.of(table["sequence"])`.)
+    Letters may be lower case if the alphabet allows it (DNA, RNA and PROTEIN do); line ends may be of any system. If no
+    alphabet is given, it is guessed as in `Strings.of`. (For a column of a table of pandas, write
+    `Strings.of(table["sequence"])`.)
 
     Raises FileNotFoundError, and kerneltools.files.FileFormatError, with the line or the record and its name, for a
-    file that is truncated or not compressed by gzip as it says, has no records or letters before the first, a record
-    without a name or letters, two of one name, or letters that the alphabet has not.
+    file that is truncated or wrongly compressed, that has no records or letters before the first, a record without a
+    name or letters, two records of one name, or letters that are not in the alphabet.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -60,7 +61,7 @@ def read_fasta(path: str | Path, alphabet: Alphabet | None = None, like: Array |
 
 
 def _records(path: Path) -> tuple[list[str], list[str]]:
-    """Names and letters."""
+    """Names and letters of the records."""
     names: dict[str, int] = {}
     found: list[list[str]] = []
     for number, line in enumerate(_text(path).splitlines(), start=1):

@@ -21,14 +21,14 @@ from kerneltools.structures.base import Collection, Host, check_offsets, extreme
 from kerneltools.trees import static
 
 KNOWN = ("labels", "edge_labels", "attributes")
-"""What may be known of graphs: all of a collection have it, or none."""
+"""The properties that all graphs of a collection have, or none."""
 
 
 class Graph(NamedTuple):
-    """One graph: `edges` (E, 2) among nodes 0..v-1, each once where it has no direction, and what is known of both.
+    """One graph: `edges` (E, 2) among nodes 0..v-1, each once if it has no direction, with labels and attributes.
 
-    `labels` (v,) whole numbers, `attributes` (v, d), `edge_labels` (E,) or None. `directed`: edges are arcs from
-    the first node to the second.
+    `labels` (v,) integers, `attributes` (v, d), `edge_labels` (E,), each or None. `directed`: edges are arcs from the
+    first node to the second.
 
     >>> import numpy as np
     >>> Graph(3, [[0, 1], [1, 2]], labels=np.asarray([0, 1, 0])).nodes
@@ -45,13 +45,13 @@ class Graph(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graphs(Collection):
-    """Graphs whose nodes have labels, attributes or neither: `Graphs.of([Graph(3, edges, labels), ...])`.
+    """A collection of graphs with labels, attributes or neither: `Graphs.of([Graph(3, edges, labels), ...])`.
 
-    `offsets` (n + 1,), where the nodes of each graph start, and where those of the last end; `edges` (E, 2), the nodes,
-    numbered through all graphs, from and to which an arc goes: an edge without direction is there both ways, and no
-    arc twice. `labels` (N,) and `edge_labels` (E,), whole numbers; `attributes` (N, d), floating-point, of any library.
+    `offsets` (n + 1,): where the nodes of each graph start, and where those of the last end; `edges` (E, 2): the arcs,
+    from one node to another, numbered through all graphs: an edge without direction occurs both ways, and no arc twice.
+    `labels` (N,) and `edge_labels` (E,): integers; `attributes` (N, d): floating-point, of any library.
 
-    Raises ValueError for edges to nodes that are not there, edges between two graphs, and loops, with their graph.
+    Raises ValueError, with the graph, for edges to nodes that do not exist, edges between two graphs, and loops.
 
     >>> from kerneltools.kernels.graphs import WeisfeilerLehman
     >>> from kerneltools.structures import Graph, Graphs
@@ -102,10 +102,10 @@ class Graphs(Collection):
 
     @classmethod
     def of(cls, graphs: Iterable[Graph], directed: bool = False, like: Array | None = None) -> Self:
-        """From graphs one by one; an edge without direction may be given once or both ways.
+        """A collection of single graphs; an edge without direction may be given once or both ways.
 
-        `directed`: whether all are, else those that say so.
-        Raises ValueError for graphs of which only some have labels, attributes or edge labels, with the number.
+        `directed`: whether all are; by default, each graph says so itself. Raises ValueError, with a number, if only
+        some graphs have labels, attributes or edge labels.
         """
         held = [one if isinstance(one, Graph) else Graph(*one) for one in graphs]
         offsets = offsets_of([one.nodes for one in held])
@@ -146,7 +146,7 @@ class Graphs(Collection):
 
     @property
     def sizes(self) -> Host:
-        """The number of nodes of each: (n,)"""
+        """The number of nodes of each graph: (n,)"""
         return np.diff(self.offsets)
 
     @property
@@ -161,7 +161,7 @@ class Graphs(Collection):
 
     @property
     def directed(self) -> bool:
-        """Whether there is an arc without one back, of the same label."""
+        """Whether some arc has no opposite one of the same label."""
         return bool(one_way(self.edges, self.edge_labels).any())
 
     def __len__(self) -> int:
@@ -203,7 +203,7 @@ class Graphs(Collection):
         )
 
     def knows(self, name: str) -> bool | None:
-        """Whether the graphs have `labels`, `edge_labels` or `attributes`; None without a node or edge to have some."""
+        """Whether the graphs have `labels`, `edge_labels` or `attributes`; None if they have no node or edge."""
         if getattr(self, name) is not None:
             return bool(len(getattr(self, name))) or None
         return False if len(self.edges if name == "edge_labels" else self.owner) else None
@@ -271,7 +271,7 @@ def both_ways(edges: Host, labels: Host, offsets: Host) -> tuple[Host, Host]:
 
 
 def one_way(edges: Host, labels: Host | None) -> Host:
-    """Whether each of the arcs, in order, has none back, or one of another label: (E, 2), (E,) -> (E,)"""
+    """Whether each arc has no opposite one, or one of another label; arcs are sorted: (E, 2), (E,) -> (E,)"""
     total = int(edges.max(initial=0)) + 1
     keys, back = edges[:, 0] * total + edges[:, 1], edges[:, 1] * total + edges[:, 0]
     place = np.minimum(np.searchsorted(keys, back), max(len(keys) - 1, 0))
@@ -332,7 +332,7 @@ def _joined(every: Sequence[Graphs], name: str) -> Host | None:
 
 
 def _known(graphs: Sequence[Graph], name: str) -> bool:
-    """Whether they have some: a graph without nodes, or without edges, may leave it open."""
+    """Whether all graphs have some; a graph without nodes, or without edges, may lack them."""
     there = [number for number, one in enumerate(graphs) if (len(one.edges) if name == "edge_labels" else one.nodes)]
     without = [number for number in there if getattr(graphs[number], name) is None]
     if without and len(without) < len(there):

@@ -1,4 +1,4 @@
-"""Which collection a list of Python objects is."""
+"""The collection that suits a list of Python objects."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from kerneltools.structures.strings import Alphabet, Strings
 
 
 def of(objects: Any, kind: type[Collection] | None = None, beside: Collection | None = None) -> Collection:
-    """A collection of Python objects: a list, a tuple, a column of a data frame, a NumPy array of objects.
+    """A collection of Python objects: of a list, a tuple, a column of a data frame, or a NumPy array of objects.
 
-    `kind`: the collection that is wanted, such as `Ragged`; without it, it is found: `Strings` of str and bytes,
-    `Ragged` of arrays, `Graphs` of `Graph`, of networkx graphs and of sparse adjacency matrices, `Views` of tuples (one
-    view for each place, found in the same way; numbers become a column), `Objects` of anything else. Collections are
-    returned as they are. `beside`: one that was seen before, whose alphabet, library and type the new one gets.
+    `kind`: the wanted collection, such as `Ragged`. By default the objects decide: `Strings` for str and bytes,
+    `Ragged` for arrays, `Graphs` for `Graph`, networkx graphs and sparse adjacency matrices, `Views` for tuples (one
+    view for each place, chosen in the same way; numbers become a column), and `Objects` for anything else. Collections
+    are returned unchanged. `beside`: an earlier collection, whose alphabet, library and type the new one gets.
 
-    Raises TypeError for what is no sequence and for objects of several kinds, ValueError for none.
+    Raises TypeError for anything but a sequence and for objects of several kinds, ValueError for an empty sequence.
 
     >>> import numpy as np
     >>> of(["ACGT", "GGA"]), of([np.zeros((3, 2)), np.zeros((4, 2))])
@@ -51,11 +51,11 @@ def of(objects: Any, kind: type[Collection] | None = None, beside: Collection | 
     if hasattr(kind, "of"):
         made: Collection = kind.of(held)
         return made
-    raise TypeError(f"objects: expected a {kind.__name__}, got a list; make one of it first")
+    raise TypeError(f"objects: expected a {kind.__name__}, got a list; make a {kind.__name__} of it first")
 
 
 def kind_of(objects: Sequence[Any]) -> type[Collection]:
-    """The collection that these Python objects, at least one, go into."""
+    """The class of collection for these Python objects, of which there is at least one."""
     kinds = [_kind(one) for one in objects]
     unlike = next((number for number, kind in enumerate(kinds) if kind is not kinds[0]), None)
     if unlike is not None:
@@ -85,7 +85,7 @@ def graphs_of(objects: Sequence[Any], like: Array | None = None) -> Graphs:
     """Graphs of `Graph`, or of tuples of what it has, of networkx and of sparse adjacency matrices; directed where
     networkx or a matrix says so. Edges (E, 2) alone are those of a graph without more nodes.
 
-    Raises TypeError, with its number, for what is none of these, and for several kinds.
+    Raises TypeError, with its number, for any other object, and for several kinds.
     """
     kind = next((kind for kind in _OF_GRAPHS if all(map(kind, objects))), None)
     if kind is None:
@@ -135,7 +135,7 @@ def _views(tuples: Sequence[Any], beside: Collection | None) -> Views:
 
 
 def _view(column: list[Any], beside: Any, place: int) -> Any:
-    """Vectors of one length and numbers are rows; all else is a collection."""
+    """Vectors of one length and numbers become rows; all others a collection."""
     if isinstance(beside, Collection):
         return of(column, beside=beside)
     if beside is None and all(isinstance(one, int | float | np.number) for one in column):
@@ -199,4 +199,4 @@ def _is_networkx(one: Any) -> bool:
 
 
 _OF_GRAPHS = (_is_tuple, _is_sparse, _is_networkx, _is_edges)
-"""The Python objects that are taken for graphs."""
+"""The Python objects that are read as graphs."""

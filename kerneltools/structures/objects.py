@@ -1,4 +1,4 @@
-"""Objects of any kind, for a kernel of one's own, and examples that are several things at once."""
+"""Objects of any kind, for a kernel of your own, and examples that consist of several things."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Objects(Collection):
-    """Anything at all, for a kernel of one's own (`kernels.pairwise`).
+    """Objects of any kind, for a kernel of your own (`kernels.pairwise`).
 
-    `items`: the objects, in a tuple. Objects that are hashable are equal where Python says so; others are where they
-    are the same object. Strings, numbers, arrays and tuples of them go to files, objects of other classes do not.
+    `items`: the objects, in a tuple. Hashable objects are equal if Python says so; others only if they are the same
+    object. Strings, numbers, arrays and tuples of them can be saved to files; objects of other classes cannot.
 
     >>> from kerneltools.structures import Objects
     >>> x = Objects(("a", "bb", "ccc"))
@@ -56,10 +56,10 @@ class Objects(Collection):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Views(Collection):
-    """Examples that are several things at once: a string and a vector, say; `kernels.On(0, ...)` is of the first.
+    """Examples that consist of several things, such as a string and a vector; `kernels.On(0, ...)` compares the first.
 
-    `views`: collections, or arrays of rows, of the same number of objects. Raises ValueError for none, and for views
-    of different numbers.
+    `views`: collections, or arrays of rows, of the same number of objects. Raises ValueError if there are none, and for
+    views of different numbers of objects.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Strings, Views

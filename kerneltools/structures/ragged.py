@@ -25,10 +25,10 @@ from kerneltools.trees import static
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ragged(Collection):
-    """Objects that are arrays (T_i, d): series of several channels, sets of vectors, embedded sequences.
+    """A collection of arrays (T_i, d) of different lengths: series, sets of vectors, embedded sequences.
 
-    `values` (N, d), floating-point, of any library: one object behind the other; `offsets` (n + 1,), where each object
-    starts, and where the last ends. Raises ValueError for values and offsets that do not go together.
+    `values` (N, d), floating-point, of any library: one object after the other; `offsets` (n + 1,): where each object
+    starts, and where the last ends. Raises ValueError for values and offsets that do not fit together.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Ragged
@@ -49,11 +49,11 @@ class Ragged(Collection):
 
     @classmethod
     def of(cls, arrays: Iterable[Any], like: Array | None = None) -> Self:
-        """From arrays (T_i, d), or (T_i,) of one channel, or lists of numbers.
+        """A collection of arrays (T_i, d), or (T_i,) for one channel, or of lists of numbers.
 
-        They are of one library; lists, and NumPy's arrays where `like` is given, go to that of `like`. Whole numbers
-        become floating-point. Raises ValueError for no array, for one of other columns or axes, and for NaN, with the
-        number of the array.
+        The arrays are of one library; lists, and NumPy's arrays if `like` is given, are converted to that of `like`.
+        Integers become floating-point. Raises ValueError if there are no arrays, and, with the number of the array, for
+        other columns or axes and for NaN.
         """
         held = [_as_rows(one, number, like) for number, one in enumerate(arrays)]
         if not held:
@@ -71,7 +71,7 @@ class Ragged(Collection):
 
     @classmethod
     def of_padded(cls, x: Array, mask: Any = None) -> Self:
-        """From padded arrays (n, T, d), and a mask (n, T) of what is there: all of it without one."""
+        """A collection from padded arrays (n, T, d), and a mask (n, T) of the valid rows; without it all are valid."""
         require_rank(3, "(n, T, d)", x=x)
         n, length = int(x.shape[0]), int(x.shape[1])
         here = np.ones((n, length), dtype=bool) if mask is None else np.asarray(to_host(mask), dtype=bool)
@@ -88,7 +88,7 @@ class Ragged(Collection):
 
     @property
     def lengths(self) -> Host:
-        """The number of rows of each: (n,)"""
+        """The number of rows of each array: (n,)"""
         return np.diff(self.offsets)
 
     @property
@@ -122,7 +122,7 @@ class Ragged(Collection):
         return found
 
     def padded(self, length: int | None = None) -> tuple[Array, Host]:
-        """Values with zeros behind the end, and where there is a value: (n, T, d), (n, T) on the host
+        """The values with zeros after the end, and which of them are valid: (n, T, d), (n, T) on the host
 
         `length`: T, at least that of the longest, which is the default.
         """
@@ -156,7 +156,7 @@ def _check_finite(arrays: list[Array], values: Array) -> None:
         try:
             require_finite(arrays=one)
         except ValueError as error:
-            raise ValueError(f"{error}, of number {number}; fill in or leave out what is missing") from error
+            raise ValueError(f"{error}, of number {number}; fill in or leave out missing values") from error
 
 
 def _as_rows(one: Any, number: int, like: Array | None) -> Array:

@@ -15,19 +15,19 @@ UNKNOWN = -1
 """The token of an ambiguous letter."""
 
 MOSTLY = 0.8
-"""The share of plain letters, N and gaps in what is taken for nucleotides: the other codes are amino acids too."""
+"""The least share of plain letters, besides N and gaps, in nucleotides: the other codes are amino acids too."""
 
 NO_OTHER = "Nn-."
-"""What stands for any nucleotide, or none, whatever else there is."""
+"""Letters that stand for any nucleotide, or for none, in any alphabet of nucleotides."""
 
 
 @dataclass(frozen=True)
 class Alphabet:
     """The letters of strings: `letters` are tokens 0, 1, ...; `ambiguous` ones stand for any, and are token -1.
 
-    `complement`: for each letter, the one that it is paired with on the other strand, where there is another. `folded`:
-    whether lower-case letters are the upper-case ones. Raises ValueError for letters that repeat, for fewer than one,
-    and for a complement that is no permutation of order 2.
+    `complement`: for each letter, the one that it is paired with on the other strand, if there is one. `folded`:
+    whether lower-case letters count as upper-case ones. Raises ValueError for letters that repeat, for no letters, and
+    for a complement that is no permutation of order 2.
 
     >>> Alphabet("01").tokens("0110").tolist()
     [0, 1, 1, 0]
@@ -51,7 +51,7 @@ class Alphabet:
         return len(self.letters)
 
     def tokens(self, string: str | bytes, where: str = "string") -> Host:
-        """(T,) integers. Raises ValueError for another letter, with its place; `where`: what it is in."""
+        """The tokens (T,) of a string, integers. Raises ValueError for an unknown letter, with its place in `where`."""
         if isinstance(string, bytes):
             string = string.decode("latin-1")
         points = np.frombuffer((string.upper() if self.folded else string).encode("utf-32-le"), dtype=np.uint32)
@@ -62,18 +62,18 @@ class Alphabet:
             letter = string[int(wrong[0])]
             raise ValueError(
                 f"{where}: expected letters {_shown(self.letters)}{self._others()}, got {letter!r} at position "
-                f"{int(wrong[0])}; give the alphabet that has it, such as structures.Strings.of(strings, alphabet=...)"
+                f"{int(wrong[0])}; pass an alphabet that has it, such as structures.Strings.of(strings, alphabet=...)"
             )
         return codes[place]
 
     def string(self, tokens: Host) -> str:
-        """The letters of tokens (T,); ambiguous ones as the first of `ambiguous`, or "?"."""
+        """The string of tokens (T,); ambiguous ones become the first of `ambiguous`, or "?"."""
         letters = np.array([*self.letters, (self.ambiguous or "?")[0]])
         return "".join(letters[tokens].tolist())
 
     @property
     def pairing(self) -> Host:
-        """The token that each token is paired with, (A + 1,): -1, the last, with itself. Raises ValueError without."""
+        """The token paired with each token (A + 1,); -1, the last, with itself. Raises ValueError if there is none."""
         if self.complement is None:
             raise ValueError(
                 f"reverse_complement: the letters {_shown(self.letters)} have no complement; take structures.DNA or "
@@ -92,7 +92,7 @@ class Alphabet:
 
 
 DNA = Alphabet("ACGT", "NRYSWKMBDHVX-.", "TGCA", folded=True)
-"""Nucleotides; all codes of several of them are ambiguous, and gaps too."""
+"""Nucleotides; the codes of several nucleotides are ambiguous, and so are gaps."""
 
 RNA = Alphabet("ACGU", "NRYSWKMBDHVX-.", "UGCA", folded=True)
 
@@ -105,13 +105,13 @@ BYTES = Alphabet("".join(map(chr, range(256))))
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Strings(Collection):
-    """Sequences of letters of an alphabet: `Strings.of(["ACGT", "GGA"])`.
+    """A collection of sequences of letters of an alphabet: `Strings.of(["ACGT", "GGA"])`.
 
-    `tokens` (N,), the letters of all strings, one string behind the other, as their numbers in the `alphabet`, -1 for
-    ambiguous ones; `offsets` (n + 1,), where each string starts, and where the last ends. Kernels say what they make of
-    ambiguous letters; those that count pass over what holds one.
+    `tokens` (N,): the letters of all strings, one string after the other, as their numbers in the `alphabet`, -1 for
+    ambiguous ones; `offsets` (n + 1,): where each string starts, and where the last ends. Each kernel documents how it
+    treats ambiguous letters; those that count skip pieces that hold one.
 
-    Raises ValueError for tokens and offsets that do not go together.
+    Raises ValueError for tokens and offsets that do not fit together.
 
     >>> from kerneltools.structures import Strings
     >>> x = Strings.of(["ACGT", "GGA", "ANA"])
@@ -145,11 +145,14 @@ class Strings(Collection):
 
     @classmethod
     def of(cls, strings: Iterable[str | bytes], alphabet: Alphabet | None = None, like: Array | None = None) -> Self:
-        """From Python strings, or bytes. Without an alphabet it is the first of DNA, RNA and PROTEIN that has all
-        letters, or else that of the letters that there are; all 256 for bytes that are no text of these. Of
-        nucleotides, at least 80 % of the letters are plain ones, with N and gaps left aside.
+        """A collection of Python strings or bytes.
 
-        Raises TypeError for what is no string, with its number, ValueError for letters that the alphabet has not.
+        Without an alphabet it is the first of DNA, RNA and PROTEIN that has all letters, or else that of the letters
+        that occur; for bytes that are no such text, all 256. It is DNA or RNA only if at least 80 % of the letters
+        besides N and gaps are plain ones.
+
+        Raises TypeError for anything but a string, with its number, ValueError for letters that are not in the
+        alphabet.
         """
         held = list(strings) if not isinstance(strings, str | bytes) else _alone(strings)
         for number, string in enumerate(held):
@@ -172,9 +175,9 @@ class Strings(Collection):
 
     @classmethod
     def of_one_hot(cls, x: Any, alphabet: Alphabet, like: Array | None = None) -> Self:
-        """From one-hot letters (n, T, A): a letter of equal entries, 1/A or 1 each, is ambiguous; of zeros, padding.
+        """Strings from one-hot letters (n, T, A): equal entries, 1/A or 1 each, are an ambiguous letter, zeros padding.
 
-        Padding is at the end of a string. Raises ValueError for other columns than the alphabet has letters.
+        Padding is at the end of a string. Raises ValueError unless there is a column for each letter of the alphabet.
         """
         held = np.asarray(x)
         if held.ndim != 3 or held.shape[2] != len(alphabet):
@@ -192,7 +195,7 @@ class Strings(Collection):
 
     @property
     def lengths(self) -> Host:
-        """The number of letters of each: (n,)"""
+        """The number of letters of each string: (n,)"""
         return np.diff(self.offsets)
 
     def __len__(self) -> int:
@@ -230,7 +233,7 @@ class Strings(Collection):
         return self._with(self.alphabet.pairing[self.tokens[starts - np.arange(len(self.tokens))]], self.offsets)
 
     def padded(self) -> tuple[Host, Host]:
-        """Tokens with 0 behind the end, and where there is a letter: (n, T), (n, T)"""
+        """Tokens with 0 after the end, and which of them are valid: (n, T), (n, T)"""
         lengths = self.lengths
         mask = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
         tokens = np.zeros(mask.shape, dtype=np.int32)
@@ -238,7 +241,7 @@ class Strings(Collection):
         return tokens, mask
 
     def one_hot(self) -> Host:
-        """Letters as unit vectors, ambiguous ones as 1/A in each place, 0 behind the end: (n, T, A)"""
+        """Letters as unit vectors, ambiguous ones as 1/A in each entry, 0 after the end: (n, T, A)"""
         tokens, mask = self.padded()
         rows = np.concatenate([np.eye(len(self.alphabet)), np.full((1, len(self.alphabet)), 1 / len(self.alphabet))])
         return rows[tokens] * mask[:, :, None]
@@ -262,12 +265,12 @@ class Strings(Collection):
 
 
 def concatenated(pieces: Sequence[Host]) -> Host:
-    """Tokens of several strings, one behind the other: (Σ T,)"""
+    """Tokens of several strings, one after the other: (Σ T,)"""
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
 
 
 def guessed(strings: Sequence[str | bytes]) -> Alphabet:
-    """The alphabet of strings that nothing else is known of."""
+    """The alphabet guessed from the letters of strings."""
     if strings and all(isinstance(string, bytes) for string in strings):
         found = {chr(code) for code in set(b"".join(strings))}  # type: ignore[arg-type]
     else:
@@ -282,7 +285,7 @@ def guessed(strings: Sequence[str | bytes]) -> Alphabet:
 
 
 def _share(strings: Sequence[str | bytes], alphabet: Alphabet) -> float:
-    """Of plain letters among all but N and gaps; 0 where there is no other, and 1 where there is no letter."""
+    """The share of plain letters among all but N and gaps; 0 if there is no other letter, 1 if there is none at all."""
     tokens = np.concatenate([alphabet.tokens(string) for string in strings])
     texts = (string if isinstance(string, str) else string.decode("latin-1") for string in strings)
     left_out = sum(text.count(letter) for text in texts for letter in NO_OTHER)

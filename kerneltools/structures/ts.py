@@ -17,14 +17,14 @@ MISSING = ("?", "nan")
 def read_ts(path: str | Path, fill: float | None = None, like: Array | None = None) -> tuple[Ragged, Host | None]:
     """The series of a `.ts` file, plain or `.gz`, and their classes.
 
-    -> series (n), classes (n,) as they are written, or targets (n,) floating-point; None for a file without both.
+    -> series (n), and classes (n,) as written, or targets (n,) floating-point, or None for a file without either.
 
-    Lengths may differ. Values that are missing, `?`, in all channels at the end of a series end it, which is how
-    archives pad; others become `fill`, where it is given. Channels stand one behind the other in the file, and side by
-    side in the series, (T, c).
+    Lengths may differ. Missing values, `?`, in all channels at the end of a series are its padding, and are dropped;
+    others become `fill`, if it is given. Channels follow one another in the file, and are the columns of a series (T,
+    c).
 
-    Raises ValueError, with the file and line, for a missing value without `fill`, a channel longer than others, series
-    of other channels or lengths than the file announces, a class that it does not, what is no number, and time stamps.
+    Raises ValueError, with the file and line, for a missing value without `fill`, channels of different lengths,
+    channels, lengths or classes that differ from the file's header, values that are no numbers, and time stamps.
 
     >>> import pathlib, tempfile
     >>> text = "@problemName Two\\n@classLabel true up down\\n@data\\n1,2,4:0,0,1:up\\n3,1:0,0:down\\n"
@@ -42,7 +42,7 @@ def read_ts(path: str | Path, fill: float | None = None, like: Array | None = No
     lines = [(number, line) for number, line in lines if line and not line.startswith(("#", "%"))]
     start = next((place for place, (_, line) in enumerate(lines) if line.lower() == "@data"), None)
     if start is None:
-        raise ValueError(f"{path}: expected a line @data, got none: no .ts file, or a part of one")
+        raise ValueError(f"{path}: expected a line @data, got none: it is no .ts file, or is truncated")
     header = _Header.of(path, lines[:start])
     arrays: list[Host] = []
     ends = []
@@ -65,7 +65,7 @@ def read_ts(path: str | Path, fill: float | None = None, like: Array | None = No
 
 @dataclass(frozen=True)
 class _Header:
-    """What a file announces."""
+    """The header of a file."""
 
     labelled: bool
     classes: frozenset[str] | None
@@ -114,7 +114,7 @@ class _Header:
         series, missing = series[:kept], missing[:kept]
         if missing.any() and fill is None:
             point, channel = np.argwhere(missing)[0].tolist()
-            raise ValueError(f"value {point} of channel {channel} is missing; give `fill`, a number that stands for it")
+            raise ValueError(f"value {point} of channel {channel} is missing; set `fill` to a number that replaces it")
         return (series if fill is None else np.where(missing, fill, series)), end
 
 

@@ -14,15 +14,15 @@ from kerneltools.structures.graphs import Graphs
 
 
 def read_tudataset(folder: str | Path, directed: bool = False, like: Array | None = None) -> tuple[Graphs, Host | None]:
-    """The graphs of a folder NAME with the files NAME_A.txt, NAME_graph_indicator.txt and so on, and their classes.
+    """The graphs of a folder NAME with the files NAME_A.txt, NAME_graph_indicator.txt and so on, with their classes.
 
-    -> graphs (n), classes (n,) whole numbers, as they are in NAME_graph_labels.txt; where there are only numbers
-    NAME_graph_attributes.txt, these, (n, c); None without both. Labels of nodes and edges and attributes of nodes are
-    read where there are some. Edges may be there once or both ways; `directed`: they are arcs. Nodes need not be in the
-    order of their graphs. A UserWarning says that attributes of edges are left out: nothing here uses them.
+    -> graphs (n), and the integer classes (n,) of NAME_graph_labels.txt, or else the numbers (n, c) of
+    NAME_graph_attributes.txt, or None if there is neither file. Labels of nodes and edges and attributes of nodes are
+    read if their files exist. Edges may be listed once or both ways; `directed`: they are arcs. Nodes need not be
+    sorted by graph. Attributes of edges are not used: a UserWarning says that they are left out.
 
     Raises FileNotFoundError for a folder without one of the first two files, and ValueError, with the file and line,
-    for what is no number, NaN and infinity, nodes that are not there, edges from a node to itself or between graphs.
+    for anything but numbers, NaN and infinity, nodes that do not exist, edges from a node to itself or between graphs.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -68,7 +68,7 @@ def read_tudataset(folder: str | Path, directed: bool = False, like: Array | Non
 
 @dataclass(frozen=True)
 class _Files:
-    """The files of a folder that have its name in front, or any other that goes before `_A.txt`."""
+    """The files of a folder that begin with its name, or with any other prefix of `_A.txt`."""
 
     folder: Path
 
@@ -84,7 +84,7 @@ class _Files:
         return self.path(kind).exists()
 
     def whole(self, kind: str, columns: int = 1, rows: int | None = None) -> Host:
-        """Whole numbers: (rows, columns), or (rows,) of one column"""
+        """Integers: (rows, columns), or (rows,) for one column"""
         found = self._read(kind, np.int64, columns, rows)
         return found[:, 0] if columns == 1 else found
 
@@ -95,7 +95,7 @@ class _Files:
         return found
 
     def require(self, good: Host, kind: str, wanted: str, values: Any) -> None:
-        """Raise ValueError for the first line that is not good."""
+        """Raise ValueError for the first line that is not valid."""
         if not good.all():
             at = int(good.argmin())
             got = values[at] if isinstance(values, list) else values[at].tolist()
