@@ -1,4 +1,4 @@
-"""Patches of regular grids, and parts of objects that are none."""
+"""Patches of regular grids, and parts of objects that are no grids."""
 
 from kerneltools.patches.gapped import (
     GappedKernel,

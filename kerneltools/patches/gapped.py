@@ -14,15 +14,15 @@ from kerneltools.primitives import by_rows, primitive
 from kerneltools.trees import Tree, together
 
 LARGEST_DECAY = 0.99
-"""Beyond it a mean over gaps would be 0, as in the published layer."""
+"""The greatest decay; with 1 a mean over gaps would be 0, as in the published layer."""
 
 
 @dataclass(frozen=True)
 class GappedKernel(Tree):
-    """Between subsequences with gaps and filters: decay^gaps Π_j |x_j| κ(<x_j, z_j> / |x_j|).
+    """The kernel between subsequences with gaps and filters: decay^gaps Π_j |x_j| κ(<x_j, z_j> / |x_j|).
 
-    `profile` κ of single items: σ of an exponential one is √k times that of a whole part of k items. `decay` in
-    [0, 0.99], a number or an array (): 0 leaves windows without a gap. Raises ValueError for another one.
+    `profile` κ is of single items: the σ of an exponential is √k times that of a whole part of k items. `decay` in [0,
+    0.99], a number or an array (); with 0 only windows without a gap count. Raises ValueError for another decay.
 
     >>> import numpy as np
     >>> from kerneltools.kernels.profiles import Exponential
@@ -48,11 +48,11 @@ class GappedKernel(Tree):
 
     @property
     def of_parts(self) -> PartKernel:
-        """The same between parts without gaps: of a table of `Subsequences` it is the rest beside their weights."""
+        """The kernel between parts without gaps; for a table of `Subsequences`, all but their weights."""
         return PartKernel(self.profile, Multiplied(), ProductOfNorms())
 
     def gram(self, filters: Array) -> Array:
-        """Between filters on the sphere: (m, k, d) -> (m, m)"""
+        """The kernel between filters on the sphere: (m, k, d) -> (m, m)"""
         return self.of_parts.gram(filters)
 
     def normalised(self, filters: Array) -> Array:
@@ -60,13 +60,13 @@ class GappedKernel(Tree):
         return self.of_parts.normalised(filters)
 
     def responses(self, items: Array, filters: Array) -> Array:
-        """b of `gapped_sum`: (V, d), (m, k, d) -> (V, k, m)"""
+        """The b of `gapped_sum`: (V, d), (m, k, d) -> (V, k, m)"""
         return gapped_responses(items, filters, self.profile)
 
 
 @runtime_checkable
 class GappedPool(Protocol):
-    """All subsequences of a sequence -> the features of the sequence.
+    """Pools all subsequences of a sequence into the features of the sequence.
 
     >>> import numpy as np
     >>> class GappedTotal:
@@ -102,7 +102,7 @@ class GappedMean(Tree):
 
 @dataclass(frozen=True)
 class GappedMax(Tree):
-    """What `gapped_max` finds, of which the length of a sequence says nothing.
+    """The greatest projected value, see `gapped_max`; the length of a sequence does not matter.
 
     >>> import numpy as np
     >>> agreement = np.array([[[1.0], [0.1]], [[0.1], [1.0]]])  # of A and C with both places of AC
@@ -119,7 +119,7 @@ class GappedMax(Tree):
 
 @in_single
 def gapped_responses(items: Array, filters: Array, profile: Profile) -> Array:
-    """b = |x| κ(<x, z_j> / |x|) of each item to each place of the filters, and 0 for an item of zeros.
+    """b = |x| κ(<x, z_j> / |x|) of each item with each place of the filters, and 0 for an item of zeros.
 
     items (V, d), filters (m, k, d), each of their items of length 1 -> (V, k, m)
 
@@ -138,12 +138,12 @@ def gapped_responses(items: Array, filters: Array, profile: Profile) -> Array:
 
 @in_single
 def gapped_sum(responses: Array, places: Array, decay: Array | float) -> Array:
-    """Σ over places t₁ < ... < t_k of decay^gaps Π_j b_j(t_j): what a table of `Subsequences` sums.
+    """Σ over places t₁ < ... < t_k of decay^gaps Π_j b_j(t_j): the sum over a table of `Subsequences`.
 
     b (V, k, m), places (n, T) of the items of each sequence among the V, decay in [0, 1] -> (n, m)
 
-    An item of which b is 0 is as none: so sequences of different lengths are one array. A recursion of T steps in place
-    of binomially many terms. Differentiable in b and the decay. Raises ValueError for no place.
+    An item with b = 0 has no effect, so that one array holds sequences of different lengths. A recursion of T steps
+    replaces binomially many terms. Differentiable in b and the decay. Raises ValueError if there is no place.
 
     >>> import numpy as np
     >>> gapped_sum(np.ones((1, 2, 1)), np.zeros((1, 3), dtype=int), 0.5)  # two pairs without a gap, one with
@@ -160,11 +160,11 @@ def gapped_sum(responses: Array, places: Array, decay: Array | float) -> Array:
 
 @in_single
 def gapped_max(responses: Array, places: Array, decay: Array | float, whitening: Array) -> Array:
-    """The greatest projected value of the recursion with a maximum in the place of the sum, and no less than 0.
+    """The greatest projected value, at least 0: the recursion of `gapped_sum` with a maximum in place of the sum.
 
     b (V, k, m), places (n, T), decay, whitening (m, m) -> (n, m): with h_0 = 1, a_j(t) = h_{j - 1}(t - 1) b_j(t) and
     h_j(t) = max(decay h_j(t - 1), a_j(t)); what is pooled is a_k(t) W (Chen, Jacob and Mairal 2019, §3.3).
-    Raises ValueError for no place.
+    Raises ValueError if there is no place.
 
     >>> import numpy as np
     >>> agreement = np.array([[[1.0], [0.1]], [[0.1], [1.0]]])  # of A and C with both places of AC
@@ -184,9 +184,9 @@ def gapped_max(responses: Array, places: Array, decay: Array | float, whitening:
 
 @primitive
 def greatest_in_turn(values: Array) -> Array:
-    """The greatest over the first axis, and no less than 0: (T, n, m) -> (n, m)
+    """The greatest value over the first axis, and at least 0: (T, n, m) -> (n, m)
 
-    Ties share the gradient two by two, one after the other, as the published layer has it.
+    Ties share the gradient two by two, one after the other, as in the published layer.
     """
     xp = namespace(values)
     return reduce(xp.maximum, xp.unstack(values), xp.zeros_like(values[0, ...]))
@@ -194,7 +194,7 @@ def greatest_in_turn(values: Array) -> Array:
 
 @primitive
 def gapped_ends(responses: Array, places: Array, decay: Array | float, greatest: bool) -> Array:
-    """a_k(t): all subsequences that end at t, added up, or the greatest of them.
+    """a_k(t): the sum of all subsequences that end at t, or the greatest of them.
 
     b (V, k, m), places (n, T) -> (T, n, m): a_j(t) = h_{j - 1}(t - 1) b_j(t), h_j(t) = decay h_j(t - 1) + a_j(t), or
     the maximum of the two, h_0 = 1.
@@ -226,7 +226,7 @@ def _by_time(responses: Array, places: Array) -> Iterator[Array]:
 
 
 def _at_a_time(responses: Array) -> int:
-    """How many sequences, so that what is known of them stays in the host's cache; on devices all."""
+    """How many sequences fit into the host's cache at a time; on devices, all."""
     _, k, m = responses.shape
     return max(1, CACHED_NUMBERS // max(1, k * m)) if on_host(responses) else ALL
 

@@ -18,7 +18,7 @@ from kerneltools.structures.base import Host, offsets_of
 from kerneltools.trees import Tree, static
 
 LIMIT = 2**23
-"""Paths of a table, where no other limit is given: 200 MB for three nodes each."""
+"""The default limit of paths in a table: 200 MB for three nodes each."""
 
 
 class _Walked(Tree, ABC):
@@ -31,13 +31,13 @@ class _Walked(Tree, ABC):
         require_count("limit", self.limit)
 
     def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
-        """Graphs -> parts, in the order of their nodes. Raises TypeError for other objects."""
+        """Graphs -> parts, sorted by their nodes. Raises TypeError for other objects."""
         _require_graphs(x, self)
         *_, found = _walked(x, self.size, self.limit, rng, self.simple)
         return _of_nodes(x, *found)
 
     def prefixes(self, x: Graphs, rng: Rng = 0) -> tuple[Parts, ...]:
-        """Graphs -> the parts of 1, 2, ... and `size` nodes, found in one go: the last are those of a call.
+        """Graphs -> the parts of 1, 2, ... and `size` nodes, found together; a call returns the last of them.
 
         Raises TypeError for other objects.
         """
@@ -49,8 +49,8 @@ class _Walked(Tree, ABC):
 class Paths(_Walked):
     """All paths of `size` nodes, none twice, from each node (Chen, Jacob and Mairal 2020).
 
-    They are counted before they are made. Where there are more than `limit`, those that are made are drawn at random,
-    each with the weight by which sums over all are right in the mean; a ReducedWarning says how many of how many.
+    They are counted before they are made. If there are more than `limit`, `limit` of them are drawn at random, with
+    weights that make sums correct on average; a ReducedWarning tells how many of how many.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> Paths(3)(Graphs.of([Graph(3, [[0, 1], [1, 2]])])).index.tolist()
@@ -65,7 +65,7 @@ class Paths(_Walked):
 
 @dataclass(frozen=True)
 class Walks(_Walked):
-    """As `Paths`, with nodes that may be met again.
+    """`Paths` whose nodes may repeat.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> Walks(2)(Graphs.of([Graph(3, [[0, 1], [1, 2]])])).index.tolist()
@@ -80,7 +80,7 @@ class Walks(_Walked):
 
 @dataclass(frozen=True)
 class Neighbours(Tree):
-    """Pairs of a node and another that is at most `hops` edges away.
+    """Pairs of a node and another one at most `hops` edges away.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> path = Graphs.of([Graph(3, [[0, 1], [1, 2]])])
@@ -98,9 +98,9 @@ class Neighbours(Tree):
         require_count("limit", self.limit)
 
     def __call__(self, x: Graphs, rng: Rng = 0) -> Parts:
-        """Graphs -> parts, in the order of their nodes.
+        """Graphs -> parts, sorted by their nodes.
 
-        Raises ValueError where there are more than `limit`, TypeError for other objects.
+        Raises ValueError if there are more than `limit`, TypeError for other objects.
         """
         _require_graphs(x, self)
         total, starts = int(x.offsets[-1]), _starts(x)
@@ -134,7 +134,7 @@ def _starts(x: Graphs) -> Host:
 
 
 def _walked(x: Graphs, size: int, limit: int, rng: Rng, simple: bool) -> Iterator[tuple[list[Host], Host | None]]:
-    """The nodes at each place of parts of one node, of two, ... and of `size`, and their weights."""
+    """The nodes at each place of parts of one node, of two, ... and of `size`, and the parts' weights."""
     starts, draws = _starts(x), generator(rng)
     degrees, ends = np.diff(starts), np.ascontiguousarray(x.edges[:, 1])
     # Place by place, and not path by path: a column is gathered and compared several times as fast as columns of a row.
@@ -172,7 +172,7 @@ def _of_nodes(x: Graphs, nodes: list[Host], weight: Host | None) -> Parts:
 
 
 def _drawn(counts: Host, limit: int, draws: np.random.Generator) -> tuple[Host, Host]:
-    """As `of_counts`, for `limit` of all places, drawn without replacement; the list of all is never made."""
+    """`of_counts` for `limit` of all places, drawn without replacement; the list of all is never made."""
     ends = np.cumsum(counts)
     picked = np.sort(draws.choice(int(ends[-1]), size=limit, replace=False, shuffle=False))
     run = np.searchsorted(ends, picked, side="right")

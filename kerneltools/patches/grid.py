@@ -41,7 +41,7 @@ class Grid:
     def window(self, grid: tuple[int, ...]) -> Window:
         """The window on a grid of that shape.
 
-        Raises ValueError when no window fits, and when a tuple has another length than the grid.
+        Raises ValueError if no window fits, or if a tuple has another length than the grid has axes.
         """
         rank = len(grid)
         size = _per_axis("size", self.size, rank)
@@ -58,7 +58,7 @@ class Grid:
 
         (n, *grid, c) -> (n, *positions, points * c)
 
-        Points of a patch in row-major order, its channels last. Raises ValueError when no window fits.
+        The points of a patch are in row-major order, with channels last. Raises ValueError if no window fits.
         """
         require_grid(x, "x")
         patches = primitives.extract_patches(x, self.window(tuple(x.shape[1:-1])))

@@ -1,4 +1,4 @@
-"""Kernels between parts of several items and filters: by position, with a profile and a scale."""
+"""Kernels between parts of several items and filters, from positions, a profile and a scale."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from kerneltools.trees import Tree, static, together
 
 
 class Positions(Tree, ABC):
-    """How the items of a part and those of a filter go together.
+    """How the items of a part are compared with those of a filter.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -37,10 +37,10 @@ class Positions(Tree, ABC):
 
     @abstractmethod
     def values(self, profile: Profile, cosines: Sequence[Array]) -> Array:
-        """Between parts and filters on the sphere, from inner products at each position: k of (P, m) -> (P, m)"""
+        """Values of parts and filters on the sphere, from inner products at each position: k of (P, m) -> (P, m)"""
 
     def cosines(self, items: Array, places: Array, filters: Array) -> list[Array]:
-        """Those that `values` needs, of parts whose items have these places: (N, d), (P, k), (m, k, d) -> (P, m)"""
+        """The inner products for `values`, of parts with items at these places: (N, d), (P, k), (m, k, d) -> (P, m)"""
         xp = namespace(items, filters)
         unit = items * reciprocal(row_norms(items))[:, None]
         inner = (unit @ xp.matrix_transpose(filters[:, j, :]) for j in range(filters.shape[1]))
@@ -48,7 +48,7 @@ class Positions(Tree, ABC):
 
     @abstractmethod
     def lengths(self, norms: Array) -> Array:
-        """What the items of a part are divided by to be on the sphere, from their norms: (P, k) -> (P, k) or (P, 1)"""
+        """The divisors that put a part's items on the sphere, from their norms: (P, k) -> (P, k) or (P, 1)"""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Added(_ItemByItem):
 
 
 class Scale(Tree, ABC):
-    """How great the values of a part are, from the norms of its items.
+    """How large the values of a part are, from the norms of its items.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -195,7 +195,7 @@ class ProductOfNorms(Scale):
 
 @dataclass(frozen=True)
 class Unscaled(Scale):
-    """1, and 0 for a part of which every item is 0 or not there.
+    """1, or 0 for a part whose items are all 0 or missing.
 
     >>> import numpy as np
     >>> Unscaled()(np.array([[3.0, 4.0], [0.0, 2.0], [0.0, 0.0]]))
@@ -209,15 +209,16 @@ class Unscaled(Scale):
 
 @dataclass(frozen=True)
 class PartKernel(Tree):
-    """k(p, z) = s(p) · what `positions` makes of κ between a part p of k items and a filter z, of scale 1.
+    """k(p, z) = s(p) · the joint κ, by `positions`, of a part p of k items and a filter z of scale 1.
 
     items (N, d), parts (P, k) of their numbers, filters (m, k, d) -> (P, m)
 
-    `profile` κ; `positions`: `Concatenated` (as it is without), `Averaged`, `Multiplied`, `Added`; `scale`: `PartNorm`
-    (as it is without), `FirstNorm`, `ProductOfNorms`, `Unscaled`. A part of scale 0 has the value 0. `centred`: of
-    parts and filters less the mean of their items, so that a window of a series is seen wherever its level is, and a
-    constant one is 0; for `Concatenated` only. One product of all items with the filters' items at each position, and a
-    sum over what it gives: nothing of the size of parts times d is made, but for centred parts and for short items.
+    `profile` κ; `positions`: `Concatenated` (the default), `Averaged`, `Multiplied`, `Added`; `scale`: `PartNorm` (the
+    default), `FirstNorm`, `ProductOfNorms`, `Unscaled`. A part of scale 0 has the value 0. `centred`, for
+    `Concatenated` only: subtract the mean of their items from parts and filters, so that the level of a window of a
+    series does not matter, and a constant window is 0. It takes one product of all items with the filters' items at
+    each position, and sums of its entries. No array of the size of parts times d is made, except for centred parts and
+    short items.
 
     >>> import numpy as np
     >>> from kerneltools.kernels.profiles import Exponential
@@ -242,9 +243,9 @@ class PartKernel(Tree):
 
     @in_single
     def __call__(self, items: Array, index: Any, filters: Array) -> Array:
-        """(N, d), (P, k), (m, k, d) -> (P, m); in place of (P, k) a `Table`, whose items end with zeros.
+        """(N, d), (P, k), (m, k, d) -> (P, m); a `Table`, whose items end with zeros, may replace (P, k).
 
-        Raises ValueError for sizes that do not go together.
+        Raises ValueError for sizes that do not fit together.
         """
         _check(items, index, filters)
         items, filters = together(items, filters)
@@ -258,12 +259,12 @@ class PartKernel(Tree):
 
     @in_single
     def scales(self, items: Array, index: Any) -> Array:
-        """The roots of k(p, p): (N, d), (P, k) -> (P,)"""
+        """The square roots of k(p, p): (N, d), (P, k) -> (P,)"""
         return self.scale(_item_norms(*self._parts(items, index)))
 
     @in_single
     def gram(self, filters: Array) -> Array:
-        """Between filters on the sphere, which are taken to be there: (m, k, d) -> (m, m)"""
+        """The kernel between filters, which must be on the sphere: (m, k, d) -> (m, m)"""
         xp, filters = namespace(filters), self._sphere(filters)
         positions = [filters[:, j, :] for j in range(filters.shape[1])]
         return self.positions.values(self.profile, [z @ xp.matrix_transpose(z) for z in positions])
@@ -274,7 +275,7 @@ class PartKernel(Tree):
         return filters * reciprocal(self.positions.lengths(row_norms(filters)))[:, :, None]
 
     def _sphere(self, filters: Array) -> Array:
-        """Filters as they are, for they are on the sphere; made centred too, whatever they have been given as."""
+        """The filters unchanged, since they are on the sphere; centred ones are made so again, whatever was passed."""
         return self.normalised(filters) if self.centred else filters
 
     def _parts(self, items: Array, index: Any) -> tuple[Array, Array]:
@@ -289,7 +290,7 @@ class PartKernel(Tree):
 
 
 def _without_mean(parts: Array) -> Array:
-    """Parts less the mean of their items, and 0 where that is all but rounding: (P, k, d) -> (P, k, d)"""
+    """Parts less the mean of their items, and 0 if only rounding is left: (P, k, d) -> (P, k, d)"""
     xp = namespace(parts)
     left = parts - xp.mean(parts, axis=1, keepdims=True)
     noise = parts.shape[1] * xp.finfo(parts.dtype).eps * xp.max(xp.abs(parts), axis=1, keepdims=True)
@@ -297,7 +298,7 @@ def _without_mean(parts: Array) -> Array:
 
 
 def _item_norms(items: Array, places: Array) -> Array:
-    """The norms of the items of parts, 0 for what is not there: (P, k)"""
+    """The norms of the items of parts, 0 for missing ones: (P, k)"""
     norms = namespace(items).take(row_norms(items), namespace(items).reshape(places, (-1,)), axis=0)
     return namespace(items).reshape(norms, tuple(places.shape))
 

@@ -1,4 +1,4 @@
-"""Parts of objects that are no grids: which items are in each, and which owner it is pooled into."""
+"""Parts of objects that are no grids: the items of each part, and the owner that it is pooled into."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -12,18 +12,18 @@ from kerneltools.structures.base import Host, offsets_of
 from kerneltools.trees import Shown, Tree, static
 
 NOTHING = -1
-"""The number of an item that is not there: a vector of zeros."""
+"""The number of a missing item, which is a vector of zeros."""
 
 
 @dataclass(frozen=True, eq=False)
 class Parts(Shown):
     """A table of parts of k items each, made on the host and used many times; no gradient goes through it.
 
-    `index` (P, k): the items of each part, numbered through all objects, -1 for nothing; `owner` (P,): what each part
-    is pooled into; `offsets` (n + 1,): where the owners of each object start, and where those of the last end;
-    `weight` (P,): what each part counts, None for 1.
+    `index` (P, k): the items of each part, numbered through all objects, -1 for missing ones; `owner` (P,): the owner
+    that each part is pooled into; `offsets` (n + 1,): where the owners of each object start, and where those of the
+    last end; `weight` (P,): the weight of each part, None for 1.
 
-    Raises ValueError for tables that do not go together.
+    Raises ValueError for arrays that do not fit together.
 
     >>> from kerneltools.patches import Windows
     >>> from kerneltools.structures import Strings
@@ -54,22 +54,22 @@ class Parts(Shown):
 
     @property
     def owners(self) -> int:
-        """How many owners there are, those without a part included."""
+        """The number of owners, including those without a part."""
         return int(self.offsets[-1])
 
     @property
     def alone(self) -> bool:
-        """Whether each owner has one part, in their order: then there is nothing to put together."""
+        """Whether each owner has one part, in order, so that there is nothing to pool."""
         return len(self) == self.owners and bool((self.owner == np.arange(self.owners)).all())
 
     def __len__(self) -> int:
         return len(self.owner)
 
     def table(self, like: Array, nothing: int) -> "Table":
-        """The same beside items (N, d) in the library and on the device of `like`, of which row `nothing` is zeros.
+        """The table for items (N, d) in the library and on the device of `like`, whose row `nothing` is zeros.
 
-        Behind the parts are some of nothing, whose owners have no other: one, or as many as make sizes few where that
-        library compiles for each.
+        Empty parts are added at the end, whose owners have no others: one, or, if the library compiles for each size,
+        as many as make the number of sizes small.
         """
         owners = few_sizes(self.owners + 1, like)
         blank = few_sizes(len(self) + 1, like) - len(self)
@@ -97,11 +97,12 @@ class Parts(Shown):
 
 @dataclass(frozen=True, eq=False)
 class Table(Tree):
-    """`Parts` as arrays beside items: what kernels and pools of parts take where a library compiles them.
+    """`Parts` as arrays for given items, which kernels and pools of parts take if a library compiles them.
 
-    `places` (P, k): the rows of the items of each part, a row of zeros for nothing; `owner` (P,); `weight` (P,) or None
-    for 1; `inverse` (owners,): of the weight of all parts of an owner, 0 where it has none; `owners`; `alone`: whether
-    each owner has one part, in their order; `after`: for pools of positions in a row, which parts go into each.
+    `places` (P, k): the rows of the items of each part, a row of zeros for missing ones; `owner` (P,); `weight` (P,) or
+    None for 1; `inverse` (owners,): the inverse weight of all parts of an owner, 0 if it has none; `owners`: their
+    number; `alone`: whether each owner has one part, in order; `after`: for pools of consecutive positions, the parts
+    that go into each.
 
     >>> import numpy as np
     >>> from kerneltools.patches import Windows
@@ -122,7 +123,7 @@ class Table(Tree):
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Says what the parts of objects are.
+    """A rule that lists the parts of objects.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Strings
@@ -152,12 +153,12 @@ class Growing(Extractor, Protocol):
     """
 
     def prefixes(self, x: Any, rng: Rng = 0) -> tuple[Parts, ...]:
-        """n objects -> the parts of one item, of two, ..., and those of a call; their owners are the same."""
+        """n objects -> the parts of one item, of two, ..., and those that a call returns; all have the same owners."""
 
 
 @dataclass(frozen=True)
 class Several(Tree):
-    """Parts of several kinds, as many items in each, that are compared with the same filters: a channel for each kind.
+    """Parts of several kinds with the same number of items, compared with the same filters; each kind is a channel.
 
     `extractors`: at least two, whose parts have the same owners, such as windows with several dilations and
     `partial=True`. Raises ValueError and TypeError for anything else.
@@ -179,7 +180,7 @@ class Several(Tree):
                 raise TypeError(f"extractors: expected objects such as those of kerneltools.patches, got {one!r:.80}")
 
     def each(self, x: Any, rng: Rng = 0) -> tuple[Parts, ...]:
-        """n objects -> the parts of each kind. Raises ValueError where their sizes or their owners are not the same."""
+        """n objects -> the parts of each kind. Raises ValueError if their sizes or their owners differ."""
         draws = generator(rng)
         found = tuple(one(x, draws) for one in self.extractors)
         for one, parts in zip(self.extractors, found, strict=True):
@@ -204,12 +205,12 @@ class Several(Tree):
 
 
 def by_item(index: Host, offsets: Host, weight: Host | None = None) -> Parts:
-    """Parts whose owner is their first item."""
+    """The same parts, each owned by its first item."""
     return Parts(index, index[:, 0].copy(), offsets, weight)
 
 
 def empty(size: int, offsets: Host) -> Parts:
-    """No parts of that size."""
+    """No parts, of a given size."""
     none = np.zeros((0, size), dtype=np.int64)
     return Parts(none, none[:, 0], offsets)
 

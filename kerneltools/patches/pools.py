@@ -37,7 +37,7 @@ class PartPool(Protocol):
 
 @runtime_checkable
 class PositionPool(PartPool, Protocol):
-    """A pool of parts that follow each other, such as windows of a sequence: it has owners of its own.
+    """A pool of consecutive parts, such as windows of a sequence, which has owners of its own.
 
     >>> from kerneltools.patches import GaussianWindow, PartMean, Windows
     >>> from kerneltools.structures import Strings
@@ -48,12 +48,12 @@ class PositionPool(PartPool, Protocol):
     """
 
     def positions(self, parts: Parts) -> Parts:
-        """The parts that go into each of its owners, by their numbers."""
+        """The numbers of the parts that go into each of its owners."""
 
 
 @dataclass(frozen=True)
 class PartSum(Tree):
-    """Sums, by the parts' weights.
+    """The sum of the parts of each owner, by their weights.
 
     >>> import numpy as np
     >>> from kerneltools.patches import Windows
@@ -72,7 +72,7 @@ class PartSum(Tree):
 
 @dataclass(frozen=True)
 class PartMean(Tree):
-    """Means, by the parts' weights.
+    """The mean of the parts of each owner, by their weights.
 
     >>> import numpy as np
     >>> from kerneltools.patches import Windows
@@ -91,7 +91,7 @@ class PartMean(Tree):
 
 @dataclass(frozen=True)
 class PartMax(Tree):
-    """The greatest, entry by entry, whatever the weights.
+    """The greatest value of each owner's parts, entry by entry; weights are ignored.
 
     >>> import numpy as np
     >>> from kerneltools.patches import Windows
@@ -110,12 +110,13 @@ class PartMax(Tree):
 
 @dataclass(frozen=True)
 class GaussianWindow(Tree):
-    """Of windows of a sequence: each s-th takes its neighbours in, weighted by their distance.
+    """Gaussian pooling of windows of a sequence: every s-th window takes in its neighbours, weighted by distance.
 
     values (P, m) of windows -> (Σ over sequences of ⌈windows / s⌉, m)
 
-    Weights are exp(-(t / (s - 1))²) at distances t = 1 - s..s - 1, of sum 1; beyond the ends of a sequence are zeros
-    (Chen, Jacob and Mairal 2019). `subsampling` s >= 1; 1 changes nothing. What comes after sees each s-th position.
+    Weights are exp(-(t / (s - 1))²) at distances t = 1 - s..s - 1, with sum 1; beyond the ends of a sequence, values
+    are 0 (Chen, Jacob and Mairal 2019). `subsampling` s >= 1; 1 changes nothing. The next layer sees every s-th
+    position.
 
     >>> import numpy as np
     >>> from kerneltools.patches import GaussianWindow, Windows
@@ -132,13 +133,13 @@ class GaussianWindow(Tree):
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """Those at distances 1 - s..s - 1."""
+        """The weights at distances 1 - s..s - 1."""
         reach = self.subsampling - 1
         values = [exp(-((t / max(reach, 1)) ** 2)) for t in range(-reach, reach + 1)]
         return tuple(value / sum(values) for value in values)
 
     def positions(self, parts: Parts) -> Parts:
-        """Each s-th part with those around it. Raises ValueError for parts that are not alone with their owner."""
+        """Every s-th part with its neighbours. Raises ValueError for parts that share an owner."""
         if not parts.alone:
             raise ValueError(
                 f"parts: expected one of each owner, in a row, as windows are, got {len(parts)} of {parts.owners}; "
@@ -153,7 +154,7 @@ class GaussianWindow(Tree):
         return Parts(index, np.arange(len(index)), offsets_of(counts))
 
     def __call__(self, values: Array, parts: Parts | Table) -> Array:
-        """(P, m) -> (owners, m). Raises ValueError for a table in which positions are not laid."""
+        """(P, m) -> (owners, m). Raises ValueError for a table without the pool's positions."""
         xp = namespace(values)
         if isinstance(parts, Parts):
             positions = self.positions(parts)

@@ -15,18 +15,17 @@ from kerneltools.structures.base import offsets_of
 from kerneltools.trees import Tree, static
 
 LARGEST_TABLE = 2**24
-"""Of subsequences: a table of more is not made."""
+"""The most subsequences of a table."""
 
 
 @dataclass(frozen=True)
 class Windows(Tree):
-    """Windows of `size` items, one each `stride`, of items `dilation` apart; each is an owner of its own.
+    """Windows of `size` items, every `stride` items, with items `dilation` apart; each window is its own owner.
 
-    An object of T items has (T - (size - 1) dilation - 1) // stride + 1 of them, none where it is shorter. `partial`:
-    windows that begin inside of an object and hang over its end are there too, with nothing in the places beyond: that
-    is the rule "any item is there", the other one being "all are". `by_item`: the owners are the items, one each
-    `stride`, of the window that begins there or of none, so that windows of several sizes and dilations have the same.
-    With dilation, the delays of a series (Takens 1981).
+    An object of T items has (T - (size - 1) dilation - 1) // stride + 1 windows, or none if it is shorter. `partial`:
+    include windows that begin inside an object and extend beyond its end, where items are missing. `by_item`: the
+    owners are every `stride`-th item, of the window that begins there, if there is one, so that windows of several
+    sizes and dilations have the same owners. With a dilation, windows are the delay vectors of a series (Takens 1981).
 
     >>> from kerneltools.structures import Strings
     >>> Windows(2)(Strings.of(["ACG", "T"])).index.tolist()
@@ -46,7 +45,7 @@ class Windows(Tree):
             require_count(name, getattr(self, name))
 
     def __call__(self, x: Any, rng: Rng = 0) -> Parts:
-        """Sequences (strings or arrays) -> parts, in the order of the items. Raises TypeError for graphs."""
+        """Sequences (strings or arrays) -> parts, sorted by their items. Raises TypeError for graphs."""
         _require_sequences(x, self)
         lengths, reach = x.lengths, 0 if self.partial else (self.size - 1) * self.dilation
         counts = np.maximum((lengths - reach - 1) // self.stride + 1, 0)
@@ -60,7 +59,7 @@ class Windows(Tree):
 
 @dataclass(frozen=True)
 class Elements(Tree):
-    """Each item is a part, and its owner: what sets are made of, and what a layer on single points sees.
+    """Each item is a part and its own owner: for sets, and for a layer on single points.
 
     >>> from kerneltools.structures import Strings
     >>> Elements()(Strings.of(["ACG", "T"])).index.tolist()
@@ -75,9 +74,9 @@ class Elements(Tree):
 
 @dataclass(frozen=True)
 class Subsequences(Tree):
-    """All tuples of `size` items in their order, with the weight decay^gaps; their owner is the object.
+    """All tuples of `size` items in order, with the weight decay^gaps; their owner is the object.
 
-    The reference for recursions over gaps: there are binomially many, and a table of more than 2²⁴ is refused.
+    The slow reference for recursions over gaps: there are binomially many, and a table of more than 2²⁴ is refused.
 
     >>> from kerneltools.structures import Strings
     >>> pairs = Subsequences(2, decay=0.5)(Strings.of(["ACG"]))
@@ -94,7 +93,7 @@ class Subsequences(Tree):
             raise ValueError(f"decay: expected a number in [0, 1], got {self.decay!r}")
 
     def __call__(self, x: Any, rng: Rng = 0) -> Parts:
-        """Sequences -> parts. Raises ValueError where there are too many, TypeError for graphs."""
+        """Sequences -> parts. Raises ValueError if there are too many, TypeError for graphs."""
         _require_sequences(x, self)
         objects, counts = offsets_of(np.ones(len(x), dtype=np.int64)), [comb(int(t), self.size) for t in x.lengths]
         if sum(counts) > LARGEST_TABLE:
