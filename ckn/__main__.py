@@ -1,4 +1,4 @@
-"""`python -m ckn` is the command `ckn`."""
+"""`python -m ckn` runs the command `ckn`."""
 
 from ckn.cli import main
 

@@ -1,4 +1,4 @@
-"""A trained model on new data: do they go together, scores batch by batch, files of results."""
+"""A trained model on new data: checks that they fit together, scores batch by batch, files of results."""
 
 import csv
 import io
@@ -28,10 +28,10 @@ Numbers = npt.NDArray[Any]
 
 
 def matched(model: Model, data: Dataset, source: str) -> Model:
-    """The model for the data of this source: of images, it divides by what is white there.
+    """The model adjusted to the data of this source: for images, it divides pixels by the value of white there.
 
     Raises DataError for data of another kind than in training, images of another size or other channels, sequences of
-    another alphabet, graphs without labels and so on. Warns where it is not known what is white, and of sequences and
+    another alphabet, graphs without labels and so on. Warns if the value of white is not known, and about sequences and
     series that are shorter than a window.
     """
     require_suited(model, data, source)
@@ -64,7 +64,7 @@ def nouns_for(network: Network) -> str:
 
 
 def alphabet_for(network: Network) -> Alphabet | None:
-    """That of the sequences that a network takes, None for networks on something else."""
+    """The alphabet of the sequences that a network takes; None for networks on other data."""
     return network.embedding.alphabet if isinstance(network.embedding, Letters) else None
 
 
@@ -90,8 +90,8 @@ def _warn_short(network: Network, data: Examples, source: str) -> None:
     reach = (windows.size - 1) * windows.dilation + 1
     if short := np.count_nonzero(np.diff(data.data.offsets) < reach):  # type: ignore[attr-defined]  # what has windows
         warn(
-            f"{source}: {short} of {len(data)} {data.nouns} are shorter than the model's window of {reach}, and all "
-            "alike for it",
+            f"{source}: {short} of {len(data)} {data.nouns} are shorter than the model's window of {reach}, so "
+            "that it cannot tell them apart",
             stacklevel=3,
         )
 
@@ -107,7 +107,7 @@ def _needs_attributes(network: Network, steps: tuple[Step, ...]) -> bool:
 
 
 def labels_for(classes: tuple[str, ...], data: Dataset, source: str) -> npt.NDArray[np.int64]:
-    """The labels of the data as positions in these classes, which are found by name.
+    """The labels of the data as positions in these classes, which are matched by name.
 
     Raises DataError for examples without labels and for examples of other classes.
     """
@@ -141,10 +141,12 @@ def predictions(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 def write_predictions(
     file: TextIO, model: Model, values: Numbers, names: Iterable[object], top: int = 1, noun: str = "image"
 ) -> None:
-    """CSV: image (or another `noun`), class, score, margin, probability, and class, score and probability of the next
-    ones up to the `top`-th, best first; no probabilities where the model has no calibration.
+    """Write the predictions as CSV.
 
-    Names are made fit for terminals and spreadsheets (`ckn.text.cell`).
+    Columns: image (or another `noun`), class, score, margin, probability, and class, score and probability of the next
+    classes up to the `top`-th, best first; no probabilities if the model has no calibration.
+
+    Names are made safe for terminals and spreadsheets (`ckn.text.cell`).
     """
     rows = csv.writer(file, lineterminator="\n")
     chances = None if model.calibration is None else model.calibration(values)
@@ -161,7 +163,7 @@ def write_predictions(
 
 
 def write_features(path: Path, model: Model, data: Dataset, batch: int | None, progress: Progress) -> int:
-    """A .npz file with `features` (n, d) float32, and `labels`, `classes` and `names` where the data have them.
+    """Write a .npz file with `features` (n, d) float32, and `labels`, `classes` and `names` if the data have them.
 
     Holds one batch at a time. Returns d.
     """

@@ -1,4 +1,4 @@
-"""What a network looks like before it has learnt anything."""
+"""The design of a network, before it has learnt anything."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ from kerneltools.pooling import Gaussian
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer: `filters` of side `patch`, a kernel between patches, Gaussian pooling.
+    """The design of a layer: `filters` of side `patch`, a kernel between patches, Gaussian pooling.
 
     `patch`, `dilation`: one number or one per axis; `padding`: "same" (the size is kept), "valid" or zeros per
-    side; `subsampling` s >= 1: the pooled map has one point each s; `reg` > 0 is added to the eigenvalues of
+    side; `subsampling` s >= 1: the pooled map has one point for every s; `reg` > 0 is added to the eigenvalues of
     the filters' kernel matrix. Raises ValueError for numbers out of range, and for kernels of a degree above 64.
 
     >>> LayerSpec(filters=64, patch=3, subsampling=2).filters
@@ -56,8 +56,8 @@ class LayerSpec:
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The grid of the layer's output for an input grid.
 
-        Raises ValueError when no patch fits, for a patch or a pooling that reaches beyond 16 points and twice the grid,
-        and for padding so wide that patches see zeros alone.
+        Raises ValueError if no patch fits, for a patch or a pooling that reaches beyond 16 points and twice the grid,
+        and for padding so wide that patches see only zeros.
         """
         return reached_shape(self.grid, self.pool, grid)
 
@@ -67,15 +67,15 @@ AnySpec = LayerSpec | ObjectSpec | Beside
 
 @dataclass(frozen=True)
 class Architecture:
-    """The layers of a network, from the image, or from the items of objects, up.
+    """The layers of a network, in order from the image, or from the items of objects.
 
-    `layers`: each a `LayerSpec`, of images and other grids, or each a `PartSpec` or another one of objects (sequences,
-    graphs, sets, series), or a `Beside` of several that see the same. `readout`: what makes features of the last maps
-    or items: a pool, such as `patches.PartMean()`, as it is for objects without one, or `ckn.Transport(...)`; None: the
-    maps of a grid as they are. `strands`: for strings whose alphabet has a complement, the mean of the features of both
-    strands.
+    `layers`: each a `LayerSpec`, for images and other grids; or, for objects (sequences, graphs, sets, series), each a
+    `PartSpec`, another design of parts, or a `Beside` of several that see the same items. `readout`: turns the last
+    maps or items into features: a pool, such as `patches.PartMean()`, the default for objects, or `ckn.Transport(...)`;
+    None leaves the maps of a grid as they are. `strands`: for strings whose alphabet has a complement, take the mean of
+    the features of both strands.
 
-    Raises ValueError for no layers and for layers of both kinds, TypeError for what is no readout.
+    Raises ValueError if there are no layers, or layers of both kinds, TypeError for anything but a readout.
 
     >>> Architecture((LayerSpec(filters=64), LayerSpec(filters=256, subsampling=6))).output_shape((32, 32))
     (3, 3)
@@ -90,7 +90,7 @@ class Architecture:
         if not isinstance(layers, tuple | list) or not layers or not all(isinstance(s, AnySpec) for s in layers):
             raise ValueError(f"layers: expected a tuple of at least one LayerSpec or PartSpec, got {layers!r}")
         if len({isinstance(spec, LayerSpec) for spec in layers}) > 1:
-            raise ValueError("layers: expected all of grids (LayerSpec) or all of objects (PartSpec), got both")
+            raise ValueError("layers: expected all for grids (LayerSpec) or all for objects (PartSpec), got both")
         if not isinstance(self.strands, bool) or (self.strands and self.of_grids):
             raise ValueError(f"strands: expected True or False, and False for grids, got {self.strands!r}")
         readout: Any = self.readout
@@ -100,32 +100,32 @@ class Architecture:
 
     @property
     def of_grids(self) -> bool:
-        """Whether the layers are those of images, series of one length and volumes, and not of objects."""
+        """Whether the layers are for images, series of one length and volumes, and not for objects."""
         return isinstance(self.layers[0], LayerSpec)
 
     @property
     def grids(self) -> tuple[LayerSpec, ...]:
-        """The layers, where they are of grids. Raises TypeError where they are not."""
+        """The layers, if they are for grids. Raises TypeError if they are not."""
         if not self.of_grids:
-            raise TypeError("architecture: expected layers of grids (LayerSpec), for images, got layers of objects")
+            raise TypeError("architecture: expected layers for images (LayerSpec), got layers for objects (PartSpec)")
         return tuple(spec for spec in self.layers if isinstance(spec, LayerSpec))
 
     @property
     def stages(self) -> tuple[tuple[ObjectSpec, ...], ...]:
-        """The layers, those beside each other together, where they are of objects. Raises TypeError otherwise."""
+        """The layers, those beside each other together, if they are for objects. Raises TypeError if they are not."""
         if self.of_grids:
-            raise TypeError("architecture: expected layers of objects (PartSpec), got layers of grids, for images")
+            raise TypeError("architecture: expected layers for objects (PartSpec), got layers for images (LayerSpec)")
         specs = [spec for spec in self.layers if not isinstance(spec, LayerSpec)]
         return tuple(spec.specs if isinstance(spec, Beside) else (spec,) for spec in specs)
 
     @property
     def axes(self) -> int | None:
-        """How many axes the grid has: 1 for series, where a layer gives `patch` or another one for each; else None."""
+        """The number of axes of the grid, if a parameter such as `patch` has a number for each; else None."""
         given = (value for spec in self.grids for value in (spec.patch, spec.dilation, spec.padding))
         return next((len(value) for value in given if isinstance(value, tuple | list)), None)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The grid of the last layer's output. Raises ValueError, naming the layer, when a patch does not fit."""
+        """The grid of the last layer's output. Raises ValueError, naming the layer, if a patch does not fit."""
         for number, spec in enumerate(self.grids, start=1):
             try:
                 grid = spec.output_shape(grid)
@@ -134,7 +134,7 @@ class Architecture:
         return grid
 
     def features(self, grid: tuple[int, ...]) -> int:
-        """How many numbers the network makes of one image of that grid, where it has no readout."""
+        """How many numbers the network makes of one image of that grid, without a readout."""
         count = self.layers[-1].filters
         for side in self.output_shape(grid):
             count *= side
@@ -142,14 +142,14 @@ class Architecture:
 
 
 class UnknownArchitectureError(ValueError, KeyError):
-    """No architecture of that name; the message lists those that there are."""
+    """There is no architecture of that name; the message lists the known ones."""
 
     # A KeyError would print its message in quotation marks.
     __str__ = Exception.__str__
 
 
 class _Named(Mapping[str, Architecture]):
-    """The named architectures; an unknown name is an error that lists them."""
+    """The named architectures; an unknown name raises an error that lists them."""
 
     def __init__(self, members: dict[str, Architecture]) -> None:
         self._members = members
@@ -172,7 +172,7 @@ class _Named(Mapping[str, Architecture]):
 
 
 def _alternating(filters: tuple[int, ...], subsampling: tuple[int, ...]) -> Architecture:
-    """Layers of 3x3 patches with the exponential kernel and of single points with the square, in turn."""
+    """Layers of 3x3 patches with the exponential kernel, alternating with layers of single points with the square."""
     kinds = ((3, Homogeneous(Exponential(0.5))), (1, Homogeneous(Power(2))))
     specs = [
         LayerSpec(m, patch=kinds[number % 2][0], subsampling=s, kernel=kinds[number % 2][1])

@@ -1,7 +1,7 @@
-"""How much an architecture may ask for: a file, or a slip, must not make a small image into a giant array.
+"""How much an architecture may ask for, so that a bad file or a slip does not make a giant array of a small image.
 
-A window, its padding and a pool may reach as far as the map that they work on is wide, and some way beyond; degrees
-of kernels are passes over memory. What is beyond these bounds has no use that is known.
+A window, its padding and a pool may reach as far as the map that they work on is wide, and somewhat beyond; degrees of
+kernels are passes over memory. No use is known for anything beyond these bounds.
 """
 
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ from kerneltools.pooling import Gaussian
 from kerneltools.primitives import SHORT_TYPES
 
 LEAST_REACH = 16
-"""Grid points that a window or a pool may reach on however small a map; on others, twice its longest axis."""
+"""Grid points that a window or a pool may reach on a map of any size; on larger ones, twice its longest axis."""
 
 LARGEST_DEGREE = 64
-"""Of kernels and profiles: each degree is a pass over the values of all patches."""
+"""The greatest degree of kernels and profiles: each degree is a pass over the values of all patches."""
 
 DEGREES = ("degree", "exponent", "order", "nu")
 
 LARGEST_MAP = 2**34
-"""Numbers in the greatest array that a layer makes of one image (64 GiB of float32)."""
+"""The most numbers in the greatest array that a layer makes of one image (64 GiB of float32)."""
 
 
 def reached_shape(patches: Grid, pool: Gaussian, grid: tuple[int, ...]) -> tuple[int, ...]:
-    """The grid after patches and pooling. Raises ValueError when no patch fits, and for a reach out of bounds.
+    """The grid after patches and pooling. Raises ValueError if no patch fits, and for a reach out of bounds.
 
     >>> from kerneltools.patches import Grid
     >>> from kerneltools.pooling import Gaussian
@@ -45,14 +45,14 @@ def reached_shape(patches: Grid, pool: Gaussian, grid: tuple[int, ...]) -> tuple
     for widths, span in zip(window.padding, spans, strict=True):
         if max(widths) > span:
             raise ValueError(
-                f"padding: expected at most {span} zeros on each side, beyond which patches see zeros alone, "
+                f"padding: expected at most {span} zeros on each side, beyond which patches see only zeros, "
                 f"got {max(widths)}"
             )
     return tuple(map(pool.positions, window.output_shape(grid)))
 
 
 def check_kernel(kernel: Any) -> None:
-    """Raise TypeError for what is no kernel and for one that is no dataclass, ValueError for a degree out of bounds.
+    """Raise TypeError unless it is a kernel whose class is a dataclass, ValueError for a degree out of bounds.
 
     >>> from kerneltools.kernels import Polynomial
     >>> check_kernel(Polynomial(2))
@@ -71,7 +71,7 @@ def check_kernel(kernel: Any) -> None:
 
 
 def check_products(products: Any) -> None:
-    """Raise ValueError unless it names a type of products, or is None.
+    """Raise ValueError unless the name is that of a type of products, or None.
 
     >>> try:
     ...     check_products("float8")

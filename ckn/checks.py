@@ -1,4 +1,4 @@
-"""What is asked of images and labels, in one place."""
+"""Checks of images and labels, in one place."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -12,14 +12,14 @@ from kerneltools.backend import to_host
 from kerneltools.structures.base import is_collection, require_known
 
 MARGIN = 1e3
-"""How far the square root of the greatest number is above what items may have: parts have the squares of several."""
+"""The factor by which items must stay below the root of the greatest number: parts have the squares of several."""
 
 
 def check_images(images: Array) -> None:
     """Raise unless images are real numbers (n, h, w, c), or (n, *grid, c), with n >= 1, all finite.
 
     Raises ValueError for another rank, an empty axis, NaN and infinity (with the first image that has them),
-    TypeError for other than integers and real floating-point numbers.
+    TypeError for anything but integers and real floating-point numbers.
     """
     xp = namespace(images)
     shape = tuple(images.shape)
@@ -40,7 +40,7 @@ def check_images(images: Array) -> None:
 
 
 def check_objects(x: Any) -> None:
-    """Raise unless these are objects, one at least, without NaN and infinity: TypeError for what is no collection."""
+    """Raise unless x is a collection of at least one object without NaN and infinity: TypeError for anything else."""
     if not is_collection(x):
         raise TypeError(
             f"x: expected a collection such as kerneltools.structures.Strings, Graphs or Ragged, got {type(x).__name__}"
@@ -54,7 +54,7 @@ def check_objects(x: Any) -> None:
 def require_moderate(x: Any, most: float | None = None) -> None:
     """Raise ValueError, with the number of the object, for vectors of items whose squares overflow their type.
 
-    `most`: the greatest number, where it is another than that of moderate squares. Strings and labels are moderate.
+    `most`: the greatest number allowed, if not that of squares in range. Strings and labels always pass.
     """
     values = getattr(x, "values", getattr(x, "attributes", None))
     if values is None or not hasattr(values, "dtype") or min(values.shape) == 0:
@@ -67,15 +67,15 @@ def require_moderate(x: Any, most: float | None = None) -> None:
         number = int(np.searchsorted(x.offsets, row, side="right")) - 1
         raise ValueError(
             f"objects: the numbers of object {number} (counted from 0) of {len(x)} are up to {rows[row]:.3g}, too "
-            f"great for {values.dtype}; divide those of all objects, of the training too, by one number"
+            f"great for {values.dtype}; divide the numbers of all objects, also of the training, by one factor"
         )
 
 
 def with_channels(images: Array, axes: int | None) -> Array:
-    """Images (n, h, w), series (n, t) and volumes (n, d, h, w) of one channel with an axis for it; others as they are.
+    """Images (n, h, w), series (n, t) and volumes (n, d, h, w) with an axis for one channel; others unchanged.
 
-    `axes`: of the grid; where nothing says (None), it has those of images. Raises what `require_channels_last` raises,
-    and ValueError where nothing says and the shape looks like that of series, or of volumes without channels.
+    `axes`: the number of axes of the grid; if it is unknown (None), that of images. Raises what `require_channels_last`
+    raises, and ValueError if it is unknown and the shape looks like that of series, or of volumes without channels.
     """
     shape = tuple(images.shape)
     require_channels_last(shape, axes)
@@ -87,7 +87,8 @@ def with_channels(images: Array, axes: int | None) -> Array:
 def require_channels_last(shape: tuple[int, ...], axes: int | None, name: str = "images") -> None:
     """Raise ValueError for images (n, c, h, w), series (n, c, t) and volumes (n, c, d, h, w).
 
-    They are known by 1, 3 or 4 beside larger numbers, as no image is high; series, where `axes` is 1, by 4 or less.
+    They are recognised by an axis of 1, 3 or 4 points next to larger ones, since no image is so low; series, with
+    `axes` 1, by at most 4.
     """
     rank = len(shape) - 2
     few = (1, 2, 3, 4) if rank == 1 else (1, 3, 4)
@@ -97,11 +98,11 @@ def require_channels_last(shape: tuple[int, ...], axes: int | None, name: str = 
 
 
 LAYOUTS = {1: "(n, t, c)", 2: "(n, h, w, c)", 3: "(n, d, h, w, c)"}
-"""Of series, images and volumes, by the axes of their grids."""
+"""The shapes of series, images and volumes, by the axes of their grids."""
 
 
 def channels_first(axes: int, name: str = "images") -> str:
-    """What to do with a shape that has the channels first."""
+    """What to do about a shape that has the channels first."""
     layout = f"(n, c, {LAYOUTS[axes].removeprefix('(n, ').removesuffix(', c)')})"
     return f"which looks like {layout}: move the channels to the end, with xp.moveaxis({name}, 1, -1)"
 
@@ -111,19 +112,19 @@ def _require_of_images(shape: tuple[int, ...]) -> None:
         moved = ", moved there by xp.moveaxis(images, 1, -1)" if shape[1] < shape[2] else ""
         raise ValueError(
             f"images: expected (n, h, w, c), or (n, h, w) for grey ones, got shape {shape}, which looks like series: "
-            f"these are (n, t, c){moved}, and their architecture says so by a patch of one axis, such as LayerSpec(64, "
-            "patch=(3,)); give images so thin their axis of channels, images[..., None]"
+            f"for (n, t, c){moved}, give the architecture a patch of one axis, such as LayerSpec(64, patch=(3,)); for "
+            "images as thin as this add an axis of channels, images[..., None]"
         )
     if len(shape) == 4 and shape[1] == shape[2] == shape[3] > 4:
         raise ValueError(
             f"images: expected (n, h, w, c), got shape {shape}, which looks like volumes (n, d, h, w) without an axis "
-            f"for the channels: add it, images[..., None]; the architecture of images of {shape[3]} channels says so "
-            "by a patch of two axes, such as LayerSpec(64, patch=(3, 3))"
+            f"for the channels: add it, images[..., None]; for images of {shape[3]} channels give the architecture a "
+            "patch of two axes, such as LayerSpec(64, patch=(3, 3))"
         )
 
 
 def check_labels(labels: Any, n: int, least: int = 2, noun: str = "image") -> None:
-    """Raise ValueError unless there is one label on the host for each of n images, of at least that many classes.
+    """Raise ValueError unless each of n images has a label on the host, and there are at least that many classes.
 
     Labels are all strings or all finite numbers. `noun`: what one example is called.
     """
@@ -142,7 +143,7 @@ def _kind(label: Any) -> str:
 
 
 def check_batch(batch: Any) -> None:
-    """Raise ValueError unless the number of images to take at a time is None or an integer >= 1."""
+    """Raise ValueError unless the number of images per batch is None or an integer >= 1."""
     if batch is not None:
         check_count("batch", batch)
 
@@ -154,7 +155,7 @@ def check_count(name: str, value: Any) -> None:
 
 
 def check_regs(regs: Any) -> None:
-    """Raise ValueError unless these are values of λ: one or more finite numbers > 0."""
+    """Raise ValueError unless `regs` are values of λ: one or more finite numbers > 0."""
     # An iterator would be empty at the second fit.
     values = tuple(regs) if hasattr(regs, "__len__") and isinstance(regs, Iterable) else ()
     if not values or not all(_is_reg(value) for value in values):

@@ -1,4 +1,4 @@
-"""The head of many rows: ridge regression or the squared hinge, whichever is right more often on rows left out."""
+"""The head for many rows: ridge regression or the squared hinge, whichever is right more often on rows left out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -36,16 +36,16 @@ from kerneltools.solvers.sums import sums_of_blocks
 from kerneltools.structures import take
 
 MANY = 20_000
-"""From so many rows on, ridge regression is not the best head by itself (docs/decisions/0030)."""
+"""The number of rows from which ridge regression is no longer taken without comparison (docs/decisions/0030)."""
 
 LEFT_OUT, SHARE = 5000, 0.2
-"""Rows that are left out, and their share, at most."""
+"""The most rows that are left out, and their greatest share."""
 
 REUSED = 10.0
-"""How far λ may be from that whose moments are at hand."""
+"""How far λ may be from the one whose moments are known."""
 
 ROUGHLY, SOLVED = 1e-3, 1e-5
-"""How far heads are solved that are compared, and the one that is taken: see `newton_cg`."""
+"""The precision of heads that are compared, and of the one that is taken: see `newton_cg`."""
 
 
 def chosen_head(
@@ -58,14 +58,14 @@ def chosen_head(
     seed: int = 0,
     progress: Progress = silent,
 ) -> FittedHead:
-    """The head of a loss, or without one the better of ridge regression and squared hinge, from 20,000 rows on.
+    """The head of a given loss, or, from 20,000 rows on, the better of ridge regression and squared hinge.
 
-    (n, d), (n,) class numbers on the host -> head; `weights` as `fit_head` has them
+    (n, d), (n,) class numbers on the host -> head; `weights` as in `fit_head`
 
-    On fewer rows ridge regression is `fit_head`. Otherwise a part of each class is left out, 5,000 rows together or a
-    fifth of all: λ is that of their least squared error for ridge regression, and for other losses that at which the
-    right classes are most probable (the log loss, at the temperature that suits the scores best); the head is the
-    one that is right more often. It is then solved on all rows.
+    Ridge regression on fewer rows is `fit_head`. Otherwise a part of each class is left out, 5,000 rows together or a
+    fifth of all. The λ of ridge regression is the one with the least squared error on them; that of other losses is the
+    one with the least log loss of the right classes, at the temperature that fits the scores best. The head that is
+    right more often is then solved on all rows.
 
     Raises ValueError where no row can be left out.
     """
@@ -95,15 +95,15 @@ def chosen_head(
 
 
 def left_out(numbers: Any, seed: int) -> npt.NDArray[np.bool_]:
-    """Which rows a head is chosen by: (n,) class numbers -> (n,)
+    """The mask of the rows that are left out to choose a head: (n,) class numbers -> (n,)
 
     Raises ValueError where no row can be left out.
     """
     out = held_out(np.asarray(numbers), min(SHARE, LEFT_OUT / len(numbers)), stream(seed, "head"))
     if not out.any():
         raise ValueError(
-            "head: no class has two examples, so that none can be left out to choose λ by; take Squared(), whose λ is "
-            "by leave-one-out"
+            "head: no class has two examples, so that none can be left out to choose λ; take Squared(), which chooses "
+            "λ by leave-one-out"
         )
     return out
 
@@ -111,7 +111,7 @@ def left_out(numbers: Any, seed: int) -> npt.NDArray[np.bool_]:
 def chosen_regression(
     features: Kept, targets: Any, regs: Sequence[float] = DEFAULT_REGS, seed: int = 0, progress: Progress = silent
 ) -> FittedRegression:
-    """`fit_regression` on fewer than 20,000 rows; from there on λ is that of least squared error of rows left out.
+    """`fit_regression`, but from 20,000 rows on λ is the one with the least squared error on rows left out.
 
     (n, d), (n, q) on the host -> head
     """
@@ -149,7 +149,7 @@ class _Few:
 
 @dataclass(eq=False)
 class _Many:
-    """Rows whose heads are solved by passes over their features, with the sums of those that were seen first."""
+    """Rows whose heads are solved by passes over their features, with sums from the first pass."""
 
     features: Kept
     targets: Array
@@ -191,7 +191,7 @@ class _Many:
 
 
 USUAL_CURVATURE = 0.4
-"""The mean curvature of a loss at its solution, in shares of the greatest one."""
+"""The mean curvature of a loss at its solution, relative to the greatest one."""
 
 
 def _rows(features: Kept, targets: Array, weights: Any) -> _Few | _Many:
@@ -213,7 +213,7 @@ class _Found:
 
 
 class _LeftOut:
-    """Rows left out, their features and what is wanted of them; `numbers`: of their classes, None for a regression."""
+    """Rows left out, their features and their targets; `numbers`: those of their classes, None for a regression."""
 
     def __init__(self, rows: _Few | _Many, out: Any, numbers: Any) -> None:
         like = rows.targets
@@ -228,7 +228,7 @@ class _LeftOut:
         self.weights = weights if float(total) > 0 else namespace(weights).ones_like(weights)
 
     def searched(self, losses: Sequence[Loss], regs: Sequence[float], progress: Progress) -> list[_Found]:
-        """The best λ for each loss: ridge regression first, from whose λ the search for others starts."""
+        """The best λ for each loss: ridge regression first, whose λ starts the search for others."""
         progress("head", 0, len(losses) + 2)
         regs = sorted(regs, reverse=True)
         of_ridge = self._best(Squared(), regs, len(regs) // 2, (4, 2, 1), self._of_ridge)
@@ -257,7 +257,7 @@ class _LeftOut:
         strides: Sequence[int],
         solve: Callable[[float, LinearModel | None], LinearModel],
     ) -> _Found:
-        """Downhill from one of the values of λ, first in long strides; smaller values are tried first."""
+        """Descend from one of the values of λ, first in long strides; smaller values are tried first."""
         models: dict[int, LinearModel] = {}
         errors: dict[int, float] = {}
 

@@ -1,4 +1,4 @@
-"""The command `ckn`: what it needs is imported here, so that a missing package is one line and no traceback."""
+"""The command `ckn`. It imports what it needs here, so that a missing package gives one line and no traceback."""
 
 import os
 import signal
@@ -34,12 +34,12 @@ def main() -> None:
 
 
 def _end(number: int, frame: object) -> NoReturn:
-    """End as after Ctrl-C: what was half made is removed on the way out."""
+    """End as after Ctrl-C: unfinished files are removed on the way out."""
     sys.exit(128 + number)
 
 
 def _flush() -> None:
-    """Write what is left; where nobody reads any more (`ckn predict ... | head`), the interpreter need not say so."""
+    """Write what is left, without a message from the interpreter if nobody reads it (`ckn predict ... | head`)."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

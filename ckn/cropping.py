@@ -1,4 +1,4 @@
-"""Crops of images: all that some patches see, of the maps that layers make of whole images."""
+"""Crops of images: all that some patches of later maps see of the images."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,29 +9,29 @@ from kerneltools.arrays import Array, namespace
 from kerneltools.primitives import Window, program
 
 WORTH = 2**22
-"""Points of images whose maps take a second: of fewer, crops would save little."""
+"""The points of images whose maps take a second: with fewer, crops would save little."""
 
 
 @dataclass(frozen=True)
 class Crops:
-    """Where the crops lie on the images, and how many points of its map a patch has before it in the midst of one.
+    """Where the crops lie on the images, and how many points of its map precede a patch in the middle of one.
 
-    They begin where the layers' strides do, and end at the edge where the last of them do: what a patch sees of an
-    edge, it sees in its crop.
+    They begin at multiples of the layers' strides, and end at an edge where the last one does: a patch sees the same of
+    an edge in its crop.
     """
 
     window: Window
     before: tuple[int, ...]
 
     def placed(self, grid: tuple[int, ...], places: Any) -> tuple[Any, Any]:
-        """Of patches at these places on the map of an image, (P, axes): the place of the crop, that in its map."""
+        """For patches at these places on the map of an image, (P, axes): the place of the crop, and that in its map."""
         most = [n - 1 for n in self.window.output_shape(grid)]
         crops = (places - list(self.before)).clip(0, most)
         return crops, places - crops
 
 
 def crops_for(below: Network, grid: tuple[int, ...], patch: Window) -> Crops:
-    """The smallest crops of images of that grid that are all of one size, for patches of the last map."""
+    """The smallest crops, all of one size, of images of that grid for patches of the last map."""
     axes = [_axis(below, axis, grid, patch) for axis in range(len(grid))]
     size, step, before = (tuple(values) for values in zip(*axes, strict=True))
     return Crops(Window(size, step, ((0, 0),) * len(grid), (1,) * len(grid)), before)
@@ -56,9 +56,9 @@ def _axis(below: Network, axis: int, grid: tuple[int, ...], patch: Window) -> tu
 
 
 def crops_pay(below: Network, crops: Crops, grid: tuple[int, ...], patches: int, images: int) -> bool:
-    """Whether the crops of so many patches are less than half the work of so many whole images, and that is much.
+    """Whether the crops of so many patches take less than half the work of whole images, and that saves much.
 
-    Only of homogeneous layers, to which nothing is nothing: what is blank shows in the images.
+    Only for homogeneous layers, which map zeros to zeros: blank regions are visible in the images.
     """
     whole = images * prod(grid)
     return (
@@ -78,7 +78,7 @@ def greatest_squares(images: Array) -> Array:
 
 @program
 def cut(images: Array, points: Array, greatest: Array, shape: tuple[int, ...]) -> Array:
-    """Crops by the numbers of their points; 0 where there is no more than the rounding error of the image.
+    """Crops by the numbers of their points; 0 where there is only rounding error of the image.
 
     (n, *grid, c), (k, points), (k,) -> (k, *shape, c)
     """

@@ -1,4 +1,4 @@
-"""A model or a network in words and tables: what it takes, its preprocessing, its classes, its layers."""
+"""A model or a network described in words and tables: input, preprocessing, classes, layers."""
 
 from dataclasses import dataclass, fields, is_dataclass
 from math import prod
@@ -28,7 +28,7 @@ class Layers:
 
 
 def facts_of(held: Model | Network) -> dict[str, str]:
-    """What it takes and gives, name by name."""
+    """What the model takes and returns, name by name."""
     if not isinstance(held, Model):
         return {"holds": "a network without a classifier", **_of_objects(held)}
     n = len(held.classes)
@@ -45,7 +45,7 @@ def facts_of(held: Model | Network) -> dict[str, str]:
 
 
 def layers_of(held: Model | Network) -> Layers:
-    """The layers, with the sizes that images of the training have behind each."""
+    """The layers, with the sizes that they give to images of the training."""
     network = held.network if isinstance(held, Model) else held
     if network.embedding is not None:
         return Layers(OF_OBJECTS, tuple(_rows_of_objects(network)), (1, 4))
@@ -54,7 +54,7 @@ def layers_of(held: Model | Network) -> Layers:
 
 
 def as_html(held: Model | Network) -> str:
-    """For notebooks: the same in two tables."""
+    """The same in two tables, for notebooks."""
     layers = layers_of(held)
     facts = {**facts_of(held), "numbers in all": f"{parameters_of(held):,}"}
     if not isinstance(held, Model):
@@ -74,7 +74,7 @@ def _numbers(model: Model) -> str:
 
 
 def _of_objects(network: Network) -> dict[str, str]:
-    """What sequences, graphs or series a network takes, and how it reads them out; nothing of one on images."""
+    """What sequences, graphs or series a network takes, and how it reads them out; nothing for one on images."""
     embedding = network.embedding
     if embedding is None:
         return {}

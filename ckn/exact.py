@@ -1,4 +1,4 @@
-"""The exact kernel of an architecture: what its Nyström approximation converges to."""
+"""The exact kernel of an architecture, to which its Nyström approximation converges."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from kerneltools.primitives import pad
 def gram(architecture: Architecture, x: Array, y: Array | None = None) -> Array:
     """Exact kernel values between images: the sum over output positions of the inner products of the maps.
 
-    (n, *grid, c), (m, *grid, c) -> (n, m); y = x when not given
+    (n, *grid, c), (m, *grid, c) -> (n, m); y = x if it is not given
 
     The recursion of Mairal et al. (2014, eq. 3-4) and Bietti and Mairal (2019): the inner products of the
     maps of two images at all pairs of positions, layer by layer: sum over patches, kernel, pooling on both
-    sides. In the first layer patches are at hand, and the kernel gets them themselves.
+    sides. In the first layer, the kernel gets the patches themselves.
     Time O(positions² · points) for each pair of images and layer: meant for tests and small data.
 
     Raises ValueError for images of different shapes and with the channels first, and TypeError for kernels after the
@@ -57,7 +57,7 @@ class _Image:
 
     @classmethod
     def of(cls, architecture: Architecture, patches: Array) -> "_Image":
-        """The norms are the diagonal of the recursion of an image with itself."""
+        """The image's patches and norms; the norms are the diagonal of the recursion of an image with itself."""
         first, *rest = architecture.grids
         xp = namespace(patches)
         inner = _first_layer(first, patches, patches)

@@ -30,10 +30,10 @@ KIND = "ckn"
 
 
 def save(model: Model | Network | Any, path: str | Path) -> None:
-    """Write a `Model`, a `Network` or a fitted estimator, which is read back as its `Model`.
+    """Write a `Model`, a `Network`, or a fitted estimator, which is read back as a `Model`.
 
-    The file appears whole or not at all. Raises OSError when the folder cannot be written, and ValueError, which says
-    what is wrong, for a model that `load` would refuse: NaN, repeated classes, sizes that do not go together.
+    The file appears complete or not at all. Raises OSError if the folder cannot be written, and ValueError, with the
+    reason, for a model that `load` would refuse: NaN, repeated classes, sizes that do not fit together.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -57,14 +57,14 @@ def save(model: Model | Network | Any, path: str | Path) -> None:
 def load(
     path: str | Path, backend: str | None = None, device: Any = None, types: Iterable[type] = ()
 ) -> Model | Network:
-    """Read what `save` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
+    """Read a file of `save`; its arrays are in the library of `backend` ("numpy" for None) and on `device`.
 
     `types`: kernels, profiles and preprocessing steps of your own that the file may hold.
 
     Raises FileNotFoundError, and kerneltools.files.FileFormatError, which names the file, for one that is truncated,
-    corrupt (a bit is not what was written), from another version or not one of these; or whose values cannot be:
-    arrays that are not finite floating-point numbers, classes that are not two or more different ones, parts whose
-    sizes do not go together, and what is beyond the bounds of `ckn.bounds` (docs/decisions/0015).
+    corrupt (a bit has changed), from another version or of another kind; or whose values are invalid: arrays that are
+    not finite floating-point numbers, classes that are not two or more different ones, parts whose sizes do not fit
+    together, and sizes beyond the bounds of `ckn.bounds` (docs/decisions/0015).
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
@@ -85,7 +85,7 @@ def load(
 
 
 def model_types() -> list[type]:
-    """The types of which a file of `save` may be made."""
+    """The types that a file of `save` may contain."""
     modules = (kernels, kernels.profiles, preprocessing, patches, embedding)
     members = [member for module in modules for member in vars(module).values()]
     trees = [m for m in members if isinstance(m, type) and issubclass(m, Tree) and not isabstract(m)]

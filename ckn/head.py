@@ -1,6 +1,6 @@
 """The linear head: ridge regression of classes, one against the rest, or of numbers, λ chosen by leave-one-out.
 
-That of many rows, and of other losses, is chosen in `ckn.choice`.
+The head for many rows, or with other losses, is chosen in `ckn.choice`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ DEFAULT_REGS: tuple[float, ...] = tuple(10 ** (-k / 4) for k in range(40, 3, -1)
 class Tried:
     """A head that was tried: its `loss`, the best λ `reg` for it, and `accuracy`, its share of rows left out in [0, 1].
 
-    `errors`: of rows left out for each of `regs` that was tried, the mean squared error of ridge regression, and for
-    other losses the log loss of the probabilities.
+    `errors`: the error on rows left out for each of the `regs` tried: the mean squared error of ridge regression, and
+    for other losses the log loss of the probabilities.
     """
 
     loss: Loss
@@ -34,7 +34,7 @@ class Tried:
 
     @property
     def word(self) -> str:
-        """What the command calls the head."""
+        """The command's word for the head."""
         return word_of(self.loss)
 
 
@@ -43,7 +43,7 @@ HEADS: Mapping[str, Loss] = {"ridge": Squared(), "hinge": SquaredHinge(), "softm
 
 
 def word_of(loss: Loss) -> str:
-    """What the command calls the head of a loss; the Python expression of others."""
+    """The command's word for the head of a loss; for other losses, the Python expression."""
     return next((word for word, known in HEADS.items() if known == loss), repr(loss))
 
 
@@ -51,8 +51,8 @@ def word_of(loss: Loss) -> str:
 class Choice:
     """How a head was chosen: all that were `tried`, ridge regression first; of equal ones the first is `taken`.
 
-    `left_out`: how many rows were left out at once, 0 for one at a time (leave-one-out); `seconds`: what all that
-    took, and the head that was taken; `features`: where the features were kept meanwhile, in words.
+    `left_out`: how many rows were left out at once, 0 for one at a time (leave-one-out); `seconds`: the time of the
+    choice and of the head taken; `features`: where the features were kept meanwhile, in words.
     """
 
     tried: tuple[Tried, ...]
@@ -62,7 +62,7 @@ class Choice:
 
     @property
     def taken(self) -> Tried:
-        """The one that is right most often."""
+        """The head that is right most often."""
         return max(self.tried, key=lambda tried: tried.accuracy)
 
 
@@ -70,9 +70,9 @@ class Choice:
 class FittedHead:
     """A `model` with one output per class, and how it was chosen.
 
-    `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_accuracy`: in [0, 1], the
-    share of rows that the chosen λ puts in their class when they are left out; `calibration`: what makes probabilities
-    of scores, fitted to those of rows left out; `loss`: what the head minimises.
+    `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_accuracy`: in [0, 1], the share of
+    rows that the chosen λ puts in their class when they are left out; `calibration`: turns scores into probabilities,
+    fitted to the scores of rows left out; `loss`: the loss that the head minimises.
     """
 
     model: LinearModel
@@ -91,7 +91,7 @@ def fit_head(
     regs: Sequence[float] = DEFAULT_REGS,
     weights: Sequence[float] | None = None,
 ) -> FittedHead:
-    """Ridge regression of +1 / -1 targets; of the values of λ, that of least leave-one-out squared error.
+    """Ridge regression of +1 / -1 targets, with the λ of `regs` that has the least leave-one-out squared error.
 
     (n, d), (n,) class numbers on the host -> head; `weights` (n,) >= 0: how much each row counts in the regression,
     in the choice of λ and in that of the temperature
@@ -112,8 +112,8 @@ def fit_head(
 class FittedRegression:
     """A `model` with one output per target, and how it was chosen.
 
-    `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_score`: at most 1, the R² of rows
-    left out at the chosen λ, mean over the targets.
+    `reg`: the λ; `loo_errors`: the leave-one-out mean squared error of each λ; `loo_score`: the R² of rows left out at
+    the chosen λ, at most 1, a mean over the targets.
     """
 
     model: LinearModel
@@ -123,9 +123,9 @@ class FittedRegression:
 
 
 def fit_regression(features: Array, targets: Array, regs: Sequence[float] = DEFAULT_REGS) -> FittedRegression:
-    """Ridge regression; of the values of λ, that of least leave-one-out squared error, mean over the targets.
+    """Ridge regression with the λ of least leave-one-out squared error, a mean over the targets.
 
-    (n, d), (n, q) -> head. Targets of several units should be standardised.
+    (n, d), (n, q) -> head. Standardise targets that have several units.
 
     Raises ValueError for an empty `regs` and for values <= 0.
     """
@@ -135,7 +135,7 @@ def fit_regression(features: Array, targets: Array, regs: Sequence[float] = DEFA
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """The λ of least error, its model, its predictions of rows left out (n, t), and the errors of all λ."""
+    """The λ with the least error, its model, its predictions of rows left out (n, t), and the errors of all λ."""
 
     reg: float
     model: LinearModel
@@ -154,13 +154,13 @@ def _chosen(features: Array, targets: Array, regs: Sequence[float], weights: Arr
 
 
 def check_regs(regs: Sequence[float]) -> None:
-    """Raise ValueError for no λ, and for one that is not > 0."""
+    """Raise ValueError if there is no λ, or one that is not > 0."""
     if not regs or min(regs) <= 0:
         raise ValueError(f"regs: expected at least one number, all > 0, got {tuple(regs)}")
 
 
 def least_reg(features: Array, targets: Array, regs: Sequence[float] = DEFAULT_REGS) -> float:
-    """The λ of least leave-one-out mean squared error of ridge regression: (n, d), (n, q) -> λ"""
+    """The λ with the least leave-one-out mean squared error of ridge regression: (n, d), (n, q) -> λ"""
     left_out = ridge_path(features, targets).leave_one_out(regs)
     errors = _errors(left_out, targets, namespace(targets).ones_like(targets[:, 0]))
     return float(regs[int(to_host(errors).argmin())])

@@ -1,4 +1,4 @@
-"""What Ctrl-C does while there is nothing to clean up."""
+"""How Ctrl-C ends the program while there is nothing to clean up."""
 
 import os
 import signal
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 CODE = 130
-"""The exit code of a program that Ctrl-C ended, as shells have it."""
+"""The exit code of a program that Ctrl-C ended, by the shells' convention."""
 
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Ctrl-C ends the process at once and without a word: for imports, in which an exception may surface anywhere.
+    """Let Ctrl-C end the process at once and silently: for imports, where an exception may surface anywhere.
 
-    Where Ctrl-C is ignored or is somebody else's, and outside the main thread, nothing changes.
+    Nothing changes if Ctrl-C is ignored or handled by other code, or outside the main thread.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield

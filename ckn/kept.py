@@ -1,4 +1,4 @@
-"""The features of all examples of a training: in memory, or in a temporary file where they are many."""
+"""The features of all examples of a training: in memory, or, if there are many, in a temporary file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ROWS = 8192
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Features (n, d): `array`, or the rows of `file`, of which blocks come in the library and type of `like`."""
+    """Features (n, d): `array`, or the rows of `file`, read in blocks in the library and type of `like`."""
 
     like: Array
     array: Array | None = None
@@ -39,7 +39,7 @@ class Kept:
 
     @property
     def bytes(self) -> int:
-        """How much room they take."""
+        """How many bytes they take."""
         n, d = self.shape
         return n * d * _bits(self.like) // 8
 
@@ -58,7 +58,7 @@ class Kept:
         return (move(rows, self.like) for rows in self.file.blocks(size))
 
     def taken(self, numbers: Any) -> Array:
-        """Those of increasing numbers (b,), on the host: (b, d)"""
+        """The features of increasing row numbers (b,), on the host: (b, d)"""
         if self.file is None:
             return take(self.array, numbers)
         found, start = [], 0
@@ -74,8 +74,8 @@ class Kept:
 def kept(features: Iterator[Array], shape: tuple[int, int], like: Array, memory: int | None = MEMORY) -> Iterator[Kept]:
     """The features of an iterator over blocks: in memory, or, if they take more than `memory` bytes, in a file.
 
-    The file is removed at the end, whatever happens, unless the process is killed. It is in the system's folder for
-    temporary files, which the environment variable TMPDIR changes. Raises OSError where that has no room.
+    The file is removed at the end in any case, unless the process is killed. It is in the system's folder for temporary
+    files, which the environment variable TMPDIR sets. Raises OSError if that has no room.
     """
     if memory is None or shape[0] * shape[1] * _bits(like) <= 8 * memory:
         yield Kept(like, namespace(like).concat(list(features)))

@@ -1,6 +1,6 @@
-"""What is asked of networks and models that come from files: right types, finite numbers, parts that go together.
+"""Checks of networks and models from files: right types, finite numbers, parts that fit together.
 
-Each function raises TypeError or ValueError that says what is wrong; whoever reads the file names it.
+Each function raises TypeError or ValueError with the reason; the reader of the file adds its name.
 """
 
 import warnings
@@ -38,17 +38,17 @@ from kerneltools.primitives import program
 from kerneltools.solvers import LinearModel
 
 UNIT_ERROR = 1e-2
-"""How far the length of a filter of a homogeneous kernel may be from 1: half precision rounds to 4e-3."""
+"""How far the norm of a filter of a homogeneous kernel may be from 1: half precision rounds to 4e-3."""
 
 
 def checked(path: Any, check: Callable[[Any], Any], loaded: Any) -> Any:
-    """What `check` makes of what was read. Raises FileFormatError, naming the file, for all that goes wrong in it."""
+    """The result of `check` on what was read. Raises FileFormatError, with the file's name, for any error in it."""
     return _passed(check, loaded, lambda words: FileFormatError(f"{path}: corrupt: {words}"))
 
 
 def require_readable(path: Any, check: Callable[[Any], Any], value: Any) -> None:
-    """Raise ValueError, naming the file, where what is to be written could not be read again: with the same checks."""
-    _passed(check, value, lambda words: ValueError(f"{path}: not written, for it could not be read again: {words}"))
+    """Raise ValueError, with the file's name, if what is to be written could not be read again, by the same checks."""
+    _passed(check, value, lambda words: ValueError(f"{path}: not written, because it could not be read again: {words}"))
 
 
 def _passed(check: Callable[[Any], Any], value: Any, failure: Callable[[str], Exception]) -> Any:
@@ -64,7 +64,7 @@ def _passed(check: Callable[[Any], Any], value: Any, failure: Callable[[str], Ex
 
 
 def check_model(loaded: Any) -> Model | Network:
-    """A network, or a model ready for use, whose parts go together."""
+    """A network, or a model ready for use, whose parts fit together."""
     if not isinstance(loaded, Model | Network):
         raise TypeError(f"expected a Model or a Network, got {type(loaded).__name__}")
     check_arrays(loaded)
@@ -85,19 +85,19 @@ def check_model(loaded: Any) -> Model | Network:
 
 
 def _check_outputs(model: Model) -> int:
-    """How many outputs the head must have: of classes, or of targets, of which there are none with the other."""
+    """How many outputs the head must have: one for each class or target, of which a model has one kind only."""
     if model.targets is None:
         check_classes(model.classes)
         return len(model.classes)
     if not isinstance(model.targets, Targets):
         raise TypeError(f"targets: expected Targets or None, got {type(model.targets).__name__}")
     if model.classes != () or model.calibration is not None:
-        raise ValueError(f"targets: expected neither classes nor a calibration beside, got {model.classes!r:.100}")
+        raise ValueError(f"targets: expected neither classes nor a calibration with them, got {model.classes!r:.100}")
     return len(model.targets)
 
 
 def _check_on_objects(network: Network) -> None:
-    """Filters on their spheres, items as long as the layer before makes them, a readout."""
+    """Check filters on their spheres, items of the sizes that the layer before makes, and the readout."""
     embedding: Any = network.embedding
     if not isinstance(embedding, Embedding) or not isinstance(network.strands, bool):
         raise TypeError(f"embedding, strands: expected an embedding and a truth value, got {embedding!r:.60}")
@@ -124,7 +124,7 @@ def _check_on_objects(network: Network) -> None:
 
 
 def _check_types(network: Network) -> None:
-    """All arrays of layers and readout have the type of the first filters."""
+    """Check that all arrays of layers and readout have the type of the first filters."""
     bare = network.unprepared()
     for name, leaf in (*_arrays(bare.layers, "layers"), *_arrays(bare.readout, "readout")):
         if leaf.dtype != network.like.dtype:
@@ -132,7 +132,7 @@ def _check_types(network: Network) -> None:
 
 
 def _check_readout(readout: Any, columns: int) -> None:
-    """References as long as the items, those of joined readouts too; as many features as are standardised."""
+    """Check that references, also of joined readouts, are as long as the items, and the features to standardise."""
     for one in getattr(readout, "readouts", ()):
         _check_readout(one, columns)
     if isinstance(readout, Standardised):
@@ -161,7 +161,7 @@ def _check_object_layer(number: int, layer: Any, kinds: dict[str, Any], columns:
 
 
 def check_arrays(tree: Any, integers: bool = False) -> None:
-    """All arrays are finite floating-point numbers, or integers too; classes of other projects are not looked at."""
+    """Check that arrays are finite floating-point numbers, or integers; other projects' classes are skipped."""
     for name, leaf in _arrays(tree, ""):
         xp = namespace(leaf)
         if integers and xp.isdtype(leaf.dtype, "integral"):
@@ -192,7 +192,7 @@ def _arrays(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def check_network(network: Any) -> None:
-    """At least one layer, filters of one type, channels that fit those of the layer before, kernels that work."""
+    """Check for at least one layer, filters of one type, channels that fit the layer before, and working kernels."""
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {type(network).__name__}")
     layers = network.layers
@@ -238,7 +238,7 @@ def _check_axes(name: str, value: Any, axes: int) -> None:
 
 
 def _check_kernel(layer: Layer) -> None:
-    """The kernel can be evaluated on the filters, which have length 1 where it takes that for granted."""
+    """Check that the kernel can be evaluated on the filters, which have norm 1 if it requires that."""
     check_kernel(layer.kernel)
     kernel, rows = widened(layer.kernel), widened(layer.rows)
     if kernel.indefinite:
@@ -246,7 +246,7 @@ def _check_kernel(layer: Layer) -> None:
     norms = to_host(row_norms(rows))
     if kernel.homogeneous and not (abs(norms - 1) < UNIT_ERROR).all():
         raise ValueError(
-            f"filters: expected length 1, for the kernel is homogeneous, got {norms.min():.3g} to {norms.max():.3g}"
+            f"filters: expected norm 1, since the kernel is homogeneous, got {norms.min():.3g} to {norms.max():.3g}"
         )
     # Of rows of length 1, none is out of range: what is checked of their numbers, inside, has been.
     evaluate = _values_of_units if kernel.homogeneous and layer.by_products else type(kernel).__call__
@@ -280,7 +280,7 @@ def _check_steps(steps: Any, of_objects: bool) -> None:
 
 
 def check_classes(classes: Any) -> None:
-    """At least two, all different, also as text: the command finds them by name."""
+    """Check for at least two classes, all different, also as text, since the command finds them by name."""
     if not isinstance(classes, tuple) or not all(isinstance(name, int | float | str) for name in classes):
         raise TypeError(f"expected numbers or strings as classes, got {classes!r:.200}")
     if len(classes) < 2:
@@ -294,7 +294,7 @@ def check_classes(classes: Any) -> None:
 
 
 def _check_shape(model: Model) -> None:
-    """The images' shape, against the filters of the first layer and against what a layer makes of them."""
+    """Check the images' shape against the filters of the first layer and the size of the maps."""
     shape, filters = model.image_shape, model.network.like
     if model.network.embedding is not None:
         if shape != ():
@@ -315,7 +315,7 @@ def _check_shape(model: Model) -> None:
 
 
 def _check_pictures(model: Model) -> None:
-    """What is said of picture files makes images of the shape that the model takes."""
+    """Check that the treatment of picture files makes images of the shape that the model takes."""
     found = model.pictures
     if found is None:
         return
@@ -326,7 +326,7 @@ def _check_pictures(model: Model) -> None:
 
 
 def check_head(head: Any, network: Network, features: int | None, classes: int | None) -> None:
-    """Weights and intercept of the network's type, for so many features and classes where these are known."""
+    """Check for weights and intercept of the network's type, for the numbers of features and classes, if known."""
     if not isinstance(head, LinearModel):
         raise TypeError(f"head: expected a LinearModel, got {type(head).__name__}")
     weights, intercept = head.weights, head.intercept
@@ -349,7 +349,7 @@ def check_head(head: Any, network: Network, features: int | None, classes: int |
 
 
 def check_number(name: str, value: Any, least: float | None = None, most: float | None = None) -> None:
-    """Raise TypeError for what is no number, ValueError for one that is not finite, below `least` or above `most`."""
+    """Raise TypeError for anything but a number, ValueError if it is not finite, below `least` or above `most`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {value!r:.60}")
     number: Any = value

@@ -33,18 +33,17 @@ PIECE_NUMBERS = 2**24
 
 @dataclass(frozen=True, eq=False)
 class Model(Tree):
-    """Images, or objects, -> classes.
+    """A trained model that turns images, or objects, into classes or numbers.
 
-    `preprocessing` steps, a `network`, each image's features centred and scaled to norm 1, a linear `head`
-    with one output per class, the `classes` (int or str) that its outputs stand for, the `image_shape`
-    (h, w, c) of the training, () for objects, and, where images were picture files, how these were made into images:
-    `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way; `calibration` makes
-    probabilities of the scores. A model of numbers has `targets` in the place of classes: its head has one output for
-    each, standardised.
+    `preprocessing`: a tuple of steps; `network`: its features of each image are centred and scaled to norm 1; `head`:
+    linear, with one output per class; `classes`: the labels (int or str) of the outputs; `image_shape`: (h, w, c) in
+    the training, () for objects; `pictures`: if images were picture files, how these became images:
+    `ckn.readers.read(files, pictures=model.as_trained)` treats others in the same way; `calibration`: turns scores into
+    probabilities. A model of numbers has `targets` instead of classes: its head has one output for each, standardised.
 
-    Images go in as (n, h, w, c) of any array library, integer or floating-point, scaled as those of the
-    training; they are moved, a batch at a time, to the library, type and device of the network.
-    Methods raise ValueError for images of another shape, NaN and infinity.
+    Images are (n, h, w, c) of any array library, integer or floating-point, scaled as in the training; they are moved,
+    a batch at a time, to the library, type and device of the network. Methods raise ValueError for images of another
+    shape, NaN and infinity.
 
     >>> import numpy as np
     >>> import ckn
@@ -69,7 +68,7 @@ class Model(Tree):
 
     @property
     def as_trained(self) -> Pictures | None:
-        """How picture files become images for the model; None where it takes no images of one or three channels."""
+        """How picture files become images for the model; None if it takes no images of one or three channels."""
         return self.pictures or pictures_of(self.image_shape)
 
     def __repr__(self) -> str:
@@ -87,7 +86,7 @@ class Model(Tree):
         return self.network.features(grid) if self.network.embedding is None else self.network.dimension
 
     def prepare(self) -> "Model":
-        """The model with the network's inverse square roots computed, to apply many times."""
+        """The model with the network's inverse square roots computed, for many calls."""
         return replace(self, network=self.network.prepare())
 
     def unprepared(self) -> "Model":
@@ -105,7 +104,7 @@ class Model(Tree):
         return encode(self.network, self.preprocessing, images, batch, progress)
 
     def _checked(self, images: Any) -> Any:
-        """Images with an axis for channels, or objects, as a collection. Raises TypeError and ValueError for others."""
+        """Images with an axis for channels, or objects as a collection. Raises TypeError and ValueError for others."""
         if self.network.embedding is not None:
             found = self.network.embedding.collected(images)
             check_objects(found)
@@ -119,17 +118,16 @@ class Model(Tree):
         return images
 
     def decision_function(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
-        """A score for each class, or each target, standardised: (n, h, w, c) -> (n, classes)."""
+        """The score of each class, or the standardised prediction of each target: (n, h, w, c) -> (n, classes)."""
         return self.head(self.transform(images, batch, progress))
 
     def predict_proba(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Array:
-        """The probability of each class: (n, h, w, c) -> (n, classes), rows that add up to 1.
+        """The probability of each class: (n, h, w, c) -> (n, classes); rows add up to 1.
 
-        Raises ValueError for a model of numbers, and for one without a `calibration`, as files of versions before it
-        have.
+        Raises ValueError for a model of numbers, and for one without a `calibration`, as in files of earlier versions.
         """
         if self.targets is not None:
-            raise ValueError("model: it predicts numbers, and there are no classes to have probabilities")
+            raise ValueError("model: it predicts numbers, which have no probabilities; use predict")
         if self.calibration is None:
             raise ValueError(
                 "model: it has no calibration, which makes probabilities of scores; fit it again, or set one: "
@@ -139,7 +137,7 @@ class Model(Tree):
         return self.calibration(self.decision_function(images, batch, progress))
 
     def predict(self, images: Any, batch: int | None = None, progress: Progress = silent) -> Any:
-        """The classes of highest score: (n, h, w, c) -> n classes. Of numbers: (n,) or (n, q), float64 on the host."""
+        """The classes of highest score: (n, h, w, c) -> n classes; or the numbers, (n,) or (n, q), in float64."""
         scores = self.decision_function(images, batch, progress)
         if self.targets is not None:
             return self.targets.original(scores)
@@ -149,8 +147,8 @@ class Model(Tree):
     def score(self, images: Any, labels: Any, batch: int | None = None, progress: Progress = silent) -> float:
         """The share of images whose class is predicted: (n, h, w, c), n labels -> number in [0, 1].
 
-        Of numbers: R², at most 1, mean over the targets. Labels are classes of the model, or others, which are never
-        right. Raises ValueError for another number of them and for none, TypeError for words in place of numbers or
+        For numbers: R², at most 1, a mean over the targets. Labels that are no classes of the model count as wrong.
+        Raises ValueError unless there is one for each of at least one image, TypeError for words in place of numbers or
         numbers in place of words.
         """
         images = self._checked(images)
@@ -168,7 +166,7 @@ class Model(Tree):
 
 
 def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
-    """Pixels of any library through the steps, in the library, type and device of `like`; objects through theirs.
+    """Pixels of any library after the steps, in the library, type and device of `like`; objects after theirs.
 
     (n, h, w, c) -> (n, h, w, c)
     """
@@ -179,7 +177,7 @@ def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
 
 
 def _joined(parts: Iterator[Array], like: Array) -> Array:
-    """Arrays behind each other, joined in pieces first: many small ones leave holes that stay with the process."""
+    """Arrays joined, first in pieces: many small ones leave holes in the process's memory."""
     concat = namespace(like).concat
     pieces, few, numbers = list[Array](), list[Array](), 0
     for part in parts:
@@ -194,7 +192,7 @@ def _joined(parts: Iterator[Array], like: Array) -> Array:
 def encode(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Array:
-    """Images or objects -> features, centred and of norm 1; patches are held of `batch` at a time.
+    """Features of images or objects, centred and of norm 1; patches are in memory for one `batch` at a time.
 
     n of them -> (n, features)
     """
@@ -204,26 +202,26 @@ def encode(
 def encode_blocks(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Iterator[Array]:
-    """The features of `batch` images or objects after the other, for more than memory holds the features of."""
+    """The features of `batch` images or objects at a time, for features that do not fit in memory together."""
     for features, new in _bare_blocks(network, steps, images, batch, progress):
         yield head_features(network, features)[new, :]
 
 
 def bare_features(network: Network, data: Any, batch: int | None = None, progress: Progress = silent) -> Array:
-    """The features as the network makes them, neither centred nor scaled: n examples -> (n, features)"""
+    """The features as the network returns them, neither centred nor scaled: n examples -> (n, features)"""
     blocks = [features[new, :] for features, new in _bare_blocks(network, (), data, batch, progress)]
     return namespace(network.like).concat(blocks)
 
 
 def head_features(network: Network, features: Array) -> Array:
-    """Features as a head takes them: each row centred and of norm 1, where a network does not standardise columns."""
+    """Features as a head takes them: each row centred and of norm 1, unless the network standardises columns."""
     return features if isinstance(network.readout, Standardised) else normalise_features(features)
 
 
 def _bare_blocks(
     network: Network, steps: tuple[Step, ...], data: Any, batch: int | None, progress: Progress
 ) -> Iterator[tuple[Array, slice]]:
-    """Features of blocks, and which of each are new."""
+    """The features of blocks, and which rows of each are new."""
     check_batch(batch)
     prepared = network.prepare()
     if is_collection(data):  # how many go at a time is seen of what the network takes
@@ -237,13 +235,13 @@ def _bare_blocks(
 
 
 def _require_norms(features: Array, stop: int, noun: str) -> None:
-    """Raise ValueError for features whose norm is not finite, with the number of the image; `stop`: of the last + 1."""
+    """Raise ValueError, with the image's number, for a norm that is not finite; `stop`: the last number + 1."""
     finite = to_host(_have_finite_norms(features))
     if not finite.all():
         first = stop - int(features.shape[0]) + int(finite.argmin())
         raise ValueError(
             f"{noun}s: the features of {noun} {first} (counted from 0) overflow {features.dtype}; "
-            f"scale the {noun}s as those of the training"
+            f"scale the {noun}s as in the training"
         )
 
 
@@ -264,7 +262,7 @@ def _through(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
 
 
 def _moved(objects: Any, like: Array) -> Any:
-    """Objects in the library, type and device of `like`. Raises ValueError for numbers that its type does not hold."""
+    """Objects in the library, type and device of `like`. Raises ValueError for numbers out of its type's range."""
     most = float(namespace(like).finfo(like.dtype).max)
     with np.errstate(over="ignore"):  # it becomes an error
         found = objects.to(like)

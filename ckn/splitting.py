@@ -1,4 +1,4 @@
-"""Which examples are held out of a training: of each class as many as its share."""
+"""Which examples of a training are held out: the same share of each class."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from kerneltools.random import Rng, generator, stream
 
 
 def held_out(labels: Any, share: float, rng: Rng) -> npt.NDArray[np.bool_]:
-    """Which rows are held out: a `share` in (0, 1) of each class.
+    """The mask of the rows that are held out: a `share` in (0, 1) of each class.
 
     (n,) labels on the host -> (n,)
 
-    Of a class with two images or more at least one is held out and at least one is kept; a single one is kept.
+    Of a class with two or more images, at least one is held out and at least one is kept; a single one is kept.
     Raises ValueError for a share outside (0, 1).
     """
     if not 0 < share < 1:
@@ -28,5 +28,5 @@ def held_out(labels: Any, share: float, rng: Rng) -> npt.NDArray[np.bool_]:
 
 
 def validation_rows(labels: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Which rows of a training measure its epochs: the same ones for the same labels and seed."""
+    """The rows of a training that measure its epochs: the same ones for the same labels and seed."""
     return held_out(labels, share, stream(seed, "validation"))

@@ -1,4 +1,4 @@
-"""Numbers to predict: standardised for the head, and back in their units."""
+"""Numbers to predict: standardised for the head, and converted back to their units."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,10 +12,10 @@ from kerneltools.trees import Tree, static
 
 @dataclass(frozen=True)
 class Targets(Tree):
-    """q numbers to predict of each example: their `means` and `scales` (standard deviations) in the training.
+    """q numbers to predict for each example: their `means` and `scales` (standard deviations) in the training.
 
-    `flat`: whether they are given and predicted as (n,) and not as (n, q). Raises ValueError for other than as many
-    means as scales, one at least, and for scales <= 0.
+    `flat`: whether they are given and predicted as (n,) and not as (n, q). Raises ValueError unless there are as many
+    means as scales, at least one, and for scales <= 0.
     """
 
     means: tuple[float, ...] = static((0.0,))
@@ -32,7 +32,7 @@ class Targets(Tree):
 
     @classmethod
     def of(cls, y: Any) -> Self:
-        """Those of a training: (n,) or (n, q), finite numbers on the host. A constant target has scale 1."""
+        """The targets of a training: (n,) or (n, q), finite numbers on the host. A constant target has scale 1."""
         rows = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         # Of numbers up to 1, whose squares do not overflow.
         units = np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
@@ -64,7 +64,7 @@ class Targets(Tree):
         return (rows - np.asarray(self.means)) / np.asarray(self.scales)
 
     def original(self, values: Array) -> Any:
-        """What a head predicts, in the units of the targets: (n, q) -> (n,) or (n, q), float64 on the host"""
+        """The predictions of a head in the units of the targets: (n, q) -> (n,) or (n, q), float64 on the host"""
         found = to_host(values).astype(np.float64) * np.asarray(self.scales) + np.asarray(self.means)
         return found[:, 0] if self.flat else found
 
@@ -72,7 +72,7 @@ class Targets(Tree):
 def check_targets(y: Any, n: int, noun: str = "example") -> None:
     """Raise unless these are finite real numbers (n,) or (n, q) on the host, q >= 1.
 
-    Raises ValueError for another shape and NaN, with its place, TypeError for what is no numbers.
+    Raises ValueError for another shape and for NaN, with its place, TypeError for anything but numbers.
     """
     if y.ndim not in (1, 2) or y.shape[0] != n or min(y.shape) == 0:
         raise ValueError(f"targets: expected ({n},) or ({n}, q), numbers for each {noun}, got shape {tuple(y.shape)}")
@@ -84,7 +84,7 @@ def check_targets(y: Any, n: int, noun: str = "example") -> None:
 
 
 def explained(values: Array, targets: Array) -> float:
-    """R², mean over the targets: (n, q), (n, q) -> at most 1; a target that is constant counts 1 if met, and else 0."""
+    """R², a mean over the targets: (n, q), (n, q) -> at most 1; a constant target counts 1 if met, else 0."""
     found, wanted = (to_host(a).astype("float64") for a in (values, targets))
     missed = ((found - wanted) ** 2).sum(axis=0)
     whole = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)

@@ -1,4 +1,4 @@
-"""Text that comes from files, made fit for a terminal, a picture or a table."""
+"""Text from files, made safe for a terminal, a picture or a table."""
 
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
@@ -9,11 +9,11 @@ UNSEEN = ("Cc", "Cs", "Zl", "Zp")
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 FORMULA = ("=", "+", "-", "@")
-"""With what a spreadsheet takes a cell for a formula."""
+"""The characters with which a spreadsheet takes a cell for a formula."""
 
 
 def visible(text: str) -> str:
-    r"""The text with each character that a terminal would obey, and not show, as Python writes it.
+    r"""The text, with each character that a terminal would obey and not show written as Python writes it.
 
     >>> print(visible("a\x1b[31m\n"), visible("é 日本"))
     a\x1b[31m\n é 日本
@@ -22,7 +22,7 @@ def visible(text: str) -> str:
 
 
 def cell(value: object) -> object:
-    r"""A value for a table that a spreadsheet may open: visible, and no formula; numbers stay as they are.
+    r"""A value for a table that a spreadsheet may open: visible, and no formula; numbers are unchanged.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
 
@@ -36,7 +36,7 @@ def cell(value: object) -> object:
 
 
 def brief(value: Any) -> str:
-    """An object as Python would make it, without what is as it usually is, but for what comes first.
+    """An object as a Python expression, without arguments that have their default, except the first.
 
     >>> from kerneltools.patches import Windows
     >>> brief(Windows(8)), brief(Windows(8, dilation=2)), brief((0.5, 1 / 3, 0.25, 0.2, 0.1))

@@ -34,14 +34,14 @@ Numbers = npt.NDArray[Any]
 TEST_SHARE = 0.2
 SMALL_SIDE = 12
 CERTIFIED = 200
-"""Images or objects whose patches or parts are looked at."""
+"""The number of images or objects whose patches or parts are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples to train on, examples to test on, and `origin`, where the test examples come from, in words.
+    """Examples to train on, examples to test on, and `origin`: where the test examples come from, in words.
 
-    `validation`: examples that each epoch is measured on, where some are held out for that.
+    `validation`: the examples that each epoch is measured on, if some are held out for that.
     """
 
     train: Dataset
@@ -51,10 +51,10 @@ class Split:
 
 
 def split(data: Dataset, source: str, seed: int, test: Dataset | None = None, test_source: str = "") -> Split:
-    """The test examples are those given, or else the source's own, or else 20 % of each class, drawn with the seed.
+    """The split into training and test examples: those given, or the source's own, or 20 % of each class.
 
-    Raises DataError, naming the source, for examples without labels, of a single class or too few to split, and
-    for test examples that do not go with those of the training.
+    The 20 % are drawn with the seed. Raises DataError, naming the source, for examples without labels, of a single
+    class or too few to split, and for test examples that do not fit those of the training.
     """
     _require_classes(data, source)
     if test is not None:
@@ -71,7 +71,7 @@ def split(data: Dataset, source: str, seed: int, test: Dataset | None = None, te
 def with_validation(parts: Split, share: float, source: str, seed: int) -> Split:
     """The same with a `share` in (0, 1) of each class of the training examples held out, drawn with the seed.
 
-    Raises DataError, naming the source, where no class has two examples.
+    Raises DataError, naming the source, if no class has two examples.
     """
     rows = validation_rows(np.asarray(parts.train.labels), share, seed)
     if not rows.any():
@@ -81,12 +81,12 @@ def with_validation(parts: Split, share: float, source: str, seed: int) -> Split
 
 
 def default_architecture(grid: tuple[int, ...]) -> str:
-    """The name of the architecture for images of that many pixels a side."""
+    """The name of the default architecture for images of that many pixels a side."""
     return "small" if max(grid) <= SMALL_SIDE else "unsup-64-256"
 
 
 def preprocessing_for(data: Dataset, whiten: bool) -> tuple[Step, ...]:
-    """Of images: white becomes 1 where the source says what white is; then `Whiten`, if wanted. Of others: as usual."""
+    """For images: white becomes 1 if the source tells its value, then `Whiten`, if wanted. For others: the default."""
     if not isinstance(data, Images):
         return tuple(_estimator(data).kind.steps(data.data))
     scale: tuple[Step, ...] = () if data.maximum is None else (Scale(data.maximum),)
@@ -97,10 +97,10 @@ def preprocessing_for(data: Dataset, whiten: bool) -> tuple[Step, ...]:
 class Settings:
     """What was asked for: the name of the data and of the architecture, and the options of `ckn train`.
 
-    `filters`: of each layer, where they are not those of the architecture; `one_strand`: whether of DNA the strand that
-    is given counts alone; `head`: the loss of the head of filters that know no labels, None for the better one.
-    `supervised`: how the filters are trained with labels; None: they are not. `validation`: the
-    share of the training data that was held out to measure each epoch.
+    `filters`: their number in each layer, if not that of the architecture; `one_strand`: whether only the given strand
+    of DNA counts; `head`: the loss of the head on filters learnt without labels, None for the better one; `supervised`:
+    how the filters are trained with labels, None if they are not; `validation`: the share of the training data that was
+    held out to measure each epoch.
     """
 
     data: str
@@ -119,7 +119,7 @@ class Settings:
 
     @property
     def flat(self) -> dict[str, Any]:
-        """The settings by name, those of `supervised` among them."""
+        """The settings by name, including those of `supervised`."""
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "head"}
         with_labels = self.supervised
         if self.architecture in architectures:
@@ -131,11 +131,10 @@ class Settings:
 class Outcome:
     """A trained model and what was measured.
 
-    `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class
-    (rows) were put into each class (columns); `misses`: for each layer what `relative_misses` gives;
-    `loo_accuracy`, `choice`: None where the filters have seen the labels; `history`: the epochs that they saw them in,
-    and `initial` epoch 0, before them. `true` (n,) and `scores` (n, k): the class of each test image, by its number,
-    and its scores.
+    `regs`, `reg`: the values of λ tried and the one chosen; `counts` (k, k): how many test images of each class (rows)
+    were put into each class (columns); `misses`: the `relative_misses` of each layer; `loo_accuracy`, `choice`: None if
+    the filters have seen the labels; `history`: the epochs in which they did; `initial`: epoch 0, before them. `true`
+    (n,) and `scores` (n, k): the class of each test image, by its number, and its scores.
     """
 
     model: Model
@@ -159,7 +158,7 @@ class Outcome:
 
     @property
     def labels_did_not_help(self) -> bool:
-        """Whether the validation images were put in their classes no more often after any epoch than before all."""
+        """Whether no epoch put the validation images into their classes more often than the start did."""
         start = None if self.initial is None else self.initial.validation_accuracy
         return start is not None and all((report.validation_accuracy or 0.0) <= start for report in self.history)
 
@@ -209,13 +208,13 @@ def run(
 
 
 def forecast(parts: Split, settings: Settings) -> Forecast:
-    """How long `run` will take and how much memory, by some seconds of work; without what its pictures take."""
+    """How long `run` will take and how much memory, from some seconds of work; without the pictures of `run`."""
     found: Forecast = _classifier(parts, settings).forecast(parts.train.data, parts.train.labels, len(parts.test))
     return found
 
 
 def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any]:
-    """Everything in one flat table of numbers and words."""
+    """All numbers and words in one flat table."""
     return {
         "test_accuracy": outcome.test_accuracy,
         "loo_accuracy": outcome.loo_accuracy,
@@ -241,7 +240,7 @@ def metrics(parts: Split, settings: Settings, outcome: Outcome) -> dict[str, Any
 
 
 def _form(data: Dataset) -> dict[str, Any]:
-    """What the examples are, and of images their size."""
+    """What the examples are, and the size of images."""
     if not isinstance(data, Images):
         return {"kind": data.nouns}
     height, width, channels = data.images.shape[1:]
@@ -249,7 +248,7 @@ def _form(data: Dataset) -> dict[str, Any]:
 
 
 def _words(settings: Supervised) -> dict[str, Any]:
-    """The settings under the names of the command's options; what is no number or word, as its Python expression."""
+    """The settings under the names of the command's options; other values as Python expressions."""
     names = {"loss": "head", "batch": "minibatch", "rate": "lr", "augmentation": "augment", "clip_norm": "clip"}
     values = {names.get(f.name, f.name): getattr(settings, f.name) for f in fields(settings)}
     values["head"] = word_of(settings.loss)
@@ -257,7 +256,7 @@ def _words(settings: Supervised) -> dict[str, Any]:
 
 
 def _of_choice(choice: Choice | None) -> dict[str, Any]:
-    """The head that was taken, and of each one that was tried its λ and its accuracy on rows left out."""
+    """The head that was taken, and the λ and accuracy on rows left out of each one that was tried."""
     if choice is None:
         return {}
     told: dict[str, Any] = {"head": choice.taken.word}
@@ -292,14 +291,14 @@ def _of_history(history: tuple[EpochReport, ...]) -> dict[str, Any]:
 
 
 def architecture_for(data: Dataset, settings: Settings) -> Architecture:
-    """The layers to train on such data: the named ones, or those of the estimator for the kind of data."""
+    """The layers to train on such data: the named ones, or the estimator's default for the kind of data."""
     if isinstance(data, Images):
         return architectures[settings.architecture]
     return _changed(_estimator(data).kind.usual(data.data), settings)
 
 
 def described_architecture(data: Dataset, settings: Settings) -> str:
-    """The name, or what the layers are in words."""
+    """The architecture's name, or its layers in words."""
     if isinstance(data, Images):
         return settings.architecture
     made = architecture_for(data, settings)
@@ -313,7 +312,7 @@ def _in_words(spec: Any) -> str:
 
 
 def _changed(architecture: Architecture, settings: Settings) -> Architecture:
-    """With as many filters, and of as many strands, as were asked for."""
+    """The architecture with the number of filters and of strands that were asked for."""
     layers: Any = architecture.layers
     if settings.filters is not None:
         layers = tuple(_with_filters(spec, settings.filters) for spec in layers)
@@ -321,7 +320,7 @@ def _changed(architecture: Architecture, settings: Settings) -> Architecture:
 
 
 def _with_filters(spec: Any, count: int) -> Any:
-    """The layer with so many filters; of layers beside each other, each."""
+    """The layer with that many filters; for layers beside each other, in each."""
     if isinstance(spec, Beside):
         return Beside(tuple(_with_filters(one, count) for one in spec.specs))
     return replace(spec, filters=count)
@@ -363,7 +362,7 @@ def confusion(model: Model, data: Dataset, source: str, batch: int | None, progr
 
 
 def judged(model: Model, data: Dataset, source: str, batch: int | None, progress: Progress) -> tuple[Numbers, Numbers]:
-    """The class of each example, by its number in the model, and its scores: (n,), (n, k)"""
+    """The number of each example's class in the model, and its scores: (n,), (n, k)"""
     fitting = matched(model, data, source)
     true = labels_for(tuple(str(name) for name in model.classes), data, source)
     return true, scores(fitting, data.data, batch, progress)
@@ -378,9 +377,9 @@ def counted(true: Numbers, values: Numbers) -> Numbers:
 
 
 def relative_misses(model: Model, data: Any, batch: int | None, progress: Progress) -> list[Numbers]:
-    """For each layer, the share of k(p, p) that its map misses, of every patch or part p that is not blank.
+    """For each layer, the share of k(p, p) that its map misses, for every patch or part p that is not blank.
 
-    At most 200 images or objects, evenly spaced, are looked at, a batch at a time.
+    It looks at 200 images or objects at most, evenly spaced, a batch at a time.
     """
     network = model.network.prepare()
     some = take(data, np.unique(np.linspace(0, count(data) - 1, CERTIFIED).round().astype(int)))
@@ -394,7 +393,7 @@ def relative_misses(model: Model, data: Any, batch: int | None, progress: Progre
 
 
 def _renamed(data: Dataset, test: Dataset, source: str) -> Dataset:
-    """Test examples of another source, their labels and classes those of the training."""
+    """Test examples of another source, with labels and classes as in the training."""
     require_alike(data, test, source)
     present = tuple(data.classes[i] for i in np.unique(np.asarray(data.labels)))
     return replace(test, labels=labels_for(present, test, source), classes=present)
@@ -412,7 +411,7 @@ def _require_classes(data: Dataset, source: str) -> None:
 
 
 def _shares(missed: Any, whole: Any, new: slice) -> Numbers:
-    """Of the images that are `new` in a block, or of all parts of objects."""
+    """The shares for the images that are `new` in a block, or for all parts of objects."""
     lost, all_ = (to_host(a)[new].astype(np.float64).ravel() for a in (missed, whole))
     # A blank patch has nothing to miss; nor has one that is rounding error.
     shown = all_ > np.finfo(np.float32).eps * all_.max(initial=0.0)

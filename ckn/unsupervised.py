@@ -1,6 +1,6 @@
 """Learning filters without labels: the centres of random patches, layer after layer (Mairal 2016, §2.3).
 
-Those of sequences and graphs are learnt alike (Chen, Jacob and Mairal 2019, 2020).
+Filters for sequences and graphs are learnt in the same way (Chen, Jacob and Mairal 2019, 2020).
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from kerneltools.structures import Strings
 
 
 def default_selector(spec: LayerSpec | ObjectSpec) -> Selector:
-    """Spherical k-means where filters are directions; random patches where the kernel is not homogeneous."""
+    """Spherical k-means for homogeneous kernels, whose filters are directions; random patches for others."""
     on_sphere = not isinstance(spec, LayerSpec) or spec.kernel.homogeneous
     return SphericalKMeans(spec.filters) if on_sphere else Uniform(spec.filters)
 
@@ -45,15 +45,15 @@ def fit_unsupervised(
 
     images (n, *grid, c) -> network of (n, *grid, c) -> (n, *grid', m); n objects -> network of n objects -> (n, m)
 
-    `patches`: how many each layer learns from, drawn uniformly without replacement among all that are not
-    blank, without padding; of objects among the parts of some of them, drawn at random, as many as it takes. `batch`:
-    how many images or objects are encoded at a time (what fits the cache when None); the draw of patches does not
-    depend on it. `selector(spec)` chooses the filters among the patches.
+    `patches`: how many each layer learns from, drawn uniformly without replacement among all without padding that are
+    not blank; for objects, among the parts of as many random ones as needed. `batch`: how many images or objects are
+    encoded at a time (None: what fits the cache); the draw of patches does not depend on it. `selector(spec)` returns
+    the selector that chooses the filters among the patches.
 
-    Raises ValueError for wrong shapes, channels that come first, NaN or infinity, a patch that does not fit, and when
-    all patches are blank; for objects of which none has a part, and for `strands` of letters without a complement;
-    TypeError for objects where the layers are of grids and the reverse. Warns (ReducedWarning) when a layer gets fewer
-    filters than asked, for want of distinct patches.
+    Raises ValueError for wrong shapes, channels that come first, NaN or infinity, a patch that does not fit, and images
+    whose patches are all blank; for objects of which none has a part, and for `strands` of letters without a
+    complement; TypeError for objects if the layers are for grids, and the reverse. Warns (ReducedWarning) if a layer
+    gets fewer filters than asked for, since there are too few distinct patches.
 
     >>> from ckn.layers.parts import PartSpec
     >>> from kerneltools.patches import Windows
@@ -96,7 +96,7 @@ def _of_objects(
     selector: Callable[[Any], Selector],
     progress: Progress,
 ) -> Network:
-    """The same for objects. Filters are learnt from both strands, where features are made of both."""
+    """The same for objects. Filters are learnt from both strands if features are made from both."""
     check_objects(x)
     require_moderate(x)
     if architecture.strands and (not isinstance(x, Strings) or x.alphabet.complement is None):
@@ -134,7 +134,7 @@ def _filters(
 def _with_readout(
     architecture: Architecture, network: Network, x: Any, rng: Rng, batch: int | None, progress: Progress
 ) -> Network:
-    """The network with its readout, which has learnt what it has to from some of the images or objects."""
+    """The network with its readout, which learns what it needs from some of the images or objects."""
     readout = architecture.readout
     if not isinstance(readout, ReadoutSpec):
         default = None if architecture.of_grids else PartMean()

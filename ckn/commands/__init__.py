@@ -1,4 +1,4 @@
-"""The commands of `ckn`: one file for each, or for those that are much alike."""
+"""The commands of `ckn`: one file for each, or for several that are similar."""
 
 from ckn.commands.group import app
 

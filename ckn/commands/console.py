@@ -1,4 +1,4 @@
-"""What the commands say: results on stdout; progress, notes and errors on stderr; no control characters in a file."""
+"""What the commands print: results on stdout; progress, notes and errors on stderr; no control characters in files."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,55 +32,55 @@ from kerneltools.forecasting import Forecast
 
 
 class Screen(Reporter, Protocol):
-    """What long work reports to."""
+    """What long work reports its progress to."""
 
     def part(self, stage: str, done: int, total: int) -> None:
-        """A short stage within the one at hand, again and again."""
+        """A short stage within the current one, which occurs again and again."""
 
     def line(self, text: str) -> None:
-        """Say something in between."""
+        """Print a line in between."""
 
 
 CLOSED = 141
-"""The exit code where nobody reads what is written, as of a program that SIGPIPE ended."""
+"""The exit code if nobody reads the output, as of a program that SIGPIPE ended."""
 
 WIDE = 200
-"""Columns where no terminal sets a width: tables are then never folded."""
+"""Columns if no terminal sets a width: tables are then never folded."""
 
 
 class _Console(Console):
-    """A console that leaves it to `reported` what becomes of a pipe that nobody reads."""
+    """A console that lets `reported` handle a pipe that nobody reads."""
 
     def on_broken_pipe(self) -> None:
-        """Raise what rich has caught."""
+        """Raise the error that rich has caught."""
         raise BrokenPipeError
 
 
 def console(stderr: bool = False) -> Console:
-    """A console that takes text as it is: no markup, no colours by guess, no folded lines."""
+    """A console that prints text unchanged: no markup, no guessed colours, no folded lines."""
     made = partial(_Console, stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
     return made() if made().is_terminal else made(width=WIDE)
 
 
 def say(line: str, style: str = "") -> None:
-    """One line of results."""
+    """Print one line of results."""
     console().print(Text(visible(line), style))
 
 
 def note(line: str) -> None:
-    """One line that is no result: what was chosen, reduced or left out."""
+    """Print one line that is no result: what was chosen, reduced or left out."""
     console(stderr=True).print(Text.assemble(("note: ", "yellow"), visible(" ".join(line.split()))))
 
 
 def facts(values: Mapping[str, str]) -> None:
-    """Names and values, aligned."""
+    """Print names and values, aligned."""
     width = max(map(len, values))
     for name, value in values.items():
         console().print(Text.assemble((f"{name:<{width}}  ", "cyan"), visible(value)))
 
 
 def table(columns: Mapping[str, JustifyMethod], rows: Iterable[Iterable[str]]) -> None:
-    """Values under headings, each column to the "left" or the "right"."""
+    """Print values under headings, each column aligned to the "left" or the "right"."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan")
     for heading, side in columns.items():
         made.add_column(Text(heading), justify=side, no_wrap=True)
@@ -91,7 +91,7 @@ def table(columns: Mapping[str, JustifyMethod], rows: Iterable[Iterable[str]]) -
 
 @contextmanager
 def reported(traceback: bool) -> Iterator[None]:
-    """Warnings become notes, expected errors one line and exit code 1, Ctrl-C exit code 130, a closed pipe 141."""
+    """Report warnings as notes, expected errors as one line and exit code 1, Ctrl-C as 130, a closed pipe as 141."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: note(str(message))
@@ -108,19 +108,19 @@ def reported(traceback: bool) -> Iterator[None]:
 
 
 def fail(line: str, code: int) -> NoReturn:
-    """Say what is wrong and end the program."""
+    """Print the error and end the program."""
     lines = f"error: {line}" if code == 1 else line
     console(stderr=True).print(Text("\n".join(map(visible, lines.split("\n"))), "bold red"))
     raise typer.Exit(code)
 
 
 class NoRoomError(MemoryError):
-    """There was not enough memory; the message says the cause, for what, and what to try."""
+    """There was not enough memory; the message tells the cause, the purpose, and what to try."""
 
 
 @contextmanager
 def room_for(what: object, advice: str) -> Iterator[None]:
-    """Where memory does not suffice, an error that says for what, and the advice. Raises NoRoomError."""
+    """Turn a lack of memory into an error with its purpose and the advice. Raises NoRoomError."""
     try:
         yield
     except NoRoomError:
@@ -132,7 +132,7 @@ def room_for(what: object, advice: str) -> Iterator[None]:
 
 
 def cause_of(error: BaseException) -> str:
-    """The first line of what an error says, or else its name."""
+    """The first line of an error's message, or else its name."""
     return str(error).partition("\n")[0] or type(error).__name__
 
 
@@ -151,7 +151,7 @@ def _line(error: Exception) -> str:
 
 
 def on_terminal() -> bool:
-    """Whether somebody may be looking at what is told of the work."""
+    """Whether somebody may be watching the progress."""
     return console(stderr=True).is_terminal
 
 
@@ -159,7 +159,7 @@ def on_terminal() -> bool:
 def progress(quiet: bool = False, forecast: Forecast | None = None) -> Iterator[Screen]:
     """What long work reports to: a bar for each stage on a terminal, a line for each elsewhere; nothing if `quiet`.
 
-    With a `forecast`, a bar for all stages says how long they will still take.
+    With a `forecast`, a bar for all stages shows the time left.
     """
     if quiet:
         yield _Quiet()
@@ -176,7 +176,7 @@ def progress(quiet: bool = False, forecast: Forecast | None = None) -> Iterator[
 
 
 class Left:
-    """How much of a forecast is done: of the stages behind, all; of the one at hand, its share."""
+    """How much of a forecast is done: all of the stages before, and a share of the current one."""
 
     def __init__(self, forecast: Forecast) -> None:
         self._names = [stage.name for stage in forecast.stages]
@@ -184,7 +184,7 @@ class Left:
         self._at, self._done, self._since = 0, 0.0, perf_counter()
 
     def done(self, stage: str, done: int, total: int) -> int:
-        """Seconds of the forecast that are behind; never fewer than before."""
+        """Seconds of the forecast that are done; they never decrease."""
         if stage in self._names[self._at :]:
             self._at = self._names.index(stage)
             share = min(1.0, done / total) if total else 0.0
@@ -194,13 +194,13 @@ class Left:
 
     @property
     def seconds(self) -> int:
-        """Those that are left: a stage that reports no steps goes on meanwhile, up to its end."""
+        """Seconds left: a stage that reports no steps goes on meanwhile, up to its end."""
         going = min(perf_counter() - self._since, sum(self._seconds[: self._at + 1]) - self._done)
         return max(0, round(sum(self._seconds) - self._done - max(0.0, going)))
 
 
 class _TimeLeft(TimeRemainingColumn):
-    """By the forecast, where the bar has one."""
+    """The time left, by the forecast, if the bar has one."""
 
     def render(self, task: Task) -> Text:
         """H:MM:SS"""
@@ -211,7 +211,7 @@ class _TimeLeft(TimeRemainingColumn):
 
 
 class _Quiet:
-    """Says nothing."""
+    """Prints nothing."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         pass
@@ -224,7 +224,7 @@ class _Quiet:
 
 
 class _Bars:
-    """A bar for each stage, in the order in which they first report."""
+    """A bar for each stage, in the order of their first reports."""
 
     def __init__(self, bars: Progress, forecast: Forecast | None) -> None:
         self._bars = bars
@@ -244,11 +244,11 @@ class _Bars:
         self._bars.update(self._tasks[stage], completed=done, total=known)
 
     def part(self, stage: str, done: int, total: int) -> None:
-        """A bar that begins anew each time."""
+        """A bar that starts again each time."""
         self(stage, done, total)
 
     def line(self, text: str) -> None:
-        """Above the bars."""
+        """Print the line above the bars."""
         self._bars.console.print(Text(text))
 
 
@@ -266,14 +266,14 @@ class _Lines:
             self._stage, self._start = stage, perf_counter()
 
     def part(self, stage: str, done: int, total: int) -> None:
-        """Nothing: a line for each time would be too many."""
+        """Print nothing: a line for each time would be too many."""
 
     def line(self, text: str) -> None:
-        """At once."""
+        """Print the line at once."""
         self._screen.print(Text(text))
 
     def finish(self) -> None:
-        """Write the line of the last stage."""
+        """Print the line of the last stage."""
         if self._stage:
             self._screen.print(Text(f"{self._stage:<20} {perf_counter() - self._start:7.1f} s"))
             self._stage = ""

@@ -1,4 +1,4 @@
-"""A supervised training, epoch by epoch: what it says, the files it leaves, and how it goes on after a stop."""
+"""A supervised training, epoch by epoch: its output, its files, and how it resumes after a stop."""
 
 import json
 import shlex
@@ -42,9 +42,9 @@ BEST, NUMBERS = "best.safetensors", "metrics.jsonl"
 
 @dataclass(eq=False)
 class Epochs:
-    """After each epoch the state of the training, its best state and its numbers are in the folder.
+    """Writes the state of the training, its best state and its numbers to the folder after each epoch.
 
-    `data`: the name of the data to train on, which are in `parts`; `options`: those of the command.
+    `data`: the name of the training data, which are in `parts`; `options`: those of the command.
     """
 
     folder: Path
@@ -60,15 +60,13 @@ class Epochs:
     _since: float = 0.0
 
     def begin(self) -> tuple[TrainingState | None, TrainingState | None]:
-        """The state to go on from and the best one so far, None for a new run.
+        """The state to resume from and the best one so far, None for a new run.
 
-        Raises ResumeError when the run in the folder is another, BadParameter when it is beyond the epochs.
+        Raises ResumeError if the folder holds another run, BadParameter if that run has more epochs than asked for.
         """
         if self.options["resume"] is None:
             if (self.folder / LAST).exists():
-                note(
-                    f"{self.folder / LAST} is replaced after the first epoch; to go on with it: --resume {self.folder}"
-                )
+                note(f"{self.folder / LAST} is replaced after the first epoch; to resume it: --resume {self.folder}")
             return None, None
         state = self._state(LAST)
         best = None if self.parts.validation is None else self._state(BEST)
@@ -86,7 +84,7 @@ class Epochs:
         return load_state(self.folder / name, self._identity, backend=settings.backend, device=settings.device)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Tell the screen; all epochs are one stage there, so that its bar shows how much is left."""
+        """Report to the screen; all epochs are one stage there, so that its bar shows how much is left."""
         if stage.startswith("epoch ") and stage != "epoch 0":
             self._running = True
             self._since = perf_counter() if done == 0 else self._since
@@ -97,7 +95,7 @@ class Epochs:
             self.screen(stage, done, total)
 
     def on_epoch(self, state: TrainingState) -> None:
-        """Write the files and say how it went."""
+        """Write the files and print the epoch's numbers."""
         seconds, report = perf_counter() - self._since, state.history[-1]
         self._seconds[report.epoch] = round(seconds, 3)
         self._write(state)
@@ -108,7 +106,7 @@ class Epochs:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Say of what ends the run early what there is of it, and how to go on."""
+        """Print, for an error or stop that ends the run early, what is kept of it, and how to resume."""
         try:
             yield
         except KeyboardInterrupt:
@@ -128,7 +126,7 @@ class Epochs:
             fail(f"{said}; {self._kept}{advice}", 1)
 
     def _no_room(self, error: MemoryError) -> None:
-        """Say which minibatch to try, where it is a step that had no room."""
+        """Tell which minibatch to try if a step had no room."""
         if not str(error).startswith("batch: "):
             return
         line = str(error).removeprefix("batch: ").replace("batch=", "--minibatch ").replace("at_once=", "--at-once ")
@@ -161,7 +159,7 @@ class Epochs:
 
     @cached_property
     def _identity(self) -> dict[str, str]:
-        """What a run that goes on must have in common with the run that stopped."""
+        """What a resumed run must have in common with the run that stopped."""
         settings, train, held_out = self.settings, self.parts.train, self.parts.validation
         return training_notes(
             architecture_for(train, settings),
@@ -192,7 +190,7 @@ def _names(data: Dataset) -> list[str]:
 
 
 def _numbers(report: EpochReport) -> dict[str, Any]:
-    """What was measured."""
+    """The measured numbers."""
     return {name: value for name, value in asdict(report).items() if value is not None}
 
 
@@ -202,7 +200,7 @@ def _said(report: EpochReport, seconds: float, data: Dataset, epochs: int) -> st
 
 
 def _measured(report: EpochReport, epochs: int) -> list[str]:
-    """What an epoch measured, in words; of epoch 0, that it is the start."""
+    """The measurements of an epoch, in words; for epoch 0, that it is the start."""
     measured = {"train": report.train_accuracy, "validation": report.validation_accuracy}
     number = f"epoch {report.epoch:{len(str(epochs))}}/{epochs}"
     words = [f"{name} accuracy {value:.2%}" for name, value in measured.items() if value is not None]
@@ -210,7 +208,7 @@ def _measured(report: EpochReport, epochs: int) -> list[str]:
 
 
 def _seconds_in(path: Path) -> dict[int, float]:
-    """The seconds of each epoch, as far as the file is there and can be read."""
+    """The seconds of each epoch, as far as the file exists and can be read."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         found = {line["epoch"]: line.get("seconds") for line in lines}

@@ -1,4 +1,4 @@
-"""The commands together: their help, and what becomes of errors."""
+"""The commands together: their help, and how errors are reported."""
 
 import sys
 from importlib.metadata import version
@@ -19,7 +19,7 @@ class Commands(TyperGroup):
     """A group whose commands all report errors and warnings in the same way."""
 
     def make_context(self, *args: Any, **keywords: Any) -> Any:
-        """Read the command line; Ctrl-C and closed pipes end it as they end a command."""
+        """Read the command line; Ctrl-C and closed pipes have the same effect as during a command."""
         try:
             return super().make_context(*args, **keywords)
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Classes of the user's own, from modules that a command is told to import."""
+"""Classes of the user, from modules that a command is told to import."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ from kerneltools.trees import Tree
 
 
 def types_of(modules: Sequence[str] | None) -> list[type]:
-    """The kernels, profiles and preprocessing steps of modules, which are run; also of the folder at hand.
+    """The kernels, profiles and preprocessing steps of modules, which are run; also of the current folder.
 
-    Raises BadParameter for what is no module, fails when it is run, or has no such class.
+    Raises BadParameter for anything but a module, and for one that fails when it is run, or has no such class.
     """
     return [cls for name in modules or () for cls in _types_of(name)]
 
@@ -41,7 +41,7 @@ def _imported(name: str) -> ModuleType:
 
 @contextmanager
 def _from_here() -> Iterator[None]:
-    """Modules are looked for in the folder at hand too, as `python -m` does."""
+    """Also look for modules in the current folder, like `python -m`."""
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:

@@ -12,7 +12,7 @@ from ckn.commands.supervised import AUGMENTATIONS, MOST_EPOCHS
 
 
 class OptimiserName(StrEnum):
-    """Rules for steps downhill."""
+    """Rules for gradient steps."""
 
     sgd = "sgd"
     adam = "adam"
@@ -36,7 +36,7 @@ class ScheduleName(StrEnum):
 
 
 class StrategyName(StrEnum):
-    """What becomes of the head."""
+    """How the head is trained."""
 
     alternating = "alternating"
     reversal = "reversal"
@@ -91,16 +91,16 @@ def _finite(value: float) -> float:
 
 WithLabels = Annotated[
     bool,
-    typer.Option("--supervised", help="Train the filters with the labels too, from the unsupervised ones on."),
+    typer.Option("--supervised", help="Train the filters with the labels too, starting from filters learnt without."),
 ]
 Epochs = Annotated[int, typer.Option(min=1, max=MOST_EPOCHS, metavar="N", help="Passes over the training data.")]
 Minibatch = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Examples a step. [default: 128, or all if fewer]")
+    int | None, typer.Option(min=1, metavar="N", help="Examples per step. [default: 128, or all if fewer]")
 ]
 Rate = Annotated[
     float | None,
     typer.Option(
-        callback=_positive, metavar="X", help="Learning rate. [default: the best of a few, tried for some steps]"
+        callback=_positive, metavar="X", help="Learning rate. [default: the best of several, after some steps each]"
     ),
 ]
 Validation = Annotated[
@@ -109,14 +109,14 @@ Validation = Annotated[
         callback=_share,
         metavar="SHARE",
         help="Hold out this share of each class of the training data, drawn with the seed, to measure each epoch; "
-        "the model is that of the best epoch. [default: none; the last epoch's model]",
+        "the best epoch gives the model. [default: none; the last epoch gives the model]",
     ),
 ]
 ScheduleChoice = Annotated[
     ScheduleName,
     typer.Option(
-        help="Learning rate: halved after an epoch that did not lower the loss, constant, falling as half a cosine "
-        "to 0 at the last epoch, or a tenth from each milestone on."
+        help="How the learning rate changes: halving after each epoch that does not lower the loss, constant, "
+        "cosine (falling to 0 at the last epoch), or steps (a tenth from each milestone on)."
     ),
 ]
 Milestones = Annotated[
@@ -124,20 +124,20 @@ Milestones = Annotated[
     typer.Option(
         callback=_milestones,
         metavar="EPOCHS",
-        help="Of --schedule steps, such as 60,85. [default: after 60 % and 85 % of the epochs]",
+        help="Epochs of --schedule steps, such as 60,85. [default: after 60 % and 85 % of the epochs]",
     ),
 ]
 WarmUpEpochs = Annotated[
     int | None,
     typer.Option(
-        "--warm-up", min=0, metavar="N", help="Epochs in which the learning rate rises from 0. [default: 1, if it fits]"
+        "--warm-up", min=0, metavar="N", help="Epochs in which the learning rate rises from 0. [default: 1 if possible]"
     ),
 ]
 StrategyChoice = Annotated[
     StrategyName,
     typer.Option(
-        help="The head: alternating (it follows the filters, and is solved exactly after each epoch), reversal (each "
-        "batch is met by the best head for it) or joint (moved like the filters)."
+        help="How the head is trained: alternating (it follows the filters, and is solved exactly after each epoch), "
+        "reversal (each batch meets the best head for it) or joint (it moves by gradients, like the filters)."
     ),
 ]
 ExactEvery = Annotated[
@@ -145,7 +145,7 @@ ExactEvery = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="After how many epochs, each time, the head is solved exactly on all training images; more is faster.",
+        help="Solve the head exactly on all training data after every N epochs; a larger N is faster.",
     ),
 ]
 WeightDecay = Annotated[
@@ -154,49 +154,49 @@ WeightDecay = Annotated[
         min=0.0,
         callback=_finite,
         metavar="X",
-        help="Shrinks the head, with --strategy joint; elsewhere --reg does, and filters have norm 1.",
+        help="Weight decay of the head, only for --strategy joint: with others --reg shrinks it.",
     ),
 ]
 OptimiserChoice = Annotated[
     OptimiserName,
-    typer.Option(help="How the filters move: Adam, or SGD, for images in the metric of each layer's patches."),
+    typer.Option(help="Rule of the gradient steps: Adam, or SGD (for images, in the metric of each layer's patches)."),
 ]
 Head = Annotated[
     HeadName | None,
     typer.Option(
         help="Loss of the head: least squares, squared hinge of each class against the rest, or softmax cross-entropy. "
-        "[default: ridge; of 20,000 training examples or more, without --supervised, ridge or hinge, by examples left "
-        "out]"
+        "[default: ridge; for 20,000 or more training examples without --supervised, the better of ridge and hinge on "
+        "examples left out]"
     ),
 ]
 Reg = Annotated[
     float | None,
     typer.Option(
-        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by images left out]"
+        callback=_positive, metavar="X", help="λ of the head, for features of norm 1. [default: by examples left out]"
     ),
 ]
 Augment = Annotated[
     str | None,
-    typer.Option(callback=_augment, metavar="WORDS", help="Random changes of the images: some of flip,crop,cutout."),
+    typer.Option(callback=_augment, metavar="WORDS", help="Random changes of images: some of flip,crop,cutout."),
 ]
 Clip = Annotated[
     float | None, typer.Option(callback=_positive, metavar="X", help="Greatest norm of a gradient. [default: any]")
 ]
-LearnKernels = Annotated[bool, typer.Option("--learn-kernels", help="The kernels' parameters move too.")]
+LearnKernels = Annotated[bool, typer.Option("--learn-kernels", help="Train the kernels' parameters too.")]
 AtOnce = Annotated[
     int | None,
     typer.Option(
         min=1,
         metavar="N",
-        help="Images of a minibatch in the network at a time, for less memory. [default: on the host as many "
+        help="Images of a minibatch in the network at a time; fewer take less memory. [default: on the host as many "
         "as make no array of more than 36 million numbers; elsewhere all]",
     ),
 ]
-Jit = Annotated[bool, typer.Option("--jit", help="Compile the step, where the library can.")]
+Jit = Annotated[bool, typer.Option("--jit", help="Compile the training step, if the library can.")]
 Precision = Annotated[
-    PrecisionName, typer.Option(help="Type in which steps multiply patches with filters; all else is float32.")
+    PrecisionName, typer.Option(help="Type of the products of patches with filters in training; all else is float32.")
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Go on with a run that stopped; its options hold. --epochs may be greater."),
+    typer.Option(metavar="DIR", help="Resume a run that stopped, with its options; --epochs may be greater."),
 ]

@@ -1,4 +1,4 @@
-"""Files of models, and files that are none."""
+"""Files of models, and messages about other files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +10,13 @@ from ckn.network import Network
 from ckn.supervised import load_state
 from kerneltools.files import FileFormatError
 
-UNKNOWN, NAMED = "pass it in `types`", "name the Python module that has it, and whose code is run then: --import MODULE"
+UNKNOWN, NAMED = "pass it in `types`", "name the Python module that defines it, whose code is then run: --import MODULE"
 
 
 def load_model(
     path: Path, backend: str | None = None, device: str | None = None, types: Sequence[type] = ()
 ) -> Model | Network:
-    """What `ckn.load` gives. Of the state of a training the error says how a model is made of it."""
+    """The result of `ckn.load`. For the state of a training, the error tells how to make a model of it."""
     try:
         found = load(path, backend, device, types)
     except FileFormatError as error:
@@ -35,7 +35,7 @@ def load_model(
 
 
 def _epoch_of(path: Path) -> int | None:
-    """That of the state of a training; None for other files."""
+    """The epoch of the state of a training; None for other files."""
     try:
         return load_state(path).epoch
     except (OSError, ValueError):

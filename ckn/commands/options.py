@@ -1,4 +1,4 @@
-"""The arguments and options that several commands have."""
+"""The arguments and options that several commands share."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +46,7 @@ def _size(words: str | None) -> str | None:
 
 
 def as_size(words: str) -> tuple[int, int]:
-    """(height, width) of a side, or of WIDTHxHEIGHT. Raises BadParameter for other words."""
+    """(height, width) from one side, or from WIDTHxHEIGHT. Raises BadParameter for other words."""
     try:
         sides = [int(word) for word in words.lower().split("x")]
         width, height = sides * 2 if len(sides) == 1 else sides
@@ -62,7 +62,7 @@ def _background(words: str | None) -> str | None:
 
 
 def as_colour(words: str) -> tuple[int, int, int]:
-    """Red, green and blue. Raises BadParameter for words that are no colour."""
+    """Red, green and blue. Raises BadParameter for words that name no colour."""
     try:
         red, green, blue = optional_module("PIL.ImageColor", "Pillow").getrgb(words)
         return red, green, blue
@@ -71,7 +71,7 @@ def as_colour(words: str) -> tuple[int, int, int]:
 
 
 def check_device(backend: str | None, device: str | None) -> None:
-    """Raise BadParameter unless the library has that device, or any; ImportError when it is not installed."""
+    """Raise BadParameter unless the library has that device; ImportError if the library is not installed."""
     with ending_at_once():  # some libraries take seconds to import
         library = backend_named(backend or "numpy")
     try:
@@ -120,7 +120,7 @@ Filters = Annotated[
     ),
 ]
 OneStrand = Annotated[
-    bool, typer.Option("--one-strand", help="Of DNA and RNA, read the strand that is given and not the other one too.")
+    bool, typer.Option("--one-strand", help="For DNA and RNA, read only the given strand, not the other one too.")
 ]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="Where the library computes: cpu, cuda:0, ...")]
 BackendName = Annotated[
@@ -137,8 +137,8 @@ Size = Annotated[
     typer.Option(
         callback=_size,
         metavar="WxH",
-        help="Pixels that pictures are scaled to, and cropped in the middle: 64, or 64x48 (width x height). The model "
-        "remembers it. [default: as they are, if of one size up to 256 pixels a side; otherwise at most 64]",
+        help="Pixels to which pictures are scaled and cropped in the middle: 64, or 64x48 (width x height). The model "
+        "remembers it. [default: unchanged if all have one size of up to 256 pixels a side; otherwise at most 64]",
     ),
 ]
 Background = Annotated[
@@ -146,7 +146,7 @@ Background = Annotated[
     typer.Option(
         callback=_background,
         metavar="COLOUR",
-        help="What is seen through transparent pixels: a name, or #rrggbb. The model remembers it. [default: white]",
+        help="Colour behind transparent pixels: a name, or #rrggbb. The model remembers it. [default: white]",
     ),
 ]
 SkipUnreadable = Annotated[
@@ -157,32 +157,32 @@ Import = Annotated[
     typer.Option(
         "--import",
         metavar="MODULE",
-        help="Take the kernels, profiles and preprocessing steps of a Python module, for a model that has them: this "
-        "runs the module's code. Several: --import A --import B.",
+        help="Import a Python module that defines kernels, profiles or preprocessing steps of the model. This runs "
+        "the module's code. For several: --import A --import B.",
     ),
 ]
 Labels = Annotated[
     str | None,
     typer.Option(
         metavar="TABLE",
-        help="The classes of sequences by their names in the FASTA file: CSV, or with tabs, with columns name and "
-        "label, or these two alone. [default: what headers >name|class|training or |testing say]",
+        help="A table of the classes of sequences, separated by commas or tabs, with the columns name (as in the FASTA "
+        "file) and label. [default: the classes in headers >name|class|training or >name|class|testing]",
     ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no summary; results, notes and errors are still written.")
+    bool, typer.Option("--quiet", "-q", help="Print no progress and no summary, only results, notes and errors.")
 ]
 DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Say how long it will take, stage by stage, and whether the memory suffices, from some seconds of work; "
+        help="Print how long each stage will take and whether the memory suffices, after some seconds of work; "
         "write nothing.",
     ),
 ]
 Part = Annotated[
     SplitName | None,
-    typer.Option("--split", help="Which part of DATA. [default: test where DATA has both, otherwise all]"),
+    typer.Option("--split", help="Which part of DATA. [default: test if DATA has both, otherwise all]"),
 ]
 
 
@@ -203,6 +203,6 @@ def check_page(path: Path | None) -> Path | None:
 Unlabelled = Annotated[
     list[str],
     typer.Argument(
-        metavar="DATA|FILES...", help="Picture files, a folder of them, or anything that DATA is for `ckn train`."
+        metavar="DATA|FILES...", help="Picture files, a folder of them, or any DATA that `ckn train` takes."
     ),
 ]

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, in places that are tried before the work begins."""
+"""Files that appear complete or not at all, in places that are tested before the work begins."""
 
 import os
 import shutil
@@ -15,11 +15,11 @@ OTHER = "choose another folder with --out"
 
 @contextmanager
 def output_folder(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
-    """The folder to write files of these names to, by `replacing`: made, tried, and held until the end.
+    """The folder to write files of these names to, by `replacing`: it is made, tested, and held until the end.
 
-    What runs that were killed have left there is removed first. If nothing has been written when something goes
-    wrong, folders that were made are removed. Raises OSError, at once, when `folder` cannot be written, when one of the
-    `names` stands for a folder or a device, and when another run holds the folder.
+    Remains of runs that were killed are removed first. If an error occurs before anything is written, new folders are
+    removed. Raises OSError, at once, if `folder` cannot be written, if one of the `names` is a folder or a device, and
+    if another run holds the folder.
     """
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
@@ -40,7 +40,7 @@ def output_folder(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """A temporary file, renamed to `path` at the end. Raises OSError, at once, when it cannot be made."""
+    """A temporary file, renamed to `path` at the end. Raises OSError, at once, if it cannot be made."""
     with ExitStack() as stack:
         try:
             if path.is_dir():

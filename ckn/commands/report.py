@@ -40,7 +40,7 @@ def report(
         typer.Argument(
             metavar="[DATA]",
             show_default=False,
-            help="Examples to try the model on, as for `ckn evaluate`; their classes may be unknown.",
+            help="Examples to try the model on, as for `ckn evaluate`; they need no classes.",
         ),
     ] = None,
     labels: Labels = None,
@@ -51,7 +51,7 @@ def report(
             "-o",
             metavar="HTML",
             callback=check_page,
-            help="File to write. [default: report.html beside MODEL]",
+            help="File to write. [default: report.html in the folder of MODEL]",
         ),
     ] = None,
     split: Part = None,
@@ -64,9 +64,9 @@ def report(
 ) -> None:
     """Write a page about a model, to open in a browser.
 
-    It is one file that loads nothing from a network. It has the filters, the layers, and what the files beside MODEL
-    tell of the training: settings, curves, the choice of λ. With DATA also the accuracy with its 95 % interval, the
-    confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses.
+    It is one file that loads nothing from a network. It shows the filters, the layers, and, from the files in the
+    folder of MODEL, the training: settings, curves, the choice of λ. With DATA it also shows the accuracy with its 95 %
+    interval, the confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses.
 
     \b
     Examples:
@@ -91,19 +91,19 @@ def report(
 
 
 def short_path(path: Path) -> str:
-    """The file and its folder: the one is often called as others are."""
+    """The file and its folder: the file's name alone is often that of others."""
     return "/".join(path.parts[-2:])
 
 
 def _require_data(data: str | None, **options: Any) -> None:
-    """Raise BadParameter for options of data where there are none."""
+    """Raise BadParameter for options of data if there are no data."""
     for name, value in options.items():
         if data is None and value:
             raise typer.BadParameter(f"--{name.replace('_', '-')}: only with DATA")
 
 
 def _training(path: Path, held: Model | Network) -> Training | None:
-    """What the files beside the model tell; a note where they are not of this model."""
+    """The training as told by the files in the model's folder; a note if they belong to another model."""
     try:
         return Training.beside(path, held)
     except ValueError as error:
@@ -114,7 +114,7 @@ def _training(path: Path, held: Model | Network) -> Training | None:
 def _examples(
     held: Model | Network, path: Path, data: str, labels: str | None, split: SplitName | None, skip: bool, quiet: bool
 ) -> tuple[Model, Dataset]:
-    """What the model is tried on; an error of reading is none of the page."""
+    """The examples to try the model on; an error in reading them ends the command."""
     if not isinstance(held, Model):
         raise FileFormatError(f"{path}: a network without a classifier, which has no scores; leave DATA out")
     if held.targets is not None:

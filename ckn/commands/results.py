@@ -1,4 +1,4 @@
-"""What a training leaves behind: the model first and at once, then the numbers, then the pictures."""
+"""The files of a training: the model first and at once, then the numbers, then the pictures."""
 
 import json
 import tempfile
@@ -28,13 +28,13 @@ ROOM = "make room, or choose another folder with --out"
 
 @dataclass(eq=False)
 class Results:
-    """The files of a training in its folder; `written`: the names of those that are there."""
+    """The files of a training in its folder; `written`: the names of those that exist."""
 
     folder: Path
     written: list[str] = field(default_factory=list)
 
     def keep(self, model: Model) -> None:
-        """Write the model; where that fails, among the system's temporary files. Raises OSError that says so."""
+        """Write the model; if that fails, to the system's folder for temporary files. Raises OSError with its place."""
         path = self.folder / MODEL
         try:
             save(model, path)
@@ -56,7 +56,7 @@ class Results:
             self._report(parts, numbers, outcome)
 
     def _report(self, parts: Split, numbers: Mapping[str, Any], outcome: Outcome) -> None:
-        """The page on the model, with what the test has shown."""
+        """The page on the model, with the results of the test."""
         path = self.folder / PAGE
         training = Training(numbers, outcome.history, outcome.initial)
         tested = (parts.test, parts.origin, outcome.scores, outcome.true, outcome.misses, outcome.test_seconds)
@@ -67,7 +67,7 @@ class Results:
 
     @contextmanager
     def told(self, with_labels: bool) -> Iterator[None]:
-        """Where something ends the run after the model was written, say that it was."""
+        """If an error or Ctrl-C ends the run after the model was written, say that it was."""
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:
@@ -80,7 +80,7 @@ class Results:
 
 
 def drawn(folder: Path, pictures: Mapping[str, Callable[[], Any]]) -> Iterator[str]:
-    """Draw pictures into files of a folder; those that are written. One that fails is a note."""
+    """Draw pictures into files of a folder, and return the names of those written. One that fails is a note."""
     for name, figure in pictures.items():
         path = folder / name
         try:
@@ -95,7 +95,7 @@ def drawn(folder: Path, pictures: Mapping[str, Callable[[], Any]]) -> Iterator[s
 
 
 def pictures_of(outcome: Outcome, data: Dataset) -> Mapping[str, Callable[[], Any]]:
-    """How to draw each picture of a training on such data."""
+    """The functions that draw each picture of a training on such data."""
     names = [str(name) for name in outcome.model.classes]
     parts = "patches" if isinstance(data, Images) else "parts"
     found = {
@@ -110,7 +110,7 @@ def pictures_of(outcome: Outcome, data: Dataset) -> Mapping[str, Callable[[], An
 
 
 def pictures_of_filters(held: Model | Network, data: Dataset | None = None) -> dict[str, Callable[[], Any]]:
-    """How to draw the filters of a model or a network, and what excites them in data where these are given."""
+    """The functions that draw the filters of a model or a network, and what excites them in data, if given."""
     network, steps = (held.network, held.preprocessing) if isinstance(held, Model) else (held, ())
     nouns = nouns_for(network)
     found: dict[str, Callable[[], Any]] = {"filters.png": lambda: _pictures_of(nouns).filters(network)}
@@ -129,7 +129,7 @@ def _pictures_of(kind: str) -> Any:
 
 
 def _elsewhere(model: Model) -> str:
-    """Where else the model has found room, in words."""
+    """Where else there was room for the model, in words."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="ckn-"))
     except OSError:

@@ -24,11 +24,13 @@ from kerneltools.files import VERSION
 def show(
     model: ModelFile,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder for pictures of the filters, filters.png.")
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder for the picture filters.png.")
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="DATA", help="Sequences, graphs or series, for motifs.png: what excites filters in them."),
+        typer.Option(
+            metavar="DATA", help="Sequences, graphs or series for motifs.png, which shows what excites the filters."
+        ),
     ] = None,
     imports: Import = None,
 ) -> None:
@@ -57,7 +59,7 @@ def show(
 
 
 def _drawn(loaded: Model | Network, network: Network, folder: Path, data: str | None) -> list[str]:
-    """The pictures that are written."""
+    """The names of the pictures that are written."""
     optional_module("matplotlib", "matplotlib")
     examples = None if data is None else _examples(loaded, network, data)
     pictures = pictures_of_filters(loaded, examples)

@@ -1,4 +1,4 @@
-"""What the options of `ckn train --supervised` mean, and which of them a run that goes on takes up."""
+"""The meaning of the options of `ckn train --supervised`, and which of them a resumed run takes over."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -76,9 +76,9 @@ FREE = ("epochs", "jit", "at_once", "batch", "backend", "device")
 
 
 def chosen_options(given: typer.Context) -> dict[str, Any]:
-    """The options of the command; with --resume, those not given are the ones of the run that stopped.
+    """The options of the command; with --resume, options that are not given are those of the run that stopped.
 
-    Raises BadParameter for options that need --supervised or that the run that stopped had otherwise.
+    Raises BadParameter for options that need --supervised, or that differ from those of the run that stopped.
     """
     options = given.params | {"planned": given.params["epochs"]}
     explicit = {name for name in KEPT if _is_explicit(given, name)}
@@ -92,18 +92,18 @@ def chosen_options(given: typer.Context) -> dict[str, Any]:
 
 
 def kept_options(options: Mapping[str, Any]) -> str:
-    """The options that a run that goes on takes up, as JSON."""
+    """The options that a resumed run takes over, as JSON."""
     return json.dumps({name: options[name] for name in KEPT})
 
 
 def dashed(name: str) -> str:
-    """An option as the command line has it."""
+    """The name of an option on the command line."""
     return f"--{name.replace('_', '-')}"
 
 
 def _of_stopped(folder: Path, given: typer.Context, options: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
     if options["out"] not in (None, folder):
-        raise typer.BadParameter(f"--out {options['out']}: --resume goes on in its own folder, {folder}")
+        raise typer.BadParameter(f"--out {options['out']}: --resume goes on in {folder}; leave out --out")
     stopped = _kept_in(folder / LAST, given)
     for name in sorted(explicit.intersection(stopped).difference(FREE)):
         if options[name] != stopped[name]:
@@ -114,7 +114,7 @@ def _of_stopped(folder: Path, given: typer.Context, options: Mapping[str, Any], 
     if "epochs" in explicit and _ends(stopped) and options["epochs"] > stopped["planned"]:
         raise typer.BadParameter(
             f"--epochs {options['epochs']}: the learning rate of the run in {folder} follows --schedule "
-            f"{stopped['schedule']} over {stopped['planned']} epochs, and is not known beyond; choose at most as "
+            f"{stopped['schedule']} over {stopped['planned']} epochs, and is not defined beyond; choose at most as "
             "many, or begin another run without --resume"
         )
     return {name: value for name, value in stopped.items() if name not in explicit}
@@ -134,11 +134,11 @@ def _kept_in(path: Path, given: typer.Context) -> dict[str, Any]:
         raise
     except (RecursionError, TypeError, ValueError, typer.BadParameter) as error:
         said = error.format_message() if isinstance(error, typer.BadParameter) else str(error)
-        raise FileFormatError(f"{path}: corrupt: the options that are kept in it cannot be: {said}") from error
+        raise FileFormatError(f"{path}: corrupt: the options that are kept in it are invalid: {said}") from error
 
 
 def _read(found: Mapping[str, Any], given: typer.Context) -> dict[str, Any]:
-    """Values of options as the command line makes them of words. Raises what it raises."""
+    """Values of options, made from words as on the command line. Raises what the command line raises."""
     words = [word for option in given.command.params if option.name in found for word in _words(option, found)]
     context = given.command.make_context(given.info_name, [given.params["data"], *words], parent=given.parent)
     return {name: context.params.get(name) for name in found}
@@ -169,7 +169,7 @@ def _is_explicit(given: typer.Context, name: str) -> bool:
 
 
 def supervised_settings(options: Mapping[str, Any], data: Dataset) -> Supervised:
-    """The settings that the options ask for, for training data."""
+    """The settings that the options ask for, for these training data."""
     n, minibatch = len(data), options["minibatch"]
     if minibatch is not None and minibatch > n:
         raise typer.BadParameter(f"--minibatch {minibatch}: there are {n} training {data.nouns}; choose at most {n}")
@@ -232,13 +232,13 @@ def _schedule(options: Mapping[str, Any]) -> Schedule:
 
 
 def _usual_warm_up(options: Mapping[str, Any]) -> int:
-    """One epoch, where the schedule leaves it."""
+    """One epoch, if the schedule leaves room for it."""
     first = options["planned"] if options["milestones"] is None else int(options["milestones"].partition(",")[0])
     return 1 if first > 1 or options["schedule"] in ("halving", "constant") else 0
 
 
 def _steps_after(milestones: str | None, epochs: int, rise: int) -> tuple[float, ...]:
-    """The milestones, counted from the end of the warm-up as schedules do."""
+    """The milestones, counted from the end of the warm-up as in schedules."""
     if milestones is None:
         return tuple(sorted({float(max(1, round(share * (epochs - rise)))) for share in MILESTONES}))
     found = tuple(float(word) - rise for word in milestones.split(","))

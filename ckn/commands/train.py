@@ -55,7 +55,7 @@ from ckn.unsupervised import require_patches
 from kerneltools.forecasting import Forecast
 
 WRITTEN = ("model.safetensors", "metrics.json", "filters.png", "confusion.png", "certificate.png")
-"""What every training leaves in its folder."""
+"""The files that every training leaves in its folder."""
 
 WRITTEN_OF_OBJECTS = ("motifs.png",)
 WRITTEN_WITH_LABELS = ("curves.png", NUMBERS, LAST, BEST)
@@ -65,13 +65,13 @@ FEWER = "fewer or smaller examples"
 LESS, FEWER_PARTS = "fewer --patches or a smaller --architecture", "fewer --patches or fewer --filters"
 
 LONG = 2000
-"""From so many examples on a training is worth the seconds that its forecast takes."""
+"""The number of examples from which a training is worth the seconds that its forecast takes."""
 
 OF_IMAGES = ("size", "background", "skip_unreadable", "architecture", "whiten", "augment", "precision")
-"""Options that have a meaning for images only."""
+"""Options for images only."""
 
 OF_OBJECTS = ("filters", "one_strand")
-"""Those that have one for other data only."""
+"""Options for other data only."""
 
 
 def train(
@@ -93,7 +93,9 @@ def train(
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Folder for the model and its pictures. [default: ckn-<data>]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same model.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of the random choices; the same seed gives the same model.")
+    ] = 0,
     batch: Batch = None,
     patches: Annotated[
         int,
@@ -127,7 +129,7 @@ def train(
     jit: learning.Jit = False,
     resume: learning.Resume = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Write report.html too: all of it on one page, to open in a browser.")
+        bool, typer.Option("--report", help="Also write report.html, a page with all results to open in a browser.")
     ] = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -202,13 +204,13 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
         note(f"λ = {outcome.reg:.1e} is at an end of the values tried; a better one may lie beyond")
     if outcome.labels_did_not_help:
         note(
-            f"no epoch was better than the start on the validation {parts.train.nouns}: these labels do not help these "
-            "filters"
+            f"no epoch was better than the start on the validation {parts.train.nouns}: training "
+            "with the labels did not help"
         )
 
 
 def _foretell(parts: Split, settings: Settings, quiet: bool) -> None:
-    """Say how long it will take, and whether the memory suffices."""
+    """Print how long it will take, and whether the memory suffices."""
     with room_for(settings.data, SMALLER), progress(quiet) as screen:
         screen("forecast", 0, 1)
         found = replace(
@@ -220,9 +222,9 @@ def _foretell(parts: Split, settings: Settings, quiet: bool) -> None:
 
 
 def _forecast(parts: Split, settings: Settings, chosen: Mapping[str, Any]) -> Forecast | None:
-    """What a bar for all stages goes by, where somebody looks at it for long.
+    """The forecast for a bar over all stages, if somebody is likely to watch it for long.
 
-    Not of JAX, which compiles anew for the sizes of each run.
+    There is none for JAX, which compiles anew for the sizes of each run.
     """
     seen = not chosen["quiet"] and on_terminal()
     if not seen or len(parts.train) < LONG or chosen["resume"] is not None or settings.backend == "jax":
@@ -235,7 +237,7 @@ def _forecast(parts: Split, settings: Settings, chosen: Mapping[str, Any]) -> Fo
 
 
 def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
-    """The images and how to train on them; what does not go together is found here, before the work."""
+    """The images and how to train on them; whatever does not fit together is found here, before the work."""
     check_device(chosen["backend"], chosen["device"])
     check_precision(chosen["backend"], chosen["precision"])
     with room_for(data, FEWER), progress(chosen["quiet"]) as screen:
@@ -254,7 +256,7 @@ def _prepared(data: str, chosen: Mapping[str, Any]) -> tuple[Split, Settings]:
 
 
 def _read(data: str, chosen: Mapping[str, Any], screen: Screen) -> Split:
-    """The examples to train on, and those to test on, which are treated as the former."""
+    """The examples to train on, and those to test on, which are treated in the same way."""
     size, background, test = chosen["size"], chosen["background"], chosen["test"]
     wanted = Pictures(
         None if size is None else as_size(size), background=None if background is None else as_colour(background)
@@ -276,7 +278,7 @@ def _read(data: str, chosen: Mapping[str, Any], screen: Screen) -> Split:
 
 
 def _require_suited(data: Dataset, source: str, chosen: Mapping[str, Any]) -> None:
-    """Raise BadParameter for options that have no meaning for such data."""
+    """Raise BadParameter for options that do not apply to such data."""
     if not isinstance(data, Images):
         for name in OF_IMAGES:
             if chosen[name] and chosen[name] != learning.PrecisionName.float32:
@@ -303,7 +305,7 @@ def _trained(
     told: ExitStack,
     results: Results,
 ) -> Outcome:
-    """The trained model, which is written at once; `told` gets what is to be said of a training that ends early."""
+    """The trained model, which is written at once; `told` gets the message on a training that ends early."""
     if settings.supervised is None:
         told.enter_context(results.told(with_labels=False))
         return run(parts, settings, screen, on_model=results.keep)
@@ -315,7 +317,7 @@ def _trained(
 
 
 def _why(data: Dataset) -> str:
-    """What the architecture was chosen for."""
+    """Why the architecture was chosen."""
     if not isinstance(data, Images):
         return ""
     height, width = data.images.shape[1:-1]
@@ -382,13 +384,13 @@ def _of_epochs(outcome: Outcome) -> dict[str, str]:
 
 
 def least_loss(start: EpochReport | None, history: Sequence[EpochReport]) -> str:
-    """When the loss was least: of equal ones the first."""
+    """When the loss was least; among equal ones, the first time."""
     least = min(history if start is None else (start, *history), key=lambda report: report.loss)
     return f"in epoch {least.epoch}" if least.epoch else "at the start"
 
 
 def _of_training(last: EpochReport) -> dict[str, str]:
-    """Nothing where the strategy makes no pass to measure it."""
+    """The accuracy on the training data; nothing if the strategy makes no pass to measure it."""
     if last.train_accuracy is None:
         return {}
     return {"training": f"{last.train_accuracy:.2%} right after epoch {last.epoch}"}

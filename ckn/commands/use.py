@@ -55,9 +55,9 @@ def evaluate(
     device: Device = None,
     imports: Import = None,
 ) -> None:
-    """Measure the accuracy of a model, over all and class by class.
+    """Measure the accuracy of a model, overall and for each class.
 
-    Classes are matched by name. What the model was trained on says little about other data.
+    Classes are matched by name. Accuracy on the training data says little about other data.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def predict(
         Path | None, typer.Option("--out", "-o", metavar="CSV", help="File to write. [default: the terminal]")
     ] = None,
     top: Annotated[
-        int, typer.Option(min=1, metavar="K", help="Also the next classes, up to the K-th, with their numbers.")
+        int, typer.Option(min=1, metavar="K", help="Also write the next classes, up to the K-th, with their scores.")
     ] = 1,
     split: Part = None,
     skip_unreadable: SkipUnreadable = False,
@@ -97,11 +97,11 @@ def predict(
 ) -> None:
     """Write the class of each image, sequence, graph or series as CSV.
 
-    The columns are image, sequence, graph or series (the file or name, or the number counted from 0 where there are no
-    names), class, score (about 1 for a clear case), margin (how far the score is above that of the next class) and
-    probability (that the class is right, for data like those of the training); with --top 3 also class_2, score_2,
-    probability_2, class_3, score_3 and probability_3. A name that a spreadsheet would take for a formula (=, +, -, @)
-    has an apostrophe in front, and control characters are written as \\x1b.
+    The columns are image, sequence, graph or series (the file or name, or the number counted from 0 if there are no
+    names), class, score (about 1 for a clear case), margin (the score less that of the next class) and probability
+    (that the class is right, for data like those of the training); with --top 3 also class_2, score_2, probability_2,
+    class_3, score_3 and probability_3. A name that a spreadsheet would take for a formula (=, +, -, @) gets an
+    apostrophe in front, and control characters are written as \\x1b.
 
     \b
     Examples:
@@ -146,8 +146,8 @@ def encode(
 ) -> None:
     """Write the features of each image, sequence, graph or series as a NumPy file.
 
-    The .npz file holds features (n, features) float32, each row centred and of norm 1, and where DATA has them
-    labels (positions in classes), classes and names. Memory for features is that of one batch.
+    The .npz file holds features (n, features) float32, each row centred and of norm 1, and, if DATA has them, labels
+    (positions in classes), classes and names. Features take memory for one batch only.
 
     \b
     Examples:
@@ -165,12 +165,12 @@ def encode(
 
 
 def _named(data: list[str]) -> str:
-    """What was given, for messages."""
+    """The data given, for messages."""
     return data[0] if len(data) == 1 else f"{len(data)} files"
 
 
 def _optional(out: Path | None) -> AbstractContextManager[Path | None]:
-    """The file to write, tried before the work; None where none is wanted."""
+    """The file to write, tested before the work; None if none is wanted."""
     return nullcontext() if out is None else output_file(out)
 
 
@@ -194,7 +194,7 @@ def part_of(
     quiet: bool,
     labels: str | None = None,
 ) -> Dataset:
-    """The examples, treated as in training; of training and test the latter, or those wanted."""
+    """The examples, treated as in training: the wanted part, or, of training and test, the test."""
     asked: dict[str, Any] = {"pictures": model.as_trained, "alphabet": alphabet_for(model.network)}
     with room_for(source, FEWER), progress(quiet) as report:
         data = read(given, skip_unreadable=skip, labels=labels, report=report, **asked)
@@ -202,7 +202,7 @@ def part_of(
         raise typer.BadParameter(f"--skip-unreadable: only for picture files, and {source} holds {data.nouns}")
     if data.test is None:
         if wanted is not None:
-            raise DataError(f"{source}: it has no training and test split, so --split {wanted} has no meaning")
+            raise DataError(f"{source}: it has no training and test split; leave out --split {wanted}")
         return data
     if wanted is None:
         note(f"the {len(data.test)} test {data.nouns} of {source}, not the {len(data)} of training (--split train)")

@@ -1,1 +1,1 @@
-"""The scikit-learn face of convolutional kernel networks, for each kind of data."""
+"""Convolutional kernel networks as estimators for scikit-learn, one module for each kind of data."""

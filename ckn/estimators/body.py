@@ -1,4 +1,4 @@
-"""What the estimators of all kinds of data share: parameters, fit, features, classes and numbers to predict."""
+"""What the estimators for all kinds of data share: parameters, fit, features, classes and numbers to predict."""
 
 import warnings
 from abc import abstractmethod
@@ -62,54 +62,54 @@ OF_A_FIT = (
     "architecture_",
     "model_",
 )
-"""What a fit may leave; some are of one kind of fit only."""
+"""The attributes that a fit may set; some belong to one kind of fit only."""
 
 Measured = tuple[Any, Any] | None
-"""Examples that epochs are measured on, and what is wanted for them."""
+"""Examples that epochs are measured on, and their targets."""
 
 
 class Kind(Protocol):
-    """What an estimator takes: examples of one kind, and what is particular about them."""
+    """One kind of examples: what an estimator takes, and how it treats it."""
 
     @property
     def noun(self) -> str:
-        """What one of them is called."""
+        """What messages call one of them."""
 
     @property
     def nouns(self) -> str:
-        """What several are called."""
+        """What messages call several of them."""
 
     @property
     def parts(self) -> str:
-        """The parameter that says how many parts each layer learns from."""
+        """The parameter that sets how many parts each layer learns from."""
 
     @property
     def of_objects(self) -> bool:
-        """Whether they are objects, and no arrays of one shape."""
+        """Whether they are objects, not arrays of one shape."""
 
     def taken(self, X: Any, architecture: Any) -> Any:
-        """Examples as they are computed with. Raises TypeError or ValueError for what is none."""
+        """The examples in the form that is computed with. Raises TypeError or ValueError for anything else."""
 
     def of_model(self, X: Any, model: Any) -> Any:
-        """The same of examples for a model that was trained."""
+        """The same for examples for a trained model."""
 
     def check(self, architecture: Any) -> None:
-        """Raise TypeError for what is no architecture of such examples."""
+        """Raise TypeError for anything but an architecture for such examples."""
 
     def require(self, architecture: Any, data: Any) -> None:
-        """Raise TypeError or ValueError where the layers are not for such examples."""
+        """Raise TypeError or ValueError if the layers are not for such examples."""
 
     def built(self, architecture: Any, data: Any) -> Architecture:
-        """The architecture, or the usual one for such examples, as the network takes them, where there is none."""
+        """The architecture as the network takes it, or the default one for such examples if there is none."""
 
     def require_alike(self, data: Any, other: Any) -> None:
-        """Raise ValueError for other examples that do not go with those of the training."""
+        """Raise ValueError for other examples that do not fit those of the training."""
 
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """The preprocessing where none is given, with what it learns from the examples."""
+        """The default preprocessing, with what it learns from the examples."""
 
     def shape(self, data: Any) -> tuple[int, ...]:
-        """What all examples have in common in their shape."""
+        """The part of the shape that all examples share."""
 
 
 class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted):  # type: ignore[misc]  # untyped bases
@@ -146,8 +146,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     ) -> Self:
         """Learn from n examples X and y, their labels (n,) or numbers (n,) or (n, q) to predict.
 
-        `progress(stage, done, total)` is told how far it is. Supervised: `on_epoch(state)` is called after each epoch;
-        a training goes on from `start`, and `best` is its best state so far where that is another one.
+        `progress(stage, done, total)` is called as the work proceeds. Supervised: `on_epoch(state)` is called after
+        each epoch; a training resumes from `start`, and `best` is its best state so far if that is another one.
 
         Raises ValueError for wrong shapes, NaN or infinity, a single class and layers that do not fit the
         examples, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
@@ -156,7 +156,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         X, y, measured = self._split(*self._taken(X, y, least=2))
         self.kind.require(self.architecture, X)
         if start is not None and not isinstance(self.supervised, Supervised):
-            raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
+            raise TypeError("start: a training resumes with its own settings; pass supervised=ckn.Supervised(...)")
         goal = self._goal(y)
         progress("preprocessing", 0, 1)
         steps = fitted_steps(self.kind.steps(X) if self.preprocessing is None else tuple(self.preprocessing), X)
@@ -179,10 +179,11 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         return self
 
     def forecast(self, X: Any, y: Any, test: int = 0) -> Forecast:
-        """How long `fit` will take, stage by stage, and how much memory, by a few seconds of work on some examples.
+        """How long `fit` will take, stage by stage, and how much memory, from a few seconds of work on some examples.
 
-        `test`: how many others are predicted afterwards. Its text is a table. The estimator stays as it is. All epochs
-        are one stage, "epochs". Raises what `fit` raises for such examples; where there is no room, `fits` is False.
+        `test`: how many other examples are predicted afterwards. The result prints as a table. The estimator is left
+        unchanged. All epochs are one stage, "epochs". Raises what `fit` raises for such examples, except for lack of
+        memory: then `fits` is False.
         """
         self._check_parameters()
         require_count("test", test, 0)
@@ -192,11 +193,11 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
 
     @abstractmethod
     def _targets(self, y: Any, n: int, least: int) -> Any:
-        """What is wanted for n examples, on the host and checked; `least`: how many classes there must be."""
+        """The targets of n examples, on the host and checked; `least`: the least number of classes."""
 
     @abstractmethod
     def _rows_held_out(self, y: Any, share: float) -> Any:
-        """A mask (n,) of those that epochs are measured on."""
+        """A mask (n,) of the examples that epochs are measured on."""
 
     @abstractmethod
     def _goal(self, y: Any) -> Any:
@@ -210,18 +211,18 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     def _calibration(
         self, state: TrainingState, examples: Any, goal: Any, measured: Measured, job: "Job"
     ) -> Temperature | None:
-        """What makes probabilities of the scores after a supervised training; None where nothing does."""
+        """What turns the scores into probabilities after a supervised training; None if there is nothing."""
 
     @abstractmethod
     def _model(self, found: "Found", steps: tuple[Step, ...], shape: tuple[int, ...], goal: Any) -> Any:
-        """What predicts, without scikit-learn."""
+        """The model that predicts, without scikit-learn."""
 
     def _taken(self, X: Any, y: Any, least: int) -> tuple[Any, Any]:
         data = self.kind.taken(X, self.architecture)
         return data, self._targets(to_host(y) if hasattr(y, "shape") else np.asarray(y), count(data), least)
 
     def _split(self, X: Any, y: Any) -> tuple[Any, Any, Measured]:
-        """What to train on, and what to measure: a pair as given, or a share, drawn with the seed."""
+        """The examples to train on and those to measure: a pair as given, or a share drawn with the seed."""
         wanted = self.validation
         if wanted is None:
             return X, y, None
@@ -235,14 +236,14 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         return take(X, ~rows), y[~rows], (take(X, rows), y[rows])
 
     def _measured(self, measured: Measured, X: Any, goal: Any, steps: tuple[Step, ...]) -> Measured:
-        """Examples for validation as the network takes them, and their targets as the head has them."""
+        """Examples for validation as the network takes them, and their targets in the form of the head's."""
         if measured is None:
             return None
         self.kind.require_alike(X, measured[0])
         return preprocess(steps, measured[0], self._like()), goal.of(measured[1])
 
     def _like(self) -> Any:
-        """An array of the library, type and device to compute in."""
+        """An array in the library, type and device to compute in."""
         return backend_named(self.backend or "numpy").asarray([0.0], dtype=self.dtype, device=self.device)
 
     def _filters(self, architecture: Architecture, examples: Any, progress: Progress) -> Network:
@@ -258,9 +259,9 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
 
     @contextmanager
     def _kept(self, network: Network, examples: list[Any], progress: Progress) -> Iterator[tuple[Network, Kept]]:
-        """The network, and the features of what is in the list, which is emptied, as a head takes them.
+        """The network, and the features of the examples in the list, which is emptied, in the form that a head takes.
 
-        Those of objects are standardised by column, and in memory; those of many images are in a file where they take
+        Features of objects are standardised by column, and in memory; those of many images are in a file if they take
         more than `MEMORY`.
         """
         data = examples.pop()
@@ -275,7 +276,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
             yield network, features
 
     def _standardised(self, network: Network, examples: Any, progress: Progress) -> tuple[Network, Array]:
-        """The network with a readout that standardises the features of objects by column, and these."""
+        """The network with a readout that standardises the features of objects by column, and these features."""
         bare = bare_features(network, examples, self.batch, progress)
         assert network.readout is not None  # `fit_unsupervised` gives one
         readout = standardised(network.readout, bare)
@@ -307,7 +308,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         return self.supervised if isinstance(self.supervised, Supervised) else Supervised()
 
     def _begun(self, architecture: Architecture, examples: Any, job: "Job") -> Network:
-        """The network that a supervised training begins with, or goes on with."""
+        """The network that a supervised training starts or resumes with."""
         if job.start is not None:
             network = _going_on(job.start.network, examples)
             if self.architecture is not None:
@@ -363,13 +364,13 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         return self.model_
 
     def _again(self, X: Any) -> Any:
-        """Examples for the model."""
+        """Examples in the form for the model."""
         return self.kind.of_model(X, self._fitted)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a fit finds: a network with its head, what makes probabilities of its scores, and the rest by name."""
+    """The result of a fit: a network with its head, the calibration of probabilities, and the rest by name."""
 
     network: Network
     head: LinearModel
@@ -379,7 +380,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """The names of classes (k,), and the numbers (n,) of those of the examples, each of which is a `noun`."""
+    """The names of classes (k,), and the class numbers (n,) of the examples, each of which is called `noun`."""
 
     names: Any
     numbers: Any
@@ -396,16 +397,16 @@ class Classes:
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """The number of classes."""
         return len(self)
 
     @property
     def told(self) -> dict[str, Any]:
-        """What a fit says of them."""
+        """The attributes that a fit sets for them."""
         return {"classes_": self.names}
 
     def of(self, labels: Any) -> list[int]:
-        """The labels of examples for validation as numbers. Raises ValueError for classes that there are not."""
+        """The labels of examples for validation as numbers. Raises ValueError for unknown classes."""
         place = {label: number for number, label in enumerate(self.names.tolist())}
         found: list[Any] = labels.tolist()
         if strangers := sorted({label for label in found if label not in place}):
@@ -416,7 +417,7 @@ class Classes:
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """The targets of a training, and their values (n, q) for the examples, standardised; each of these is a `noun`."""
+    """The targets of a training, and their standardised values (n, q) for the examples, each called `noun`."""
 
     targets: Targets
     wanted: Any
@@ -425,7 +426,7 @@ class Numbers:
 
     @property
     def told(self) -> dict[str, Any]:
-        """What a fit says of them."""
+        """The attributes that a fit sets for them."""
         return {}
 
     def of(self, y: Any) -> Any:
@@ -489,8 +490,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         super()._check_parameters()
         if self.class_weight is not None and self.supervised:
             raise ValueError(
-                f"class_weight: a supervised training takes all {self.kind.nouns} alike; leave it out, or give each "
-                f"class as many {self.kind.nouns}"
+                f"class_weight: a supervised training weighs all {self.kind.nouns} alike; leave it out, or take "
+                f"as many {self.kind.nouns} of each class"
             )
         check_class_weight(self.class_weight)
         if self.head is None:
@@ -506,7 +507,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             )
 
     def decision_function(self, X: Any) -> Any:
-        """A score for each class, n examples -> (n, classes); for two classes that of the second, -> (n,)."""
+        """The score of each class: n examples -> (n, classes); for two classes that of the second: -> (n,)."""
         scores = self._fitted.decision_function(self._again(X), self.batch)
         return scores[:, 1] if len(self.classes_) == 2 else scores
 
@@ -514,10 +515,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         """The probability of each of `classes_`: n examples -> (n, classes), in the library of `backend`.
 
         They are the softmax of the scores over a temperature (`kerneltools.learning.fit_temperature`), fitted to the
-        leave-one-out scores of the training examples; after a supervised training to the scores of those for
-        validation, or without these to scores of fifths of the training examples by heads for the others, whose filters
-        have seen them: they are then too sure where the filters fit closely. The most probable class is that of
-        `predict`.
+        leave-one-out scores of the training examples. After a supervised training it is fitted to the scores of the
+        examples for validation, or, if there are none, to scores of each fifth of the training examples by a head
+        fitted to the others. The filters have seen these, so that the probabilities are then too confident if the
+        filters fit closely. `predict` returns the most probable class.
         """
         return self._fitted.predict_proba(self._again(X), self.batch)
 
@@ -567,7 +568,7 @@ class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # t
 
 
 def _going_on(network: Network, examples: Any) -> Network:
-    """The network of a training to go on with. Raises StartError where it is of other data."""
+    """The network of a training to resume. Raises StartError if it is for other data."""
     try:
         if network.embedding is not None:
             network.embedding.check(examples)
@@ -579,13 +580,13 @@ def _going_on(network: Network, examples: Any) -> Network:
 
 
 def in_one_column(y: Any) -> Any:
-    """Labels (n, 1) as (n,), with scikit-learn's DataConversionWarning; others as they are."""
+    """Labels (n, 1) as (n,), with scikit-learn's DataConversionWarning; others unchanged."""
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 @dataclass(eq=False)
 class Job:
-    """What a supervised training reports to, where it goes on, and its best state by the examples for validation."""
+    """What a supervised training reports to, where it resumes, and its best state on the examples for validation."""
 
     progress: Progress
     on_epoch: Callable[[TrainingState], None]

@@ -1,4 +1,4 @@
-"""The estimators of graphs."""
+"""The estimators for graphs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from kerneltools.structures import Graphs
 
 @dataclass(frozen=True)
 class GraphKind(ObjectKind):
-    """`Graphs`, and lists of `Graph`, of tuples of what it has, of networkx graphs and of sparse matrices."""
+    """`Graphs`, and lists of `Graph`, of tuples of its arguments, of networkx graphs and of sparse matrices."""
 
     collection = Graphs
     noun = "graph"
@@ -25,13 +25,13 @@ class GraphKind(ObjectKind):
     def usual(self, data: Any) -> Architecture:
         """Sums over all paths of one, two and three nodes, as in GCKN (Chen, Jacob and Mairal 2020).
 
-        Of two, or one, where no graph has a longer one.
+        Paths have at most two nodes, or one, if no graph has longer ones.
         """
         kernel = PartKernel(Exponential(1.5), Averaged(), FirstNorm())
         return Architecture((PartSpec(32, Paths(_longest_path(data)), kernel, lengths=True),), PartSum())
 
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """Attributes are standardised, with labels in columns beside them; degrees stand for labels where none are."""
+        """Standardised attributes with labels as columns next to them; degrees replace labels if there are neither."""
         if data.attributes is not None:
             return (Standardise(),) if data.labels is None else (Standardise(), LabelColumns())
         return () if data.labels is not None else (DegreeLabels(),)
@@ -42,7 +42,7 @@ class GraphKind(ObjectKind):
 
 
 def _longest_path(data: Graphs) -> int:
-    """How many nodes the longest path has, of up to three."""
+    """The number of nodes of the longest path, up to three."""
     if not len(data.edges):
         return 1
     total = int(data.offsets[-1])
@@ -54,28 +54,27 @@ def _longest_path(data: Graphs) -> int:
 
 
 class GraphClassifier(ObjectClassifier):
-    """Paths learnt without labels; a linear classifier of how many paths like each a graph has.
+    """Classifier of graphs: paths learnt without labels, and a linear head on how many paths like each a graph has.
 
     (n,) graphs, (n,) labels -> (n,) labels
 
     A convolutional kernel network on graphs (GCKN; Chen, Jacob and Mairal 2020): k-means of paths, a kernel map on
-    their centres, sums over the paths from each node and over the nodes, then a head as that of
-    `ckn.ImageClassifier`.
+    their centres, sums over the paths from each node and over the nodes, then a head as in `ckn.ImageClassifier`.
 
     Graphs are a `structures.Graphs`, or a list of `structures.Graph`, of tuples (nodes, edges, labels, attributes), of
-    networkx graphs, of sparse adjacency matrices, or of edges (E, 2). Paths do not look at labels of edges.
+    networkx graphs, of sparse adjacency matrices, or of edges (E, 2). Labels of edges are ignored.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 32 filters on paths of up to
-    three nodes, σ = 1.5, and sums. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: attributes of nodes
-    are standardised by column (`Standardise`), labels become columns beside them (`LabelColumns`), and degrees stand
-    for labels where there are neither (`DegreeLabels`): what that takes is learnt from the training, and is in the
-    model. `parts` for each layer to learn from. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
-    `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 32 filters on paths of up
+    to three nodes, σ = 1.5, and sums. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: attributes of
+    nodes are standardised by column (`Standardise`), labels become columns next to them (`LabelColumns`), and degrees
+    replace labels if there are neither (`DegreeLabels`); the steps learn what they need from the training, and are part
+    of the model. `parts`: how many each layer learns from. `supervised`, `validation`, `regs`, `class_weight`, `head`,
+    `batch`, `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
-    After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
+    After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.
 
-    Where there are more paths than the limit of `patches.Paths`, some are drawn and weighted, and a ReducedWarning says
+    If there are more paths than the limit of `patches.Paths`, some are drawn and weighted, and a ReducedWarning tells
     how many.
 
     >>> import numpy as np
@@ -93,11 +92,11 @@ class GraphClassifier(ObjectClassifier):
 
 
 class GraphRegressor(ObjectRegressor):
-    """Paths learnt without labels; a linear regression on how many paths like each a graph has.
+    """Regression on graphs: paths learnt without labels, and a linear head on how many paths like each a graph has.
 
     (n,) graphs, (n,) or (n, q) numbers -> (n,) or (n, q)
 
-    Graphs and parameters are as for `GraphClassifier`, what there is after `fit` as for `ckn.ImageRegressor`.
+    Graphs and parameters are as in `GraphClassifier`, the attributes after `fit` as in `ckn.ImageRegressor`.
 
     >>> import numpy as np
     >>> import ckn

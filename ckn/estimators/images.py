@@ -1,4 +1,4 @@
-"""The estimators of images, series of one length and volumes: arrays (n, *grid, c)."""
+"""The estimators for images, series of one length and volumes: arrays (n, *grid, c)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ImageKind:
         return as_images(X)
 
     def check(self, architecture: Any) -> None:
-        """Raise TypeError for what is no architecture of grids."""
+        """Raise TypeError for anything but an architecture for grids."""
         if not isinstance(architecture, Architecture):
             raise TypeError(
                 f"architecture: expected an Architecture, got {architecture!r}; ckn.architectures[name] is a named one"
@@ -60,7 +60,7 @@ class ImageKind:
             raise ValueError(f"validation: expected images of shape {wanted}, as in training, got {got}")
 
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """Integers are divided by the greatest value of their type; floating-point numbers stay as they are."""
+        """Integers divided by the greatest value of their type; floating-point numbers unchanged."""
         xp = namespace(data)
         return (Scale(float(xp.iinfo(data.dtype).max)),) if xp.isdtype(data.dtype, "integral") else ()
 
@@ -70,36 +70,35 @@ class ImageKind:
 
 
 class ImageClassifier(NetworkClassifier):
-    """Filters learnt without labels, and with them when asked; a linear classifier on the features.
+    """Classifier of images: filters learnt without labels, and then with them if asked, and a linear head.
 
-    Without labels: k-means of patches, then a head: ridge regression, λ chosen by leave-one-out; from 20,000 images on
-    ridge regression or the squared hinge, whichever is right more often on images left out. `supervised=True`, or the
-    settings `ckn.Supervised(...)`: from there the filters are trained end to end.
+    Without labels: k-means of patches, then a head: ridge regression with λ chosen by leave-one-out; from 20,000 images
+    on, ridge regression or the squared hinge, whichever is right more often on images left out. With `supervised=True`,
+    or the settings `ckn.Supervised(...)`, the filters are then trained end to end.
 
-    Images are (n, h, w, c), or (n, h, w) for grey ones, integers or floating-point numbers of any array library;
-    labels are (n,) integers or strings. Series (n, t, c), or (n, t), need an architecture that says so, by a patch of
-    one axis in one of its layers: `ckn.LayerSpec(filters=64, patch=(3,))`. Volumes (n, d, h, w, c) need none, and
-    (n, d, h, w) one with a patch of three.
+    Images are (n, h, w, c), or (n, h, w) for grey ones, integers or floating-point numbers of any array library; labels
+    are (n,) integers or strings. Series (n, t, c), or (n, t), need an architecture with a patch of one axis in one of
+    its layers: `ckn.LayerSpec(filters=64, patch=(3,))`. Volumes (n, d, h, w, c) need no such architecture; volumes (n,
+    d, h, w) need a patch of three axes.
 
     Parameters: `architecture` (an `Architecture`); `validation`, for a supervised training: a pair of images and
-    labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is
-    measured after each epoch, and the model is that of the best one; `preprocessing` (a tuple of steps of
-    `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches` per
-    layer to learn the filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of
-    each class count for the head, its λ and the probabilities, as scikit-learn has it: a dict of numbers >= 0 by
-    class (1 for others), "balanced" for as much for each class, or None (without labels only: a supervised training
-    takes all alike); `head`: the loss of the head of filters that know no labels, `Squared()`, `SquaredHinge()`,
-    `Logistic()` or `CrossEntropy()` of `kerneltools.solvers` (None: chosen as above); `batch` images encoded at a
-    time (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
-    `device` to compute on; `dtype`, "float32" or "float64".
+    labels, or the share in (0, 1) of each class that is held out of the training: the accuracy on them is measured
+    after each epoch, and the best epoch gives the model; `preprocessing` (a tuple of steps of `ckn.preprocessing`; None
+    divides integers by the greatest value of their type and leaves others unchanged); `patches`, how many each layer
+    learns its filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of each class
+    count for the head, its λ and the probabilities, as in scikit-learn: a dict from class to a number >= 0 (1 for
+    others), "balanced" for equal classes, or None (a supervised training takes only None); `head`, the loss of the head
+    on filters learnt without labels: `Squared()`, `SquaredHinge()`, `Logistic()` or `CrossEntropy()` of
+    `kerneltools.solvers` (None: chosen as above); `batch`, how many images are encoded at a time (None: what fits the
+    cache); `random_state`, an integer seed; `backend` (a name, None for "numpy") and `device` to compute on; `dtype`,
+    "float32" or "float64".
 
     After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `head_` (its loss),
-    `loo_accuracy_` (of images left out: one at a time, and of 20,000 or more, or for another head than ridge
-    regression, some at once), `loo_errors_` (the leave-one-out mean squared error for each of `regs`, or those of
-    `choice_`) and `choice_` (what was tried, with its λ, errors and accuracy, the seconds that took, and where the
-    features were kept: those of 20,000 images or more are in a temporary file if they take over 1 GiB). Supervised:
-    `training_` (the last `ckn.TrainingState`, with its history); with `validation`, `best_` is the state that the
-    model is of.
+    `loo_accuracy_` (the accuracy on images left out: one at a time, or, for 20,000 or more images or another head than
+    ridge regression, some at once), `loo_errors_` (the leave-one-out mean squared error for each of `regs`, or the
+    errors of `choice_`) and `choice_` (what was tried, with its λ, errors and accuracy, the seconds it took, and where
+    the features were kept: those of 20,000 images or more are in a temporary file if they take over 1 GiB). Supervised:
+    `training_` (the last `ckn.TrainingState`, with its history); with `validation`, `best_` is the state of the model.
 
     >>> from sklearn.datasets import load_digits
     >>> import ckn
@@ -145,20 +144,19 @@ class ImageClassifier(NetworkClassifier):
 
 
 class ImageRegressor(NetworkRegressor):
-    """Filters learnt without labels, and with them when asked; a linear regression on the features.
+    """Regression on images: filters learnt without labels, and then with them if asked, and a linear head.
 
-    K-means of patches, then ridge regression of the targets, standardised, with λ chosen by leave-one-out.
-    `supervised=True`, or the settings `ckn.Supervised(...)`: from there the filters are trained end to end, by the
-    squared error of the standardised targets.
+    K-means of patches, then ridge regression of the standardised targets, with λ chosen by leave-one-out. With
+    `supervised=True`, or the settings `ckn.Supervised(...)`, the filters are then trained end to end, by the squared
+    error of the standardised targets.
 
-    Images are as for `ImageClassifier`, and so are the parameters; `validation` is a pair of images and targets, or the
-    share of the images that is held out, and measured by R². Targets are numbers, (n,) or several for each image,
-    (n, q).
+    Images and parameters are as in `ImageClassifier`; `validation` is a pair of images and targets, or the share of the
+    images that is held out, and is measured by R². Targets are numbers (n,), or several for each image (n, q).
 
     After `fit`: `model_` (a `ckn.Model`), `reg_` (the λ of the head). Unsupervised: `loo_score_` (the R² of images left
-    out, mean over the targets) and `loo_errors_` (the mean squared error of images left out for each of `regs`, of
-    standardised targets). Supervised: `training_` and `best_` as for `ImageClassifier`; what is called accuracy in
-    their history is R².
+    out, a mean over the targets) and `loo_errors_` (the mean squared error of images left out for each of `regs`, for
+    standardised targets). Supervised: `training_` and `best_` as in `ImageClassifier`; the accuracy in their history is
+    R².
 
     >>> from sklearn.datasets import load_digits
     >>> import ckn
@@ -200,7 +198,7 @@ class ImageRegressor(NetworkRegressor):
 
 
 def as_images(X: Any) -> Any:
-    """Arrays as they are; nested lists as an array. Raises ValueError for images or series of several sizes."""
+    """Arrays unchanged; nested lists as an array. Raises ValueError for images or series of several sizes."""
     if isinstance(X, np.ndarray) and X.dtype == np.object_ and X.ndim == 1:
         X = X.tolist()
     if hasattr(X, "shape"):
@@ -212,7 +210,7 @@ def as_images(X: Any) -> Any:
 
 
 def _sizes(X: Any) -> str:
-    """What is unequal in a list of arrays or lists."""
+    """What differs in a list of arrays or lists."""
     shapes = [tuple(x.shape) if hasattr(x, "shape") else (len(x),) if isinstance(x, list | tuple) else () for x in X]
     if len(set(shapes)) == 1:
         return "nested lists of unequal lengths"

@@ -1,4 +1,4 @@
-"""What the estimators of sequences, graphs, series and sets share."""
+"""What the estimators for sequences, graphs, series and sets share."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -21,11 +21,11 @@ from kerneltools.structures import Collection
 from kerneltools.structures.base import Host
 
 ITEMS = {"sequence": "letters", "series": "steps", "set": "elements", "graph": "nodes"}
-"""What the examples are made of."""
+"""What messages call the items of the examples."""
 
 
 class ShortWarning(UserWarning):
-    """Some examples are shorter than the windows of the first layer, and have features of nothing.
+    """Some examples are shorter than the windows of the first layer, so that all their features are 0.
 
     >>> import warnings
     >>> import ckn
@@ -51,56 +51,56 @@ class ObjectKind(ABC):
 
     @abstractmethod
     def usual(self, data: Any) -> Architecture:
-        """The architecture for such objects where none is given."""
+        """The default architecture for such objects."""
 
     @abstractmethod
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """The preprocessing where none is given; it learns what it needs in the fit."""
+        """The default preprocessing, which learns what it needs from the training."""
 
     def check(self, architecture: Any) -> None:
-        """Raise TypeError for what is neither None nor an architecture of objects."""
+        """Raise TypeError for anything but None or an architecture for objects."""
         if architecture is None:
             return
         if not isinstance(architecture, Architecture):
             raise TypeError(
-                f"architecture: expected a ckn.Architecture, or None for the usual one of {self.nouns}, got "
+                f"architecture: expected a ckn.Architecture, or None for the default one for {self.nouns}, got "
                 f"{architecture!r:.80}"
             )
         _ = architecture.stages
 
     def require(self, architecture: Any, data: Any) -> None:
-        """Raise TypeError where the parts of the first layer are not of such objects."""
+        """Raise TypeError if the parts of the first layer are not for such objects."""
         if architecture is None:
             return
         try:
             for spec in architecture.stages[0]:
                 spec.extractor(data[:1])
         except TypeError as error:
-            raise TypeError(f"architecture: its first layer is not of {self.nouns}; {error}") from error
+            raise TypeError(f"architecture: its first layer is not for {self.nouns}; {error}") from error
 
     def built(self, architecture: Any, data: Any) -> Architecture:
-        """The architecture, or the usual one. Warns (ShortWarning) of objects shorter than its windows."""
+        """The architecture, or the default one. Warns (ShortWarning) about objects shorter than its windows."""
         found: Architecture = self.usual(data) if architecture is None else architecture
         warn_short(found.stages[0][0].extractor, data, self.noun, self.nouns)
         return found
 
     def taken(self, X: Any, architecture: Any) -> Any:
-        """A collection. Raises TypeError or ValueError, naming the object, for what is none."""
+        """A collection. Raises TypeError or ValueError, with the object, for anything else."""
         return self._checked(lambda: collected(X, self.collection))
 
     def of_model(self, X: Any, model: Any) -> Any:
-        """The same; a list becomes a collection that goes with the model's. Warns (ShortWarning) as in `fit`."""
+        """The same; a list becomes a collection that fits the model's. Warns (ShortWarning) as in `fit`."""
         found = self._checked(lambda: model.network.embedding.collected(X))
         warn_short(getattr(model.network.bare_layers[0], "parts", None), found, self.noun, self.nouns)
         return found
 
     def require_alike(self, data: Any, other: Any) -> None:
-        """Raise ValueError for others that do not go with those of the training, such as of another alphabet."""
+        """Raise ValueError for objects that do not fit those of the training, such as strings of another alphabet."""
         if difference := data.differs(other):
             raise ValueError(f"validation: expected {self.nouns} as in training, {difference}")
 
     def shape(self, data: Any) -> tuple[int, ...]:
-        """Objects have none in common."""
+        """(): objects share no shape."""
         return ()
 
     def _checked(self, made: Any) -> Any:
@@ -117,7 +117,7 @@ class ObjectKind(ABC):
 
     @abstractmethod
     def check_items(self, data: Any) -> None:
-        """Raise ValueError for objects that nothing can be made of."""
+        """Raise ValueError for objects that have no features."""
 
 
 def require_items(data: Any, noun: str) -> None:
@@ -131,27 +131,27 @@ def require_items(data: Any, noun: str) -> None:
 
 
 def warn_short(extractor: Any, data: Any, noun: str, nouns: str) -> None:
-    """Warn where objects are shorter than windows, with how many."""
+    """Warn if objects are shorter than windows, with their number."""
     if not isinstance(extractor, Windows) or extractor.partial or not hasattr(data, "lengths"):
         return
     reach = (extractor.size - 1) * extractor.dilation + 1
     if short := int((data.lengths < reach).sum()):
         warnings.warn(
             f"{nouns}: {short} of {len(data)} are shorter than the window of {reach} {ITEMS[noun]}: for the network "
-            "they are empty; a smaller window, or Windows(..., partial=True), sees them",
+            "they are empty; take a smaller window, or Windows(..., partial=True)",
             ShortWarning,
             stacklevel=4,
         )
 
 
 def typical_length(data: Any) -> int:
-    """A length that 19 of 20 objects have at least."""
+    """A length that at least 19 of 20 objects reach."""
     lengths = np.sort(np.diff(data.offsets))
     return int(lengths[len(lengths) // 20])
 
 
 class ObjectClassifier(NetworkClassifier):
-    """A classifier of objects: its parameters."""
+    """The parameters of a classifier of objects."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class ObjectClassifier(NetworkClassifier):
 
 
 class ObjectRegressor(NetworkRegressor):
-    """A regression on objects: its parameters."""
+    """The parameters of a regression on objects."""
 
     def __init__(
         self,

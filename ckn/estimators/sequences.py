@@ -1,4 +1,4 @@
-"""The estimators of sequences: strings, DNA and proteins among them."""
+"""The estimators for sequences: strings, such as DNA and proteins."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +14,19 @@ from kerneltools.structures import Strings
 
 LETTERS_OF_FEW, WINDOW_OF_FEW, SIGMA_OF_FEW = 5, 12, 0.3
 WINDOW_OF_MANY, SIGMA_OF_MANY = 10, 0.6
-"""Of alphabets up to so many letters, nucleotides, and of greater ones (Chen, Jacob and Mairal 2019)."""
+"""Window lengths: for alphabets of few letters, nucleotides, and for larger ones (Chen, Jacob and Mairal 2019)."""
 
 
 @dataclass(frozen=True)
 class SequenceKind(ObjectKind):
-    """`Strings`, lists of Python strings or bytes, and what `structures.read_fasta` gives."""
+    """`Strings`, lists of Python strings or bytes, and results of `structures.read_fasta`."""
 
     collection = Strings
     noun = "sequence"
     nouns = "sequences"
 
     def usual(self, data: Any) -> Architecture:
-        """128 windows, how much each is there in the mean, and at most; of both strands where there are two."""
+        """128 filters on windows, with mean and greatest value; both strands if the letters have a complement."""
         few = len(data.alphabet) <= LETTERS_OF_FEW
         size, sigma = (WINDOW_OF_FEW, SIGMA_OF_FEW) if few else (WINDOW_OF_MANY, SIGMA_OF_MANY)
         windows = Windows(max(1, min(size, typical_length(data))))
@@ -35,35 +35,35 @@ class SequenceKind(ObjectKind):
         return Architecture((layer,), readout, strands=data.alphabet.complement is not None)
 
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """None: letters are as they are."""
+        """None: letters need no preprocessing."""
         return ()
 
     def check_items(self, data: Any) -> None:
-        """All strings are taken, empty ones too: they have no window."""
+        """All strings are valid, also empty ones: they have no window."""
 
 
 class SequenceClassifier(ObjectClassifier):
-    """Motifs learnt without labels; a linear classifier of how much of each a sequence has.
+    """Classifier of sequences: motifs learnt without labels, and a linear head on how much of each a sequence has.
 
     (n,) sequences, (n,) labels -> (n,) labels
 
     A convolutional kernel network on sequences (CKN-seq; Chen, Jacob and Mairal 2019): k-means of windows, a kernel map
-    on their centres, a pool over the places, then a head as that of `ckn.ImageClassifier`.
+    on their centres, a pool over the places, then a head as in `ckn.ImageClassifier`.
 
-    Sequences are a list of strings or bytes, a `structures.Strings`, or what `structures.read_fasta` gives. The
-    alphabet is found in a list (DNA, RNA, proteins, or the letters that there are), and is that of the model from then
-    on; ambiguous letters stand for any.
+    Sequences are a list of strings or bytes, a `structures.Strings`, or the result of `structures.read_fasta`. The
+    alphabet of a list is guessed (DNA, RNA, proteins, or the letters that occur), and becomes that of the model;
+    ambiguous letters stand for any.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on windows of 12
-    nucleotides with σ = 0.3, or of 10 letters of greater alphabets with σ = 0.6, the mean and the greatest value over
-    the places, and both strands where letters have a complement. `parts` for each layer to learn from;
-    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 128 filters on windows of
+    12 nucleotides with σ = 0.3, or of 10 letters of larger alphabets with σ = 0.6, the mean and the greatest value over
+    the places, and both strands if letters have a complement. `parts`: how many each layer learns from.
+    `preprocessing`: sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
     `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
-    After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
+    After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.
 
-    Sequences shorter than the window have no window; a ShortWarning says how many there are.
+    Sequences shorter than the window have no window; a ShortWarning tells how many there are.
 
     >>> import numpy as np
     >>> import ckn
@@ -80,11 +80,11 @@ class SequenceClassifier(ObjectClassifier):
 
 
 class SequenceRegressor(ObjectRegressor):
-    """Motifs learnt without labels; a linear regression on how much of each a sequence has.
+    """Regression on sequences: motifs learnt without labels, and a linear head on how much of each a sequence has.
 
     (n,) sequences, (n,) or (n, q) numbers -> (n,) or (n, q)
 
-    Sequences and parameters are as for `SequenceClassifier`, what there is after `fit` as for `ckn.ImageRegressor`.
+    Sequences and parameters are as in `SequenceClassifier`, the attributes after `fit` as in `ckn.ImageRegressor`.
 
     >>> import numpy as np
     >>> import ckn

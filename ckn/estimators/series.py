@@ -1,4 +1,4 @@
-"""The estimators of series of any lengths."""
+"""The estimators for series of any lengths."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from kerneltools.patches import PartKernel, PartMax, PartMean, Windows
 from kerneltools.structures import Ragged
 
 WINDOW = 9
-"""Steps, as in MiniRocket (Dempster, Schmidt and Webb 2021), where the series are twice as long."""
+"""The steps of a window, as in MiniRocket (Dempster, Schmidt and Webb 2021), if series are at least twice as long."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SeriesKind(ObjectKind):
     nouns = "series"
 
     def usual(self, data: Any) -> Architecture:
-        """Windows of 9 steps, and less their mean at dilations 1, 2, 4, ...; means and greatest values over time."""
+        """Windows of 9 steps, also less their mean at dilations 1, 2, 4, ..., with mean and maximum over time."""
         length = typical_length(data)
         size, dilations = max(1, min(WINDOW, length // 2)), [1]
         while size > 1 and 2 * ((size - 1) * 2 * dilations[-1] + 1) <= length:
@@ -40,11 +40,11 @@ class SeriesKind(ObjectKind):
         return Architecture((Beside((plain, *(PartSpec(64, each, _kernel(True)) for each in windows))),), readout)
 
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """Channels are standardised."""
+        """Standardised channels."""
         return (Standardise(),)
 
     def taken(self, X: Any, architecture: Any) -> Any:
-        """A collection. Raises TypeError or ValueError, naming the series, for what is none."""
+        """A collection. Raises TypeError or ValueError, with the series, for anything else."""
         if getattr(X, "ndim", 0) == 3:
             require_channels_last(tuple(X.shape), 1, self.nouns)
         return super().taken(X, architecture)
@@ -59,26 +59,26 @@ def _kernel(centred: bool) -> PartKernel:
 
 
 class SeriesClassifier(ObjectClassifier):
-    """Shapes learnt without labels; a linear classifier of how much of each a series has.
+    """Classifier of series: shapes learnt without labels, and a linear head on how much of each a series has.
 
     (n,) series, (n,) labels -> (n,) labels
 
     A convolutional kernel network on series of any lengths: k-means of windows of several dilations, a kernel map on
-    their centres, a pool over time, then a head as that of `ckn.ImageClassifier`, which is for series of one
-    length in which the place of a shape says something.
+    their centres, a pool over time, then a head as in `ckn.ImageClassifier`. For series of one length in which the
+    place of a shape matters, take `ckn.ImageClassifier`.
 
     Series are arrays (T, c) of c channels, or (T,) of one, in a list: they need not be of one length. Arrays (n, T, c),
     or (n, T), of any library are series of one length; `structures.Ragged.of_padded(x, mask)` takes padded ones.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 64 filters each on windows
-    of 9 steps (of half the series where these are shorter), as they are, and less their mean at dilations 1, 2, 4, ...
-    up to half of the series, σ = 0.6, with the mean and the greatest value over time. `preprocessing`, a tuple of steps
-    of `ckn.preprocessing`; None: channels are standardised as in the training (`Standardise`); `(NormaliseSeries(),)`
-    for series of which neither level nor scale says anything. `parts` for each layer to learn from. `supervised`,
-    `validation`, `regs`, `class_weight`, `head`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in
-    `ckn.ImageClassifier`.
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 64 filters each on windows
+    of 9 steps (or half the series, if that is shorter), once unchanged, and once less their mean at each of the
+    dilations 1, 2, 4, ... up to half the series, σ = 0.6, with the mean and the greatest value over time.
+    `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: channels are standardised as in the training
+    (`Standardise`); take `(NormaliseSeries(),)` if neither level nor scale of the series matters. `parts`: how many
+    each layer learns from. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`, `random_state`,
+    `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
-    After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
+    After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.
 
     >>> import numpy as np
@@ -95,11 +95,11 @@ class SeriesClassifier(ObjectClassifier):
 
 
 class SeriesRegressor(ObjectRegressor):
-    """Shapes learnt without labels; a linear regression on how much of each a series has.
+    """Regression on series: shapes learnt without labels, and a linear head on how much of each a series has.
 
     (n,) series, (n,) or (n, q) numbers -> (n,) or (n, q)
 
-    Series and parameters are as for `SeriesClassifier`, what there is after `fit` as for `ckn.ImageRegressor`.
+    Series and parameters are as in `SeriesClassifier`, the attributes after `fit` as in `ckn.ImageRegressor`.
 
     >>> import numpy as np
     >>> import ckn

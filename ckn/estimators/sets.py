@@ -1,4 +1,4 @@
-"""The estimators of sets of vectors."""
+"""The estimators for sets of vectors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +22,11 @@ class SetKind(ObjectKind):
     nouns = "sets"
 
     def usual(self, data: Any) -> Architecture:
-        """128 elements, with the mean and the greatest value over the elements of each set."""
+        """128 filters on elements, with the mean and the greatest value over the elements of each set."""
         return Architecture((PartSpec(128, Elements(), PartKernel(Exponential(0.6))),), Joined((PartMean(), PartMax())))
 
     def steps(self, data: Any) -> tuple[Step, ...]:
-        """Columns are standardised."""
+        """Standardised columns."""
         return (Standardise(),)
 
     def check_items(self, data: Any) -> None:
@@ -35,23 +35,23 @@ class SetKind(ObjectKind):
 
 
 class SetClassifier(ObjectClassifier):
-    """Elements learnt without labels; a linear classifier of how much of each a set has.
+    """Classifier of sets: elements learnt without labels, and a linear head on how much of each a set has.
 
     (n,) sets, (n,) labels -> (n,) labels
 
     K-means of elements, a kernel map on their centres, the mean and the greatest value over the elements of a set, then
-    a head as that of `ckn.ImageClassifier`.
+    a head as in `ckn.ImageClassifier`.
 
-    Sets are arrays (T, d) of T vectors, in a list, whose order says nothing; arrays (n, T, d) are sets of one size. An
-    empty set is refused.
+    Sets are a list of arrays (T, d) of T vectors, whose order does not matter; arrays (n, T, d) are sets of one size.
+    An empty set is refused.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on elements,
-    σ = 0.6, with mean and maximum. A readout `ckn.Transport(...)` carries elements to references by optimal transport
-    in their place. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: columns are standardised as in the
-    training (`Standardise`). `parts` for each layer to learn from. `supervised`, `validation`, `regs`, `class_weight`,
-    `batch`, `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 128 filters on elements, σ
+    = 0.6, with mean and maximum. A readout `ckn.Transport(...)` instead of these matches elements to references by
+    optimal transport. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: columns are standardised as in
+    the training (`Standardise`). `parts`: how many each layer learns from. `supervised`, `validation`, `regs`,
+    `class_weight`, `batch`, `random_state`, `backend`, `device`, `dtype`: as in `ckn.ImageClassifier`.
 
-    After `fit`: what `ckn.ImageClassifier` has, and `architecture_`, the one that was taken. Features are standardised
+    After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.
 
     >>> import numpy as np
@@ -68,11 +68,11 @@ class SetClassifier(ObjectClassifier):
 
 
 class SetRegressor(ObjectRegressor):
-    """Elements learnt without labels; a linear regression on how much of each a set has.
+    """Regression on sets: elements learnt without labels, and a linear head on how much of each a set has.
 
     (n,) sets, (n,) or (n, q) numbers -> (n,) or (n, q)
 
-    Sets and parameters are as for `SetClassifier`, what there is after `fit` as for `ckn.ImageRegressor`.
+    Sets and parameters are as in `SetClassifier`, the attributes after `fit` as in `ckn.ImageRegressor`.
 
     >>> import numpy as np
     >>> import ckn

@@ -216,6 +216,6 @@ def empty(size: int, offsets: Host) -> Parts:
 
 
 def of_counts(counts: Host) -> tuple[Host, Host]:
-    """The number of each of several runs, and the place in it: counts (n,) -> (Σ counts,), (Σ counts,)"""
+    """For each entry of runs of these lengths, its run and its place in it: counts (n,) -> (Σ counts,), (Σ counts,)"""
     run = np.repeat(np.arange(len(counts)), counts)
     return run, np.arange(len(run)) - offsets_of(counts)[:-1][run]

@@ -166,7 +166,7 @@ class Strings(Collection):
     def of_tokens(
         cls, tokens: Sequence[Any] | Any, alphabet: Alphabet, mask: Any = None, like: Array | None = None
     ) -> Self:
-        """From lists of whole numbers, or padded ones (n, T) with a mask (n, T) of what is there: -1 is ambiguous."""
+        """Strings from lists of integers, or padded ones (n, T) with a mask (n, T) of valid letters; -1: ambiguous."""
         if mask is not None:
             here = np.asarray(mask, dtype=bool)
             tokens = [row[kept] for row, kept in zip(np.asarray(tokens), here, strict=True)]
