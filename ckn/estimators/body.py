@@ -113,7 +113,7 @@ class Kind(Protocol):
 
 
 class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted):  # type: ignore[misc]  # untyped bases
-    """Filters of a network, learnt without labels and with them when asked, and a linear head on its features.
+    """A network whose filters are learnt without labels, or also with them, and a linear head on its features.
 
     >>> import ckn
     >>> from ckn.estimators.body import NetworkEstimator

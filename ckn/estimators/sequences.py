@@ -14,7 +14,7 @@ from kerneltools.structures import Strings
 
 LETTERS_OF_FEW, WINDOW_OF_FEW, SIGMA_OF_FEW = 5, 12, 0.3
 WINDOW_OF_MANY, SIGMA_OF_MANY = 10, 0.6
-"""Window lengths: for alphabets of few letters, nucleotides, and for larger ones (Chen, Jacob and Mairal 2019)."""
+"""Window and σ for alphabets of few letters, such as DNA, and larger ones (Chen, Jacob and Mairal 2019)."""
 
 
 @dataclass(frozen=True)

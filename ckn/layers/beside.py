@@ -12,13 +12,14 @@ from kerneltools.arrays import is_whole
 
 @dataclass(frozen=True)
 class Beside:
-    """Layers beside each other: each sees the items below, and the items of all stand side by side.
+    """Layers beside each other: each sees the items of the layer below, and the items of all stand side by side.
 
     (N, d) -> (owners, filters of all)
 
-    Their parts have the same owners: windows of several sizes or dilations with `by_item=True`, of which one begins at
-    each item; paths, of which some begin at each node. Each learns filters of its own. The next layer, if there is one,
-    sees the columns of all as one item. Raises ValueError for fewer than two, TypeError for what is none of objects.
+    Their parts have the same owners: windows of several sizes or dilations with `by_item=True`, one of which begins at
+    each item; or paths, some of which begin at each node. Each layer learns filters of its own. The next layer, if
+    there is one, sees the columns of all as one item. Raises ValueError for fewer than two layers, TypeError for layers
+    that are not for objects.
 
     >>> import numpy as np
     >>> from ckn import Architecture, PartSpec, fit_unsupervised
@@ -37,17 +38,17 @@ class Beside:
             raise ValueError(f"specs: expected a tuple of at least two layers, got {self.specs!r:.80}")
         for spec in self.specs:
             if not isinstance(spec, ObjectSpec) or isinstance(spec, type):
-                raise TypeError(f"specs: expected layers of objects, such as PartSpec(...), got {spec!r:.80}")
+                raise TypeError(f"specs: expected layers for objects, such as PartSpec(...), got {spec!r:.80}")
         object.__setattr__(self, "specs", tuple(self.specs))
 
     @property
     def filters(self) -> int:
-        """How many filters all learn."""
+        """How many filters all layers learn together."""
         return sum(spec.filters for spec in self.specs)
 
 
 def grouped(layers: Sequence[Any], beside: tuple[int, ...]) -> tuple[tuple[Any, ...], ...]:
-    """Layers one after the other, those beside each other together; () where none are.
+    """Layers in order, with those beside each other together; () if none are.
 
     >>> grouped("abcd", (3, 1))
     (('a', 'b', 'c'), ('d',))
@@ -57,14 +58,14 @@ def grouped(layers: Sequence[Any], beside: tuple[int, ...]) -> tuple[tuple[Any, 
 
 
 def require_groups(layers: Sequence[Any], beside: Any) -> None:
-    """Raise ValueError unless `beside` says of so many layers how many are beside each other."""
+    """Raise ValueError unless `beside` divides so many layers into groups beside each other."""
     whole = isinstance(beside, tuple) and all(is_whole(count) for count in beside)
     if not whole or (beside and sum(beside) != len(layers)):
-        raise ValueError(f"beside: expected whole numbers that are {len(layers)} layers together, got {beside!r:.80}")
+        raise ValueError(f"beside: expected integers >= 1 with the sum {len(layers)}, got {beside!r:.80}")
 
 
 def left_by(stage: Sequence[Any], structures: Sequence[Any]) -> Any:
-    """The structure that layers beside each other leave. Raises ValueError where they leave several."""
+    """The structure that layers beside each other leave. Raises ValueError if they leave several."""
     first = structures[0]
     for layer, other in zip(stage, structures, strict=True):
         if not np.array_equal(first.offsets, other.offsets):

@@ -1,4 +1,4 @@
-"""Objects as items that have vectors: what the first layer of a network on objects sees."""
+"""Objects as items with vectors: what the first layer of a network on objects sees."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ class Embedding(Tree, ABC):
 
     @abstractmethod
     def collected(self, x: Any) -> Collection:
-        """Objects in a list as a collection of the kind that goes with the network; collections as they are.
+        """A list of objects as a collection of the kind that the network takes; collections unchanged.
 
-        Raises TypeError and ValueError for a list of something else.
+        Raises TypeError and ValueError for a list of other things.
         """
 
     @abstractmethod
     def check(self, x: Any) -> None:
-        """Raise TypeError for objects of another kind, ValueError for those that do not go with the network."""
+        """Raise TypeError for objects of another kind, ValueError for objects that do not fit the network."""
 
     @abstractmethod
     def __call__(self, x: Any, like: Array) -> Array:
@@ -40,7 +40,7 @@ class Embedding(Tree, ABC):
 
 @dataclass(frozen=True)
 class Letters(Embedding):
-    """Letters of strings as unit vectors, ambiguous ones as 1/A in each of the A places."""
+    """Letters of strings as unit vectors, ambiguous ones as 1/A in each of the A entries."""
 
     alphabet: Alphabet = static()
 
@@ -68,7 +68,7 @@ class Letters(Embedding):
 
 @dataclass(frozen=True)
 class Labels(Embedding):
-    """Labels of nodes as unit vectors; nodes of labels that are not among `labels` are as if they were not there."""
+    """Labels of nodes as unit vectors; nodes whose labels are not among `labels` become zeros."""
 
     labels: tuple[int, ...] = static(())
 
@@ -91,7 +91,7 @@ class Labels(Embedding):
 
 @dataclass(frozen=True)
 class Vectors(Embedding):
-    """The vectors that items have: those of arrays, or, `of_graphs`, the attributes of nodes."""
+    """The vectors that items have: the rows of arrays, or, with `of_graphs`, the attributes of nodes."""
 
     width: int = static(1)
     of_graphs: bool = static(False)
@@ -119,7 +119,7 @@ class Vectors(Embedding):
 
 
 def embedding_of(x: Collection) -> Embedding:
-    """The embedding that suits a collection: letters, labels of nodes where there are no attributes, or vectors.
+    """The embedding that suits a collection: letters, labels of nodes if there are no attributes, or vectors.
 
     Raises TypeError for objects that have none, ValueError for graphs without labels and attributes.
     """
@@ -133,9 +133,9 @@ def embedding_of(x: Collection) -> Embedding:
 
 
 def collected(x: Any, kind: type[Collection], beside: Collection | None = None) -> Collection:
-    """Objects as a collection of a kind: a collection as it is, of whatever kind, or what `structures.of` takes.
+    """Objects as a collection of a kind: a collection unchanged, whatever its kind, or whatever `structures.of` takes.
 
-    Beyond that, what `structures.read_fasta` gives, and for arrays padded ones (n, t, d), or (n, t), of any library.
+    Also the result of `structures.read_fasta`, and for arrays padded ones (n, t, d), or (n, t), of any library.
     """
     if isinstance(x, Sequences):
         x = x.strings

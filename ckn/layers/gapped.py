@@ -32,10 +32,10 @@ from kerneltools.trees import Tree, flatten, static, together
 
 @dataclass(frozen=True)
 class GappedSpec:
-    """A layer on subsequences of `size` items, gaps allowed; of each sequence it leaves one item.
+    """The design of a layer on subsequences of `size` items with gaps; it leaves one item of each sequence.
 
-    `profile` κ between single items, whose product is the kernel; None: σ = 0.6 of the whole part, that is
-    `Exponential(0.6 √size)`. `decay` in [0, 0.99] is what each gap costs: 0 allows none. `pool`:
+    `profile` κ compares single items, and the kernel is the product of its values; None: σ = 0.6 for the whole part,
+    which is `Exponential(0.6 √size)`. `decay` in [0, 0.99] is the factor for each gap: 0 allows none. `pool`:
     `patches.GappedMax()`, or `patches.GappedMean()`. `reg` > 0 is added to the eigenvalues of the filters' kernel
     matrix. Filters are learnt from windows without a gap. Raises ValueError and TypeError for anything else.
 
@@ -74,7 +74,7 @@ class GappedSpec:
 
     @property
     def extractor(self) -> Extractor:
-        """What the parts are that filters are learnt from."""
+        """The rule for the parts that filters are learnt from."""
         return Windows(self.size)
 
     def normalised(self, filters: Array) -> Array:
@@ -90,8 +90,8 @@ class GappedSpec:
 class GappedTable(Tree):
     """Where the items of each sequence are.
 
-    `places` (n, T): the rows of the items, or, with `distinct` (V,), their numbers among these rows; one of zeros for
-    nothing. `inverse` (n,): 1 / T of each sequence, 0 of one without items.
+    `places` (n, T): the rows of the items, or, with `distinct` (V,), their numbers among these rows; a row of zeros for
+    missing ones. `inverse` (n,): 1 / T of each sequence, 0 if it has no items.
     """
 
     places: Array
@@ -101,10 +101,10 @@ class GappedTable(Tree):
 
 @dataclass(frozen=True, eq=False)
 class GappedLayer(Tree):
-    """All subsequences with gaps -> kernel map on them -> pool: what `PartLayer` makes of a table of `Subsequences`.
+    """All subsequences with gaps -> kernel map on them -> pool: a `PartLayer` on a table of `Subsequences`.
 
-    By a recursion over the items in place of the table. `filters` (m, k, d) are landmarks, each of their items of
-    length 1. Raises ValueError for filters of the wrong rank.
+    A recursion over the items replaces the table. `filters` (m, k, d) are landmarks, each of their items of norm 1.
+    Raises ValueError for filters of the wrong rank.
 
     >>> import ckn
     >>> from kerneltools.structures import Strings
@@ -126,25 +126,25 @@ class GappedLayer(Tree):
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        """What training leaves as it is, beside the kernel's form."""
+        """What training leaves unchanged, besides the form of the kernel."""
         return tuple(self.filters.shape), self.pool, self.reg
 
     @property
     def space(self) -> Geometry:
-        """Where the filters live."""
+        """The space that the filters are in."""
         return Spheres()
 
     @property
     def kernel_spaces(self) -> tuple[Geometry, ...]:
-        """Where the numbers of the kernel live, in the order of trees.flatten: those of the profile, the decay."""
+        """The spaces of the kernel's numbers, in the order of trees.flatten: those of the profile, and the decay."""
         return (*(Positive(),) * len(flatten(self.kernel.profile)[0]), Interval(0.0, LARGEST_DECAY))
 
     def width(self, columns: int) -> int:
-        """How many columns its items have, made of items of so many."""
+        """How many columns its items have, for inputs of this many columns."""
         return int(self.filters.shape[0])
 
     def numbers(self, table: GappedTable) -> int:
-        """How many numbers the greatest array has that it makes of such sequences."""
+        """How many numbers the largest array has that it makes for such sequences."""
         m, k, _ = self.filters.shape
         n, length = table.places.shape
         if table.distinct is None:
@@ -152,7 +152,7 @@ class GappedLayer(Tree):
         return int(m * max(n * length, n * k, k * table.distinct.shape[0]))
 
     def lay(self, x: Any, like: Array) -> tuple[GappedTable, Any]:
-        """The places of the items, in the library of `like`, and the structure of what comes after; on the host."""
+        """The places of the items, in the library of `like`, and the structure for the next layer; made on the host."""
         if isinstance(x, Graphs):
             raise TypeError(f"x: expected sequences or series, got {x!r:.80}, whose nodes have no order")
         lengths, count = x.lengths, len(x.offsets) - 1
@@ -171,7 +171,7 @@ class GappedLayer(Tree):
         return table, Runs(np.arange(count + 1))
 
     def prepare(self) -> "PreparedGappedLayer":
-        """The layer with its inverse square root computed, to apply many times."""
+        """The layer with its inverse square root computed, for many calls."""
         kernel, filters = together(self.kernel, self.filters)
         return PreparedGappedLayer(self, whitening(kernel.gram(filters), self.reg))
 
@@ -216,7 +216,7 @@ class PreparedGappedLayer(Tree):
 
 
 def _distinct(x: Any) -> tuple[Host, Host | None, int]:
-    """The numbers of the items, those of distinct ones where it is known which are equal, and the one of nothing."""
+    """The rows of the items, only distinct ones if it is known which are equal, and a row for missing ones."""
     total = int(x.offsets[-1])
     if not isinstance(x, Strings):
         return np.arange(total), None, total

@@ -26,11 +26,11 @@ class Layer(Tree):
 
     (n, *grid, c) -> (n, *grid', m)
 
-    `filters` (m, *patch, c) are the landmarks of a Nyström map on patches, on the unit sphere for homogeneous
-    kernels. The output at a position is A κ(Z Z')^(-1/2) |p| κ(Z' p / |p|), A the pooling; the pooling comes
-    before the inverse square root, with which it commutes, for it leaves s² times less to multiply.
-    A blank patch gives exactly 0. For parameters see `LayerSpec`; `products` ("bfloat16", "float16"): the type in
-    which patches are multiplied with filters, that of the filters when None. All else stays in the filters' type.
+    `filters` (m, *patch, c) are the landmarks of a Nyström map on patches, on the unit sphere for homogeneous kernels.
+    The output at a position is A κ(Z Z')^(-1/2) |p| κ(Z' p / |p|), with the pooling A. The pooling comes before the
+    inverse square root, with which it commutes, since it leaves s² times less to multiply. A blank patch gives exactly
+    0. For parameters see `LayerSpec`; `products` ("bfloat16", "float16"): the type in which patches are multiplied with
+    filters, None for that of the filters. All else stays in the filters' type.
 
     Raises ValueError for filters of the wrong rank, kernels of a degree above 64, and images with other channels.
 
@@ -65,15 +65,15 @@ class Layer(Tree):
 
     @property
     def by_products(self) -> bool:
-        """Whether the kernel's values are made of the patches' products with filters and their norms.
+        """Whether the kernel's values are functions of the products of patches with filters, and their norms.
 
-        Functions of differences are not: in bright images norms are many times as great as what patches differ by.
+        Functions of differences are not: in bright images, norms are many times as large as the differences of patches.
         """
         return self.kernel.by_inner_products and not self.kernel.by_differences
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        """What training leaves as it is, beside the kernel's form."""
+        """What training leaves unchanged, besides the form of the kernel."""
         return tuple(self.filters.shape), self.subsampling, self.padding, self.dilation, self.reg
 
     @property
@@ -83,7 +83,7 @@ class Layer(Tree):
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many filters, and the length of a patch vector: (m, points * c)."""
+        """The number of filters, and the length of a patch vector: (m, points * c)."""
         return self.filters.shape[0], prod(self.filters.shape[1:])
 
     @property
@@ -92,7 +92,7 @@ class Layer(Tree):
         return flattened(self.filters)
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The grid of the output for an input grid. Raises ValueError when no patch fits or a reach is absurd."""
+        """The grid of the output for an input grid. Raises ValueError if no patch fits or a reach is out of bounds."""
         return reached_shape(self.grid, Gaussian(self.subsampling), grid)
 
     def gram(self) -> Array:
@@ -101,7 +101,7 @@ class Layer(Tree):
         return _gram(kernel, z) if self.by_products else kernel(z, z)
 
     def prepare(self) -> "PreparedLayer":
-        """The layer with its inverse square root computed, to apply many times."""
+        """The layer with its inverse square root computed, for many calls."""
         return prepared((self,))[0]
 
     def __call__(self, x: A) -> A:
@@ -130,11 +130,11 @@ class PreparedLayer(Tree):
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many filters, and the length of a patch vector: (m, points * c)."""
+        """The number of filters, and the length of a patch vector: (m, points * c)."""
         return self.layer.size
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The grid of the output for an input grid. Raises ValueError when no patch fits."""
+        """The grid of the output for an input grid. Raises ValueError if no patch fits."""
         return self.layer.output_shape(grid)
 
     def prepare(self) -> "PreparedLayer":
@@ -165,7 +165,7 @@ class PreparedLayer(Tree):
         return xp.subtract(whole, xp.sum(psi * psi, axis=-1)), whole
 
     def check(self, x: Array) -> None:
-        """Raise ValueError for images that do not go with the filters, TypeError for those of another library."""
+        """Raise ValueError for images that do not fit the filters, TypeError for those of another library."""
         filters = self.layer.filters
         namespace(x, filters)
         device_of(x, filters)
@@ -187,7 +187,7 @@ class PreparedLayer(Tree):
         return patch_response(x, points, layer.kernel, layer.grid.window(tuple(x.shape[1:-1])), layer.products)
 
     def _of_patches(self, x: Array, f: Callable[[Array], Array]) -> Array:
-        """A function of patch vectors at all positions: f: (P, d) -> (P, ...)."""
+        """A function of patch vectors, at all positions; f: (P, d) -> (P, ...)."""
         patches = self.layer.grid.extract(x)
         values = f(points_of(patches))
         # The filters may be traced where the images are not.

@@ -1,4 +1,4 @@
-"""A batch of objects as arrays: whole numbers are found on the host, once, and networks see arrays only."""
+"""A batch of objects as arrays: integers are computed on the host, once, and networks see only arrays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from kerneltools.trees import Shown, Tree, static
 
 @dataclass(frozen=True, eq=False)
 class Runs(Shown):
-    """Where the items of each object start, and where those of the last end: all that windows leave of a sequence.
+    """Where the items of each object start, and where those of the last end: the structure that windows leave.
 
     `offsets` (n + 1,)
     """
@@ -34,8 +34,10 @@ class Runs(Shown):
 
 @dataclass(frozen=True, eq=False)
 class Laid(Tree):
-    """Objects as `Network.laid` puts them: their `items`, behind which are zeros, a table for each layer, and one for
-    the readout; `objects`: how many there are, twice as many with both strands.
+    """Objects as `Network.laid` arranges them.
+
+    `items`, followed by zeros; `tables`: one for each layer; `ends`: that of the readout; `objects`: their number,
+    twice as many with both strands.
     """
 
     items: Array
@@ -49,7 +51,7 @@ class Laid(Tree):
 
 @runtime_checkable
 class ObjectSpec(Protocol):
-    """A layer of objects before it has learnt: `PartSpec` and others."""
+    """A layer for objects before it has learnt: `PartSpec` and others."""
 
     @property
     def filters(self) -> int:
@@ -57,10 +59,10 @@ class ObjectSpec(Protocol):
 
     @property
     def extractor(self) -> Extractor:
-        """What the parts are that filters are learnt from."""
+        """The rule for the parts that filters are learnt from."""
 
     def normalised(self, filters: Array) -> Array:
-        """Parts or filters on the sphere where filters live: (m, k, d) -> (m, k, d)"""
+        """Parts or filters on the sphere that filters live on: (m, k, d) -> (m, k, d)"""
 
     def layer(self, filters: Array) -> "ObjectLayer":
         """The layer with these filters: (m, k, d)"""
@@ -68,7 +70,7 @@ class ObjectSpec(Protocol):
 
 @runtime_checkable
 class ObjectLayer(Protocol):
-    """A layer of objects; prepared, it is called: items (N, d), table -> items (owners, m), which end with zeros."""
+    """A layer for objects; prepared, it is called: items (N, d), table -> items (owners, m), which end with zeros."""
 
     @property
     def filters(self) -> Array:
@@ -76,34 +78,34 @@ class ObjectLayer(Protocol):
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        """What training leaves as it is, beside the kernel's form."""
+        """What training leaves unchanged, besides the form of the kernel."""
 
     @property
     def space(self) -> Geometry:
-        """Where the filters live."""
+        """The space that the filters are in."""
 
     def lay(self, x: Any, like: Array) -> tuple[Any, Any]:
-        """The table of parts, in the library of `like`, and the structure of what comes after; on the host."""
+        """The table of parts, in the library of `like`, and the structure for the next layer; made on the host."""
 
     def width(self, columns: int) -> int:
-        """How many columns its items have, made of items of so many."""
+        """How many columns its items have, for inputs of this many columns."""
 
     def numbers(self, table: Any) -> int:
-        """How many numbers the greatest array has that it makes of such parts."""
+        """How many numbers the largest array has that it makes for such parts."""
 
     def prepare(self) -> Any:
-        """The layer with its inverse square root computed, to apply many times."""
+        """The layer with its inverse square root computed, for many calls."""
 
 
 @runtime_checkable
 class Readout(Protocol):
-    """Items of objects -> features of the objects, with a table of its own making."""
+    """Turns items of objects into features of the objects, with a table that it makes itself."""
 
     def lay(self, runs: Runs, like: Array) -> Any:
         """Where the items of each object are, in the library of `like`; made on the host."""
 
     def width(self, columns: int) -> int:
-        """How many features it makes of items of so many columns."""
+        """How many features it makes of items of this many columns."""
 
     def __call__(self, items: Array, table: Any) -> Array:
         """(N, d), which ends with zeros, table -> (n or more, features)"""
@@ -111,7 +113,7 @@ class Readout(Protocol):
 
 @runtime_checkable
 class ReadoutSpec(Protocol):
-    """A readout that has yet to learn its parameters from items, such as its references."""
+    """A readout that must learn its parameters, such as references, from items."""
 
     def fitted(self, items: Array, offsets: Host, rng: np.random.Generator, progress: Callable[..., None]) -> Readout:
         """(N, d), (n + 1,) on the host -> readout"""
@@ -121,19 +123,19 @@ AnyReadout = PartPool | Readout
 
 
 def blank_rows(items: int, like: Array) -> int:
-    """How many rows of zeros are put behind so many items."""
+    """How many rows of zeros follow so many items."""
     return few_sizes(items + 1, like) - items
 
 
 def before_zeros(values: Array) -> Array:
-    """Items with rows of zeros behind them: one, or as many as make sizes few. (N, d) -> (N + 1 or more, d)"""
+    """Items followed by rows of zeros: one, or enough for few different sizes. (N, d) -> (N + 1 or more, d)"""
     xp, (count, columns) = namespace(values), values.shape
     zeros = xp.zeros((blank_rows(count, values), columns), dtype=values.dtype, device=device_of(values))
     return xp.concat([values, zeros], axis=0)
 
 
 def ends_of(readout: AnyReadout, runs: Runs, like: Array) -> Any:
-    """The table of a readout: for pools of parts, all items of an object are parts that it owns."""
+    """The table of a readout; a pool of parts takes all items of an object as its parts."""
     if isinstance(readout, Readout):
         return readout.lay(runs, like)
     total = int(runs.offsets[-1])
@@ -143,5 +145,5 @@ def ends_of(readout: AnyReadout, runs: Runs, like: Array) -> Any:
 
 
 def width_of(readout: AnyReadout | None, columns: int) -> int:
-    """How many features a readout makes of items of so many columns."""
+    """How many features a readout makes of items of this many columns."""
     return readout.width(columns) if isinstance(readout, Readout) else columns

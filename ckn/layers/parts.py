@@ -30,17 +30,19 @@ from kerneltools.trees import Tree, static, together
 
 @dataclass(frozen=True)
 class PartSpec:
-    """A layer on parts: `filters`, what the `parts` of objects are, a kernel between these and filters, and a pool.
+    """The design of a layer on parts: `filters`, `parts`, a kernel between parts and filters, and a pool.
 
-    `parts`: `patches.Windows(k)` of sequences, `patches.Paths(k)` of graphs, `patches.Elements()`; `pool` puts the
-    values of the parts of one owner (a window, the node that a path starts at) together, and `GaussianWindow(s)`, of
-    windows, those around each s-th; `reg` > 0 is added to the eigenvalues of the filters' kernel matrix.
+    `filters`: their number. `parts`: what the parts of an object are: `patches.Windows(k)` of sequences,
+    `patches.Paths(k)` of graphs, `patches.Elements()` of sets. `pool`: joins the values of the parts of one owner (a
+    window, the node that a path starts at); `GaussianWindow(s)` joins those of the windows around every s-th. `reg` > 0
+    is added to the eigenvalues of the filters' kernel matrix.
 
     Parts of several kinds, `patches.Several((Windows(9, partial=True), Windows(9, dilation=2, partial=True)))`, are
-    compared with the same filters and stand side by side, a channel of `filters` columns for each kind. So do, with
-    `lengths`, parts of 1, 2, ... and k items, with as many of the first items of the filters (Chen, Jacob and Mairal
-    2020): for `Paths` and `Walks`, and a kernel whose items are each on a sphere, such as `PartKernel(profile,
-    Averaged(), FirstNorm())`. The next layers see each channel on its own, with the same filters, and the readout all.
+    compared with the same filters and stand side by side, a channel of `filters` columns for each kind. With `lengths`,
+    so do parts of 1, 2, ... and k items, compared with as many of the first items of the filters (Chen, Jacob and
+    Mairal 2020). This is for `Paths` and `Walks`, and a kernel with each item on a sphere, such as `PartKernel(profile,
+    Averaged(), FirstNorm())`. The next layers see each channel separately, with the same filters, and the readout sees
+    all.
 
     Raises ValueError and TypeError for anything else.
 
@@ -73,7 +75,7 @@ class PartSpec:
 
     @property
     def extractor(self) -> Extractor:
-        """What the parts are that filters are learnt from."""
+        """The rule for the parts that filters are learnt from."""
         return self.parts
 
     def normalised(self, filters: Array) -> Array:
@@ -87,7 +89,7 @@ class PartSpec:
 
 @dataclass(frozen=True, eq=False)
 class PartLayer(Tree):
-    """Parts -> kernel map on them -> pool by owner: the sibling of `ckn.Layer`, whose parts are those of a grid.
+    """Parts -> kernel map on them -> pool by owner: the counterpart of `ckn.Layer`, whose parts are patches of a grid.
 
     `filters` (m, k, d) are landmarks, on the sphere of the kernel. Items of c d columns are c channels side by side,
     each of which it sees on its own; with `lengths` it makes k of each, see `PartSpec`. Raises ValueError for filters
@@ -117,16 +119,16 @@ class PartLayer(Tree):
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        """What training leaves as it is, beside the kernel's form."""
+        """What training leaves unchanged, besides the form of the kernel."""
         return tuple(self.filters.shape), self.parts, self.pool, self.reg, self.lengths
 
     @property
     def space(self) -> Geometry:
-        """Where the filters live."""
+        """The space that the filters are in."""
         return Sphere() if isinstance(self.kernel.positions, Concatenated) else Spheres()
 
     def width(self, columns: int) -> int:
-        """How many columns its items have, made of items of so many."""
+        """How many columns its items have, for inputs of this many columns."""
         m, _, d = (int(side) for side in self.filters.shape)
         return columns // d * m * self.sides
 
@@ -138,21 +140,21 @@ class PartLayer(Tree):
         return int(self.filters.shape[1]) if self.lengths else 1
 
     def numbers(self, table: Any) -> int:
-        """How many numbers the greatest array has that it makes of such parts."""
+        """How many numbers the largest array has that it makes for such parts."""
         (m, k, d), whole = self.filters.shape, isinstance(self.kernel.positions, Concatenated)
         return max(int(one.places.shape[0]) for one in _tables(table)) * int(max(m, d if whole else m * k))
 
     def lay(self, x: Any, like: Array) -> tuple[Any, Any]:
-        """The table of parts, in the library of `like`, and the structure of what comes after; on the host.
+        """The table of parts, in the library of `like`, and the structure that the next layer sees; made on the host.
 
-        Of parts of several lengths or kinds, a table for each.
+        For parts of several lengths or kinds, there is a table for each.
         """
         found = self._found(x)
         tables = tuple(parts.table(like, int(x.offsets[-1])) for parts in found)
         after = x if isinstance(x, Graphs) else Runs(found[-1].offsets)
         if isinstance(self.pool, PositionPool):
             if isinstance(x, Graphs):
-                raise TypeError(f"pool: nodes of graphs are in no row, as {self.pool!r} takes them; take PartSum()")
+                raise TypeError(f"pool: {self.pool!r} needs parts in a row, unlike nodes of graphs; take PartSum()")
             positions = tuple(map(self.pool.positions, found))
             laid = [each.table(like, len(parts)) for each, parts in zip(positions, found, strict=True)]
             tables = tuple(replace(table, after=each) for table, each in zip(tables, laid, strict=True))
@@ -165,7 +167,7 @@ class PartLayer(Tree):
         return self.parts.prefixes(x) if self.lengths and isinstance(self.parts, Growing) else (self.parts(x),)
 
     def prepare(self) -> "PreparedPartLayer":
-        """The layer with its inverse square root computed, to apply many times."""
+        """The layer with its inverse square root computed, for many calls."""
         kernel, filters = together(self.kernel, self.filters)
         if not self.lengths:
             return PreparedPartLayer(self, whitening(kernel.gram(filters), self.reg))
@@ -210,7 +212,7 @@ class PreparedPartLayer(Tree):
     def residual(self, items: Array, table: Any) -> tuple[Array, Array]:
         """What the map misses of each part, k(p, p) - |ψ(p)|², and k(p, p) itself: (N, d), table -> (P,), (P,)
 
-        Of each channel, and each size, behind each other.
+        Channels and sizes follow one another.
         """
         kernel, missed, wholes = self.layer.kernel, [], []
         for channel in channels(items, int(self.filters.shape[2])):
@@ -222,14 +224,14 @@ class PreparedPartLayer(Tree):
         return _beside(missed, 0), _beside(wholes, 0)
 
     def _sizes(self, table: Any) -> list[tuple[Table, Array, Array]]:
-        """For parts of each size: their table, the filters' first items, and the root of these."""
+        """For parts of each size: their table, the filters' first items, and the inverse root for these."""
         if not self.layer.lengths:
             return [(one, self.filters, self.whitening) for one in _tables(table)]
         return [(one, self.filters[:, : j + 1, :], self.whitening[j, :, :]) for j, one in enumerate(_tables(table))]
 
 
 def channels(items: Array, columns: int) -> list[Array]:
-    """Items of c channels side by side, each of so many columns; those of another number are left as they are."""
+    """Items of c channels side by side, each with this many columns; items of other widths unchanged."""
     width = int(items.shape[1])
     if width == columns or width % columns:
         return [items]
@@ -237,7 +239,7 @@ def channels(items: Array, columns: int) -> list[Array]:
 
 
 def channels_of(stages: Sequence[Sequence[Any]]) -> int:
-    """How many channels side by side the items behind these layers have, which a next layer sees each on its own."""
+    """How many channels the items after these layers have side by side; a next layer sees each separately."""
     found = 1
     for stage in stages:
         if len(stage) > 1 or not isinstance(stage[0], PartLayer):
@@ -259,7 +261,7 @@ def _check_lengths(lengths: Any, parts: Any, kernel: PartKernel) -> None:
     if not isinstance(lengths, bool):
         raise TypeError(f"lengths: expected True or False, got {lengths!r:.60}")
     if lengths and not isinstance(parts, Growing):
-        raise TypeError(f"lengths: expected parts that begin with shorter ones, as Paths and Walks do, got {parts!r}")
+        raise TypeError(f"lengths: expected parts that begin with shorter ones, such as Paths and Walks, got {parts!r}")
     if lengths and isinstance(kernel.positions, Concatenated):
         raise ValueError(
             "lengths: the first items of a filter are on no sphere where the kernel takes all as one vector; expected "

@@ -1,4 +1,4 @@
-"""Readouts made of others."""
+"""Readouts that combine or change others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from kerneltools.structures.base import Host
 from kerneltools.trees import Tree
 
 ROUNDING = 1e-6
-"""A column whose spread is less than that share of its greatest number is constant."""
+"""A column is constant if its spread is below this share of its greatest number."""
 
 
 @dataclass(frozen=True, eq=False)
 class Joined(Tree):
-    """Several readouts of the same items, with their features one behind the other.
+    """Several readouts of the same items, with their features one after the other.
 
     items (N, d), which end with zeros, tables -> (n or more, features of all)
 
-    Means tell how much there is of each motif, maxima whether it is there at all: `Joined((PartMean(), PartMax()))`.
+    Means show how much of each motif there is, maxima whether it occurs at all: `Joined((PartMean(), PartMax()))`.
     Raises ValueError for fewer than two.
 
     >>> import numpy as np
@@ -43,7 +43,7 @@ class Joined(Tree):
             raise ValueError(f"readouts: expected a tuple of at least two, got {self.readouts!r:.80}")
 
     def fitted(self, items: Array, offsets: Host, rng: np.random.Generator, progress: Callable[..., None]) -> "Joined":
-        """The same, with those that learn from items having learnt."""
+        """The same with all readouts fitted that learn from items."""
 
         def one(readout: Any) -> AnyReadout:
             return readout.fitted(items, offsets, rng, progress) if isinstance(readout, ReadoutSpec) else readout
@@ -55,7 +55,7 @@ class Joined(Tree):
         return tuple(ends_of(readout, runs, like) for readout in self.readouts)
 
     def width(self, columns: int) -> int:
-        """How many features all make of items of so many columns."""
+        """How many features all make of items of this many columns."""
         return sum(width_of(readout, columns) for readout in self.readouts)
 
     def __call__(self, items: Array, table: tuple[Any, ...]) -> Array:
@@ -67,12 +67,12 @@ class Joined(Tree):
 
 @dataclass(frozen=True, eq=False)
 class Standardised(Tree):
-    """A readout whose features are centred and scaled column by column, as those of a training are.
+    """A readout whose features are centred and scaled by column, as those of a training.
 
     items (N, d), which end with zeros, a table -> (n or more, features)
 
-    Features less `centre` (M,), times `factors` (M,): their mean square norm is 1 in the training. What is in the
-    place of features of norm 1 where the size of features says something, as that of graphs does.
+    The features less `centre` (M,), times `factors` (M,): their mean square norm is 1 in the training. It replaces
+    features of norm 1 if the size of features is informative, as for graphs.
     """
 
     readout: Any
@@ -99,13 +99,13 @@ class Standardised(Tree):
         return self.of(self.readout(items, table))
 
     def of(self, features: Array) -> Array:
-        """Features of the readout inside, standardised: (n, M) -> (n, M)"""
+        """The features of the readout inside, standardised: (n, M) -> (n, M)"""
         # They are no parameters: training leaves them as they are.
         return (features - stop_gradient(self.centre)) * stop_gradient(self.factors)
 
 
 def standardised(readout: AnyReadout, features: Array) -> Standardised:
-    """The readout whose features are standardised as these are: (n, M). Constant columns become 0."""
+    """The readout with features standardised by the columns of these: (n, M). Constant columns become 0."""
     host = to_host(features).astype(np.float64)
     centre, spread = host.mean(axis=0), host.std(axis=0)
     shown = spread > ROUNDING * np.abs(host).max(axis=0)

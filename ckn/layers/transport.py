@@ -38,7 +38,7 @@ Report = Callable[..., None]
 class Sets(Tree):
     """Where the elements of each set are.
 
-    `places` (n, T): rows of items, one of zeros for nothing; `here` (n, T): 1 where there is an element, else 0;
+    `places` (n, T): rows of items, a row of zeros for missing ones; `here` (n, T): 1 where there is an element, else 0;
     `closeness` (n, T, p) of positions, or None.
     """
 
@@ -53,11 +53,10 @@ class TransportPool(Tree):
 
     items (N, d), which end with zeros, and a table of n sets -> (n or more, p heads d)
 
-    `references` (heads, p, d), which training moves; `eps` and `iterations`: see `kerneltools.transport`. `position`:
-    a width s > 0, for sequences: similarities and plan are multiplied by exp(-((i / T - j / p) / s)²), of the element i
-    of T and the reference j of p. T is the set's own length, so that what else is in a batch says nothing of it. (The
-    published code divides by the length with padding.) A set without elements has features 0. Raises ValueError for
-    numbers out of range.
+    `references` (heads, p, d), which training moves; `eps` and `iterations`: see `kerneltools.transport`. `position`: a
+    width s > 0, for sequences: similarities and plan are multiplied by exp(-((i / T - j / p) / s)²), of the element i
+    of T and the reference j of p. T is the set's own length, which does not depend on the batch. (The published code
+    divides by the padded length.) A set without elements has features 0. Raises ValueError for numbers out of range.
 
     >>> import ckn
     >>> from kerneltools.patches import Windows
@@ -80,7 +79,7 @@ class TransportPool(Tree):
         _check(self.eps, self.iterations, self.position)
 
     def width(self, columns: int) -> int:
-        """How many features it makes of items of so many columns."""
+        """How many features it makes of items of this many columns."""
         return int(self.references.shape[0] * self.references.shape[1]) * columns
 
     def lay(self, runs: Runs, like: Array) -> Sets:
@@ -109,9 +108,9 @@ class TransportPool(Tree):
         return transport_plan(_elements(items, table), self.references, table.here, **self._settings(table))
 
     def plans(self, x: Ragged) -> list[Array]:
-        """The plan of each object, of its items as `Network.items` gives them: n arrays (T_i, d) -> n (heads, T_i, p)
+        """The transport plan of each object, from the items of `Network.items`: n arrays (T_i, d) -> n (heads, T_i, p)
 
-        What goes to each reference may be drawn: `ckn.pictures.transport`.
+        `ckn.pictures.transport` draws what goes to each reference.
         """
         plans = self.plan(before_zeros(x.values), self.lay(Runs(x.offsets), x.values))
         return [plans[number, :, : int(length), :] for number, length in enumerate(x.lengths)]
@@ -129,7 +128,7 @@ class TransportPool(Tree):
 
 @runtime_checkable
 class Start(Protocol):
-    """Where references come from."""
+    """How the references are initialised."""
 
     def chosen(self, items: Array, offsets: Host, spec: "Transport", rng: np.random.Generator, report: Report) -> Array:
         """Sets (N, d), (n + 1,) on the host -> references (heads, p, d)"""
@@ -137,7 +136,7 @@ class Start(Protocol):
 
 @dataclass(frozen=True)
 class FromElements:
-    """References from spherical k-means on the elements of all sets, at most `elements` of them; for one head.
+    """References from spherical k-means on at most `elements` elements of all sets; for one head.
 
     >>> import ckn
     >>> from kerneltools.patches import Windows
@@ -167,8 +166,8 @@ class FromSets:
     """References from k-means on whole sets, each head a cluster of them: Wasserstein k-means.
 
     A set belongs to the head to which it is carried at the least cost, Σ plan <x, w> / p being greatest; the references
-    of a head are the centres, by spherical k-means, of at most `elements` elements of its sets. At most `rounds`, and
-    until no set changes its head.
+    of a head are the centres, by spherical k-means, of at most `elements` elements of its sets. It ends after `rounds`
+    rounds, or when no set changes its head.
 
     >>> import ckn
     >>> from kerneltools.patches import Windows
@@ -224,11 +223,11 @@ class FromSets:
 
 @dataclass(frozen=True)
 class Transport:
-    """A readout that learns its references: p = `references` for each of `heads` heads -> `TransportPool`.
+    """A readout that learns its `references`, p for each of `heads` heads, and becomes a `TransportPool`.
 
     `eps` > 0, the entropic regularisation, in units of <x, w>; `iterations` of Sinkhorn's algorithm; `position`: see
-    `TransportPool`. `start`: `FromElements()`, as it is for one head, or `FromSets()`, as it is for several. Features
-    are p heads times as many as items have columns. Raises ValueError and TypeError for anything else.
+    `TransportPool`. `start`: `FromElements()`, the default for one head, or `FromSets()`, the default for several.
+    There are p heads times as many features as items have columns. Raises ValueError and TypeError for anything else.
 
     >>> import ckn
     >>> from kerneltools.patches import Windows
@@ -261,8 +260,8 @@ class Transport:
     def fitted(self, items: Array, offsets: Host, rng: np.random.Generator, progress: Report) -> TransportPool:
         """The readout, with references learnt from sets (N, d), (n + 1,) on the host.
 
-        Raises ValueError where no set has an element other than 0. Warns (ReducedWarning) when there are fewer
-        references than asked, for want of distinct elements.
+        Raises ValueError if all elements are 0. Warns (ReducedWarning) if there are fewer references than asked for,
+        since there are too few distinct elements.
         """
         start = self.start or (FromElements() if self.heads == 1 else FromSets())
         progress(0, 1)
@@ -286,7 +285,7 @@ def _elements(items: Array, table: Sets) -> Array:
 
 
 def _centres(items: Array, count: int, most: int, rng: np.random.Generator) -> Array:
-    """At most `count` centres of directions, fewer where there are no more: (N, d) -> (p, d)"""
+    """At most `count` centres of directions, fewer if there are no more: (N, d) -> (p, d)"""
     drawn = items if items.shape[0] <= most else take(items, np.sort(choice(rng, int(items.shape[0]), most)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReducedWarning)  # whoever calls says so, once
@@ -295,7 +294,7 @@ def _centres(items: Array, count: int, most: int, rng: np.random.Generator) -> A
 
 
 def _likeness(pool: TransportPool, items: Array, offsets: Host, which: Host) -> Host:
-    """Σ plan <x, w> / p of each of some sets and each head, on the host: -> (n, heads)"""
+    """Σ plan <x, w> / p of some sets with each head, on the host: -> (n, heads)"""
     found, lengths = [], np.diff(offsets)[which]
     for rows in blocks(len(which), 256):
         runs = Runs(offsets_of(lengths[rows]))

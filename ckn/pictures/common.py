@@ -1,4 +1,4 @@
-"""What is common to the pictures of all kinds of data: mistakes, what kernel maps miss, curves of a training."""
+"""Pictures for all kinds of data: mistakes, what kernel maps miss, curves of a training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -159,7 +159,7 @@ def curves(
 
 
 def write(figure: Figure, path: Path) -> None:
-    """Write a picture as PNG, with a margin around all that was drawn."""
+    """Write a picture as PNG, with a margin around the drawing."""
     figure.savefig(path, format="png", bbox_inches="tight", pad_inches=0.2)
 
 
@@ -210,7 +210,7 @@ def _draw_misses(axes: Axes, miss: Numbers) -> None:
 
 
 def _draw_accuracies(axes: Axes, history: Sequence[EpochReport], of_share: bool) -> list[float]:
-    """Lines of those that were measured; all their values."""
+    """Draw lines for the accuracies that were measured; returns all their values."""
     lines: dict[str, dict[int, float]] = {}
     for name in ("train", "validation"):
         of_all = ((report.epoch, getattr(report, f"{name}_accuracy")) for report in history)
@@ -247,7 +247,7 @@ def _rates(history: Sequence[EpochReport]) -> str:
 def sheet(
     rows: int, columns: int, height: float, widths: Sequence[float] | None = None, below: float = 0.0, **axes: Any
 ) -> tuple[Figure, Any]:
-    """A figure of panels, so many inches high each, with room for `head` above them and a legend `below`.
+    """A figure of panels, each of a given height in inches, with room for `head` above them and a legend `below`.
 
     figure, (rows, columns) axes
     """
@@ -259,7 +259,7 @@ def sheet(
 
 
 def head(figure: Figure, title: str, subtitle: str) -> None:
-    """Above all panels, what is seen, and below it in grey what it is of."""
+    """The title above all panels, and below it a grey line that says what is shown."""
     height = figure.get_figheight()
     figure.text(0.008, 1 - 0.06 / height, title, fontsize=13, color=INK, va="top")
     lines = "\n".join(wrap(subtitle, 118)[:2])
@@ -267,31 +267,31 @@ def head(figure: Figure, title: str, subtitle: str) -> None:
 
 
 def of_all(shown: int, whole: int, of: str = "") -> str:
-    """How many of how many filters; `of`: of which layer, where there are several."""
+    """How many of how many filters; `of`: of which layer, if there are several."""
     filters = f"{whole} filter{'s' * (whole != 1)}{of}"
     return filters if shown == whole else f"the first {shown} of {filters}"
 
 
 def sizes_of(found: Sequence[Any], of: str) -> str:
-    """How long they are: "8 letters", "5 to 9 points"."""
+    """The range of lengths: "8 letters", "5 to 9 points"."""
     least, most = min(map(len, found)), max(map(len, found))
     return f"{least} to {most} {of}s" if least < most else f"{most} {of}{'s' * (most != 1)}"
 
 
 def short(name: object, most: int) -> str:
-    """A name to write in a picture: characters that cannot be drawn as `ckn.text.visible` does, the rest cut off."""
+    """A name to write in a picture: characters that cannot be drawn as in `ckn.text.visible`, the rest cut off."""
     text = visible(str(name))
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def bare(axes: Axes) -> None:
-    """Without a frame and ticks."""
+    """Remove frame and ticks."""
     axes.tick_params(which="both", length=0, colors=INK)
     axes.spines[:].set_visible(False)
 
 
 def title(axes: Axes, title: str, subtitle: str) -> None:
-    """What is seen, and below it in grey what it is of."""
+    """The title, and below it a grey line that says what is shown."""
     axes.set_title(subtitle, loc="left", fontsize=9, color=SOFT)
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     axes.annotate(title, (0, 1), (0, 20), fontsize=13, color=INK, **above)

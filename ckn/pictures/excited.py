@@ -31,7 +31,7 @@ OBJECTS = 2000
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """Those of a layer's filters to all parts of some objects.
+    """The responses of a layer's filters to all parts of some objects.
 
     `values` (P, m); `places` (P, w): the items of the objects as they came in that each part sees, numbered through all
     objects, -1 for nothing; `objects` (P,): which of all each part is of, in their order; `numbers`: which these are.
@@ -62,12 +62,12 @@ class Peaks:
         return np.where(there.any(axis=2), first, 0), self.places.max(axis=2) + 1
 
     def best(self, count: int) -> Numbers:
-        """The objects in which each filter responds most, the first the most: (m, count)"""
+        """The objects in which each filter responds most, in falling order: (m, count)"""
         return np.argsort(-self.values, axis=0, kind="stable")[:count].T
 
 
 def responses(network: Any, x: Any, layer: int) -> Iterator[Responses]:
-    """Of all objects, as many at a time as the network takes, and not more than `BATCH`. `layer`: 0 for the first."""
+    """The responses to all objects, as many at a time as the network takes, at most `BATCH`. `layer`: 0: the first."""
     batch = min(BATCH, network.batch_for(x)) if count(x) else BATCH
     below = _one_strand(network.prepare(), layer)
     for rows in blocks(count(x), batch):
@@ -79,7 +79,7 @@ def responses(network: Any, x: Any, layer: int) -> Iterator[Responses]:
 
 
 def peaks(network: Any, x: Any, layer: int) -> Peaks:
-    """Of all objects. Raises ValueError where none has a part."""
+    """The peaks of all objects. Raises ValueError if none has a part."""
     if isinstance(bare_layer(network, layer).kernel, GappedKernel):
         below, batch = _one_strand(network.prepare(), layer), min(GAPPED_BATCH, network.batch_for(x))
         found = [_gapped(below, bare_layer(network, layer), x[rows]) for rows in blocks(count(x), batch)]
@@ -99,19 +99,19 @@ def looked_at(x: Any, most: int = OBJECTS) -> Any:
 
 
 def together(pieces: Sequence[Peaks]) -> Peaks:
-    """Those of several layers' filters, one behind the other."""
+    """The responses of several layers' filters, one layer after the other."""
     width = max(piece.places.shape[2] for piece in pieces)
     wide = [_widened(piece.places, width) for piece in pieces]
     return Peaks(np.concatenate([piece.values for piece in pieces], axis=1), np.concatenate(wide, axis=1))
 
 
 def numbered(network: Any, layers: Sequence[int]) -> list[tuple[int, int]]:
-    """The layer and the number of each of their filters, from 0."""
+    """The layer and the number, from 0, of each of their filters."""
     return [(at, number) for at in layers for number in range(int(bare_layer(network, at).filters.shape[0]))]
 
 
 def called(network: Any, layers: Sequence[int], layer: int, number: int) -> tuple[str, ...]:
-    """What a filter among those of several layers is called, in lines."""
+    """The name of a filter among those of several layers, in lines."""
     name = f"filter {number + 1}"
     if len(layers) == 1:
         return (name,)
@@ -121,28 +121,28 @@ def called(network: Any, layers: Sequence[int], layer: int, number: int) -> tupl
 
 
 def dilation_of(network: Any, layer: int) -> int:
-    """How many items there are from one that a window sees to the next."""
+    """The distance between successive items that a window sees."""
     parts = getattr(bare_layer(network, layer), "parts", None)
     return parts.dilation if isinstance(parts, Windows) else 1
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What a head makes of objects: their `features` (n, features), and its `weights` (features, classes), or None."""
+    """The head's view of objects: their `features` (n, features), and its `weights` (features, classes), or None."""
 
     features: Numbers
     weights: Numbers | None
 
     @classmethod
     def of(cls, network: Any, x: Any, weights: Any = None) -> "Head":
-        """Of the weights (features,) or (features, classes). Raises ValueError for those of other sizes."""
+        """A head with weights (features,) or (features, classes). Raises ValueError for other sizes."""
         if weights is None and isinstance(network.readout, Standardised):  # after which all differ as much
             network = replace(network, readout=network.readout.readout)
         features = np.asarray(to_host(network.encode(x)), dtype=np.float64)
         return cls(features, None if weights is None else _weights(weights, features.shape[1]))
 
     def speaks(self, network: Any, layer: int, number: int, classes: Sequence[str] | None) -> str:
-        """For which class, in words, where it is clear: that whose scores go along most with the filter's features.
+        """The class that a filter speaks for, if it is clear: the one whose scores correlate most with its features.
 
         Weights of single filters do not say it: those of filters that are alike may be of both signs.
         """
@@ -157,7 +157,7 @@ class Head:
 
 
 def _standard(values: Numbers) -> Numbers:
-    """Columns of mean 0 and variance 1, constant ones 0."""
+    """Columns with mean 0 and variance 1; constant ones become 0."""
     spread = values.std(axis=0)
     return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, np.inf))
 
@@ -183,7 +183,7 @@ def _strengths(network: Any, layer: int, found: Peaks, head: Head) -> Numbers:
 
 
 def _of_filters(network: Any, layer: int, features: Numbers) -> Numbers:
-    """Of each filter of a layer at the end, the features that a readout makes: (features, c) -> (blocks, m, c)
+    """For each filter of a last layer, the features that a readout makes: (features, c) -> (blocks, m, c)
 
     Raises ValueError for a readout that makes other numbers.
     """
@@ -205,14 +205,14 @@ def _weights(weights: Any, features: int) -> Numbers:
 
 
 def strongest(network: Any, layers: Sequence[int], shown: int, weights: Any) -> str:
-    """In words, which filters are shown."""
+    """Which filters are shown, in words."""
     which = "whose features differ most" if weights is None else "that move the scores most"
     whole, of = len(numbered(network, layers)), of_layers(network, layers)
     return f"the only filter{of}" if whole == 1 else f"{shown} of {whole} filters{of}, those {which}"
 
 
 def of_layers(network: Any, layers: Sequence[int]) -> str:
-    """In words, of which layers, where there are several."""
+    """The layers that they are of, in words, if there are several."""
     if len(layers) > 1:
         return f" of {len(layers)} layers beside each other"
     return f" of layer {layers[0] + 1} of {len(network.layers)}" if len(network.layers) > 1 else ""
@@ -236,12 +236,12 @@ def first_filters(network: Any, layer: int | None, most: int) -> tuple[list[tupl
 
 
 def among(some: int, whole: int, objects: str) -> str:
-    """In words, how many objects were looked at."""
+    """How many objects were looked at, in words."""
     return f"{some:,} {objects}" if some == whole else f"{some:,} of {whole:,} {objects}"
 
 
 def distinct(found: Peaks, order: Sequence[int], best: Numbers, most: int) -> list[tuple[int, list[int]]]:
-    """At most so many filters, in this order, each with those behind it that see the same places, which are left out.
+    """At most so many filters, in order, each with the later ones that see the same places, which are left out.
 
     `best` (m, c): the objects in which each filter responds most. Two see the same where, in more than half of these,
     what they see overlaps by more than half.
@@ -263,7 +263,7 @@ def distinct(found: Peaks, order: Sequence[int], best: Numbers, most: int) -> li
 
 
 def layers_of(network: Any, layer: int | None) -> tuple[int, ...]:
-    """The number of a layer that is there, from 0; for None those at the end. Raises ValueError for another."""
+    """The number of a layer, from 0; for None those of the last ones. Raises ValueError if it does not exist."""
     last = len(network.layers)
     if layer is None:
         return tuple(range(last - len(network.stages[-1]), last))
@@ -283,7 +283,7 @@ def bare_layer(network: Any, layer: int) -> Any:
 
 
 def spans_behind(network: Any, x: Any) -> tuple[Numbers, Numbers]:
-    """The first and the last item, as they came in, that each item behind the last layer has seen: (N,), (N,)"""
+    """The first and the last original item that each item after the last layer has seen: (N,), (N,)"""
     structure, first = x, np.arange(int(x.offsets[-1]))
     last = first
     if isinstance(x, Graphs):  # a node stays a node
@@ -297,7 +297,7 @@ def spans_behind(network: Any, x: Any) -> tuple[Numbers, Numbers]:
 
 
 def reach(network: Any, x: Any, layer: int, items: Sequence[int]) -> set[int]:
-    """What these items of one object have seen in the layers below: numbers of items as they came in."""
+    """What these items of one object have seen in the layers below: the numbers of original items."""
     structure, seen = x, [{number} for number in range(int(x.offsets[-1]))]
     for stage in network.below(layer).unprepared().stages:
         tables = [_parts(lower, structure) for lower in stage]
@@ -360,7 +360,7 @@ def _responses(below: Any, layer: Any, x: Any) -> Responses:
 
 
 def _places(below: Any, x: Any, parts: Parts) -> Numbers:
-    """The items as they came in that parts of what the layers below make have seen: (P, w)"""
+    """The original items that the parts of a layer have seen: (P, w)"""
     direct = not below.layers or isinstance(x, Graphs)  # a node stays a node
     return np.asarray(parts.index) if direct else _between(*_seen(parts, *spans_behind(below, x)))
 
@@ -383,7 +383,7 @@ def _gapped(below: Any, layer: Any, x: Any) -> tuple[Numbers, Numbers]:
 
 
 def _parts(layer: Any, structure: Any) -> Parts:
-    """What the layer sees; of layers that have no table of parts, windows of as many items as filters have."""
+    """The parts that a layer sees; for layers without a table of parts, windows as long as the filters."""
     extractor: Extractor = getattr(layer, "parts", None) or Windows(int(layer.filters.shape[1]))
     return extractor(structure)
 
@@ -393,7 +393,7 @@ def _widened(places: Numbers, width: int) -> Numbers:
 
 
 def _seen(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
-    """The first and the last item below that each part sees, -1 where it sees none: (P,), (P,)"""
+    """The first and the last item below that each part sees, -1 if it sees none: (P,), (P,)"""
     there = parts.index != NOTHING
     beyond = int(last.max(initial=0)) + 1
     low = np.where(there, first[parts.index], beyond).min(axis=1, initial=beyond)
@@ -402,7 +402,7 @@ def _seen(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers
 
 
 def _reached(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
-    """The same of each owner."""
+    """The same for each owner."""
     low, high = _seen(parts, first, last)
     least = np.full(parts.owners, np.iinfo(np.int64).max)
     greatest = np.full(parts.owners, NOTHING)
@@ -412,14 +412,14 @@ def _reached(parts: Parts, first: Numbers, last: Numbers) -> tuple[Numbers, Numb
 
 
 def _behind(layer: Any, structure: Any, first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
-    """The same of each item that a layer makes of the structure's."""
+    """The same for each item that a layer makes of the structure's."""
     parts, pool = _parts(layer, structure), getattr(layer, "pool", None)
     reached = _reached(parts, first, last)
     return _reached(pool.positions(Elements()(parts)), *reached) if isinstance(pool, PositionPool) else reached
 
 
 def _between(first: Numbers, last: Numbers) -> Numbers:
-    """All items from the first to the last, nothing behind: (P,), (P,) -> (P, w)"""
+    """All items from the first to the last, followed by missing ones: (P,), (P,) -> (P, w)"""
     width = int((last - first + 1).max(initial=1))
     places = first[:, None] + np.arange(width)
     return np.where((first[:, None] != NOTHING) & (places <= last[:, None]), places, NOTHING)

@@ -1,4 +1,4 @@
-"""Which items of a sequence excite a filter most where gaps are allowed."""
+"""Which items of a sequence excite a filter most if gaps are allowed."""
 
 import numpy as np
 

@@ -73,7 +73,7 @@ SMALL, LEGIBLE = 0.045, 0.065
 
 @dataclass(frozen=True)
 class Chain:
-    """A kind of path: the `labels` of its nodes, -1 for nothing, the greatest `response`, how often it is there."""
+    """A kind of path: the `labels` of its nodes, -1 for missing ones, the greatest `response`, its frequency."""
 
     labels: tuple[int, ...]
     response: float
@@ -82,14 +82,14 @@ class Chain:
 
 @dataclass(frozen=True)
 class Look:
-    """How labels look: `names` and `colours` by their numbers."""
+    """The look of labels: `names` and `colours` by their numbers."""
 
     names: Mapping[int, str]
     colours: Mapping[int, Any]
 
     @classmethod
     def of(cls, labels: Sequence[int], names: Names) -> "Look":
-        """Elements of chemistry as usual; for others a colour each for the first 21."""
+        """Elements of chemistry in their usual colours; other labels in a colour each for the first 21."""
         pairs = names if isinstance(names, Mapping) else dict(enumerate(names or ()))
         called = {label: short(pairs.get(label, label), 12) for label in labels}
         if names is not None and set(called.values()) <= set(ATOMS):
@@ -155,7 +155,7 @@ def found_chains(
     most: int = 8,
     each: int = 4,
 ) -> list[tuple[str, Numbers | None, list[Chain]]]:
-    """What `motifs` draws, of all graphs that are given, which have labels: words, filter or None, chains"""
+    """The content of `motifs`, for all given graphs, which have labels: words, filter or None, chains"""
     labels, layers = _labels(x), layers_of(network, layer)
     if labels is None:
         raise ValueError(f"x: expected graphs with labels of nodes, got {x!r:.80}")
@@ -184,7 +184,7 @@ def places(
     layer: int | None = None,
     most: int = 6,
 ) -> Figure:
-    """For the strongest filters, the graph in the data that has the path that excites it most, with the path in it.
+    """For the strongest filters, the graph in the data with the path that excites it most, and the path in it.
 
     network, (n,) graphs -> figure; arguments as for `motifs`. Needs networkx. What lower layers have seen from the path
     is in full colours too. A graph is shown once where others have as strong a path.
@@ -220,7 +220,7 @@ def mixtures(
     titles: Sequence[str] | None = None,
     said: str | None = None,
 ) -> Figure:
-    """Filters as chains of nodes that are divided as they mix labels; what they turn away from is hatched.
+    """Filters as chains of nodes divided by the mix of labels; labels that they reject are hatched.
 
     m of (k, labels) -> figure; `titles` of the filters; `said`: which they are, in words
     """
@@ -239,7 +239,7 @@ def mixtures(
 
 
 def heat_maps(found: Sequence[Numbers], titles: Sequence[str] | None = None, said: str | None = None) -> Figure:
-    """Filters of attributes: a column for each node of a path, a row for each attribute.
+    """Filters of attributes as heat maps: a column for each node of a path, a row for each attribute.
 
     m of (k, d) -> figure; `titles` of the filters; `said`: which they are, in words
     """
@@ -323,7 +323,7 @@ def graphs(
 
 
 def layout(graph: Graph, seed: int = 0) -> Numbers:
-    """Where to draw the nodes: the longest direction lies, pieces that are not connected are beside each other.
+    """Where to draw the nodes: the longest direction is horizontal, and separate pieces are side by side.
 
     v nodes -> (v, 2), edges are about 1 long. Raises ImportError without networkx.
     """
@@ -363,7 +363,7 @@ def _laid(networkx: Any, piece: Any, nodes: Sequence[int], seed: int) -> Numbers
 def _kinds_of(
     network: Any, x: Graphs, layer: int, labels: Numbers, shown: list[int]
 ) -> tuple[Numbers, Numbers, Numbers, list[int]]:
-    """Of the paths that a layer sees, `_kinds` with the values of the filters that are shown."""
+    """The `_kinds` of the paths that a layer sees, with the values of the filters shown."""
     with_nothing = np.append(labels, NOTHING)
     every = [
         _kinds(with_nothing[f.places], f.values[:, shown], np.ones(len(f.places))) for f in responses(network, x, layer)
@@ -377,7 +377,7 @@ def _longest(network: Any, layers: Sequence[int]) -> int:
 
 
 def _kinds(labels: Numbers, values: Numbers, times: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Of paths by the labels of their nodes, different ones, the greatest values of each, and how often it is there.
+    """Distinct paths by the labels of their nodes, the greatest values of each, and how often it occurs.
 
     (P, k), (P, m), (P,) -> (kinds, k), (kinds, m), (kinds,)
     """
@@ -390,7 +390,7 @@ def _kinds(labels: Numbers, values: Numbers, times: Numbers) -> tuple[Numbers, N
 def _draw_graph(
     axes: Axes, graph: Graph, path: Numbers, seen: set[int], look: Look, seed: int, size: tuple[float, float]
 ) -> None:
-    """In a panel of that size in inches."""
+    """Draw a graph in a panel of that size in inches."""
     where = layout(graph, seed)
     low, high = where.min(axis=0) - 0.7, where.max(axis=0) + 0.7
     # Inches for an edge: no more than a third, for small graphs.
@@ -461,7 +461,7 @@ def _draw_mixture(axes: Axes, filter_: Numbers, labels: Sequence[int], look: Loo
 
 
 def _write(axes: Axes, place: Any, name: str, colour: Any, size: float) -> None:
-    """In a node, in white or black, short enough to be read."""
+    """Write text in a node, in white or black, short enough to be read."""
     red, green, blue = to_rgb(colour)
     dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.6
     shown = name if len(name) <= 3 else name[:2] + "…"
@@ -515,13 +515,13 @@ def _legend(figure: Figure, look: Look, labels: Sequence[int]) -> None:
 
 
 def _towards(end: float, colour: Any, share: float) -> tuple[float, float, float]:
-    """A colour with that share of black (0) or white (1)."""
+    """A colour mixed with a share of black (0) or white (1)."""
     red, green, blue = (1 - share) * np.asarray(to_rgb(colour)) + share * end
     return float(red), float(green), float(blue)
 
 
 def _drawn(network: Any, layer: int) -> bool:
-    """Whether filters of the layer are of labels."""
+    """Whether filters of the layer are for labels."""
     return sees_items(network, layer) and isinstance(network.embedding, Labels)
 
 

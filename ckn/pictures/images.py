@@ -26,7 +26,7 @@ def filters(network: Any) -> Figure:
 
 
 def filter_sheet(filters: Numbers) -> Figure:
-    """The filters of a first layer side by side, those that look alike near one another.
+    """The filters of a first layer side by side, with similar ones near one another.
 
     (m, h, w, c) -> figure
 
@@ -87,7 +87,7 @@ def _arranged(filters: Numbers) -> Numbers:
 
 
 def _columns(m: int) -> int:
-    """About as many columns as rows, up to twice as many where that leaves fewer places empty."""
+    """About as many columns as rows, up to twice as many if that leaves fewer places empty."""
     square = ceil(sqrt(m))
     return min(range(square, 2 * square + 1), key=lambda columns: (-m % columns, columns))
 

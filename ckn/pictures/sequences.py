@@ -100,7 +100,7 @@ def motifs(
     most: int = 8,
     each: int = 100,
 ) -> Figure:
-    """The sites in the data that excite the strongest filters most, as logos, and where along the sequences they are.
+    """The sites in the data that excite the strongest filters most, as logos, with their places along the sequences.
 
     network, (n,) strings -> figure. `weights` (features,) or (features, classes): of a head, whose scores the
     strongest filters move most; without them, the strongest are those whose features differ most between strings.
@@ -127,7 +127,7 @@ def found_motifs(
     most: int = 8,
     each: int = 100,
 ) -> list[Motif]:
-    """What `motifs` draws, of all strings that are given."""
+    """The content of `motifs`, for all given strings."""
     _alphabet(network)
     layers = layers_of(network, layer)
     pieces = [_of_strands(network, x, at) for at in layers]
@@ -150,7 +150,7 @@ def found_motifs(
 
 
 def profile(network: Any, x: Strings, number: int = 0, weights: Any = None, most: int = 6) -> Figure:
-    """The responses of the strongest filters along one string, of those that are given.
+    """The responses of the strongest filters along one string.
 
     network, (n,) strings -> figure. `number`: of the string; `weights` as for `motifs`. Both strands where the network
     has both. Raises IndexError for a string that is not there, else as `motifs`.
@@ -208,7 +208,7 @@ def logos(
 
 
 def sites(shown: Sequence[Motif], alphabet: Alphabet, said: str, shared: bool = True, drawn: bool = True) -> Figure:
-    """Rows of a filter, the logo of the sites that excite it, and where along the sequences these are.
+    """Rows of a filter, the logo of the sites that excite it, and their places along the sequences.
 
     motifs -> figure. `said`: in grey below the title; `shared` as for `heights`; `drawn`: whether the filters are of
     letters and can be drawn.
@@ -245,7 +245,7 @@ def along(
     names: Sequence[str],
     said: str,
 ) -> Figure:
-    """Responses along a string: a row for each filter, a line for each strand, and the letters where it is greatest.
+    """Responses along a string: a row for each filter, a line for each strand, and the letters at the greatest one.
 
     strands of (T', m) -> figure; `begins` (T',): the first letter of each window of `width` letters, in `strands`
     """
@@ -282,7 +282,7 @@ def along(
 
 
 def heights(filter_: Numbers, shared: bool = True) -> Numbers:
-    """How high the letters of a logo are, in bits: a position has log2 A - H, each letter its share of it.
+    """The heights of the letters of a logo, in bits: a position has log2 A - H, each letter its share of it.
 
     (k, A) -> (k, A), below 0 for entries below 0 (Schneider and Stephens 1990)
 
@@ -298,7 +298,7 @@ def heights(filter_: Numbers, shared: bool = True) -> Numbers:
 
 
 def of_sites(letters: Numbers, size: int) -> Numbers:
-    """How high the letters of a logo of sites are, in bits, less what few sites have by chance.
+    """The heights of the letters of a logo of sites, in bits, less what few sites have by chance.
 
     tokens (count, w), -1 for any -> (w, A) (Schneider and Stephens 1990)
     """
@@ -310,7 +310,7 @@ def of_sites(letters: Numbers, size: int) -> Numbers:
 
 
 def consensus(filter_: Numbers, alphabet: Alphabet) -> str:
-    """The letters that a filter looks for: small ones where they have less than half, a dot where less than a third."""
+    """The letters that a filter looks for: in lower case if they have less than half, a dot if less than a third."""
     size = np.abs(filter_)
     share = size / np.maximum(size.sum(axis=1, keepdims=True), 1e-300)
     letters = [alphabet.letters[j] for j in np.argmax(filter_, axis=1)]
@@ -321,7 +321,7 @@ def consensus(filter_: Numbers, alphabet: Alphabet) -> str:
 
 
 def draw_logo(axes: Axes, high: Numbers, alphabet: Alphabet) -> None:
-    """Letters above each other, the highest on top; those below 0 hang, the longest at the bottom: (k, A)"""
+    """Draw letters above each other, the highest on top; those below 0 hang, the longest at the bottom: (k, A)"""
     paths, colours = [], []
     least = 0.004 * log2(max(2, len(alphabet)))
     for position, stack in enumerate(high):
@@ -380,14 +380,14 @@ def _mark(axes: Axes, start: float, width: int, letters: str, high: float, lengt
 
 
 def _glyph(letter: str, middle: float, bottom: float, height: float) -> Path:
-    """A letter in a box of that height, upside down for one below 0."""
+    """A letter in a box of that height, upside down if its value is below 0."""
     outline, width = _outline(letter)
     return Path(np.asarray(outline.vertices) * [width, height] + [middle, bottom], outline.codes)
 
 
 @lru_cache(maxsize=512)
 def _outline(letter: str) -> tuple[Path, float]:
-    """A letter between -1/2 and 1/2, 0 and 1, and how wide it is to be drawn: an I remains one."""
+    """A letter between -1/2 and 1/2, 0 and 1, and the width to draw it with: an I stays narrow."""
     text = visible(letter).strip() or "␣"
     drawn = TextPath((0, 0), text.replace("$", r"\$"), size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     vertices = np.asarray(drawn.vertices)
@@ -406,7 +406,7 @@ def _colour(letter: str, alphabet: Alphabet) -> str:
 
 
 def _legend(figure: Figure, alphabet: Alphabet) -> None:
-    """What the colours of amino acids are."""
+    """The legend of the colours of amino acids."""
     if set(alphabet.letters) <= set(NUCLEOTIDES) or not set(alphabet.letters) <= set(PROTEIN.letters):
         return
     handles = [Patch(color=colour, label=name) for name, (colour, _) in CHEMISTRY.items()]
@@ -421,12 +421,12 @@ def _alphabet(network: Any) -> Alphabet:
 
 
 def _shared(layer: Any) -> bool:
-    """Whether the positions of its filters are of one scale."""
+    """Whether the positions of its filters share one scale."""
     return isinstance(getattr(layer.kernel, "positions", None), Concatenated)
 
 
 def _of_strands(network: Any, x: Strings, layer: int) -> tuple[Peaks, Numbers]:
-    """Where each filter responds most, on either strand where the network has both, and the letters there.
+    """Where each filter responds most, on either strand if the network has both, and the letters there.
 
     peaks of (n, m), tokens (n, m, w)
     """

@@ -38,8 +38,7 @@ CHANNELS_UP_TO = 7
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A series (T, c), the steps (w,) of it that excite a filter, -1 for nothing, and how much: `response`;
-    `number`: of the series."""
+    """A series (T, c), the steps (w,) of it that excite a filter, -1 for missing ones, and the `response`."""
 
     series: Numbers
     steps: Numbers
@@ -144,7 +143,7 @@ def curves(
 def sites(
     rows: Sequence[tuple[str, Numbers | None, int, Sequence[Place]]], channels: Sequence[str] | None, said: str
 ) -> Figure:
-    """Rows of a filter and of series that excite it most, the place marked in each.
+    """Rows of a filter and of the series that excite it most, with the place marked in each.
 
     (words, filter (k, c) or None, its dilation, places) -> figure; `said`: in grey below the title
     """

@@ -100,7 +100,7 @@ def heat_maps(
 def over_grid(
     plan: Numbers, grid: tuple[int, int], picture: Numbers | None = None, said: str = "", most: int = REFERENCES_UP_TO
 ) -> Figure:
-    """A transport plan of an image: for each reference the places that go to it, over the image where it is given.
+    """A transport plan of an image: for each reference the places that go to it, over the image if it is given.
 
     plan (heads, h w, p), image (H, W) or (H, W, 1 or 3) in [0, 1] -> figure. `grid`: h and w. The first `most`
     references of each of the first heads. Raises ValueError for a grid of another number of points.
@@ -140,7 +140,7 @@ def over_grid(
 
 
 def _pool(network: Any) -> TransportPool:
-    """The readout that has a plan, or the first of several that has one."""
+    """The readout that has a plan, or the first one of several."""
     readout = getattr(network, "readout", None)
     inside = readout.readout if isinstance(readout, Standardised) else readout
     for one in inside.readouts if isinstance(inside, Joined) else (inside,):
@@ -150,7 +150,7 @@ def _pool(network: Any) -> TransportPool:
 
 
 def _elements(x: Any, first: Numbers, last: Numbers) -> Any:
-    """What is in the middle of what each element has seen."""
+    """The middle of what each element has seen."""
     middle = (first + last) // 2
     if isinstance(x, Strings):
         return [x[0][place] for place in middle]
@@ -160,7 +160,7 @@ def _elements(x: Any, first: Numbers, last: Numbers) -> Any:
 
 
 def _shown(image: Numbers) -> Numbers | None:
-    """An image from 0 to 1 where it has one channel or three."""
+    """An image scaled to 0..1 if it has one or three channels."""
     if image.shape[-1] not in (1, 3):
         return None
     least, most = float(image.min()), float(image.max())

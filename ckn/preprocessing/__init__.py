@@ -1,4 +1,4 @@
-"""Steps between the data and the first layer."""
+"""Preprocessing: steps between the data and the first layer."""
 
 from ckn.preprocessing.base import Step, normalise_features
 from ckn.preprocessing.images import ContrastNormalise, Scale, Whiten

@@ -1,4 +1,4 @@
-"""What a step is, and what steps share."""
+"""What a step of preprocessing is, and what steps share."""
 
 from abc import ABC, abstractmethod
 from math import isfinite
@@ -30,15 +30,15 @@ class Step(Tree, ABC):
 
     @property
     def of_objects(self) -> bool:
-        """Whether it is a step of collections, and not of images."""
+        """Whether the step is for collections, and not for images."""
         return False
 
     def fitted(self, x: Any) -> Self:
-        """The step with what it learns from a training; itself where there is nothing to learn."""
+        """The step with what it learns from a training; the step itself if there is nothing to learn."""
         return self
 
     def check_grid(self, grid: tuple[int, ...]) -> None:
-        """Raise ValueError where the step cannot work on images of that grid."""
+        """Raise ValueError if the step cannot work on images of that grid."""
 
 
 @in_single
@@ -60,7 +60,7 @@ def normalise_features(features: Array) -> Array:
 
 
 def minus_mean(x: Array, axes: tuple[int, ...]) -> Array:
-    """x minus its mean over the axes; exactly 0 where x is constant, though the mean may be an ulp off."""
+    """x minus its mean over the axes; exactly 0 if x is constant, though the mean may be an ulp off."""
     shifted = minus_first(x, axes)
     return shifted - namespace(x).mean(shifted, axis=axes, keepdims=True)
 

@@ -1,6 +1,6 @@
 """Steps between objects and the first layer: frozen, a collection -> a collection.
 
-What they learn, they learn from the training.
+They learn their parameters from the training.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from kerneltools.trees import static
 
 
 class ObjectStep(Step):
-    """A step of objects: sets, series, graphs.
+    """A step for objects: sets, series, graphs.
 
     >>> from dataclasses import dataclass
     >>> from kerneltools.structures import Strings
@@ -37,12 +37,12 @@ class ObjectStep(Step):
 
 @dataclass(frozen=True)
 class Standardise(ObjectStep):
-    """Each column of arrays, or of attributes of nodes, less its mean, over its standard deviation.
+    """Each column of arrays, or of attributes of nodes, less its mean, divided by its standard deviation.
 
-    `means` and `scales`: those of the items of the training, which a fit finds where they are not given. A column that
-    is constant in the training has the scale 1.
+    `means` and `scales`: those of the items of the training, which a fit finds if they are not given. A column that is
+    constant in the training has the scale 1.
 
-    Raises ValueError for other than as many of both, and for objects of other columns.
+    Raises ValueError unless there are as many means as scales, and for objects of other columns.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Ragged
@@ -96,7 +96,7 @@ class Standardise(ObjectStep):
 
 @dataclass(frozen=True)
 class NormaliseSeries(ObjectStep):
-    """Each channel of each series less its mean, over its standard deviation; constant ones become 0.
+    """Each channel of each series less its mean, divided by its standard deviation; constant ones become 0.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Ragged
@@ -124,9 +124,9 @@ class NormaliseSeries(ObjectStep):
 
 @dataclass(frozen=True)
 class LabelColumns(ObjectStep):
-    """Labels of nodes as columns of zeros and ones beside their attributes.
+    """Labels of nodes as columns of zeros and ones next to their attributes.
 
-    `labels`: those that have a column, which a fit finds where they are not given; others have zeros.
+    `labels`: the labels with a column, which a fit finds if they are not given; other labels give zeros.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Graph, Graphs
@@ -153,9 +153,9 @@ class LabelColumns(ObjectStep):
 
 @dataclass(frozen=True)
 class DegreeLabels(ObjectStep):
-    """The number of each node's neighbours as its label, for graphs that have no labels (Chen, Jacob and Mairal 2020).
+    """The number of each node's neighbours as its label, for graphs without labels (Chen, Jacob and Mairal 2020).
 
-    `most`: the greatest, which stands for greater ones too; a fit finds it in the training where it is not given.
+    `most`: the greatest label, which stands for greater ones too; a fit finds it in the training if it is not given.
 
     >>> from kerneltools.structures import Graph, Graphs
     >>> star = Graphs.of([Graph(4, [[0, 1], [0, 2], [0, 3]])])
@@ -176,7 +176,7 @@ class DegreeLabels(ObjectStep):
 
 
 def fitted_steps(steps: tuple[Step, ...], x: Any) -> tuple[Step, ...]:
-    """The steps, one after the other, with what those of objects learn from a training."""
+    """The steps, one after the other, with what those for objects learn from a training."""
     found: tuple[Step, ...] = ()
     for step in steps:
         step = step.fitted(x)
@@ -186,7 +186,7 @@ def fitted_steps(steps: tuple[Step, ...], x: Any) -> tuple[Step, ...]:
 
 
 def _units(greatest: Any) -> Any:
-    """The powers of two next to these numbers, by which dividing rounds nothing; 1 for 0."""
+    """The powers of two next to these numbers, by which division causes no rounding; 1 for 0."""
     return np.ldexp(1.0, np.where(greatest > 0, np.frexp(greatest)[1] - 1, 0))
 
 

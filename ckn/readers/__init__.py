@@ -61,21 +61,21 @@ def read(
     alphabet: Alphabet | None = None,
     report: Report | None = None,
 ) -> Dataset:
-    """What is in a file, a folder, an embedded data set ("digits") or a list of image files: `Images` or `Examples`.
+    """Read a file, a folder, an embedded data set ("digits") or a list of image files: `Images` or `Examples`.
 
     readers: the last one that recognises the source reads it, so `(*READERS, MyReader())` adds a format.
     pictures: how picture files become images of one shape; `read(more, pictures=data.pictures)` treats them as `data`.
     skip_unreadable: leave out picture files that cannot be read, with a warning that lists them.
-    labels: a table of names and classes, for sequences: a file, or what `LabelTable.of_file` has read. With a file,
-    labels of records that are not in the source are told in a warning.
-    alphabet: that of the sequences, such as that of a training; found by their letters where it is not given.
-    report: `report(stage, done, total)` is told how far the reading of picture files is.
+    labels: a table of names and classes, for sequences: a file, or the result of `LabelTable.of_file`. With a file, a
+    warning tells of labels for records that are not in the source.
+    alphabet: the alphabet of the sequences, such as that of a training; guessed from their letters if it is not given.
+    report: `report(stage, done, total)` is called as picture files are read.
 
-    What was chosen, reduced or left out is said in warnings.
+    Warnings tell what was chosen, reduced or left out.
 
-    Raises SourceNotFoundError when nothing of that name is there, DataError when no reader recognises it, the data are
-    damaged (it lists all pictures that cannot be read) or have no place for labels from a table, and ImportError, with
-    the install line, when a reader's package is missing.
+    Raises SourceNotFoundError if nothing of that name exists, DataError if no reader recognises it, if the data are
+    damaged (it lists all pictures that cannot be read), or if they take no labels from a table, and ImportError, with
+    the install line, if a reader's package is missing.
 
     >>> digits = read("digits")
     >>> digits.images.shape, digits.labels[:4]
@@ -95,7 +95,7 @@ def read(
 
 
 def _as_asked(reader: Any, wanted: dict[str, Any]) -> Any:
-    """The reader with what was asked for of that which it has."""
+    """The reader with those of the options that it has."""
     if not is_dataclass(reader) or isinstance(reader, type):
         return reader
     known = {f.name for f in fields(reader)}
@@ -178,7 +178,7 @@ def _unknown(source: Source, readers: tuple[Reader, ...]) -> DataError:
 
 
 def _near_names(source: Source, readers: tuple[Reader, ...]) -> list[str]:
-    """Embedded data sets, and what lies in the same folder, with a name much like this one."""
+    """Embedded data sets, and files in the same folder, with a similar name."""
     path = Path(source)
     embedded = [reader.name for reader in readers if reader.recognises(reader.name)]
     beside = [p.name for p in path.parent.glob("[!.]*")] if path.name else []

@@ -1,4 +1,4 @@
-"""What holds for data from every reader, those of third parties too."""
+"""Checks of data from every reader, including those of third parties."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from kerneltools.structures import Collection
 
 
 def checked(data: Dataset, source: str) -> Dataset:
-    """The same data. Raises DataError, naming the source, when they cannot be used."""
+    """The same data. Raises DataError, naming the source, if they cannot be used."""
     _check_split(data, source)
     if data.test is not None:
         _check_split(data.test, f"{source}, test split")
@@ -19,7 +19,7 @@ def checked(data: Dataset, source: str) -> Dataset:
 
 
 def require_alike(train: Dataset, other: Dataset, source: str, of: str = "test") -> None:
-    """Raise DataError, naming the source, where others are not of the kind, size or alphabet of those of a training."""
+    """Raise DataError, naming the source, if others differ from a training in kind, size or alphabet."""
     if isinstance(train, Images) and isinstance(other, Images):
         if train.images.shape[1:] != other.images.shape[1:]:
             raise DataError(
@@ -29,7 +29,7 @@ def require_alike(train: Dataset, other: Dataset, source: str, of: str = "test")
     elif type(train.data) is not type(other.data):
         raise DataError(f"{source}: {of} {other.nouns}, but training {train.nouns}")
     elif isinstance(train, Examples) and (difference := train.data.differs(_objects(other))):
-        raise DataError(f"{source}: {of} {other.nouns} that do not go with the training: expected {difference}")
+        raise DataError(f"{source}: {of} {other.nouns} that do not fit the training: expected {difference}")
 
 
 def _objects(data: Dataset) -> Any:

@@ -20,7 +20,7 @@ _NAMES_SIZE = 1 << 16  # bytes, far more than ten names take
 class Cifar10:
     """A folder with data_batch_*.bin (training) and test_batch.bin (test), or one such file.
 
-    Class names are those of batches.meta.txt where it lies beside, otherwise those of CIFAR-10.
+    Class names are those of batches.meta.txt in the same folder, if it exists, otherwise those of CIFAR-10.
     """
 
     name: str = "cifar10"

@@ -1,4 +1,4 @@
-"""Objects that are no images, with their labels: sequences, graphs, series."""
+"""Objects other than images, with their labels: sequences, graphs, series."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -15,18 +15,18 @@ KINDS: tuple[tuple[type[Collection], str, str], ...] = (
     (Graphs, "graphs", "graph"),
     (Ragged, "series", "series"),
 )
-"""Collections, and what the command calls several of their objects, and one."""
+"""Collections, and the command's words for several of their objects, and for one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Examples(Shown):
-    """Objects with their labels: the sibling of `Images` for sequences, graphs and series.
+    """Objects with their labels: the counterpart of `Images` for sequences, graphs and series.
 
     data: n objects, `Strings`, `Graphs` or `Ragged` of `kerneltools.structures`.
     labels: (n,) int64, positions in `classes`; None for objects without labels.
     classes: the names of the classes; empty without labels.
-    test: the source's own test split, with the same classes; None where it has none.
-    names: the name of each object; None where they have none.
+    test: the source's own test split, with the same classes; None if it has none.
+    names: the name of each object; None if they have none.
 
     >>> import numpy as np
     >>> from kerneltools.structures import Strings
@@ -56,14 +56,14 @@ class Examples(Shown):
 
     @property
     def described(self) -> str:
-        """How many there are, and what they are like, in words."""
+        """The number and kind of the objects, in words."""
         if isinstance(self.data, Ragged):
             d = self.data.columns
             return f"{len(self)} series{extremes(self.data.lengths, 'values')} in {d} channel{'s' if d > 1 else ''}"
         return f"{len(self)} {self.nouns}{self.data.described()}"
 
     def taken(self, rows: Any) -> "Examples":
-        """Those with these numbers, or where a mask (n,) is true, without the test split."""
+        """The objects with these numbers, or where a mask (n,) is true, without the test split."""
         labels, names = annotations_of(self.labels, self.names, rows)
         return Examples(take(self.data, rows), labels, self.classes, None, names)
 

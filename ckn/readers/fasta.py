@@ -24,9 +24,9 @@ NUCLEOTIDES = (DNA, RNA)
 class Fasta:
     """A FASTA file, compressed or not, with the classes in a table of `labels`, or in its own headers.
 
-    Headers `>name|class|training` and `>name|class|testing`, as iLearn has them, say classes and split; all of a file
-    have this form, or none. `alphabet`: that of the sequences, where it is known; otherwise it is found as by
-    `kerneltools.structures.read_fasta`.
+    Headers `>name|class|training` and `>name|class|testing`, as in iLearn, give classes and split; all headers of a
+    file have this form, or none. `alphabet`: the alphabet of the sequences, if it is known; otherwise it is guessed as
+    in `kerneltools.structures.read_fasta`.
     """
 
     name: str = "fasta"

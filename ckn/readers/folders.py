@@ -1,4 +1,4 @@
-"""Folders of picture files, and such files by themselves."""
+"""Folders of picture files, and single picture files."""
 
 import os
 import warnings
@@ -16,7 +16,7 @@ _LAYOUT = "expected <class>/<image> or train/<class>/<image> and test/<class>/<i
 
 
 class _Listing(NamedTuple):
-    """What lies in one folder, hidden entries aside, in order of name."""
+    """The contents of one folder, without hidden entries, sorted by name."""
 
     folders: list[str]
     pictures: list[Path]
@@ -58,12 +58,11 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A folder with one subfolder of images for each class, in order of name.
+    """A folder with one subfolder of images for each class, sorted by name.
 
-    With subfolders train and test, these hold the class folders and are the two splits. A folder of
-    images without subfolders has no labels. Hidden files are passed over, other files are counted in a
-    warning. Grey images among coloured ones become coloured. `pictures`, `skip_unreadable` and `report` are those
-    of `ckn.readers.read`.
+    Subfolders train and test, if they exist, hold the class folders and are the two splits. A folder of images without
+    subfolders has no labels. Hidden files are skipped, other files are listed in a warning. Grey images among coloured
+    ones become coloured. `pictures`, `skip_unreadable` and `report` are those of `ckn.readers.read`.
     """
 
     name: str = "folder"
@@ -151,7 +150,7 @@ def _splits(root: Path, top: _Listing) -> tuple[_Tree, _Tree]:
 def _images(
     root: Path, tree: _Tree, found: Decoded, part: range, classes: tuple[str, ...], test: Images | None = None
 ) -> Images:
-    """Those of the pictures whose places are in `part`, which are the files of the tree."""
+    """The pictures whose places are in `part`, which are the files of the tree."""
     rows = [row for row, place in enumerate(found.kept) if place in part]
     places = [found.kept[row] - part.start for row in rows]
     pixels = found.pixels[rows[0] : rows[-1] + 1] if rows else found.pixels[:0]

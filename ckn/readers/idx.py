@@ -24,7 +24,7 @@ _UNSIGNED_BYTES = 0x0800  # the magic number without its last byte, the number o
 class Idx:
     """A folder with train-images-idx3-ubyte and its companions, with .gz or not, or one file of images.
 
-    The labels of a single file are those of the file beside it that is named likewise, if there is one.
+    The labels of a single file are in the labels file of the same name in its folder, if there is one.
     """
 
     name: str = "idx"
@@ -67,7 +67,7 @@ def _read_test(folder: Path, coding: Coding) -> Images:
 
 
 def _required(folder: Path, split: str) -> tuple[Path, Path]:
-    """The files of images and labels of a split; raises DataError when one is not there."""
+    """The files of images and labels of a split; raises DataError if one does not exist."""
     images, labels = (_find(folder, split, kind) for kind in ("images-idx3", "labels-idx1"))
     if images is None or labels is None:
         missing = f"{split}-images-idx3-ubyte" if images is None else f"{split}-labels-idx1-ubyte"
@@ -95,7 +95,7 @@ def _read_labels(path: Path) -> HostArray:
 
 
 def _read_array(path: Path, rank: int, what: str) -> HostArray:
-    """A uint8 array of that many axes; raises DataError when the header or the size says something else."""
+    """A uint8 array of that many axes; raises DataError if the header or the size differs."""
     with _content(path) as stream:
         shape = _shape(stream, rank, path, what)
         size = prod(shape)
@@ -122,7 +122,7 @@ def _shape(stream: _Bytes, rank: int, path: Path, what: str) -> list[int]:
 
 
 def _found(stream: _Bytes, path: Path, got: int, size: int) -> str:
-    """How many bytes follow the header; of a packed file no more are unpacked to count them."""
+    """How many bytes follow the header; a packed file is not unpacked further than needed to count them."""
     if got <= size:
         return str(got)
     if isinstance(stream, gzip.GzipFile):
@@ -132,7 +132,7 @@ def _found(stream: _Bytes, path: Path, got: int, size: int) -> str:
 
 @contextmanager
 def _content(path: Path) -> Iterator[_Bytes]:
-    """The bytes of the file, unpacked as they are read if they are gzipped, whatever the name says."""
+    """The bytes of the file, unpacked as they are read if they are gzipped, whatever its name."""
     with path.open("rb") as raw:
         packed = raw.read(len(_GZIP)) == _GZIP
         raw.seek(0)

@@ -1,4 +1,4 @@
-"""What every reader gives, and what a reader is."""
+"""What every reader returns, and what a reader is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ HostArray = npt.NDArray[Any]
 Source = str | Path
 
 Report = Callable[[str, int, int], None]
-"""Told how far a stage of work is: `report(stage, done, total)`."""
+"""Reports how far a stage of work is: `report(stage, done, total)`."""
 
 
 def unwatched(stage: str, done: int, total: int) -> None:
-    """The report that nobody reads."""
+    """The report that does nothing."""
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message names the file and says what to do.
+    """Data that cannot be used; the message names the file and the remedy.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -42,7 +42,7 @@ class DataError(ValueError):
 
 
 class SourceNotFoundError(DataError, FileNotFoundError):
-    """Neither a file, nor a folder, nor a data set of that name.
+    """There is no file, folder or data set of that name.
 
     >>> from ckn.readers import SourceNotFoundError, read
     >>> try:
@@ -57,11 +57,11 @@ class SourceNotFoundError(DataError, FileNotFoundError):
 class Pictures:
     """How picture files of any size and kind become images of one shape.
 
-    size: (height, width) in pixels, both >= 1: each picture is scaled to cover it, smoothed where it becomes smaller,
-    and cropped in the middle. None: files of one size stay as they are up to 256 pixels a side; others become 64 x 64,
-    less where most are smaller, or have the size of most where more than half have one.
+    size: (height, width) in pixels, both >= 1: each picture is scaled to cover it, smoothed if it becomes smaller,
+    and cropped in the middle. None: files of one size up to 256 pixels a side are unchanged; others get the size of
+    more than half of them, if there is one, or else 64 x 64, or less if most are smaller.
     channels: 1 (grey) or 3 (red, green, blue). None: grey if all files are.
-    background: red, green and blue in 0..255, what is seen through transparent pixels. None: white.
+    background: red, green and blue in 0..255, the colour behind transparent pixels. None: white.
 
     Raises ValueError for other values.
 
@@ -83,15 +83,15 @@ class Pictures:
 
 
 def pictures_of(shape: tuple[int, ...]) -> Pictures | None:
-    """How picture files become images of shape (h, w, c); None where no picture has this shape."""
+    """How picture files become images of shape (h, w, c); None if no picture has this shape."""
     return Pictures((shape[0], shape[1]), shape[2]) if len(shape) == 3 and shape[2] in (1, 3) else None
 
 
 AS_THEY_COME = Pictures()
-"""Nothing is asked for."""
+"""The default: no wishes."""
 
 LARGEST_SIDE = 2**14
-"""Pixels: no layer could work on larger images."""
+"""The most pixels a side: no layer could work on larger images."""
 
 
 def _numbers(values: Any, count: int, least: int, most: int) -> bool:
@@ -104,16 +104,16 @@ def _numbers(values: Any, count: int, least: int, most: int) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Images(Shown):
-    """Images of one size with their labels, as NumPy arrays, scaled nowhere.
+    """Images of one size with their labels, as NumPy arrays whose pixels are not scaled.
 
     images: (n, h, w, c), uint8 or floating-point; channels are grey or red, green, blue.
     labels: (n,) int64, positions in `classes`; None for images without labels.
     classes: the names of the classes; empty without labels.
-    maximum: the value of white (255 for uint8, 16 for digits); None where the source does not say.
-    test: the source's own test split, with the same classes; None where it has none.
-    names: the file of each image, relative to the source; None where images are not files.
-    pictures: how the files became images, with the size, channels and background that were taken, to read others in
-    the same way; None where images are not picture files.
+    maximum: the value of white (255 for uint8, 16 for digits); None if the source does not say.
+    test: the source's own test split, with the same classes; None if it has none.
+    names: the file of each image, relative to the source; None if images are not files.
+    pictures: how the files became images, with the size, channels and background used, to read others in the same
+    way; None if images are not picture files.
 
     >>> import numpy as np
     >>> found = Images(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1]), classes=("cat", "dog"), maximum=255.0)
@@ -134,7 +134,7 @@ class Images(Shown):
 
     @property
     def data(self) -> HostArray:
-        """The images, under the name that all kinds of data have."""
+        """The images, under the name that all kinds of data share."""
         return self.images
 
     @property
@@ -149,24 +149,24 @@ class Images(Shown):
 
     @property
     def described(self) -> str:
-        """How many there are, and of what size, in words."""
+        """The number and size of the images, in words."""
         return f"{len(self)} images of {'x'.join(map(str, self.images.shape[1:]))}"
 
     def taken(self, rows: Any) -> "Images":
-        """Those with these numbers, or where a mask (n,) is true, without the test split."""
+        """The images with these numbers, or where a mask (n,) is true, without the test split."""
         labels, names = annotations_of(self.labels, self.names, rows)
         return Images(self.images[rows], labels, self.classes, self.maximum, None, names, self.pictures)
 
 
 Dataset = Images | Examples
-"""What a reader gives: both have `data`, `labels`, `classes`, `names`, `test`, their number `len`, and `taken`."""
+"""The results of readers: both have `data`, `labels`, `classes`, `names`, `test`, `taken`, and a length `len`."""
 
 
 class Reader(Protocol):
-    """One format. `ckn.readers.read` checks what it gives; the reader only has to decode.
+    """A reader of one format. `ckn.readers.read` checks the result; the reader only has to decode.
 
-    `accepts` says in words what it recognises: "a .npz file with ...". A dataclass with a field of the name of one of
-    the options of `ckn.readers.read`, such as `labels`, is given what was asked for.
+    `accepts` says in words what it recognises: "a .npz file with ...". A dataclass field with the name of an option of
+    `ckn.readers.read`, such as `labels`, receives the value of this option.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -191,10 +191,10 @@ class Reader(Protocol):
     def accepts(self) -> str: ...
 
     def recognises(self, source: Source) -> bool:
-        """Whether the source is there and looks like this format; cheap, and never an error."""
+        """Whether the source exists and looks like this format; fast, and never an error."""
 
     def read(self, source: Source) -> Dataset:
-        """The data. Raises DataError, naming the file, for data that are damaged."""
+        """Read the data. Raises DataError, naming the file, for data that are damaged."""
 
 
 def optional_module(module: str, package: str) -> Any:

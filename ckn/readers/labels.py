@@ -1,4 +1,4 @@
-"""Labels as files have them (names, any integers) -> positions in a tuple of class names."""
+"""Labels as in files (names, any integers) -> positions in a tuple of class names."""
 
 import sys
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def _characters(labels: HostArray, where: str) -> HostArray:
 
 
 def _decoded(labels: HostArray, where: str) -> HostArray:
-    """Bytes as text; a replacement for what cannot be read would make one class of different labels."""
+    """Bytes as text; replacing characters that cannot be read would make one class of different labels."""
     for label in labels.tolist():
         try:
             label.decode()
@@ -77,7 +77,7 @@ def _decoded(labels: HostArray, where: str) -> HostArray:
 
 
 def _integers(labels: HostArray, where: str) -> npt.NDArray[np.int64]:
-    """As int64; raises DataError for fractions and for what int64 does not hold, which would become other labels."""
+    """Labels as int64; raises DataError for fractions and out-of-range numbers, which would become other labels."""
     if labels.dtype.kind == "f":
         odd = ~np.isfinite(labels) | (labels != np.round(labels))
         if odd.any():

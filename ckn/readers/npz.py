@@ -42,7 +42,7 @@ _WANTED = "images and labels, or X_train, y_train, X_test and y_test, or X and y
 class Npz:
     """Arrays `images` and `labels`, or `X_train`, `y_train`, `X_test`, `y_test`, or `X` and `y`.
 
-    Upper and lower case are the same. Images (n, h, w) or (n, h, w, c): uint8 (white is 255), uint16
+    Names may be in upper or lower case. Images (n, h, w) or (n, h, w, c): uint8 (white is 255), uint16
     (65535) or floating-point; other integers must lie in 0..255. `images` and `X` may come without labels.
     Labels: integers or strings, classes in sorted order. An array `classes` sets the names and their
     order; labels are then names, or, if they are integers and the classes are strings, counted from 0.
@@ -73,7 +73,7 @@ class Npz:
 
 
 class _Arrays:
-    """The arrays of an open archive; upper and lower case are the same."""
+    """The arrays of an open archive; names may be in upper or lower case."""
 
     def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         self._path, self._file = path, file
@@ -102,7 +102,7 @@ class _Arrays:
             raise DataError(f"{self.where(name)} is damaged: {_words(error)}") from error
 
     def _member(self, name: str) -> list[zipfile.ZipInfo]:
-        """The array of that name, or nothing; raises DataError for several, of which none is the right one."""
+        """The array of that name, or nothing; raises DataError for several, none of which is the right one."""
         members = self._members.get(name.lower(), [])
         if len(members) > 1:
             keys = " and ".join(sorted(_key(member) for member in members))
@@ -147,7 +147,7 @@ def _archive(path: Path) -> Iterator[_Arrays]:
 
 
 def _array(stream: IO[bytes], size: int) -> HostArray:
-    """The array of a stream that is said to have `size` bytes. Raises anything for one that is damaged."""
+    """The array of a stream that should have `size` bytes. Raises any error for one that is damaged."""
     beginning = at_most(stream, _HEADER)
     shape, columns_first, dtype, offset = _header(beginning)
     wanted = prod(shape) * dtype.itemsize

@@ -19,10 +19,10 @@ import numpy as np
 from ckn.readers.images import DataError, HostArray, Pictures, Report, listed, optional_module, unwatched
 
 USUAL_SIDE = 64
-"""Pixels a side, of pictures that differ in size or are large, where no size is asked for."""
+"""Pixels a side of pictures that differ in size or are large, if no size is asked for."""
 
 AS_THEY_ARE = 256
-"""Pixels a side, up to which files of one size stay as they are."""
+"""Pixels a side up to which files of one size are unchanged."""
 
 WHITE = (255, 255, 255)
 
@@ -37,7 +37,7 @@ _LAYERED = ("MPO", "PSD")  # their first picture is the whole one
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pixels (n, h, w, c) of those files that could be read, their places in the list, and what was done."""
+    """The pixels (n, h, w, c) of the files that could be read, their places in the list, and what was done."""
 
     pixels: HostArray
     kept: tuple[int, ...]
@@ -46,7 +46,7 @@ class Decoded:
 
 @cache
 def extensions() -> tuple[str, ...]:
-    """How the names of picture files end, in lower case: all formats that Pillow decodes; a few without Pillow."""
+    """The endings of picture files' names, in lower case: all formats of Pillow; a few if it is not installed."""
     try:
         pillow: Any = import_module("PIL.Image")
     except ImportError:
@@ -58,13 +58,13 @@ def extensions() -> tuple[str, ...]:
 def decode(
     files: Sequence[Path], wanted: Pictures, skip_unreadable: bool = False, report: Report = unwatched
 ) -> Decoded:
-    """The pixels of files as `wanted`: grey if all are grey, where it does not say, red, green and blue otherwise.
+    """The pixels of files as `wanted`; by default grey if all files are grey, red, green and blue otherwise.
 
     n files -> (n, h, w, 1) or (n, h, w, 3), uint8
 
-    What was reduced or chosen is said in warnings. Memory grows as files are read.
+    Warnings tell what was reduced or chosen. Memory grows as files are read.
 
-    Raises DataError that lists all files that cannot be read, or, with `skip_unreadable`, where none can.
+    Raises DataError, which lists all files that cannot be read, or, with `skip_unreadable`, only if none can.
     """
     if wanted.size is None:
         try:
@@ -82,17 +82,17 @@ class _SizesDifferError(Exception):
 
 @dataclass(eq=False)
 class _Told:
-    """What is to be said of files, by what it is."""
+    """What warnings say about files, sorted by what it is."""
 
     lines: list[str] = field(default_factory=list)
     files: dict[str, list[Path]] = field(default_factory=dict)
 
     def of(self, what: str, file: Path) -> None:
-        """That holds for this file."""
+        """Note it for this file."""
         self.files.setdefault(what, []).append(file)
 
     def say(self, count: int) -> None:
-        """As warnings, one for each kind."""
+        """Issue the warnings, one for each kind."""
         shown = [f"{len(f)} of {count} pictures {what}: {listed(f, 3)}" for what, f in self.files.items()]
         for line in [*self.lines, *shown]:
             warnings.warn(line, stacklevel=6)
@@ -128,7 +128,7 @@ def _decoded(files: Sequence[Path], wanted: Pictures, skip_unreadable: bool, rep
 
 
 def _unreadable(failures: Sequence[str], count: int) -> str:
-    advice = "repair or remove {0}, or go on without {0} by --skip-unreadable (skip_unreadable=True)"
+    advice = "repair or remove {0}, or leave {0} out with --skip-unreadable (skip_unreadable=True)"
     if count == 1:
         return failures[0]
     if len(failures) == 1:
@@ -139,7 +139,7 @@ def _unreadable(failures: Sequence[str], count: int) -> str:
 
 
 def _size_for(files: Sequence[Path], told: _Told) -> tuple[int, int]:
-    """(height, width) for pictures of several sizes, or large ones, as their headers have them."""
+    """(height, width) for pictures of several sizes, or large ones, from their headers."""
     sizes = [size for file in files if (size := _size(file))]
     usual, count = Counter(sizes).most_common(1)[0]
     side = min(USUAL_SIDE, int(median(map(min, sizes))))
@@ -154,7 +154,7 @@ def _size_for(files: Sequence[Path], told: _Told) -> tuple[int, int]:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Width and height, the way the camera was held, as the header says; None for what cannot be read."""
+    """Width and height as the camera was held, from the header; None if it cannot be read."""
     try:
         with _opened(path) as picture:
             width, height = picture.size
@@ -172,7 +172,7 @@ def _shown(size: tuple[int, int]) -> str:
 
 
 def _pixels(path: Path, wanted: Pictures, told: _Told) -> HostArray:
-    """(h, w, 1) or (h, w, 3), uint8, turned the way the camera was held, of the size that is wanted."""
+    """(h, w, 1) or (h, w, 3), uint8, turned as the camera was held, of the wanted size."""
     with _opened(path) as picture:
         if wanted.size is None and max(picture.size) > AS_THEY_ARE:
             raise _SizesDifferError
@@ -193,7 +193,7 @@ def _pixels(path: Path, wanted: Pictures, told: _Told) -> HostArray:
 
 
 def _draft(picture: Any, size: tuple[int, int]) -> None:
-    """Have a JPEG decoded at a smaller scale, which is much faster, at least twice as large as it will be."""
+    """Decode a JPEG at a smaller scale, which is much faster, but at least twice the final size."""
     width, height = picture.size
     wanted = size if _turned(picture) else size[::-1]
     scale = 2 * max(wanted[0] / width, wanted[1] / height)
@@ -246,12 +246,12 @@ def _of_bytes(picture: Any, deep: bool, path: Path, told: _Told) -> Any:
     if picture.mode.startswith("I"):
         if not picture.mode.startswith("I;16") and picture.format not in ("PNG", "PPM"):
             raise DataError(
-                f"{path}: whole numbers of 32 bits, and nothing says what is white; save 8 or 16 bits, or an .npz file"
+                f"{path}: integers of 32 bits, whose value of white is unknown; save 8 or 16 bits, or an .npz file"
             )
         told.of(_DEEP, path)
         return _upper_bits(picture, path, told)
     if picture.mode == "F":
-        raise DataError(f"{path}: floating-point numbers, and nothing says what is white; save them in an .npz file")
+        raise DataError(f"{path}: floating-point numbers, whose value of white is unknown; save them in an .npz file")
     if deep:  # Pillow has colour of 16 bits as RGB of 8, the upper ones; how a file packs its pixels says it
         told.of(_DEEP, path)
     return picture

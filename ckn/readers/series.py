@@ -40,7 +40,7 @@ class Ucr:
     """A table of series, one a line, the class first, and tabs, commas or blanks in between; or a folder with
     NAME_TRAIN.tsv and NAME_TEST.tsv, or .txt.
 
-    Values NaN at the end of a series end it.
+    NaN at the end of a series is padding, and is dropped.
     """
 
     name: str = "ucr"
@@ -153,7 +153,7 @@ def _number(word: str, where: str) -> float:
 
 
 def _plain(labels: list[str], path: Path) -> HostArray:
-    """Labels as whole numbers where all are, such as 1.0000e+00 in older files; as they are otherwise."""
+    """Labels as integers if all are, such as 1.0000e+00 in older files; otherwise unchanged."""
     try:
         numbers = np.asarray([float(label) for label in labels])
         whole = bool(np.isfinite(numbers).all()) and bool((numbers == np.round(numbers)).all())

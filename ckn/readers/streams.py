@@ -1,4 +1,4 @@
-"""Bytes of files whose headers may promise anything."""
+"""Reading bytes of files whose headers may claim any size."""
 
 from typing import Protocol
 
@@ -6,15 +6,15 @@ _CHUNK = 1 << 18  # bytes
 
 
 class Readable(Protocol):
-    """What files, members of archives and unpacked streams have in common."""
+    """What files, members of archives and unpacked streams share."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 def at_most(stream: Readable, size: int, begun: bytes | bytearray = b"") -> bytearray:
-    """`size` bytes, or fewer where the stream ends: those that were read already, and the next ones.
+    """`size` bytes, or fewer if the stream ends: those already read, and the next ones.
 
-    Memory grows with what is there, not with what was asked for: a header that promises terabytes costs nothing.
+    Memory grows with the bytes that exist, not with those asked for: a header that claims terabytes costs nothing.
     """
     content = bytearray(begun)
     while len(content) < size and (piece := stream.read(min(_CHUNK, size - len(content)))):

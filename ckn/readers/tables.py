@@ -1,4 +1,4 @@
-"""Tables of names and labels, for files that hold names alone."""
+"""Tables of names and labels, for files that hold only names."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from kerneltools.trees import Shown
 
 NAMES = ("name", "id", "record", "sequence_id", "sequence")
 LABELS = ("label", "class", "target", "y")
-"""What the two columns may be called in the first line, in any case."""
+"""Names of the two columns in the first line, in any case."""
 
 
 class _Columns(NamedTuple):
-    """The places of the names and labels, and whether the first line says so."""
+    """The places of the names and labels, and whether the first line gives them."""
 
     name: int
     label: int
@@ -32,8 +32,8 @@ class _Columns(NamedTuple):
 class LabelTable(Shown):
     """The label of each name, from a table of two columns, `path`: CSV, or tabs between the columns.
 
-    A first line with `name` and `label` (or `id`, `class` and the like) says which columns these are, and others are
-    passed over; without one, the table has two columns, names and labels. Labels are words or whole numbers.
+    A first line with `name` and `label` (or `id`, `class` and the like) tells which columns these are, and other
+    columns are skipped; without it, the table has two columns, names and labels. Labels are words or integers.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ class LabelTable(Shown):
         return cls(Path(path), found)
 
     def labels_of(self, names: Sequence[str], source: str) -> HostArray:
-        """The labels of these names, (n,) int64 where all of the table are whole numbers, strings otherwise.
+        """The labels of these names, (n,) int64 if all of the table are integers, strings otherwise.
 
         Raises DataError for names that are not in the table.
         """
@@ -78,7 +78,7 @@ class LabelTable(Shown):
         return np.asarray(held, dtype=np.int64 if whole else np.str_)
 
     def warn_of_others(self, names: Sequence[str], source: str) -> None:
-        """Warn where the table has labels of others than these."""
+        """Warn if the table has labels of other names than these."""
         if others := sorted(set(self.entries).difference(names)):
             warn(
                 f"{self.path}: {len(others)} of {len(self.entries)} labels are of records that are not in {source}, "

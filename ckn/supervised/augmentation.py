@@ -35,7 +35,7 @@ class Augmentation(Tree, ABC):
 
 @dataclass(frozen=True)
 class Flip(Augmentation):
-    """Left and right exchanged, with a probability in [0, 1].
+    """Exchange left and right, with a probability in [0, 1].
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
@@ -59,7 +59,7 @@ class Flip(Augmentation):
 
 @dataclass(frozen=True)
 class Crop(Augmentation):
-    """A window of the image's own size, out of the image with `padding` >= 0 zeros on each side.
+    """A random window of the image's own size, from the image with `padding` >= 0 zeros on each side.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
@@ -90,7 +90,7 @@ class Crop(Augmentation):
 
 @dataclass(frozen=True)
 class Cutout(Augmentation):
-    """A square of `size` >= 1 pixels set to 0, its centre anywhere in the image (DeVries and Taylor 2017).
+    """A square of `size` >= 1 pixels set to 0, with its centre anywhere in the image (DeVries and Taylor 2017).
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).random((2, 8, 8, 1))

@@ -18,7 +18,7 @@ from kerneltools.learning import Temperature, fit_temperature
 from kerneltools.structures import take
 
 ENOUGH = 1000
-"""So many scores of examples left out will do."""
+"""How many scores of examples left out are enough."""
 
 
 def calibrated(
@@ -30,8 +30,8 @@ def calibrated(
 ) -> Temperature:
     """The temperature of the head's scores, from those of the validation examples.
 
-    Without them, from scores of fifths of the training examples by heads for the others, until 1,000 have one. The
-    filters have seen their labels, so that probabilities are too sure where the filters fit them closely.
+    If there are none, from scores of each fifth of the training examples by a head fitted to the others, until there
+    are 1,000. The filters have seen these labels, so that probabilities are too confident if the filters fit closely.
     """
     progress("calibration", 0, 1)
     if validation is not None:

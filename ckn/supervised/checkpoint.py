@@ -1,4 +1,4 @@
-"""Trainings in files: a training that stops goes on to the same numbers, or is refused by name."""
+"""Trainings in files: a stopped training resumes with the same numbers, or is refused with the reason."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -30,7 +30,7 @@ FREE = ("epochs", "jit", "memory", "at_once")
 
 
 class ResumeError(ValueError):
-    """A training cannot go on from a file: it is of another architecture, of other data or of other settings.
+    """A training cannot resume from a file, which is for another architecture, other data or other settings.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -68,7 +68,7 @@ def training_notes(
     preprocessing: tuple[Step, ...] = (),
     validation: tuple[Any, Any] | None = None,
 ) -> dict[str, str]:
-    """What decides the numbers of a training, in words by name; its data as a SHA-256.
+    """All that decides the numbers of a training, in words by name; its data as a SHA-256.
 
     (n, *grid, c), (n,) -> architecture, preprocessing, data, validation, rng, and each of the settings but the epochs
 
@@ -91,9 +91,9 @@ def training_notes(
 
 
 def save_state(state: TrainingState, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write a state, with notes such as those of `training_notes`; the file appears whole or not at all.
+    """Write a state, with notes such as those of `training_notes`; the file appears complete or not at all.
 
-    Raises OSError when the folder cannot be written, and ValueError for a state that `load_state` would refuse.
+    Raises OSError if the folder cannot be written, and ValueError for a state that `load_state` would refuse.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -123,13 +123,13 @@ def load_state(
     device: Any = None,
     types: Iterable[type] = (),
 ) -> TrainingState:
-    """Read what `save_state` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
+    """Read a file of `save_state`; its arrays are in the library of `backend` ("numpy" for None) and on `device`.
 
-    `notes`: what the training at hand is; each must be the same in the file. `types`: kernels, profiles and
+    `notes`: those of the current training; each must be the same in the file. `types`: kernels, profiles and
     geometries of your own that the file may hold.
 
-    Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged, no such state or one whose
-    values cannot be (as `ckn.load` does), and ResumeError, naming what differs.
+    Raises FileNotFoundError, kerneltools.files.FileFormatError for a file that is damaged, is of another kind, or has
+    invalid values (as `ckn.load` does), and ResumeError, with the difference.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -150,7 +150,7 @@ def load_state(
     differing = [name for name, value in (notes or {}).items() if found.notes.get(name) != value]
     if differing:
         told = "; ".join(_told(name, found.notes.get(name, "not known"), (notes or {})[name]) for name in differing)
-        raise ResumeError(f"{path}: it is of another training, and cannot go on as this one: {told}")
+        raise ResumeError(f"{path}: it is of another training, which cannot be resumed here: {told}")
     return found.state
 
 
@@ -203,7 +203,7 @@ def _load(path: str | Path, convert: Any, types: Iterable[type]) -> _Checkpoint:
 
 
 def _check(loaded: Any) -> _Checkpoint:
-    """The state of a training whose parts go together, with notes that are words."""
+    """The state of a training whose parts fit together, with notes in words."""
     if not isinstance(loaded, _Checkpoint) or not isinstance(loaded.state, TrainingState):
         raise TypeError(f"expected the state of a training, got a {type(loaded).__name__}")
     notes = loaded.notes
@@ -232,7 +232,7 @@ def _check_spaces(state: TrainingState) -> None:
 
 
 def _check_history(state: TrainingState) -> None:
-    """A report of each epoch, in order; of epoch 0 none in files of versions that did not measure it."""
+    """Check for a report of each epoch, in order; files of earlier versions have none of epoch 0."""
     history = state.history
     if not isinstance(history, tuple) or not all(isinstance(report, EpochReport) for report in history):
         raise TypeError(f"history: expected reports of epochs, got {history!r:.100}")
@@ -252,7 +252,7 @@ def _check_history(state: TrainingState) -> None:
 
 
 def _words(value: Any) -> str:
-    """What a value is; of arrays, whose values are not all shown, a SHA-256 too."""
+    """A value in words; for arrays, which are not shown in full, with a SHA-256."""
     arrays = [to_host(leaf) for _, leaf in named_leaves(value) if getattr(leaf, "shape", ())]
     if not arrays:
         return repr(value)
@@ -261,7 +261,7 @@ def _words(value: Any) -> str:
 
 
 def _digest(data: Any, labels: Any) -> str:
-    """Of the shape, the type and the bytes of all images, or of what makes objects equal, and of the labels."""
+    """A hash of the shape, type and bytes of all images, or of what makes objects equal, and of the labels."""
     found = sha256(repr(tuple(data.shape)).encode())
     for piece in _pieces(data):
         found.update(piece)

@@ -1,4 +1,4 @@
-"""What a training learns from."""
+"""The data of a training."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from kerneltools.structures import count, take
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Training images (n, *grid, c) or n objects, what is wanted of them, and the seed of all draws.
+    """Training images (n, *grid, c) or n objects, their targets, and the seed of all draws.
 
-    `wanted`: the numbers of their classes (n,), of so many `classes`; or, where `classes` is None, numbers to predict
-    (n, q). `place`: an array of the library, type and device to compute in; the images, where it is not given.
+    `wanted`: their class numbers (n,), below `classes`; or, if `classes` is None, numbers to predict (n, q). `place`:
+    an array in the library, type and device to compute in; by default the images.
     """
 
     examples: Any
@@ -29,7 +29,7 @@ class Data:
 
     @property
     def like(self) -> Array:
-        """An array of the library, type and device to compute in."""
+        """An array in the library, type and device to compute in."""
         return self.examples if self.place is None else self.place
 
     @property
@@ -39,15 +39,15 @@ class Data:
 
     @property
     def outputs(self) -> int:
-        """How many scores an example has."""
+        """How many scores each example has."""
         return int(self.wanted.shape[1]) if self.classes is None else self.classes
 
     def quality(self, pairs: Iterable[tuple[Array, Array]]) -> float:
-        """How good scores (b, k) are for targets (b, k): the share in their class, or R² of numbers to predict."""
+        """How good scores (b, k) are for targets (b, k): the share in their class, or R² for numbers to predict."""
         return share_right(pairs) if self.classes is not None else explained_by(pairs)
 
     def taken(self, numbers: Any) -> tuple[Any, Array]:
-        """The examples of these numbers, and their targets."""
+        """The examples with these numbers, and their targets."""
         return take(self.examples, numbers), take(self.targets, numbers)
 
 

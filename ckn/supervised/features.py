@@ -1,4 +1,4 @@
-"""The features of all training examples: kept where they fit, made anew at each pass where they do not."""
+"""The features of all training examples: kept if they fit in memory, computed anew at each pass if not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ROWS = 8192
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Call it to go once through all pairs of features (b, d) and targets (b, classes)."""
+    """Call it to iterate once over all pairs of features (b, d) and targets (b, classes)."""
 
     data: Data
     network: Network
@@ -33,9 +33,9 @@ class Features:
             start += features.shape[0]
 
     def fit(self, loss: Loss, reg: float, *, start: LinearModel | None = None, without: Any = None) -> LinearModel:
-        """The exact head, of all examples or of those whose numbers are not among `without`.
+        """The exact head, for all examples or for those whose numbers are not among `without`.
 
-        To more digits in float64, whose trainings the libraries take alike to 1e-8.
+        It is more accurate in float64, so that trainings agree to 1e-8 between libraries.
         """
         like = self.data.like
         tolerance = 1e-6 if namespace(like).finfo(like.dtype).bits < 64 else 1e-10
@@ -62,7 +62,7 @@ class Features:
         return head(take(self.kept, chosen))
 
     def _without(self, numbers: Any) -> Blocks:
-        """The same without the images of these numbers."""
+        """The same without the images with these numbers."""
         left_out = set(numbers.tolist())
 
         def visit() -> Iterator[tuple[Array, Array]]:
@@ -77,9 +77,9 @@ class Features:
         return visit
 
     def best_reg(self) -> float:
-        """The λ of least leave-one-out error of ridge regression.
+        """The λ with the least leave-one-out error of ridge regression.
 
-        Of features that are not kept, that of least generalised cross-validation, which needs their sums only.
+        For features that are not kept, the λ with the least generalised cross-validation error, which needs only sums.
         """
         if self.kept is not None:
             return least_reg(self.kept, self.data.targets)
@@ -96,7 +96,7 @@ class Features:
 
 
 def features_of(network: Network, data: Data, memory: int, progress: Progress) -> Features:
-    """The features of the network, kept if they are of at most `memory` bytes."""
+    """The features of the network, kept if they take at most `memory` bytes."""
     network, examples, xp = network.prepare(), data.examples, namespace(data.like)
     if len(data) * network.features_of(examples) * xp.finfo(data.like.dtype).bits > 8 * memory:
         return Features(data, network, None)

@@ -49,17 +49,17 @@ def fit_supervised(
 
     images (n, *grid, c) or n objects, n class numbers in 0..classes-1 -> state with the trained network and head
 
-    `data`: images, preprocessed, of the library, type and device of the network, or a collection of objects. `classes`:
-    how many; None: `labels` are numbers to predict, (n,) or (n, q) for q outputs, best of mean 0 and variance 1, and
-    the loss is `Squared`; what is called accuracy in reports then is R². `rng` is a seed: each epoch draws
-    its order and its augmentation from the seed and its own number, so a training that continues from a
-    `start` gives the numbers of one that was never interrupted. `validation`: data and labels that are
-    only measured, before the first epoch and after each. `on_epoch(state)` is called after each epoch.
+    `data`: preprocessed images in the library, type and device of the network, or a collection of objects. `classes`:
+    their number; None means that `labels` are numbers to predict, (n,) or (n, q) for q outputs, best with mean 0 and
+    variance 1, with the loss `Squared`; the accuracy in reports is then R². `rng` is a seed: each epoch draws its order
+    and its augmentation from the seed and its own number, so that a training resumed from a `start` gives the numbers
+    of one that was never interrupted. `validation`: data and labels that are only measured, before the first epoch and
+    after each. `on_epoch(state)` is called after each epoch.
 
-    Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater
-    than the data, NaN in the images, and for augmentation of what are no images; StartError, a ValueError, for a
-    `start` of another architecture, number of classes or optimiser; DivergedError, with the last good state and advice,
-    when the loss does not stay finite; MemoryError, with a batch to try, when the device has no room.
+    Raises ValueError for wrong shapes, labels outside the classes, a class without images, a batch greater than the
+    data, NaN in the images, and augmentation of objects; StartError, a ValueError, for a `start` of another
+    architecture, number of classes or optimiser; DivergedError, with the last good state and advice, if the loss does
+    not stay finite; MemoryError, with a batch to try, if the device has no room.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).random((20, 8, 8, 1))
@@ -88,7 +88,7 @@ def fit_supervised(
 
 
 def _check_start(start: TrainingState, network: Network, data: Data) -> None:
-    """Raise unless the state is of networks like that one, for such images or objects, and of as many classes."""
+    """Raise unless the state is for networks like this one, for such images or objects, and for as many classes."""
     ours, theirs = (list(map(_structure, each.bare_layers)) for each in (network, start.network))
     if ours != theirs or network.beside != start.network.beside:
         raise StartError(
@@ -121,7 +121,7 @@ def _check_start(start: TrainingState, network: Network, data: Data) -> None:
 
 
 def require_architecture(network: Network, architecture: Architecture) -> None:
-    """Raise StartError for the network of a state that is of another architecture; some filters may lack."""
+    """Raise StartError for the network of a state with another architecture; some filters may be missing."""
     bare = network.unprepared()
     of_grids = bare.embedding is None
     if of_grids != architecture.of_grids:
@@ -163,7 +163,7 @@ def _is_of(layer: Any, spec: Any) -> bool:
 
 
 def _form(readout: Any) -> str:
-    """What a readout is, whether it has learnt or not."""
+    """The form of a readout, whether it has learnt or not."""
     if isinstance(readout, Standardised):
         return _form(readout.readout)
     if isinstance(readout, Joined):
@@ -174,12 +174,12 @@ def _form(readout: Any) -> str:
 
 
 def _shapes(readout: Any) -> str:
-    """What a readout is, whatever the numbers are that it has learnt."""
+    """A readout without the numbers that it has learnt."""
     return repr(map_leaves(lambda leaf: tuple(getattr(leaf, "shape", ())), readout))
 
 
 def _check_optimiser(state: TrainingState, trainer: Trainer) -> None:
-    """Raise unless the state of the optimiser is as one that begins, and the head is for the images' features."""
+    """Raise unless the state fits the optimiser, and the head fits the images' features."""
     try:
         features = state.network.features_of(trainer.data.examples)
     except ValueError as error:
@@ -207,14 +207,14 @@ def _listed(leaves: dict[str, str]) -> str:
 
 
 def _structure(layer: Any) -> tuple[Any, ...]:
-    """All of a layer that training leaves as it is."""
+    """All of a layer that training leaves unchanged."""
     kernel = map_leaves(lambda leaf: None, layer.kernel)
     shape, *others = layer.structure
     return shape, kernel, *others
 
 
 def _check(network: Network, data: Any, labels: Any, classes: int | None, settings: Supervised) -> Array:
-    """The labels as an array beside the network."""
+    """The labels as an array in the library of the network."""
     _check_data(network, data)
     n = count(data)
     if settings.batch is not None and settings.batch > n:
@@ -235,7 +235,7 @@ def _check(network: Network, data: Any, labels: Any, classes: int | None, settin
 
 
 def _check_jit(like: Array) -> None:
-    """Raise ValueError where a library would compile a step anew for the sizes of each batch of objects."""
+    """Raise ValueError if a library would compile a step anew for the sizes of each batch of objects."""
     owner = backend_of(like)
     if owner is None or owner.overrides.get(program) is None:
         name = "this library" if owner is None else owner.name
@@ -275,7 +275,7 @@ def _check_validation(network: Network, data: Any, measured: Any, labels: Any, c
 
 
 def _targets(name: str, labels: Any, n: int, like: Array) -> Array:
-    """Numbers to predict as (n, q). Raises ValueError for another number of them, and for NaN and infinity."""
+    """Numbers to predict as (n, q). Raises ValueError for another number of rows, and for NaN and infinity."""
     host = np.asarray(to_host(labels) if hasattr(labels, "shape") else labels, dtype=np.float64)
     if host.ndim not in (1, 2) or host.shape[0] != n:
         raise ValueError(f"{name}: expected ({n},) or ({n}, q) numbers, got shape {host.shape}")
@@ -285,7 +285,7 @@ def _targets(name: str, labels: Any, n: int, like: Array) -> Array:
 
 
 def _numbers(name: str, labels: Any, n: int, classes: int) -> list[int]:
-    """The labels as Python integers; an error that says what is wrong with them, under that name."""
+    """The labels as Python integers; an error with that name tells what is wrong with them."""
     values: list[Any] = to_host(labels).tolist() if hasattr(labels, "shape") else list(labels)
     if len(values) != n:
         raise ValueError(f"{name}: expected {n}, one for each image, got {len(values)}")

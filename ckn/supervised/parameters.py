@@ -1,4 +1,4 @@
-"""The parameters of a network that a training moves, and the spaces that they live in."""
+"""The parameters of a network that a training moves, and the spaces that they are in."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,7 +36,7 @@ class Parameters(Tree):
 
 
 def parameters(network: Network, head: LinearModel, learn_kernels: bool) -> Parameters:
-    """What a training starts from."""
+    """The parameters that a training starts from."""
     layers = network.bare_layers
     filters = tuple(layer.filters for layer in layers)
     readout = network.readout if flatten(network.readout)[0] else None

@@ -1,6 +1,6 @@
 """The gradient of a batch whose images go through the network a few at a time.
 
-What a pass needs fits the memory where what the whole batch needs may not.
+One pass may fit in memory where the whole batch does not.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Passes:
         return -(-b // -(-b // most))
 
     def gradient(self, params: Parameters, x: Any, t: Array, size: int) -> tuple[Array, Parameters]:
-        """The loss, and its gradient; that of the head leads to the next head where batches give one.
+        """The loss and its gradient; that of the head leads to the next head if batches determine one.
 
         b images or objects, (b, k) -> (), parameters
         """
@@ -76,14 +76,14 @@ class Passes:
         return self.settings.strategy.heads(before, whole, t, self.settings.loss, self.reg)
 
     def _share(self, network: Network, head: LinearModel, nothing: Array, x: Any, t: Array, batch: int) -> Array:
-        """What some of a batch's images add to its loss; the gradient with respect to `nothing` are their features."""
+        """The share of some of a batch's images in its loss; the gradient in `nothing` is that of their features."""
         features = unit_features(network, network(x))
         xp = namespace(features)
         loss = xp.sum(self.settings.loss(head(features), t)) / batch
         return loss + xp.sum(stop_gradient(features) * nothing)
 
     def _pulled(self, params: Parameters, cotangent: Network, head: LinearModel) -> Parameters:
-        """The gradient in the parameters, from that in the prepared network."""
+        """The gradient in the parameters, from the gradient in the prepared network."""
 
         def along(params: Parameters) -> Array:
             pairs = zip(_arrays(self._prepared(params)), _arrays(cotangent), strict=True)

@@ -12,36 +12,35 @@ from kerneltools.optimisers import Adam, Constant, Optimiser, Schedule, WarmUp
 from kerneltools.solvers import Loss, Squared
 
 USUAL_BATCH = 128
-"""Images a step, where no number is given and there are as many."""
+"""Images per step, if no number is given and there are as many."""
 
 
 @dataclass(frozen=True)
 class Supervised:
     """How to train: the filters by stochastic gradient steps on the sphere, with a linear head.
 
-    `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`;
-    `reg` > 0: λ of the head, on the weights of features of norm 1; None: the one of least leave-one-out error of
-    ridge regression on the features at the start (by generalised cross-validation where they exceed `memory`), or for
-    another loss that many times it, up to 10^4, of which the head has the least loss on images left out.
-    `epochs`; `batch` images a step, None: 128, or all where there are fewer. `rate`: the learning rate, None to try a
-    few for some steps and keep the one
-    that leads to the best features of images that those steps did not see; `schedule(epoch)` multiplies it: by
-    default it rises in the first epoch, since the head is the best one for the filters as they were, and steps of full
-    length would leave it far behind;
-    `halve`: it is halved after an epoch that did not lower the loss.
+    `loss`: Squared (ridge regression), SquaredHinge (one-vs-rest) or CrossEntropy, of `kerneltools.solvers`.
+    `reg` > 0: λ of the head, on the weights of features of norm 1. None: for Squared, the λ of least leave-one-out
+    error of ridge regression on the features at the start (or the least generalised cross-validation error, if they
+    exceed `memory`); for other losses, the multiple of it, up to 10^4, with the least loss on images left out.
+    `epochs`: passes over the data; `batch`: images per step, None: 128, or all if there are fewer.
+    `rate`: the learning rate. None: several are tried for some steps, and the one is kept that leads to the best
+    features of images that those steps did not see. `schedule(epoch)` multiplies it: by default it rises in the first
+    epoch, since the head is the best one for the filters at the start, and full steps would leave it far behind.
+    `halve`: halve it after an epoch that did not lower the loss.
     `optimiser`: Adam or SGD of `kerneltools.optimisers`; `precondition`: steps in the metric of each layer's
     patches, so that one rate serves all layers (SGD needs it, Adam has a scale for each filter).
-    `strategy`: what becomes of the head meanwhile, Alternating, LayerReversal or Joint of `ckn.supervised`.
+    `strategy`: how the head is trained, Alternating, LayerReversal or Joint of `ckn.supervised`.
     `clip_norm`: the greatest norm of a gradient. `augmentation`: random changes of each batch's images.
-    `learn_kernels`: the kernels' parameters move too. `memory`: bytes of
-    features that are kept for the exact head; if they need more, they are computed anew for each pass over them.
+    `learn_kernels`: train the kernels' parameters too. `memory`: bytes of features that are kept for the exact head; if
+    they need more, they are computed anew for each pass over them.
     `products`: "bfloat16" or "float16", the type in which steps multiply patches with filters (mixed precision);
     norms, kernels, inverse square roots and the exact head stay in the images' type.
-    `jit`: compile the step, where the library can. `at_once`: images of a batch that go through the network at a
-    time, their gradients added: fewer need less memory; None: on the host as many as make no array of more than 36
+    `jit`: compile the step, if the library can. `at_once`: images of a batch that go through the network at a
+    time, with their gradients added: fewer need less memory. None: on the host as many as make no array of more than 36
     million numbers, elsewhere all.
 
-    Raises ValueError for numbers out of range, TypeError for what is no loss, schedule, optimiser, strategy or
+    Raises ValueError for numbers out of range, TypeError for objects that are no loss, schedule, optimiser, strategy or
     augmentation.
 
     >>> settings = Supervised(epochs=5, batch=32)
@@ -82,7 +81,7 @@ class Supervised:
                 raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
 
     def batch_of(self, n: int) -> int:
-        """How many of n images to take a step."""
+        """How many of n images a step takes."""
         return min(USUAL_BATCH, n) if self.batch is None else self.batch
 
     def _check_parts(self) -> None:

@@ -1,4 +1,4 @@
-"""What is settled before the first epoch: λ, the head, the metrics of the layers, the learning rate."""
+"""What is decided before the first epoch: λ, the head, the metrics of the layers, the learning rate."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,20 +27,21 @@ RATES = tuple(10 ** (-exponent / 2) for exponent in range(11))
 """From 1 down to 1e-5, two to a decade."""
 TRIAL_STEPS = 20
 LONGEST_RISE = 100
-"""Epochs in which a schedule is looked at for its greatest factor."""
+"""Epochs in which the greatest factor of a schedule is sought."""
 RISE = 1.1
-"""How much greater the mean loss of the steps of a trial may be than that of their batches without the steps."""
+"""By what factor the mean loss of a trial's steps may exceed that of the same batches without steps."""
 FACTORS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 ROUNDED = 256
 LEFT_OUT, SEEN = 1000, 2000
-"""Images that judge, and images that the head by which they judge is fitted to, at most."""
+"""The most images that judge a rate, and the most that the head for judging is fitted to."""
 
 
 def begin(
     network: Network, data: Data, settings: Supervised, progress: Progress, validation: Validation = None
 ) -> tuple[Trainer, TrainingState]:
-    """What trains, and the state before the first epoch: λ, an exact head, the metrics of the layers, the learning
-    rate, epoch 0."""
+    """The trainer and the state before the first epoch.
+
+    The state has λ, an exact head, the metrics of the layers, the learning rate, and epoch 0."""
     network = network.unprepared()
     found: tuple[Geometry, ...] = spheres(network)
     if settings.precondition:
@@ -58,7 +59,7 @@ def begin(
 
 
 def _reg(network: Network, features: Features, settings: Supervised, progress: Progress) -> float:
-    """λ as it is given, or else the best one."""
+    """The given λ, or else the best one."""
     if settings.reg is not None:
         return settings.reg
     progress("λ", 0, 1)
@@ -68,9 +69,9 @@ def _reg(network: Network, features: Features, settings: Supervised, progress: P
 
 
 def reg_of_rounding(network: Network, data: Data, products: str | None) -> float:
-    """The λ below which a head would feel the rounding of short products; 0 where there are none.
+    """The λ below which a head would suffer from the rounding of short products; 0 if there are none.
 
-    To a head that was solved for other features their rounding is noise, and noise of variance λ in each feature adds
+    For a head that was solved for other features, their rounding is noise, and noise of variance λ in each feature adds
     λ |W|² to the mean square (Bishop 1995). Measured on some of the images.
     """
     if products is None:
@@ -81,8 +82,9 @@ def reg_of_rounding(network: Network, data: Data, products: str | None) -> float
 
 
 def best_reg(features: Features, loss: Loss) -> float:
-    """The λ of least leave-one-out error of ridge regression; for other losses, which make more of margins than of
-    values, the multiple of it that is best for images left out."""
+    """The λ with the least leave-one-out error of ridge regression, or the best multiple of it for another loss.
+
+    Other losses depend more on margins than on values; the multiple is the best for images left out."""
     least = features.best_reg()
     if isinstance(loss, Squared):
         return least
@@ -98,7 +100,7 @@ def best_reg(features: Features, loss: Loss) -> float:
 
 
 def order(data: Data) -> tuple[Any, Any]:
-    """The numbers of images left out of trials, and of the others, both in random order."""
+    """The indices of images left out of trials, and of the others, both in random order."""
     n = len(data)
     order = generator(stream(data.seed, "learning rate")).permutation(n)
     share = min(LEFT_OUT, max(1, n // 5))
@@ -106,11 +108,11 @@ def order(data: Data) -> tuple[Any, Any]:
 
 
 def best_rate(trainer: Trainer, state: TrainingState, features: Features, progress: Progress) -> float:
-    """Of a few learning rates, that of least error on images left out, by the exact head for the filters after a trial.
+    """The learning rate with the least error on images left out, by the exact head for the filters after a trial.
 
-    Neither the steps of the trial nor a head has seen those images. Where no rate does better, beyond chance, than the
-    filters as they are, which is so where the data are too few to teach them, it is the least rate. A rate at which the
-    loss of the steps rises by more than a tenth is none: the head would follow the filters too late.
+    Neither the steps of the trial nor a head has seen those images. If no rate does significantly better than the
+    initial filters, as with too few data, the least rate is taken. A rate at which the loss of the steps rises by more
+    than a tenth is excluded: the head would follow the filters too late.
     """
     left_out, seen = order(trainer.data)
     head = features.fit(trainer.settings.loss, trainer.reg, start=state.head, without=left_out)
@@ -139,10 +141,11 @@ def _is_less(errors: Any, before: Any) -> bool:
 
 
 def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any, most: float) -> Network | None:
-    """The network after a few steps on the images of these numbers; None where their mean loss exceeds `most`.
+    """The network after some steps on the images with these numbers; None if their mean loss exceeds `most`.
 
-    The schedule goes through the time in which it rises, then through as long again. Between the two is an exact head,
-    where epochs end with one: it is steeper for the filters that have learnt, and rates can be too great for it alone.
+    The schedule runs through the time in which it rises, and then as long again. In between, the head is solved
+    exactly, if epochs end with that: it is steeper for the filters that have learnt, and some rates are too great only
+    for it.
     """
     schedule = trainer.settings.schedule
     peak = max(range(LONGEST_RISE), key=schedule)
@@ -163,7 +166,7 @@ def _after_steps(trainer: Trainer, state: TrainingState, rate: float, seen: Any,
 
 
 def _head_of(trainer: Trainer, state: TrainingState, numbers: list[int]) -> LinearModel:
-    """The exact head for the images of these numbers."""
+    """The exact head for the images with these numbers."""
     examples, targets = trainer.data.taken(numbers)
     features = encode(state.network.prepare(), (), examples)
     return fit_linear(features, targets, trainer.settings.loss, trainer.reg, start=state.head)
@@ -180,7 +183,7 @@ def _batches(trainer: Trainer, seen: Any) -> Iterator[tuple[Array, Array]]:
 
 
 def _errors(trainer: Trainer, seen: list[int], left_out: list[int], network: Network) -> Any:
-    """The squared error for each image left out of ridge regression on the features of images that were seen.
+    """The squared errors, for images left out, of ridge regression on the features of images that were seen.
 
     (n,), on the host
     """

@@ -1,4 +1,4 @@
-"""Where a training stands between two epochs."""
+"""The state of a training between two epochs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +12,10 @@ from kerneltools.trees import Tree, map_leaves, static
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One pass over the data; epoch 0 is a pass without a step, and tells of the network before its training.
+    """The numbers of one epoch; epoch 0 is a pass without a step, which describes the network before its training.
 
-    `loss`: the mean over its batches, as they came; `rate`: the learning rate in its middle, 0 in epoch 0;
-    `train_accuracy`, `validation_accuracy` in [0, 1]: after it, where measured.
+    `loss`: the mean over its batches, each before its step; `rate`: the learning rate in its middle, 0 in epoch 0;
+    `train_accuracy`, `validation_accuracy` in [0, 1]: after it, if measured.
 
     >>> EpochReport(epoch=1, loss=0.31, rate=0.1, validation_accuracy=0.92)
     EpochReport(epoch=1, loss=0.31, rate=0.1, train_accuracy=None, validation_accuracy=0.92)
@@ -30,9 +30,9 @@ class EpochReport:
 
 @dataclass(frozen=True, eq=False)
 class TrainingState(Tree):
-    """All that the rest of a training depends on, between two epochs: use its network, or continue from it.
+    """All that the rest of a training depends on, between two epochs: use its network, or resume from it.
 
-    `head` is a linear model of the network's features, centred and of norm 1, as `ckn.Model` has them;
+    `head` is a linear model of the network's features, centred and of norm 1, as in `ckn.Model`;
     `spaces` holds the sphere of each layer's filters, with its metric. `rate`: the learning rate of the next epoch;
     `reg`: the λ of the head. `initial`: epoch 0; `history`: the epochs from 1 on.
 
@@ -60,10 +60,10 @@ class TrainingState(Tree):
 
 
 def in_row_order(state: TrainingState) -> TrainingState:
-    """The same state, each array in the order of its axes in memory, as a file gives it back.
+    """The same state, with each array in the order of its axes in memory, as when read from a file.
 
-    Products of matrices round otherwise for another order, and a training that goes on from a file would
-    not get the same numbers.
+    Products of matrices round differently in another order, and a training resumed from a file would not get the same
+    numbers.
     """
 
     def ordered(leaf: Any) -> Any:
@@ -77,7 +77,7 @@ def in_row_order(state: TrainingState) -> TrainingState:
 
 
 class StartError(ValueError):
-    """The state to go on from is of another network, of other classes or of another optimiser.
+    """The state to resume from is for another network, other classes or another optimiser.
 
     >>> import numpy as np
     >>> import ckn

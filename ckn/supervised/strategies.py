@@ -12,7 +12,7 @@ from kerneltools.trees import map_leaves
 
 @runtime_checkable
 class Strategy(Protocol):
-    """What becomes of the head in a training.
+    """How the head is trained together with the filters.
 
     >>> from ckn.supervised import Alternating, Joint, LayerReversal
     >>> for strategy in (Joint(), Alternating(), LayerReversal()):
@@ -24,20 +24,20 @@ class Strategy(Protocol):
 
     @property
     def exact_every(self) -> int:
-        """After how many epochs, each time, the head is solved exactly on all images; 0: never."""
+        """The number of epochs after which the head is solved exactly on all images, again and again; 0: never."""
 
     @property
     def solves_batches(self) -> bool:
-        """Whether each batch gives the next head, rather than the optimiser, which moves it with the filters."""
+        """Whether each batch determines the next head; if not, the optimiser moves it with the filters."""
 
     @property
     def sees_batch(self) -> bool:
-        """Whether the head at which the filters' gradient is taken depends on the batch."""
+        """Whether the head at which the filters' gradient is computed depends on the batch."""
 
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
     ) -> tuple[LinearModel, LinearModel]:
-        """The head at which the filters' gradient is taken, and the next head where batches give it.
+        """The head at which the filters' gradient is computed, and the next head, if batches determine it.
 
         (b, d) features of root mean square 1, (b, k) targets; `reg` >= 0 times |W|² is the penalty.
         """
@@ -45,7 +45,7 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class Joint:
-    """Filters and head move together by the same stochastic gradients, and that is all.
+    """Filters and head move together by the same stochastic gradients.
 
     >>> import ckn
     >>> ckn.Supervised(strategy=Joint(), epochs=3).epochs
@@ -70,15 +70,15 @@ class Joint:
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
     ) -> tuple[LinearModel, LinearModel]:
-        """The head as it is."""
+        """The head unchanged."""
         return before, before
 
 
 @dataclass(frozen=True)
 class _BatchSolving:
-    """`proximity` > 0, in units of the mean square of the features: how near to it the head of a batch stays.
+    """`proximity` > 0, in units of the mean square of the features: how close a batch's head stays to the one before.
 
-    `exact_every` >= 1: after how many epochs, each time, the head is solved exactly; it is at the end in any case.
+    `exact_every` >= 1: the number of epochs after which the head is solved exactly, and at the end in any case.
     """
 
     proximity: float = 10.0
@@ -98,9 +98,10 @@ class _BatchSolving:
 
 @dataclass(frozen=True)
 class Alternating(_BatchSolving):
-    """An epoch of steps for the filters, then the exact head for the filters that came out.
+    """An epoch of steps for the filters, then the exact head for the new filters.
 
-    In the epoch the head follows: after the step of a batch it becomes `head_of_batch`, with `proximity` > 0.
+    Within the epoch the head follows the filters: after the step of a batch it becomes `head_of_batch`, with
+    `proximity` > 0.
 
     >>> import ckn
     >>> ckn.Supervised(strategy=Alternating(proximity=1.0), epochs=5).strategy
@@ -115,14 +116,14 @@ class Alternating(_BatchSolving):
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
     ) -> tuple[LinearModel, LinearModel]:
-        """The head before, which has not seen the batch, and that of the batch."""
+        """The head before the batch, which has not seen it, and the head of the batch."""
         constant: LinearModel = map_leaves(stop_gradient, before)
         return constant, head_of_batch(constant, features, targets, loss, reg, self.proximity)
 
 
 @dataclass(frozen=True)
 class LayerReversal(_BatchSolving):
-    """The head is eliminated: each batch moves the filters at `head_of_batch`, the best head for it near the last.
+    """The head is eliminated: each batch moves the filters at `head_of_batch`, its best head near the last one.
 
     "Ultimate layer reversal" (Jones, Roulet and Harchaoui 2019). Since that head is a minimum, the gradient at it
     is the gradient of the minimal loss. After the epoch the head is solved exactly on all data.
@@ -140,7 +141,7 @@ class LayerReversal(_BatchSolving):
     def heads(
         self, before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float
     ) -> tuple[LinearModel, LinearModel]:
-        """That of the batch, twice."""
+        """The head of the batch, twice."""
         constant: LinearModel = map_leaves(stop_gradient, before)
         after = head_of_batch(constant, features, targets, loss, reg, self.proximity)
         return after, after
@@ -149,7 +150,7 @@ class LayerReversal(_BatchSolving):
 def head_of_batch(
     before: LinearModel, features: Array, targets: Array, loss: Loss, reg: float, proximity: float
 ) -> LinearModel:
-    """The head of least loss of a batch plus `proximity` d / 2 times |W - W before|², to second order; a constant.
+    """The head that minimises a batch's loss plus `proximity` d / 2 · |W - W before|², to second order; a constant.
 
     (b, d), (b, k) -> head. The Hessian of the loss is bounded by its greatest curvature c, so that the loss never
     grows: it is the head before less (c/b X'X + S)^-1 times the gradient, from a system of b equations.

@@ -32,7 +32,7 @@ STAGNATION = 1e-3
 WORSE_THAN_NOTHING = 10.0
 
 Validation = tuple[Any, Any] | None
-"""Images or objects that are measured only, and the numbers of their classes (n,), or numbers to predict (n, q)."""
+"""Images or objects that are only measured, and their class numbers (n,), or numbers to predict (n, q)."""
 
 
 def zero_head(network: Network, data: Data) -> LinearModel:
@@ -45,7 +45,7 @@ def zero_head(network: Network, data: Data) -> LinearModel:
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """What stays the same from epoch to epoch, and what is done in one."""
+    """What stays the same from epoch to epoch, and the work of one epoch."""
 
     data: Data
     settings: Supervised
@@ -71,7 +71,7 @@ class Trainer:
     def initial(
         self, state: TrainingState, features: Features, validation: Validation, progress: Progress
     ) -> EpochReport:
-        """Epoch 0: what an epoch measures, of its images without a step; `features`: those of the state."""
+        """Epoch 0: the measurements of an epoch, of its images without a step; `features`: those of the state."""
         progress("epoch 0", 0, 1)
         if self.settings.augmentation or self.settings.products:
             batches = self.batches(stream(self.data.seed, "epoch 1"))
@@ -84,7 +84,7 @@ class Trainer:
         return EpochReport(0, loss, 0.0, accuracy, measured)
 
     def loss(self, state: TrainingState, batches: Iterable[tuple[Array, Array]]) -> float:
-        """The mean of the regularised loss over the images (b, *grid, c) of batches, where nothing moves."""
+        """The mean of the regularised loss over the images (b, *grid, c) of batches, while nothing moves."""
         network = state.network.with_products(self.settings.products).prepare()
         return self._mean_loss(state.head, ((encode(network, (), x), t) for x, t in batches))
 
@@ -99,7 +99,7 @@ class Trainer:
         return state.rate * self.settings.schedule(state.epoch + (step + 0.5) / steps)
 
     def finished(self, state: TrainingState, progress: Progress) -> TrainingState:
-        """The state with an exact head, where the strategy asks for one and the last epoch has left another."""
+        """The state with an exact head, if the strategy wants one and the last epoch has left another."""
         if not self.settings.strategy.exact_every or self._has_exact_head(state.epoch):
             return state
         return replace(state, head=self.exact_head(state, progress)[0])
@@ -110,7 +110,7 @@ class Trainer:
         return every > 0 and epoch % every == 0
 
     def exact_head(self, state: TrainingState, progress: Progress) -> tuple[LinearModel, float]:
-        """The best head for the features as they are, and its accuracy on the training images."""
+        """The best head for the current features, and its accuracy on the training images."""
         features = features_of(state.network, self.data, self.settings.memory, named("head", progress))
         head = features.fit(self.settings.loss, self.reg, start=state.head)
         return head, self._accuracy(head, features)
@@ -120,7 +120,7 @@ class Trainer:
         return self.data.quality((head(x), targets) for x, targets in features())
 
     def parameters(self, state: TrainingState) -> Parameters:
-        """What moves, the head in the units of features of root mean square 1: steps then suit both parts."""
+        """What moves, with the head in the units of features of root mean square 1, so that steps suit both."""
         root = sqrt(state.head.weights.shape[0])
         head = LinearModel(state.head.weights / root, state.head.intercept)
         return parameters(state.network, head, self.settings.learn_kernels)
@@ -145,11 +145,11 @@ class Trainer:
 
     @property
     def batch(self) -> int:
-        """Images a step."""
+        """Images per step."""
         return self.settings.batch_of(len(self.data))
 
     def batches(self, rng: Rng, among: Any = None) -> Iterator[tuple[Any, Array, Any]]:
-        """Examples, targets and the examples' numbers, in random order, augmented; of the numbers `among`, or all."""
+        """Examples, targets and the examples' numbers, in random order, augmented; those of `among`, or all."""
         data, targets = self.data, self.data.targets
         order = generator(rng).permutation(len(data) if among is None else among)
         for rows in blocks(len(order), self.batch):
@@ -196,7 +196,7 @@ class Trainer:
         return owner.jit(step) if self.settings.jit else step
 
     def gradient(self, params: Parameters, x: Any, t: Array) -> tuple[Array, Parameters]:
-        """The objective of a batch and its gradient, in passes of a few examples where the batch is great."""
+        """The objective of a batch and its gradient, in passes of a few examples if the batch is large."""
         if not isinstance(x, Laid):
             passes = self._passes(params)
             if (size := passes.size(x)) < count(x):
@@ -212,7 +212,7 @@ class Trainer:
     def reg(self) -> float:
         """λ of the head."""
         if self.settings.reg is None:
-            raise ValueError("reg: a step needs a number > 0; that of a state is state.reg")
+            raise ValueError("reg: a step needs a number > 0; take that of a state, state.reg")
         return self.settings.reg
 
     @property
@@ -228,7 +228,7 @@ class Trainer:
     def objective(self, params: Parameters, x: Any, t: Array) -> Array:
         """The regularised loss of a batch: a scalar to differentiate in the parameters.
 
-        Where batches give the next head, a step of length 1 along the gradient with respect to the head leads there.
+        If batches determine the next head, a step of length 1 along the gradient with respect to the head leads there.
         """
         features = self.features(params, x)
         xp, settings = namespace(features), self.settings
@@ -251,8 +251,8 @@ class Trainer:
         if not losses and not state.history:
             shown = ", ".join(str(number) for number in numbers[:5])
             raise DivergedError(
-                f"reg, data: the loss was {value:.3g} in {where}, before any filter had moved; look at λ = "
-                f"{self.reg:.3g} and at examples {shown}, ..., of which that batch is made",
+                f"reg, data: the loss was {value:.3g} in {where}, before any filter had moved; check λ = "
+                f"{self.reg:.3g} and examples {shown}, ..., of which that batch is made",
                 state,
             )
         raise DivergedError(
@@ -262,7 +262,7 @@ class Trainer:
         )
 
     def _require_learning(self, losses: list[float], state: TrainingState) -> None:
-        """Raise DivergedError for an epoch that did far worse than nothing."""
+        """Raise DivergedError for an epoch whose loss is far greater than that of a head of zeros."""
         mean = sum(losses) / len(losses)
         if mean > WORSE_THAN_NOTHING * self.loss_of_nothing:
             raise DivergedError(
@@ -274,7 +274,7 @@ class Trainer:
 
     @cached_property
     def loss_of_nothing(self) -> float:
-        """The loss of a head of zeros, which tells nothing of the examples."""
+        """The loss of a head of zeros."""
         targets = self.data.targets
         xp = namespace(targets)
         return float(xp.mean(self.settings.loss(xp.zeros_like(targets), targets)))
@@ -305,13 +305,13 @@ def _measured(state: TrainingState, examples: Any, wanted: Any, progress: Progre
 
 
 def _as_number(leaf: Any) -> Any:
-    """Counts, which compilers make arrays of, as Python's numbers, as at the start: nothing is compiled for both."""
+    """Counts, which compilers turn into arrays, as Python's numbers, as at the start, to compile only once."""
     is_count = getattr(leaf, "shape", None) == () and namespace(leaf).isdtype(leaf.dtype, "integral")
     return int(leaf) if is_count else leaf
 
 
 def _towards(target: LinearModel, head: LinearModel) -> Array:
-    """0, whose gradient with respect to `head` is `head` - `target`."""
+    """0, with the gradient `head` - `target` with respect to `head`."""
     xp = namespace(head.weights)
     total: Array = 0
     for there, here in zip(flatten(target)[0], flatten(head)[0], strict=True):

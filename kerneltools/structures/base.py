@@ -265,7 +265,7 @@ def require_alike(x: Any, other: Any, name: str, of: str = "x") -> None:
         if type(x) is not type(other):
             raise TypeError(f"{name}: expected {_kind(x)} as {of}, got {_kind(other)}")
         if difference := x.differs(other):
-            raise ValueError(f"{name}: expected the same kind as {of}, {difference}")
+            raise ValueError(f"{name}: expected the same kind as {of}: {difference}")
     elif x.shape[-1] != other.shape[-1]:
         raise ValueError(
             f"{name}: expected {x.shape[-1]} columns as in {of} of shape {tuple(x.shape)}, got shape "

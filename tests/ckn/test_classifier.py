@@ -421,12 +421,12 @@ class TestAxes:
             (
                 None,
                 (8, 3, 20),
-                r"series: these are \(n, t, c\), moved there .* LayerSpec\(64, patch=\(3,\)\)",
+                r"series: for \(n, t, c\), moved there .* LayerSpec\(64, patch=\(3,\)\)",
             ),
             (
                 None,
                 (8, 20, 3),
-                r"series: these are \(n, t, c\), and their architecture .* images\[..., None\]",
+                r"series: for \(n, t, c\), give the architecture .* images\[..., None\]",
             ),
             (None, (8, 6, 6, 6), r"looks like volumes \(n, d, h, w\) .* add it, images\[..., None\]; .* of 6 channels"),
             (

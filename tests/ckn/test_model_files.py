@@ -134,7 +134,9 @@ def refusal(path: Path) -> str | None:
 def refused_both_ways(model: Model, path: Path, message: str) -> None:
     """What `load` refuses in a file, `save` does not write."""
     before = path.read_bytes() if path.exists() else None
-    with pytest.raises(ValueError, match=rf"model\.safetensors: not written, for it could not be read .*: {message}"):
+    with pytest.raises(
+        ValueError, match=rf"model\.safetensors: not written, because it could not be read .*: {message}"
+    ):
         save(model, path)
     assert (path.read_bytes() if path.exists() else None) == before
     save_tree(model.unprepared(), path, "ckn")
@@ -185,8 +187,8 @@ WRONG: dict[str, tuple[Callable[[Model], Any], str]] = {
         "head.intercept: expected finite",
     ),
     "NaN filters": (with_layer(0, filters=lambda f: put(f, np.nan)), r"network.layers.0.filters: expected finite"),
-    "huge filters": (with_layer(1, filters=lambda f: put(f, 1e38)), "layer 2: filters: expected length 1"),
-    "no filters": (with_layer(1, filters=lambda f: 0 * f), "layer 2: filters: expected length 1"),
+    "huge filters": (with_layer(1, filters=lambda f: put(f, 1e38)), "layer 2: filters: expected norm 1"),
+    "no filters": (with_layer(1, filters=lambda f: 0 * f), "layer 2: filters: expected norm 1"),
     "integers": (
         with_head(lambda h: replace(h, weights=h.weights.astype(np.int32))),
         "head.weights: expected floating",

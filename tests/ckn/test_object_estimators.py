@@ -414,19 +414,19 @@ def test_what_is_refused_in_fits(kind: str, data: Any, error: type[Exception], m
 
 GRID = Architecture((LayerSpec(4),))
 WRONG_PARAMETERS: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
-    "architecture of images": ("graphs", {"architecture": GRID}, TypeError, "expected layers of objects"),
+    "architecture of images": ("graphs", {"architecture": GRID}, TypeError, "expected layers for objects"),
     "no architecture": ("sets", {"architecture": "small"}, TypeError, "architecture: expected a ckn.Architecture, or"),
     "paths of sequences": (
         "sequences",
         {"architecture": CASES["graphs"].architecture},
         TypeError,
-        r"architecture: its first layer is not of sequences; x: expected graphs, for Paths\(",
+        r"architecture: its first layer is not for sequences; x: expected graphs, for Paths\(",
     ),
     "windows of graphs": (
         "graphs",
         {"architecture": CASES["series"].architecture},
         TypeError,
-        r"architecture: its first layer is not of graphs; x: expected sequences, for Windows\(",
+        r"architecture: its first layer is not for graphs; x: expected sequences, for Windows\(",
     ),
     "steps of images": ("series", {"preprocessing": (Scale(2.0),)}, TypeError, "expected steps of series, got Scale"),
     "parts": ("sets", {"parts": 0}, ValueError, "parts: expected an integer >= 1, got 0"),
@@ -456,7 +456,7 @@ def test_a_rare_class_counts_as_much_where_asked() -> None:
 
 
 def test_images_take_no_layers_and_steps_of_objects(digits: Any) -> None:
-    with pytest.raises(TypeError, match=r"architecture: expected layers of grids \(LayerSpec\), for images"):
+    with pytest.raises(TypeError, match=r"architecture: expected layers for images \(LayerSpec\), got"):
         ckn.ImageClassifier(CASES["sets"].architecture).fit(*digits)
     with pytest.raises(TypeError, match="preprocessing: expected steps of images, got Standardise"):
         ckn.ImageClassifier(preprocessing=(Standardise(),)).fit(*digits)

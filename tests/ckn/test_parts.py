@@ -261,15 +261,15 @@ def test_a_file_keeps_it(case: Any, tmp_path: Path) -> None:
         (lambda: PartSpec(4, Windows), "parts: expected an object"),  # type: ignore[arg-type]
         (lambda: PartSpec(4, kernel=Exponential(1.0)), "kernel: expected a"),  # type: ignore[arg-type]
         (lambda: ckn.Beside((PartSpec(4),)), "specs: expected a tuple of at least two"),
-        (lambda: ckn.Beside((PartSpec(4), Windows(3))), "specs: expected layers of objects"),  # type: ignore[arg-type]
-        (lambda: Network((), beside=(2, 1)), "beside: expected whole numbers that are 0 layers together"),
+        (lambda: ckn.Beside((PartSpec(4), Windows(3))), "specs: expected layers for objects"),  # type: ignore[arg-type]
+        (lambda: Network((), beside=(2, 1)), "beside: expected integers >= 1 with the sum 0"),
         (lambda: PartSpec(4, lengths=True), "lengths: expected parts that begin with shorter ones"),
         (lambda: PartSpec(4, Paths(3), lengths=True), "on no sphere"),
         (lambda: PartSpec(4, Paths(3), OF_PATHS, lengths=1), "lengths: expected True or False"),  # type: ignore[arg-type]
         (lambda: fitted([PartSpec(4, Windows(2))], GRAPHS), "expected sequences, for Windows"),
         (
             lambda: fitted([PartSpec(3, Elements(), pool=GaussianWindow())], GRAPHS)(GRAPHS),
-            "nodes of graphs are in no row",
+            "needs parts in a row, unlike nodes of graphs",
         ),
         (lambda: fitted([PartSpec(4, Subsequences(2), pool=GaussianWindow())], WORDS[:3])(WORDS), "one of each owner"),
         (lambda: fitted([PartSpec(4)], WORDS, readout=GaussianWindow()), "readout: expected a pool such as"),

@@ -124,7 +124,7 @@ def test_a_rare_class_is_found_more_often_where_classes_count_alike(images: np.n
         ({"class_weight": {99: 1.0}}, "class_weight: expected classes of y, 0, 1, .*, got 99"),
         (
             {"class_weight": "balanced", "supervised": True},
-            "class_weight: a supervised training takes all images",
+            "class_weight: a supervised training weighs all images",
         ),
     ],
 )

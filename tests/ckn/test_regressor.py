@@ -81,14 +81,14 @@ def test_in_files(fitted: ImageRegressor, digits: Digits, ink: np.ndarray, tmp_p
     model = ckn.load(tmp_path / "model")
     assert np.array_equal(model.predict(digits[0]), fitted.predict(digits[0]))
     assert model.score(digits[0][160:], ink[160:]) == fitted.model_.score(digits[0][160:], ink[160:])
-    with pytest.raises(ValueError, match="model: it predicts numbers, and there are no classes"):
+    with pytest.raises(ValueError, match="model: it predicts numbers, which have no probabilities"):
         model.predict_proba(digits[0][:1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"classes": (0, 1)}, r"targets: expected neither classes nor a calibration beside, got \(0, 1\)"),
+        ({"classes": (0, 1)}, r"targets: expected neither classes nor a calibration with them, got \(0, 1\)"),
         ({"targets": Targets((0.0,), (1.0,))}, "weights of shape .* of the network's features and the classes"),
         ({"targets": 3.0}, "targets: expected Targets or None, got float"),
         ({"targets": None}, "classes: expected at least two"),

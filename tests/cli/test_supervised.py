@@ -289,7 +289,7 @@ def test_other_errors_are_not_hidden(run: Any, few: Path, monkeypatch: pytest.Mo
 def test_a_state_that_is_replaced_is_a_note(run: Any, few: Path, begun: Path, tmp_path: Path) -> None:
     (tmp_path / "last.safetensors").write_bytes((begun / "last.safetensors").read_bytes())
     result = run("train", few, *WORDS, "--epochs", 1, "--out", tmp_path)
-    assert f"note: {tmp_path / 'last.safetensors'} is replaced after the first epoch; to go on" in result.stderr
+    assert f"note: {tmp_path / 'last.safetensors'} is replaced after the first epoch; to resume it" in result.stderr
 
 
 def test_more_epochs_are_those_of_a_longer_run(run: Any, few: Path, whole: Any, begun: Path) -> None:
@@ -308,7 +308,7 @@ def test_more_epochs_are_those_of_a_longer_run(run: Any, few: Path, whole: Any, 
         (["--head", "softmax"], "--head: the run in {folder} has ridge, got softmax"),
         (["--whiten"], "--whiten: the run in {folder} has False, got True"),
         (["--epochs", 1], "--epochs 1: the run in {folder} has 3"),
-        (["--out", "elsewhere"], "--out elsewhere: --resume goes on in its own folder, {folder}"),
+        (["--out", "elsewhere"], "--out elsewhere: --resume goes on in {folder}; leave out --out"),
     ],
 )
 def test_a_run_does_not_go_on_otherwise(run: Any, few: Path, whole: Any, words: list[Any], message: str) -> None:

@@ -116,5 +116,5 @@ def test_values_that_are_not_finite_are_named() -> None:
             here = nystrom(kernel, far[::2], reg=reg)
             with np.errstate(all="ignore"):
                 np.testing.assert_array_equal(here(far)[::2], here(far[::2]))
-    with pytest.raises(ValueError, match="values that are not finite at the landmarks; look at its range"):
+    with pytest.raises(ValueError, match="values that are not finite at the landmarks; check its range"):
         nystrom(kernels.Function(lambda x, y: x @ y.T * np.inf), np.asarray([[2.0, 1.0], [3.0, 1.0]]))

@@ -141,7 +141,7 @@ def test_deep_grey_that_is_dark_is_told(tmp_path):
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_numbers_without_white_are_refused(tmp_path, kind):
     Image.fromarray(np.ones((3, 3), dtype=kind)).save(tmp_path / "x.tif")
-    with pytest.raises(DataError, match=r"x\.tif: .* nothing says what is white; .*\.npz"):
+    with pytest.raises(DataError, match=r"x\.tif: .* whose value of white is unknown; .*\.npz"):
         read(tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_all_unreadable_files_are_listed_at_once(damaged):
     with pytest.raises(DataError) as caught:
         read(damaged)
     head, *lines = str(caught.value).split("\n")
-    assert head.startswith("3 of 5 pictures cannot be read; repair or remove them, or go on without")
+    assert head.startswith("3 of 5 pictures cannot be read; repair or remove them, or leave them out with")
     assert "--skip-unreadable" in head
     assert [line.split(":")[0].rsplit("/", 2)[1:] for line in lines] == [["a", "2.png"], ["a", "3.jpg"], ["b", "2.gif"]]
     assert "the file is empty" in lines[1]

@@ -93,7 +93,7 @@ def test_the_objects_make_the_collection_again(x: Any) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_new_objects_are_of_the_kind_of_the_old_ones(kernel: Any, x: Any, y: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"x: expected what goes with the landmarks, {message}"):
+    with pytest.raises(ValueError, match=f"x: expected the same kind as the landmarks: {message}"):
         nystrom(kernel, x)(y)
 
 

@@ -142,7 +142,7 @@ def test_objects_of_another_kind_are_refused(tmp_path: Path) -> None:
     phi = maps.counts(Normalised(Spectrum(2)), X)
     kerneltools.save(phi, tmp_path / "map")
     for one in (phi, kerneltools.load(tmp_path / "map")):
-        with pytest.raises(ValueError, match=r"x: expected what goes with the objects that the map was made for"):
+        with pytest.raises(ValueError, match=r"x: expected the same kind as the objects that the map was made for"):
             one(Strings.of(["MKVL"]))
         with pytest.raises(TypeError, match="x: expected Strings"):
             one.unseen(NUMBERS)

@@ -55,7 +55,7 @@ def test_compressed_files(tmp_path: Path) -> None:
         (f"{HEAD}{CLASSES}1,2:3,4:left\n", "line 10: expected one of the classes down, up at the end, got 'left'"),
         (f"{HEAD}{CLASSES}1,2:3:up\n", "line 10: expected channels of one length, got 1, 2"),
         (f"{HEAD}{CLASSES}1,2:up\n", "line 10: expected 2 channels, got 1"),
-        (f"{HEAD}{CLASSES}1,?,3:3,4,5:up\n", "line 10: value 1 of channel 0 is missing; give `fill`"),
+        (f"{HEAD}{CLASSES}1,?,3:3,4,5:up\n", "line 10: value 1 of channel 0 is missing; set `fill`"),
         (f"{HEAD}{CLASSES}1,x:3,4:up\n", "line 10: could not convert string to float: 'x'"),
         (f"{HEAD}{CLASSES}1,inf:3,4:up\n", "line 10: expected finite numbers, got inf"),
         ("@timeStamps true\n@data\n(1,2):up\n", "@timeStamps true is not read"),

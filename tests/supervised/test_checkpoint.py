@@ -216,7 +216,7 @@ def report(**change) -> dict:
     ],
 )
 def test_values_that_cannot_be(change: dict, message: str, state: TrainingState, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=rf"state: not written, for it could not be read again.*: {message}"):
+    with pytest.raises(ValueError, match=rf"state: not written, because it could not be read again.*: {message}"):
         save_state(replace(state, **change), tmp_path / "state")
     assert not any(tmp_path.iterdir())
     save_tree(_Checkpoint(replace(state, **change), {}), tmp_path / "state", "ckn-training")

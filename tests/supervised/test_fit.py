@@ -191,9 +191,7 @@ def test_a_loss_that_is_not_finite_before_any_step_is_no_fault_of_the_rate() -> 
     network, states = start(images), []
     fit_supervised(network, images, labels, 3, 0, replace(QUICK, epochs=1), on_epoch=states.append)
     broken = replace(states[0], epoch=0, history=(), head=map_leaves(lambda leaf: leaf * np.nan, states[0].head))
-    with pytest.raises(
-        DivergedError, match=r"the loss was nan .* before any filter had moved; look at λ = 0.001 and at"
-    ):
+    with pytest.raises(DivergedError, match=r"the loss was nan .* before any filter had moved; check λ = 0.001 and"):
         fit_supervised(network, images, labels, 3, 0, QUICK, start=broken)
 
 
