@@ -9,7 +9,7 @@ from kerneltools.backend import stop_gradient
 from kerneltools.primitives import primitive
 
 NOTHING = -1e30
-"""The logarithm of 0 inside of a recursion: a number, so that differences of two such are no NaN."""
+"""The logarithm of 0 inside a recursion: a finite number, so that differences of two of them are not NaN."""
 
 
 @primitive
@@ -18,11 +18,11 @@ def alignment_logs(
 ) -> Array:
     """log Σ over all alignments of two series of Π φ(x_i, y_j), φ = ωe / (2 - ωe), e = exp(-|x_i - y_j|²).
 
-    (S, *p, c), (T, *q, c), p, q whole numbers -> p and q broadcast
+    (S, *p, c), (T, *q, c), p, q integers -> p and q broadcast
 
-    `x_last`, `y_last`: the place of the last point of each, and `ends`: their sums. ω is 1, or the triangle
-    (1 - |i - j| / window)₊. Where no alignment is left the value is that of `NOTHING`. `exact`: with the digits of the
-    logarithm, however small the sum is; without, what is below √(k(x, x) k(y, y)) by 30 digits may be lost.
+    `x_last`, `y_last`: the index of the last point of each, and `ends`: their sums. ω is 1, or the triangle
+    (1 - |i - j| / window)₊. If there is no alignment, the value is that of `NOTHING`. `exact`: with all digits of the
+    logarithm, however small the sum is; otherwise, sums below √(k(x, x) k(y, y)) by 30 digits may be lost.
     """
     width = max(x.shape[0], y.shape[0]) if window is None else min(window, max(x.shape[0], y.shape[0]))
     limits = namespace(x).finfo(x.dtype)
@@ -42,7 +42,7 @@ def warping_costs(x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterab
 
 
 class Semiring(NamedTuple):
-    """How the values of three neighbours and the pair of points give that of a cell."""
+    """How the value of a cell follows from three neighbours and the pair of points."""
 
     nothing: float
     one: float
@@ -82,7 +82,7 @@ RESCALED = 32
 def _swept(
     x: Array, y: Array, x_last: Array, y_last: Array, ends: frozenset[int], window: int | None, ring: Semiring
 ) -> Array:
-    """The value at the last points of each pair, of the live cells of one anti-diagonal after the other."""
+    """The value at the last points of each pair, from the live cells of one anti-diagonal after the other."""
     xp = namespace(x, y)
     s, t = int(x.shape[0]), int(y.shape[0])
     backwards = xp.flip(y, axis=0)
@@ -137,7 +137,7 @@ def square_of(x: Array, y: Array) -> Array:
 
 
 def reached(d: int, lo: int, hi: int, x_last: Array, y_last: Array) -> Array:
-    """Which of the cells lo..hi - 1 with i + j = d is the end of which pair: -> (hi - lo, *p)"""
+    """Which of the cells lo..hi - 1 with i + j = d are the ends of which pairs: -> (hi - lo, *p)"""
     xp = namespace(x_last, y_last)
     i = xp.arange(lo, hi, dtype=x_last.dtype, device=device_of(x_last))
     i = xp.reshape(i, (hi - lo, *[1] * x_last.ndim))
@@ -233,7 +233,7 @@ def _total(values: Any) -> Array:
 
 
 def _before(value: Array, axis: int) -> Array:
-    """At each place the sum of all before it along an axis."""
+    """At each place, the sum of all earlier ones along an axis."""
     xp = namespace(value)
     sums = xp.cumulative_sum(value, axis=axis)
     first = xp.zeros_like(value[:1, ...] if axis == 0 else value[:, :1, ...])

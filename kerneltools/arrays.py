@@ -1,4 +1,4 @@
-"""The one door to the array libraries: which library, device and type do these arrays have?"""
+"""The functions that inspect arrays of any library: their library, device and type, and checks of them."""
 
 from collections.abc import Callable, Iterator
 from math import isfinite, prod
@@ -16,7 +16,7 @@ Device = Any
 
 
 class AnyArray(Protocol):
-    """What arrays of all libraries have, and collections of objects have not."""
+    """What arrays of all libraries have, and collections of objects do not."""
 
     @property
     def shape(self) -> Any: ...
@@ -29,14 +29,14 @@ class AnyArray(Protocol):
 
 
 A = TypeVar("A", bound=AnyArray)
-"""An array of one library: `f(x: A) -> A` gives an array of NumPy for one of NumPy, a tensor for a tensor."""
+"""An array of one library: `f(x: A) -> A` returns a NumPy array for a NumPy array, a tensor for a tensor."""
 
 
 def namespace(*arrays: Array) -> Namespace:
-    """The array-API namespace that all the arrays share; Python numbers and None are passed over.
+    """The array-API namespace that all the arrays share; Python numbers and None are skipped.
 
-    Raises TypeError, naming the libraries, when they are not all of one library, and when
-    something that is no array (a list, say) is among them.
+    Raises TypeError, with the libraries, if they are not all of one library, or if something other than an array, such
+    as a list, is among them.
     """
     found = [a for a in arrays if a is not None and not isinstance(a, Number)]
     # A NumPy scalar is a number beside arrays of any library, and an array where it stands alone.
@@ -62,7 +62,7 @@ def namespace(*arrays: Array) -> Namespace:
 
 
 def _conversion(arrays: list[Any]) -> str:
-    """The call that takes the others to the library and device of the last array: parameters come after data."""
+    """The call that converts the others to the library and device of the last array: parameters come after data."""
     target = [a for a in arrays if hasattr(a, "dtype")][-1]
     root = type(target).__module__.partition(".")[0]
     device = getattr(target, "device", None)
@@ -70,7 +70,7 @@ def _conversion(arrays: list[Any]) -> str:
 
 
 def _recording(arrays: list[Array]) -> Namespace | None:
-    """The namespace of traced arrays (kerneltools.autodiff), when the others are plain arrays of the same library."""
+    """The namespace of traced arrays (kerneltools.autodiff), if the others are plain arrays of the same library."""
     try:
         spaces = [array_api_compat.array_namespace(a) for a in arrays]
     except TypeError:
@@ -82,10 +82,10 @@ def _recording(arrays: list[Array]) -> Namespace | None:
 
 
 def device_of(*arrays: Array) -> Device:
-    """The device that all the arrays are on; Python numbers and None are passed over.
+    """The device that all the arrays are on; Python numbers and None are skipped.
 
-    None when no array says (inside a JAX trace the device is not known).
-    Raises ValueError, naming the devices, when they are on several.
+    None if no array tells (inside a JAX trace the device is not known). Raises ValueError, with the devices, if they
+    are on several.
     """
     devices: list[Device] = []
     for a in arrays:
@@ -103,9 +103,9 @@ def device_of(*arrays: Array) -> Device:
 
 
 def require_beside(x: Array, parameter: Array | float) -> None:
-    """Raise for a parameter of another library (TypeError) or on another device (ValueError) than x.
+    """Raise if a parameter is of another library (TypeError) or on another device (ValueError) than x.
 
-    Beside traces of JAX, which are on no device, arrays of NumPy are constants and pass.
+    For traces of JAX, which are on no device, NumPy arrays are constants and pass.
     """
     if device_of(x) is not None and device_of(parameter) is not None:
         namespace(x, parameter)
@@ -113,9 +113,9 @@ def require_beside(x: Array, parameter: Array | float) -> None:
 
 
 def require_together(**named: Array) -> None:
-    """Raise for arrays of several libraries (TypeError) or on several devices (ValueError), with the names of all.
+    """Raise if arrays are of several libraries (TypeError) or on several devices (ValueError), with all names.
 
-    Python numbers and None are passed over.
+    Python numbers and None are skipped.
     """
     try:
         namespace(*named.values())
@@ -126,7 +126,7 @@ def require_together(**named: Array) -> None:
 
 
 def on_host(array: Array) -> bool:
-    """Whether it is in the host's memory, by the name of its device ("cpu", "TFRT_CPU_0"), or of no known device."""
+    """Whether it is in the host's memory, by the name of its device ("cpu", "TFRT_CPU_0"), or on no known device."""
     device = array_api_compat.device(array)
     return device is None or "cpu" in str(device).lower()
 
@@ -134,26 +134,26 @@ def on_host(array: Array) -> bool:
 def asarray_like(values: Any, like: Array, dtype: DType = None) -> Array:
     """Host values (numbers, lists, NumPy arrays) as an array of the library and device of `like`.
 
-    `dtype` is one of that library's types; the type of `like` when not given.
+    `dtype` is one of that library's types; the type of `like` if it is not given.
     """
     xp = namespace(like)
     return xp.asarray(values, dtype=like.dtype if dtype is None else dtype, device=device_of(like))
 
 
 def index_dtype(like: Array) -> DType:
-    """The integers of the library of `like`: int64, and int32 for JAX without its x64 mode, which warns of others."""
+    """The integers of the library of `like`: int64, or int32 for JAX without its x64 mode, which warns of others."""
     return namespace(like).asarray([0]).dtype
 
 
 def indices_like(values: Any, like: Array) -> Array:
-    """Whole numbers of the host (a list, a NumPy array) as integers of the library, on the device of `like`."""
+    """Integers of the host (a list, a NumPy array) as integers of the library, on the device of `like`."""
     return asarray_like(values, like, index_dtype(like))
 
 
 def named_dtype(xp: Namespace, dtype: Any) -> DType:
-    """The type of a namespace that a name of the standard ("float32") means; None and types as they are.
+    """The type of a namespace with a name of the standard ("float32"); None and types unchanged.
 
-    Raises ValueError for another name.
+    Raises ValueError for an unknown name.
     """
     if not isinstance(dtype, str):
         return dtype
@@ -166,18 +166,18 @@ DTYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
 )  # fmt: skip
-"""The names of the standard's types, and of the two short ones that accelerators have beside them."""
+"""The names of the standard's types, and of the two short types that accelerators add."""
 
 
 EXTENDED = {"float96", "float128", "longdouble"}
 """Types of NumPy beyond the standard's."""
 
 OTHER_OPERATORS = {"matrix", "MaskedArray"}
-"""Arrays, to the libraries, that do not follow the standard: products are other ones, and what is masked counts."""
+"""Array types that libraries accept but that break the standard: other products, or masked entries that count."""
 
 
 def require_floating(**named: Array) -> None:
-    """Raise TypeError for the first array, named by its keyword, that is not real floating-point, or a matrix."""
+    """Raise TypeError for the first array, named by its keyword, that is a matrix or not real floating-point."""
     for name, array in named.items():
         _require_array(name, array)
         xp = namespace(array)
@@ -201,7 +201,7 @@ def require_floating(**named: Array) -> None:
 def require_rank(rank: int | tuple[int, ...], form: str, **named: Array) -> None:
     """Raise ValueError for the first array, named by its keyword, whose number of axes is not `rank`.
 
-    Raises TypeError for what is no array, such as a list.
+    Raises TypeError for anything but an array, such as a list.
     """
     ranks = (rank,) if isinstance(rank, int) else rank
     for name, array in named.items():
@@ -221,7 +221,7 @@ def _require_array(name: str, array: Any, form: str = "") -> None:
 
 
 def is_whole(value: Any, least: int = 1) -> bool:
-    """Whether it is an integer, Python's or NumPy's, of at least `least`."""
+    """Whether it is an integer of Python or NumPy, of at least `least`."""
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
 
 
@@ -247,9 +247,10 @@ def require_real(name: str, value: Any, wanted: str) -> None:
 def require_number(
     name: str, value: Any, like: Array = None, *, least: float | None = None, wanted: str | None = None
 ) -> None:
-    """Raise unless it is a finite number > 0, or >= `least` where that is given, with its name.
+    """Raise, with its name, unless it is a finite number > 0, or >= `least` if that is given.
 
-    An array () of one number will do, of the library and device of `like`; in a trace its number is not known.
+    An array () of one number is also valid, in the library and on the device of `like`; in a trace its number is not
+    known.
     """
     wanted = wanted or ("a number > 0" if least is None else f"a number >= {least:g}")
     require_real(name, value, wanted)
@@ -265,13 +266,13 @@ def require_number(
             require_beside(like, value)
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{name}: expected {wanted}, of Python or beside the data, got another; {error}") from error
+            raise kind(f"{name}: expected {wanted}, of Python or in the library of the data; {error}") from error
     good = value > 0 if least is None else value >= least
     require_everywhere(namespace(value).isfinite(value) & good, wanted, name, value)
 
 
 def finite(name: str, value: Any, wanted: str) -> float:
-    """A real number as Python's. Raises ValueError where it is not finite, or an integer beyond floating point."""
+    """A real number as Python's. Raises ValueError if it is not finite, or an integer beyond floating point."""
     try:
         number = float(value)
     except OverflowError:  # of Python's integers, which have no end
@@ -291,7 +292,7 @@ _compilers: list[Callable[[], bool]] = []
 
 
 def add_compiler(is_compiling: Callable[[], bool]) -> None:
-    """Tell of a compiler of Python code, which no exception leads out of, how to know that it is at work."""
+    """Register how to tell that a compiler of Python code, which no exception can leave, is at work."""
     _compilers.append(is_compiling)
 
 
@@ -311,16 +312,16 @@ def holds(condition: Array) -> bool:
 
 
 def require_finite(**named: Array) -> None:
-    """Raise ValueError for the first array, named by its keyword, with a NaN or an infinity: where the first one is.
+    """Raise ValueError, with the place, for the first array, named by its keyword, with a NaN or an infinity.
 
-    Passes inside a trace, where numbers are not known.
+    Does nothing inside a trace, where numbers are not known.
     """
     for name, array in named.items():
         require_everywhere(namespace(array).isfinite(array), "finite numbers", name, array)
 
 
 def require_everywhere(good: Array, wanted: str, name: str, array: Array) -> None:
-    """Raise ValueError with the place and the number where `good` is False first; passes inside a trace."""
+    """Raise ValueError with the place and the number of the first False in `good`; does nothing inside a trace."""
     xp = namespace(good)
     if hasattr(namespace(array), "traced_library") or holds(xp.all(good)):
         return
@@ -330,7 +331,7 @@ def require_everywhere(good: Array, wanted: str, name: str, array: Array) -> Non
 
 
 def require_weights(weights: Array, n: int, least: int = 1, name: str = "weights") -> None:
-    """Raise unless there is a finite weight >= 0 for each of n rows, and at least `least` of them are > 0."""
+    """Raise unless each of n rows has a finite weight >= 0, and at least `least` of them are > 0."""
     require_rank(1, f"({n},), a number for each row", **{name: weights})
     require_floating(**{name: weights})
     if weights.shape[0] != n:
@@ -342,7 +343,7 @@ def require_weights(weights: Array, n: int, least: int = 1, name: str = "weights
 
 
 def _place(flat: int, shape: tuple[int, ...]) -> str:
-    """Where an entry is, from its number in the order of the rows."""
+    """The place of an entry, from its number in row order."""
     index: list[int] = []
     for size in reversed(shape):
         flat, i = divmod(flat, size)
@@ -353,7 +354,7 @@ def _place(flat: int, shape: tuple[int, ...]) -> str:
 
 
 def widest_float(array: Array) -> DType:
-    """float64 where the library and the device have it; where they do not, the type of `array`, at least float32."""
+    """float64 if the library and the device have it; otherwise the type of `array`, at least float32."""
     xp = namespace(array)
     if _has_float64(xp, device_of(array)):
         return xp.float64
@@ -379,17 +380,17 @@ def safe_sqrt(x: Array) -> Array:
 
 
 def points_of(x: Array) -> Array:
-    """All its vectors below each other, also where there are none: (..., c) -> (points, c)"""
+    """All its vectors, one below the other, also if there are none: (..., c) -> (points, c)"""
     return namespace(x).reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
 def flattened(x: Array) -> Array:
-    """Each of its entries as a vector, also where there are none: (n, ...) -> (n, d)"""
+    """Each of its entries as a vector, also if there are none: (n, ...) -> (n, d)"""
     return namespace(x).reshape(x, (x.shape[0], prod(x.shape[1:])))
 
 
 def evenly(n: int, most: int) -> list[int]:
-    """At most so many of the numbers 0..n-1, evenly spaced over all.
+    """At most `count` of the numbers 0..n-1, evenly spaced.
 
     >>> evenly(10, 4)
     [0, 2, 5, 7]
@@ -400,7 +401,7 @@ def evenly(n: int, most: int) -> list[int]:
 def blocks(n: int, size: int) -> Iterator[slice]:
     """Slices of at most `size` that cover 0..n-1 (the standard forbids a slice beyond the end).
 
-    Raises ValueError for a size that is no integer >= 1.
+    Raises ValueError unless the size is an integer >= 1.
     """
     if not is_whole(size):
         raise ValueError(f"block: expected an integer >= 1, got {size!r}")

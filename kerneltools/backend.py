@@ -1,8 +1,8 @@
-"""What an array library adds to the standard: devices, gradients, compilation, faster bodies.
+"""What an array library adds to the standard: devices, gradients, compilation, faster functions.
 
-A plugin is a module that holds an object `BACKEND` and is announced by an entry point of the group
-`kerneltools.backends`, whose name is the root module of the library's array type. It is imported
-when the first array of that library arrives, or when it is asked for by name.
+A plugin is a module with an object `BACKEND`, announced by an entry point of the group `kerneltools.backends`, whose
+name is the root module of the library's array type. It is imported when the first array of that library arrives, or
+when it is asked for by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ Backward = Callable[..., tuple[Array | None, ...]]
 
 @runtime_checkable
 class Backend(Protocol):
-    """One array library.
+    """What the project adds for one array library.
 
     Parameters of differentiated functions are trees (kerneltools.trees). A leaf that is an array is
     differentiated; Python numbers are constants.
@@ -44,7 +44,7 @@ class Backend(Protocol):
 
     @property
     def overrides(self) -> Mapping[Callable[..., Array], Callable[..., Array]]:
-        """Faster bodies of primitives, keyed by the primitive."""
+        """Faster versions of primitives, keyed by the primitive."""
 
     def owns(self, array: Any) -> bool:
         """Whether this is an array of the library."""
@@ -53,25 +53,25 @@ class Backend(Protocol):
         """Numbers, lists or arrays of any library as an array of this one.
 
         `dtype`: a type of the library or the standard's name of one ("float32").
-        `device`: one of `devices()`. Both are kept as they are when not given.
+        `device`: one of `devices()`. Both are unchanged if not given.
         """
 
     def to_numpy(self, array: Array) -> Any:
-        """A NumPy array with the same numbers; from a device too."""
+        """A NumPy array with the same numbers, also from a device."""
 
     def devices(self) -> tuple[str, ...]:
         """The names of the devices that can be used now."""
 
     def synchronize(self, array: Array) -> None:
-        """Wait until the array's numbers are there."""
+        """Wait until the array's numbers are computed."""
 
     def value_and_grad(
         self, f: Callable[..., Array], argnums: int | tuple[int, ...] = 0, *, alone: bool = False
     ) -> Callable[..., Any]:
         """The function that returns (f(*args), gradient); f gives a scalar, gradient is a tree like the argument.
 
-        `alone`: the caller's word that the gradient is part of no other one, and that f neither closes over arrays
-        that are being differentiated nor keeps or looks into its own; a library may then save time and memory.
+        `alone`: the caller promises that the gradient is part of no other one, and that f neither closes over arrays
+        that are being differentiated nor keeps or inspects its own; a library may then save time and memory.
         """
 
     def custom_vjp(self, forward: Forward, backward: Backward) -> Forward:
@@ -81,14 +81,14 @@ class Backend(Protocol):
         """The same numbers, as a constant."""
 
     def jit(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """f, compiled where the library can."""
+        """f, compiled if the library can."""
 
 
 def backend(name: str) -> Backend:
-    """The backend of that name; imports its library.
+    """The backend of a name, such as "torch"; it imports the library.
 
-    Raises ValueError for an unknown name, with those that are known, and ImportError, with the
-    install line, when its library is not installed.
+    Raises ValueError for an unknown name, with the known ones, and ImportError, with the install line, if its library
+    is not installed.
 
     >>> backend("numpy").asarray([1, 2], dtype="float32").dtype
     dtype('float32')
@@ -99,7 +99,7 @@ def backend(name: str) -> Backend:
 
 
 def available() -> tuple[str, ...]:
-    """The names of the backends that are announced, whether their libraries are installed or not.
+    """The names of the announced backends, whether their libraries are installed or not.
 
     >>> "numpy" in available()
     True
@@ -112,7 +112,7 @@ def available() -> tuple[str, ...]:
 
 
 def backend_of(*arrays: Array) -> Backend | None:
-    """The backend that owns the arrays; None for a library without a plugin, and for what has no `dtype`.
+    """The backend that owns the arrays; None for a library without a plugin, and for values without a `dtype`.
 
     A traced array outranks the array it wraps, so that gradients are never lost.
 
@@ -162,7 +162,7 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
 
 def stop_gradient(array: Array) -> Array:
-    """The same numbers as a constant: no gradient flows through.
+    """The same numbers as a constant, through which no gradient flows.
 
     >>> from kerneltools.backend import backend
     >>> library = backend("numpy")
@@ -174,7 +174,7 @@ def stop_gradient(array: Array) -> Array:
 
 
 def to_host(array: Array) -> Any:
-    """The numbers as a NumPy array, from any library and device: for choices that are made on the host.
+    """The numbers as a NumPy array, from any library and device, for choices that are made on the host.
 
     >>> import numpy as np
     >>> to_host(np.ones(2)).tolist()

@@ -1,7 +1,7 @@
 """Sums over columns of a function of two numbers, or of their difference, for all pairs of rows, in bounded memory.
 
-Σ_j t(x_j, y_j) is no matrix product, and all its n m d terms at once would not fit in memory: they are made and
-added up block by block, and their derivatives in the same way.
+Σ_j t(x_j, y_j) is no matrix product, and its n m d terms would not fit in memory together. They are computed and added
+block by block, and so are their derivatives.
 """
 
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ class ColumnSum:
 class DifferenceSum:
     """Σ_j f(s_j (x_j - y_j)) for all pairs of rows, with derivatives: (n, d), (m, d), (d,) -> (n, m).
 
-    Differences are taken of the rows as they are, so that their errors are those of two numbers, wherever the rows lie.
+    Differences are taken of the original rows, so that their errors are those of two numbers, wherever the rows lie.
     `values` and `pull` are its two primitives, which a backend may replace.
     """
 
@@ -200,7 +200,7 @@ def _chi_square(a: Array, b: Array) -> Array:
 
 
 def _not_zero(total: Array) -> Array:
-    """The sum, where it is 0 the smallest number: the numerator is 0 there. (Values only: slopes have other needs.)"""
+    """The sum, or the smallest number where it is 0: the numerator is 0 there. (Only for values, not for slopes.)"""
     xp = namespace(total)
     return xp.maximum(total, xp.full_like(total, xp.finfo(total.dtype).smallest_normal))
 
@@ -231,11 +231,11 @@ harmonic_sums = ColumnSum("harmonic_sums", Term(_harmonic, _harmonic_slopes))
 minimum_sums = ColumnSum("minimum_sums", Term(lambda a, b: namespace(a, b).minimum(a, b), _minimum_slopes))
 
 SUMS = (chi_square_distances, harmonic_sums, minimum_sums)
-"""All those of two numbers, for a backend that has a better way."""
+"""All sums of functions of two numbers, for a backend that has a better way."""
 
 l1_distances = DifferenceSum("l1_distances", OfDifference(lambda u: namespace(u).abs(u), sign))
 log_square_sums = DifferenceSum("log_square_sums", OfDifference(_log_square, _log_square_slope))
 square_sums = DifferenceSum("square_sums", OfDifference(lambda u: u * u, lambda u: 2 * u))
 
 DIFFERENCE_SUMS = (l1_distances, log_square_sums, square_sums)
-"""All those of differences."""
+"""All sums of functions of differences."""

@@ -1,4 +1,4 @@
-"""Trees as JSON and arrays by name: what the files of `kerneltools.files` are made of (docs/decisions/0015, 0021)."""
+"""Trees as JSON and arrays by name: the content of the files of `kerneltools.files` (docs/decisions/0015, 0021)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -13,20 +13,20 @@ from kerneltools.arrays import DTYPES, Array, Device, DType, is_whole
 from kerneltools.backend import Backend, to_host
 
 WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What comes of values of the wrong type, size or kind."""
+"""The errors that values of the wrong type, size or kind cause."""
 
 
 def told(error: Exception) -> str:
-    """What an error says, with its name where the words alone say little."""
+    """An error's message, with its class where the message alone says little."""
     return f"{type(error).__name__}: {error}" if isinstance(error, ArithmeticError | LookupError) else str(error)
 
 
 class Unplaced(Exception):
-    """An array that a library or a device cannot take, which is no fault of the file; the cause says why."""
+    """A library or a device cannot take an array, which is no fault of the file; the cause tells why."""
 
 
 def placing(library: Backend, device: Device) -> Callable[[Any], Array]:
-    """What takes NumPy arrays to a library and a device. Raises Unplaced for what these do not have."""
+    """The function that moves NumPy arrays to a library and a device. Raises Unplaced for what these do not have."""
 
     def placed(array: Any) -> Array:
         try:
@@ -39,13 +39,13 @@ def placing(library: Backend, device: Device) -> Callable[[Any], Array]:
 
 @dataclass(frozen=True, eq=False)
 class Host:
-    """A tree whose arrays are NumPy's when they are read, whatever library the others go to."""
+    """A tree whose arrays are NumPy's when it is read, whichever library the others are in."""
 
     tree: Any
 
 
 def stored_name(value: Any) -> str:
-    """What a dataclass is called in files: its name, or its `stored_as` where another has that name.
+    """The name of a dataclass in files: its own, or its `stored_as` if another class has that name.
 
     Raises TypeError for functions, which a file cannot hold.
     """
@@ -56,7 +56,7 @@ def stored_name(value: Any) -> str:
 
 
 def by_stored_name(types: Iterable[type]) -> dict[str, type]:
-    """The types that a file may hold, as `load_tree` takes them. Raises ValueError when two have one name."""
+    """The types that a file may hold, as `load_tree` takes them. Raises ValueError if two have one name."""
     found: dict[str, type] = {}
     for cls in types:
         if found.setdefault(stored_name(cls), cls) is not cls:
@@ -67,10 +67,10 @@ def by_stored_name(types: Iterable[type]) -> dict[str, type]:
 def encode(tree: Any, name_of: Callable[[Any], str] = stored_name) -> tuple[Any, dict[str, Any]]:
     """The structure of a tree, for JSON, and its arrays by name, in NumPy.
 
-    Dataclasses and functions are called what `name_of` says; it raises TypeError for what it does not know. A class
-    may say itself what it is made of: `_stored()` gives its parts by name, which are the arguments of `_restored`.
+    `name_of` gives the names of dataclasses and functions, and raises TypeError for unknown ones. A class may define
+    its own parts: `_stored()` returns them by name, and `_restored` takes them as arguments.
 
-    Raises TypeError, naming the place, for what is no tree of those that `save_tree` takes.
+    Raises TypeError, with the place, for a tree that `save_tree` does not take.
     """
     writer = _Writer(name_of)
     return writer.node(tree, ""), writer.arrays
@@ -83,9 +83,9 @@ def decode(
     convert: Callable[[Any], Array] = lambda array: array,
     dtype_of: Callable[[str], DType] = np.dtype,
 ) -> Any:
-    """The tree of a structure; `known`: what makes a part of a name from its fields, and functions by name.
+    """The tree of a structure; `known`: functions by name, each of which makes a part from its fields.
 
-    Raises one of `WRONG`, naming the place, for a structure that is none, and for arrays that have no place in it.
+    Raises one of `WRONG`, with the place, for an invalid structure, and for arrays that have no place in it.
     """
     reader = _Reader(dict(arrays), known, convert, dtype_of)
     tree = reader.node(structure, "")

@@ -1,7 +1,7 @@
 """Trees of arrays in files: safetensors, with the structure as JSON in the header. Rows in .npy files. No pickle.
 
-A file is written under a temporary name and renamed: it is there whole, or not at all. A digest of all that a tree's
-file holds is in its header: a changed bit is found (docs/decisions/0015).
+A file is written under a temporary name and then renamed: it is complete, or does not exist. The header of a tree's
+file holds a digest of all its content, which reveals a changed bit (docs/decisions/0015).
 """
 
 import json
@@ -23,20 +23,20 @@ from kerneltools.encoding import WRONG, Unplaced, decode, encode, told
 from kerneltools.locks import holding, try_lock
 
 VERSION = "1"
-"""Of the format of `save_tree`. Files that were written before they had a digest are refused."""
+"""The version of the format of `save_tree`. Files from before the digest are refused."""
 
 
 class FileFormatError(ValueError):
-    """A file that cannot be read as what it should be; the message names the file and says why."""
+    """A file cannot be read as what it should be; the message names the file and the reason."""
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it at the end, removed when anything goes wrong.
 
-    A link stays a link: what it points to is replaced. A file that is replaced hands on its permissions. Temporary
-    files that a killed process left for the same path are removed. Raises OSError when the folder cannot be written
-    and when `path` is there and no file: a device or a pipe must not give way to one.
+    A link stays a link: its target is replaced. The new file gets the permissions of the old one. Temporary files that
+    a killed process left for the same path are removed. Raises OSError if the folder cannot be written, and if `path`
+    exists and is no file: a device or a pipe must not be replaced.
     """
     path = written_place(path)
     remove_leftovers(path)
@@ -47,7 +47,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def written_place(path: str | Path) -> Path:
-    """The file that a path stands for, links followed. Raises OSError where it is there and no file."""
+    """The file that a path stands for, with links followed. Raises OSError if it exists and is no file."""
     try:
         found = Path(path).resolve()
     except RuntimeError as error:  # what some releases of Python raise
@@ -67,7 +67,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 def remove_dead(path: Path) -> None:
-    """Remove a file unless a process holds it, or it cannot be known whether one does."""
+    """Remove a file unless a process holds it, or it is unknown whether one does."""
     with suppress(OSError), holding(path) as held:
         if held:
             path.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def remove_dead(path: Path) -> None:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A file beside `path`, held until the end, when it is removed if it is still there."""
+    """A file beside `path`, held until the end, and removed then if it still exists."""
     handle, temporary = _held_file(path)
     try:
         yield temporary
@@ -86,7 +86,7 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def _held_file(path: Path) -> tuple[int | None, Path]:
-    """A new file beside `path` and its descriptor, which holds it; None where there are no locks."""
+    """A new file beside `path`, and the descriptor that holds it, or None if there are no locks."""
     while True:
         try:
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
@@ -104,7 +104,7 @@ def _held_file(path: Path) -> tuple[int | None, Path]:
 
 
 def _permissions(path: Path) -> int:
-    """Those of the file that is there, or of new files: mkstemp makes files that only the owner can read."""
+    """The permissions of the existing file, or of new files: mkstemp makes files that only the owner can read."""
     if path.exists():
         return path.stat().st_mode & 0o777
     mask = os.umask(0)
@@ -115,9 +115,9 @@ def _permissions(path: Path) -> int:
 def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] | None = None) -> None:
     """Write a tree of frozen dataclasses, tuples, dicts, arrays, numbers, types of numbers and strings.
 
-    `kind` says what it is, for whoever reads; `notes` are further strings for the header.
+    `kind` says what it is, for readers of the file; `notes` are further strings for the header.
 
-    Raises TypeError, naming the leaf, for anything else, and OSError when the file cannot be written.
+    Raises TypeError, with the leaf, for anything else, and OSError if the file cannot be written.
     """
     write_encoded(*encode(tree), path, kind, notes)
 
@@ -125,7 +125,7 @@ def save_tree(tree: Any, path: str | Path, kind: str, notes: Mapping[str, str] |
 def write_encoded(
     structure: Any, arrays: dict[str, Any], path: str | Path, kind: str, notes: Mapping[str, str] | None = None
 ) -> None:
-    """Write what `encode` made of a tree; see `save_tree`."""
+    """Write the result of `encode`; see `save_tree`."""
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
@@ -146,14 +146,13 @@ def load_tree(
     convert: Callable[[Any], Array] = lambda array: array,
     dtype_of: Callable[[str], DType] = np.dtype,
 ) -> Any:
-    """Read a tree that `save_tree` wrote; `types` are the dataclasses that may occur, by name.
+    """Read a tree from a file of `save_tree`; `types` are the dataclasses that may occur, by name.
 
-    `convert` takes each NumPy array to the library and device wanted, `dtype_of` the name of a type of numbers to
-    that of the library.
+    `convert` moves each NumPy array to the wanted library and device, and `dtype_of` converts the name of a type of
+    numbers to the library's type.
 
-    Raises FileNotFoundError, what `convert` raises as the cause of an Unplaced, and FileFormatError for a file that is
-    truncated, corrupt, of another version or kind, whose bits are not those that were written, or that holds types not
-    in `types`.
+    Raises FileNotFoundError, Unplaced with what `convert` raises as its cause, and FileFormatError for a file that is
+    truncated, corrupt, of another version or kind, that has a changed bit, or that holds types not in `types`.
     """
     path = Path(path)
     header, arrays = _read(path)
@@ -169,7 +168,7 @@ def load_tree(
             f"{path}: corrupt, or written before files had a digest (SHA-256): it has none; write it again"
         )
     if header.pop("digest") != digest(header, arrays):
-        raise FileFormatError(f"{path}: corrupt: it is not what was written, for its digest (SHA-256) is another")
+        raise FileFormatError(f"{path}: corrupt: its digest (SHA-256) is not that of its content")
     try:
         return decode(parsed(header["structure"]), arrays, types, convert, dtype_of)
     except Unplaced as error:
@@ -181,13 +180,14 @@ def load_tree(
 def kind_of(path: str | Path) -> str | None:
     """The kind of a file of `save_tree`; None for safetensors files of others.
 
-    Raises FileNotFoundError, and FileFormatError for what is no safetensors file, truncated or corrupt.
+    Raises FileNotFoundError, and FileFormatError for anything but a safetensors file, and for a truncated or corrupt
+    one.
     """
     return _read(Path(path), of_header=True)[0].get("kind")
 
 
 def parsed(text: str) -> Any:
-    """JSON. Raises ValueError for what is none, and for keys that are given twice."""
+    """Parse JSON. Raises ValueError for invalid JSON, and for keys that occur twice."""
     return json.loads(text, object_pairs_hook=_each_once)
 
 
@@ -209,7 +209,7 @@ def digest(header: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class RowsFile:
-    """The rows of a matrix in an .npy file, opened by `open_rows`: read when asked for, never all of them."""
+    """The rows of a matrix in an .npy file, opened by `open_rows`: read on demand, never all of them."""
 
     path: Path
     shape: tuple[int, int]
@@ -231,7 +231,8 @@ class RowsFile:
 def open_rows(path: str | Path) -> RowsFile:
     """The rows of an .npy file with a matrix (n, d) of floating-point numbers.
 
-    Raises FileNotFoundError, and FileFormatError for what is no .npy file, is truncated, or holds something else.
+    Raises FileNotFoundError, and FileFormatError for a file that is no .npy file, is truncated, or holds something
+    else.
     """
     path = Path(path)
     _require_file(path)
@@ -249,9 +250,9 @@ def open_rows(path: str | Path) -> RowsFile:
 
 
 def save_rows(path: str | Path, n: int, pieces: Iterator[Any]) -> tuple[int, int]:
-    """Write n rows, in pieces (b, m) of one type, to an .npy file: its shape.
+    """Write n rows, given in pieces (b, m) of one type, to an .npy file; returns its shape.
 
-    Raises ValueError when the pieces differ in type or columns, or are not n rows together; no file is left then.
+    Raises ValueError if the pieces differ in type or columns, or are not n rows together; then no file is left.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
         # Written in order and not through a mapping, for which a full disk is no exception but the end of the process.
@@ -274,7 +275,7 @@ def save_rows(path: str | Path, n: int, pieces: Iterator[Any]) -> tuple[int, int
 
 
 def _order_header(path: Path) -> None:
-    """Sort the notes in the header of a file that was just written: the library's order is another each time."""
+    """Sort the notes in the header of a file just written, whose order in the library changes each time."""
     with path.open("r+b") as file:
         size = int.from_bytes(file.read(8), "little")
         found = json.loads(file.read(size))

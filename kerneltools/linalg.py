@@ -34,7 +34,7 @@ def inverse_sqrt(matrix: Array, reg: float | Array) -> Array:
     `reg` > 0 is added to every eigenvalue, inside the root. The gradient is the closed form
     -V [(V' G V) / (s_i s_j (s_i + s_j))] V' with s_i the roots of the shifted eigenvalues (Mairal 2016,
     appendix): it has no differences of eigenvalues, so it exists where eigenvalues repeat.
-    Only the symmetric part of K counts. A stack of matrices costs less than one after the other on accelerators.
+    Only the symmetric part of K counts. On accelerators, a stack of matrices costs less than one after the other.
 
     Raises ValueError for matrices that are not square and for reg that is not a finite number > 0.
 
@@ -64,11 +64,11 @@ def _regularised_root(matrix: Array, reg: float | Array) -> Array:
 
 
 SQUARABLE = 20
-"""Matrices between 4^-20 and 4^20 are left as they are: the gradient's products are far from the ends of each type."""
+"""Matrices between 4^-20 and 4^20 are not scaled: the gradient's products are far from the ends of each type."""
 
 
 def _root_unit(definite: Array) -> Array:
-    """A constant power of two whose square brings matrices beyond that back to it: (..., m, m) -> (..., 1, 1)"""
+    """A constant power of two whose square scales matrices out of that range back: (..., m, m) -> (..., 1, 1)"""
     diagonal = namespace(definite).linalg.diagonal(stop_gradient(definite))
     xp = namespace(diagonal)
     greatest = xp.max(diagonal, axis=-1) if diagonal.shape[-1] else xp.ones_like(xp.sum(diagonal, axis=-1))
@@ -133,7 +133,7 @@ def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
 
     (m, m) -> (m, m)
 
-    `rtol` in (0, 1); by default m times the machine epsilon of K's type: what rounding has already lost.
+    `rtol` in (0, 1); by default m times the machine epsilon of K's type, which is what rounding has already lost.
     With kernel values of that type, L^-1 then amplifies no rounding error beyond the order of 1.
 
     Raises ValueError for a matrix that is not square.
@@ -152,9 +152,9 @@ def cholesky_factor(matrix: Array, rtol: float | None = None) -> Array:
 
 
 def why_no_factor(kernel: object, gram: Array) -> str:
-    """What is known where k(Z, Z) of some landmarks has no Cholesky factor.
+    """The reason why k(Z, Z) of some landmarks has no Cholesky factor, as far as it is known.
 
-    The pair of landmarks where it is least symmetric, or its least eigenvalue, beside rounding.
+    It is the pair of landmarks where it is least symmetric, or its least eigenvalue, with the rounding error.
     """
     xp, m = namespace(gram), int(gram.shape[0])
     apart = xp.abs(gram - gram.T)
@@ -188,12 +188,12 @@ def upper_product(x: Array, factor: Array) -> Array:
 
 
 def solve_shifted(matrix: Array, shift: float | Array, rhs: Array) -> Array:
-    """(K + λ I)^-1 b for a symmetric positive semi-definite K; directions of K that are rounding errors have no part.
+    """(K + λ I)^-1 b for a symmetric positive semi-definite K, without directions of K that are only rounding errors.
 
     (m, m), number > 0, (m, t) -> (m, t)
 
-    By a linear system where λ is above the rounding errors of K, by eigenvectors, ten times the work, where it is not
-    or is not known, inside a trace.
+    It solves a linear system if λ is above the rounding errors of K. If it is not, or is not known, inside a trace, it
+    uses eigenvectors, which takes ten times the work.
 
     >>> import numpy as np
     >>> solve_shifted(np.diag([1.0, 0.0]), 1e-300, np.ones((2, 1))).T
@@ -228,7 +228,7 @@ def cholesky_solve(factor: Array, rhs: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Solution(Shown):
-    """Where `conjugate_gradient` stopped: `x` (m, t), after how many `iterations`, and with which `residual`.
+    """The result of `conjugate_gradient`: `x` (m, t), the number of `iterations`, and the `residual`.
 
     `residual`: the greatest of the columns, relative to the right-hand side, in the norm of the preconditioner;
     computed from x itself, not carried on from step to step. `converged`: whether it met the tolerance.
@@ -250,19 +250,18 @@ def conjugate_gradient(
     refresh: int = 10,
     progress: Progress = silent,
 ) -> Solution:
-    """The solution of A x = b for a symmetric positive definite A that is known by its products, all columns at once.
+    """Solve A x = b for a symmetric positive definite A given by its products, for all columns at once.
 
     (m, t) -> solution with x (m, t)
 
-    `product(v)`: A v; `precondition(r)`: P r, for a symmetric positive definite P that is near A^-1.
-    It stops when sqrt(r' P r) is at most `tolerance` times what it was for x = 0, in each column: for P = A^-1 that is
-    the error in the norm of A. The residual is computed anew after every `refresh` steps and before stopping, so
-    rounding cannot hide; where rounding does not let it converge, the best x is returned. A column of zeros has the
-    solution zero. Columns are solved in powers of two of their own, so that no square of them over- or underflows.
-    `progress` is told the greatest residual after each step.
-    (Hestenes and Stiefel 1952.)
+    `product(v)`: A v; `precondition(r)`: P r, for a symmetric positive definite P close to A^-1. It stops when sqrt(r'
+    P r) is at most `tolerance` times what it was for x = 0, in each column: for P = A^-1 that is the error in the norm
+    of A. The residual is computed anew after every `refresh` steps and before stopping, so that rounding cannot hide;
+    if rounding prevents convergence, the best x is returned. A column of zeros has the solution zero. Each column is
+    scaled by a power of two, so that no square over- or underflows. `progress` gets the greatest residual after each
+    step. (Hestenes and Stiefel 1952.)
 
-    Raises ValueError where v' A v is not > 0: A, or P, is not positive definite, or not finite.
+    Raises ValueError if v' A v is not > 0: then A, or P, is not positive definite, or not finite.
 
     >>> import numpy as np
     >>> a = np.diag([1.0, 2.0, 4.0])
@@ -302,7 +301,7 @@ def conjugate_gradient(
 
 
 DIVERGED = 1e4
-"""Residuals may grow in between, but when so many times above the least one they are rounding errors that grow."""
+"""Residuals may grow in between, but if they exceed the least one by this factor, rounding errors grow."""
 
 
 def _column_products(a: Array, b: Array) -> Array:
@@ -316,7 +315,7 @@ def _quotient(a: Array, b: Array, active: Array) -> Array:
 
 
 def _worst(now: Array, scale: Array) -> float:
-    """The greatest relative residual; the products of a preconditioner may be below 0 by rounding."""
+    """The greatest relative residual; rounding may make the products of a preconditioner negative."""
     largest = float(namespace(now).max(_quotient(now, scale, scale > 0)))
     return sqrt(max(largest, 0.0)) if isfinite(largest) else largest
 

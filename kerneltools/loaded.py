@@ -1,6 +1,6 @@
-"""What is asked of the parts of a file: fields of their kinds, sizes that go together, values on a row.
+"""Checks of the parts of a file: fields of their kinds, sizes that fit together, finite values on a row.
 
-Each function raises TypeError or ValueError that says what is wrong; whoever reads the file names it and the place.
+Each function raises TypeError or ValueError with the reason; the reader of the file adds its name and the place.
 """
 
 import warnings
@@ -24,16 +24,16 @@ from kerneltools.structures.base import require_examples
 from kerneltools.trees import flatten
 
 LARGEST_DEGREE = 1000
-"""Of a kernel or a map: each degree is a pass over the values."""
+"""The greatest degree of a kernel or a map: each degree is a pass over the values."""
 
 DEGREES = ("degree", "exponent", "order", "nu", "samples")
 
 LARGEST_WIDTH = 2**24
-"""Columns and features of a map that is looked at."""
+"""The most columns and features of a map that is checked."""
 
 
 def check_fields(cls: type, values: Mapping[str, Any]) -> None:
-    """The values are of the kinds that the annotations of a dataclass say; what these leave open is let be."""
+    """Check that the values have the kinds that a dataclass's annotations name; values of other annotations pass."""
     kinds = _kinds(cls)
     for name, value in values.items():
         if name in kinds and not _is_of(kinds[name], value):
@@ -41,7 +41,7 @@ def check_fields(cls: type, values: Mapping[str, Any]) -> None:
 
 
 def check_part(part: Any) -> None:
-    """The sizes of a part go together, and it has finite values of one row."""
+    """Check that the sizes of a part fit together, and that its values on one row are finite."""
     _check_degrees(part)
     for kind, check in _CHECKS.items():
         if isinstance(part, kind):
@@ -178,7 +178,7 @@ _CHECKS: dict[type, Callable[[Any], None]] = {
 
 
 def _check_sizes(**named: tuple[Array, str]) -> None:
-    """Each is a floating-point array with the axes of its letters, and equal letters are equal sizes."""
+    """Check that each is a floating-point array with the axes of its letters, and equal letters are equal sizes."""
     sizes: dict[str, int] = {}
     for name, (array, axes) in named.items():
         require_rank(len(axes), f"({', '.join(axes)})", **{name: array})
@@ -189,7 +189,7 @@ def _check_sizes(**named: tuple[Array, str]) -> None:
 
 
 def _check_values(f: Any, part: Any, columns: int) -> None:
-    """f of one row, such as the map or the model `part` takes, is (1, columns) and finite."""
+    """Check that f on one row, such as the map or the model `part` takes, is (1, columns) and finite."""
     row = _row_for(part)
     if row is None:
         return
@@ -209,7 +209,7 @@ def _check_values(f: Any, part: Any, columns: int) -> None:
 
 
 def _row_for(part: Any) -> Array | None:
-    """A landmark, which any kernel of the user takes, or zeros; None where the columns are not known."""
+    """A landmark, which any kernel of the user takes, or zeros; None if the columns are not known."""
     points = getattr(part, "points", None)
     if points is not None:
         require_examples("(m, d)", points=points)

@@ -1,6 +1,6 @@
 """Locks on files and folders that end with the process that holds them: a dead process holds none.
 
-Where the system or the file system has no such locks (Windows, some network drives), nothing is known of others.
+If the system or the file system has no such locks (Windows, some network drives), locks of others are unknown.
 """
 
 import os
@@ -18,12 +18,12 @@ else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
-        """Raises BlockingIOError where another holds it, another OSError where there are no locks."""
+        """Raises BlockingIOError if another process holds it, another OSError if there are no locks."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def try_lock(descriptor: int) -> bool:
-    """Hold the open file until it is closed; False where there are no locks. Raises BlockingIOError if it is held."""
+    """Hold the open file until it is closed; False if there are no locks. Raises BlockingIOError if it is held."""
     try:
         _lock(descriptor)
     except BlockingIOError:
@@ -35,9 +35,9 @@ def try_lock(descriptor: int) -> bool:
 
 @contextmanager
 def holding(path: Path) -> Iterator[bool]:
-    """Hold a file or a folder that is there; yields False where there are no locks.
+    """Hold an existing file or folder; yields False if there are no locks.
 
-    Raises BlockingIOError where another holds it.
+    Raises BlockingIOError if another process holds it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))

@@ -1,4 +1,4 @@
-"""How much memory there is, before work begins that needs much of it."""
+"""How much memory is free, before work begins that needs much of it."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from pathlib import Path
 from kerneltools.arrays import Array, on_host
 
 GROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""What a group of processes (a container) may use, and uses, by the second and the first version of Linux' groups."""
+"""The files with the memory that a group of processes (a container) may use, and uses, in both versions of Linux."""
 
 
 def free_memory() -> int | None:
-    """Bytes that this process can still get without swapping; None where the system does not say.
+    """Bytes that this process can still get without swapping; None if the system does not tell.
 
-    On Linux the least of what the system has available, what the container leaves and what `ulimit -v` does; elsewhere
-    all the memory of the machine.
+    On Linux it is the least of what the system has available and what the container and `ulimit -v` leave; elsewhere it
+    is all the memory of the machine.
 
     >>> found = free_memory()
     >>> found is None or found > 0
@@ -26,13 +26,13 @@ def free_memory() -> int | None:
 
 
 LITTLE = 2**28
-"""Bytes that are always there: nobody is asked."""
+"""Bytes that are always available: less is not checked."""
 
 
 def require_memory(message: str, needed: float, like: Array | None, instead: Callable[[int], str]) -> None:
-    """Raise MemoryError where so many bytes are not there: "`message` 16.8 GB, and 9.9 GB are free; `instead`(free)".
+    """Raise MemoryError if so many bytes are not free: "`message` 16.8 GB, and 9.9 GB are free; `instead`(free)".
 
-    Where `like` is on an accelerator they pass: its library says at once when there is no room. None is the host.
+    If `like` is on an accelerator, it does nothing: its library tells at once if there is no room. None is the host.
     """
     if needed < LITTLE or not (like is None or on_host(like)):
         return

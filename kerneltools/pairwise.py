@@ -10,27 +10,27 @@ from kerneltools.columns import square_sums
 from kerneltools.primitives import primitive
 
 FEW = 4
-"""Of so few columns, squares of differences are added up: no slower than products."""
+"""With so few columns, squares of differences are summed, which is no slower than products."""
 
 SAFE = {16: 0.25, 32: 0.25, 64: 2.0**-10}
-"""For numbers of so many bits: where |u - v|² is at least this part of |u|² + |v|², the product is exact enough."""
+"""By bits of a type: if |u - v|² is at least this part of |u|² + |v|², the product is accurate enough."""
 
 BLOCK = 2**20
-"""Pairs in a block, all of which are computed from differences if one of them has to be."""
+"""Pairs in a block, all of which are computed from differences if one of them must be."""
 
 SAMPLE = 32
-"""Rows that the centre is made of, at most twice as many."""
+"""Rows that the centre is computed from, at most twice as many."""
 
 
 @primitive
 def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
-    """Σ_j (s_j (x_j - y_j))² for all pairs of rows, right to some roundings of each.
+    """Σ_j (s_j (x_j - y_j))² for all pairs of rows, each exact up to a few roundings.
 
     (n, d), (m, d), (d,) -> (n, m)
 
-    By |u|² + |v|² - 2<u, v>, in one product, with u and v the scaled rows about a centre; its rounding errors are those
-    of |u|² + |v|². Where that says too little of a pair, beyond the nearest of each row, the block is computed from
-    differences, and so is everything inside of a trace, where numbers are not known.
+    It computes |u|² + |v|² - 2<u, v> in one product, where u and v are the scaled rows about a centre; its rounding
+    errors are those of |u|² + |v|². The nearest pair of each row is computed from differences. If a further pair is too
+    inaccurate, so is its block; inside a trace, where numbers are not known, so is everything.
     """
     n, m = x.shape[0], y.shape[0]
     if x.shape[1] <= FEW or not n * m:
@@ -46,7 +46,7 @@ def _of_block(x: Array, y: Array, scale: Array, v: Array) -> Array:
 
 
 def product_and_doubts(x: Array, y: Array, scale: Array, v: Array) -> tuple[Array, Array]:
-    """The distances by one product, those of the nearest rows by differences, and where that is not exact enough.
+    """The distances by one product, those of the nearest rows by differences, and where they are not accurate enough.
 
     (n, d), (m, d), (d,), `about(central(y), y, scale)` -> (n, m), (n, m) booleans
     """
@@ -71,9 +71,9 @@ def about(centre: Array, x: Array, scale: Array) -> Array:
 
 
 def central(y: Array) -> Array:
-    """A row amid the rows: the median of some of them, column by column, where it is finite: (m, d) -> (1, d).
+    """A row amid the rows: the median of some of them, column by column, if it is finite: (m, d) -> (1, d).
 
-    A mean would follow a single row that is far away, and NaN.
+    A mean would follow NaN, and a single row that is far away.
     """
     xp = namespace(y)
     step = max(1, y.shape[0] // SAMPLE)
@@ -98,14 +98,15 @@ def weighted_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> 
 
     (n, m), (n, d), (m, d), (d,) -> (n, d), (m, d), (d,)
 
-    By products of rows about a centre, whose rounding errors are those of the farthest row. Beyond `REACH`, and inside
-    of a trace, where numbers are not known, in a type in which these do not count, or else from differences.
+    It uses products of rows about a centre, whose rounding errors are those of the farthest row. For rows beyond
+    `REACH`, and inside a trace, where numbers are not known, it computes in a type in which these errors do not count,
+    or from differences.
     """
     return (exact_differences if holds(beyond_reach(x, y, scale)) else centred_differences)(cotangent, x, y, scale)
 
 
 def beyond_reach(x: Array, y: Array, scale: Array) -> Array:
-    """Whether a row is so far away from the centre that products about it leave too little of small differences: ()"""
+    """Whether a row is so far from the centre that products about it lose small differences: ()"""
     x, y, scale = map(stop_gradient, (x, y, scale))
     xp, centre = namespace(x, y, scale), central(y)
     farthest = xp.maximum(*(xp.max(xp.abs(about(centre, rows, scale))) for rows in (x, y)))
@@ -113,7 +114,7 @@ def beyond_reach(x: Array, y: Array, scale: Array) -> Array:
 
 
 REACH = {16: 32.0, 32: 32.0, 64: 2.0**16}
-"""For numbers of so many bits: how far rows may be from the centre, in each column, in units of its scale."""
+"""By bits of a type: how far rows may be from the centre, in each column, in units of its scale."""
 
 
 def centred_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
@@ -132,7 +133,7 @@ def centred_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> t
 def exact_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
     """`weighted_differences` with errors of the size of differences, wherever the rows lie.
 
-    In float64 the products' errors are below those of rows that are given in float32.
+    In float64, the products' errors are below those of rows given in float32.
     """
     given = cotangent, x, y, scale
     xp, wide = namespace(*given), widest_float(x)

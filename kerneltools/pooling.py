@@ -1,7 +1,7 @@
 """Pooling of maps on grids: (n, *grid, c) -> (n, *positions, c).
 
-Gaussian, mean and sum are linear: along each axis they are one product with a banded matrix, which needs
-nothing but a matrix product and is differentiable everywhere.
+Gaussian, mean and sum are linear: along each axis they are one product with a banded matrix, which is differentiable
+everywhere.
 """
 
 from abc import ABC, abstractmethod
@@ -46,7 +46,7 @@ class LinearPool(Tree, ABC):
 
     @abstractmethod
     def matrix(self, points: int, like: Array) -> Array:
-        """The map along an axis of that many points: (positions, points), of the library of `like`."""
+        """The map along an axis with that many points: (positions, points), in the library of `like`."""
 
     @in_single
     def __call__(self, x: Array) -> Array:
@@ -68,12 +68,12 @@ class LinearPool(Tree, ABC):
 
 @dataclass(frozen=True)
 class Gaussian(LinearPool):
-    """Gaussian weights at distances t = -s..s, of standard deviation s/√2, one output each s points.
+    """Gaussian weights at distances t = -s..s, of standard deviation s/√2, with one output every s points.
 
     (n, *grid, c) -> (n, *positions, c), with floor((points - 1) / s) + 1 positions, centred at 0, s, 2s, ...
 
-    `subsampling` s in 1..1,000,000, in grid points; 1 changes nothing. The weights sum to 1; outside the grid are
-    zeros, without renormalisation (Mairal 2016, §2.2).
+    `subsampling` s in 1..1,000,000, in grid points; 1 changes nothing. The weights sum to 1; outside the grid, values
+    are 0, without renormalisation (Mairal 2016, §2.2).
 
     >>> import numpy as np
     >>> pool, x = Gaussian(subsampling=2), np.zeros((1, 5, 1))
@@ -95,7 +95,7 @@ class Gaussian(LinearPool):
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """The weights at distances -s..s, of sum 1; the one weight 1 for s = 1."""
+        """The weights at distances -s..s, with sum 1; the single weight 1 for s = 1."""
         s = self.subsampling
         if s == 1:
             return (1.0,)
@@ -104,7 +104,7 @@ class Gaussian(LinearPool):
         return tuple(value / total for value in values)
 
     def positions(self, points: int) -> int:
-        """How many outputs an axis of that many points has."""
+        """How many outputs an axis with that many points has."""
         return (points - 1) // self.subsampling + 1
 
     def matrix(self, points: int, like: Array) -> Array:
@@ -119,7 +119,7 @@ class Gaussian(LinearPool):
 
 @primitive
 def smoothed(x: Array, pool: Gaussian) -> Array:
-    """The pool, one axis after the other.
+    """The pool along one axis after the other.
 
     (n, *grid, c) -> (n, *positions, c)
 
@@ -133,7 +133,7 @@ def smoothed(x: Array, pool: Gaussian) -> Array:
 
 @dataclass(frozen=True)
 class Sum(LinearPool):
-    """Sums over windows of `size` points, one each `stride` points (`size` when not given); over all without a size.
+    """Sums over windows of `size` points, one every `stride` points (default: `size`), or over the whole grid.
 
     >>> import numpy as np
     >>> x = np.arange(4.0)[None, :, None]
@@ -157,7 +157,7 @@ class Sum(LinearPool):
 
 @dataclass(frozen=True)
 class Mean(LinearPool):
-    """Means over windows of `size` points, one each `stride` points (default: `size`); over all without a size.
+    """Means over windows of `size` points, one every `stride` points (default: `size`), or over the whole grid.
 
     >>> import numpy as np
     >>> x = np.arange(4.0)[None, :, None]
@@ -177,7 +177,7 @@ class Mean(LinearPool):
 
 @dataclass(frozen=True)
 class Max(Tree):
-    """The greatest value over windows of `size` points, one each `stride` points (`size` when not given).
+    """The greatest value over windows of `size` points, one every `stride` points (default: `size`).
 
     (n, *grid, c) -> (n, *positions, c); over the whole grid without a size.
 

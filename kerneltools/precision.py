@@ -1,4 +1,4 @@
-"""Half precision (float16, bfloat16): stored and handed over as such, computed in float32."""
+"""Half precision (float16, bfloat16): stored and passed on in it, computed in float32."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 def in_single(f: Callable[P, R]) -> Callable[P, R]:
-    """f, computed in float32 where it gets half-precision arrays, its result in their type.
+    """f, computed in float32 if it gets half-precision arrays, with its result in their type.
 
-    Sums of half-precision numbers lose their last digits after some dozen terms, and squares overflow float16
-    beyond 256. The parameters of a method's own tree are widened like the arguments, but do not decide the type
-    of the result; beside arguments of float32 or float64 nothing is narrowed. Numbers of NumPy among these parameters,
-    such as a median, count as Python's: beside float32 they would make float64 of the result.
+    Sums of half-precision numbers lose their last digits after some dozen terms, and squares overflow float16 beyond
+    256. The parameters of a method's own tree are widened like the arguments, but do not decide the type of the result;
+    with arguments of float32 or float64 nothing is narrowed. NumPy numbers among these parameters, such as a median,
+    count as Python's: with float32 they would turn the result into float64.
 
     >>> import numpy as np
     >>> ones = np.ones(4096, dtype=np.float16)
@@ -50,7 +50,7 @@ def widened(tree: Any) -> Any:
 
 
 def parameters_in(dtype: DType, tree: T) -> T:
-    """The tree with its numbers and vectors in that type; matrices stay as they are."""
+    """The tree with its numbers and vectors in that type; matrices are unchanged."""
 
     def cast(leaf: Any) -> Any:
         small = getattr(leaf, "ndim", 2) < 2 and _is_floating(leaf)
@@ -61,7 +61,7 @@ def parameters_in(dtype: DType, tree: T) -> T:
 
 
 def plain(tree: Any) -> Any:
-    """The tree with numbers of NumPy as Python's."""
+    """The tree with NumPy numbers as Python's."""
     return map_leaves(lambda leaf: leaf.item() if _is_scalar(leaf) else leaf, tree)
 
 

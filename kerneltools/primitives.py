@@ -1,6 +1,6 @@
-"""What the array API standard lacks, each with a body in the standard that a backend may replace.
+"""Functions that the array API standard lacks, each with a body in the standard that a backend may replace.
 
-The generic body is the definition, and the oracle of every replacement: `extract_patches.generic`.
+The generic body is the definition, and the reference for every replacement: `extract_patches.generic`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +18,10 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 NEAR = 2**18
-"""So many numbers that are made of others stay near the processor."""
+"""Numbers that are computed from others at a time, so that they stay near the processor."""
 
 PANEL = 128
-"""Rows of a triangular system that are solved at a time: all else are products."""
+"""Rows of a triangular system that are solved at a time: all the rest are products."""
 
 
 class Primitive(Protocol):
@@ -33,9 +33,9 @@ class Primitive(Protocol):
 
 
 def primitive(body: Callable[..., Any]) -> Primitive:
-    """Let the backend that owns the arrays replace `body` through its table `overrides`.
+    """Make a primitive: the backend that owns the arrays may replace `body` through its table `overrides`.
 
-    Arguments go by position, the arrays among them first.
+    Arguments are positional, with arrays first.
     """
 
     @in_single
@@ -50,10 +50,10 @@ def primitive(body: Callable[..., Any]) -> Primitive:
 
 
 def program(body: Callable[..., R]) -> Callable[..., R]:
-    """A function of trees that is one program to a library which would compile each of its operations.
+    """A function of trees that is one program for a library which would otherwise compile each operation.
 
-    The backend says how in its table `overrides`, under this function: body -> compiled body. Arguments go by
-    position. Checks of values belong outside of the body: inside they pass, as in any trace.
+    The backend defines how in its table `overrides`, under this function: body -> compiled body. Arguments are
+    positional. Check values outside the body: inside, checks do nothing, as in any trace.
     """
     # A plain dict, and not functools.cache: compilers that trace Python code look through it.
     made: dict[str, Callable[..., R]] = {}
@@ -84,9 +84,9 @@ def map_blocks(f: Callable[[T], R], blocks: Iterable[T], *parts: Any) -> Iterato
 
 
 def few_sizes(count: int, like: Array) -> int:
-    """At least so many, and at most a quarter more, of one of four sizes between a power of two and the next.
+    """A size at least as large, and at most a quarter larger, of four between each power of two and the next.
 
-    Where the library of `like` compiles for each size; else so many.
+    Only if the library of `like` compiles for each size; otherwise the size unchanged.
     """
     owner = backend_of(like)
     if owner is None or owner.overrides.get(program) is None:
@@ -104,7 +104,7 @@ class Window(NamedTuple):
     dilation: tuple[int, ...]
 
     def output_shape(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """How many positions the window takes along each axis of the grid (0 or less: it does not fit)."""
+        """How many positions the window has along each axis of the grid (0 or less: it does not fit)."""
         return tuple(
             (n + before + after - (p - 1) * d - 1) // s + 1
             for n, p, s, (before, after), d in zip(
@@ -113,7 +113,7 @@ class Window(NamedTuple):
         )
 
     def offsets(self) -> list[tuple[int, ...]]:
-        """Where each point of the window lies, relative to its first, last axis fastest."""
+        """The place of each point of the window relative to its first, last axis fastest."""
         return [
             tuple(i * d for i, d in zip(point, self.dilation, strict=True)) for point in product(*map(range, self.size))
         ]
@@ -138,7 +138,7 @@ def extract_patches(x: Array, window: Window) -> Array:
 
 @primitive
 def fold_patches(patches: Array, window: Window, grid: tuple[int, ...]) -> Array:
-    """Add patches into a grid at the places they were taken from: the adjoint of `extract_patches`.
+    """Add patches into a grid at the places that they were taken from: the adjoint of `extract_patches`.
 
     (n, *positions, points, c) -> (n, *grid, c)
     """
@@ -156,8 +156,8 @@ def patch_gram(x: Array, filters: Array, window: Window, products: str | None = 
 
     (n, *grid, c), (m, points, c) -> (n, *positions, m), (n, *positions)
 
-    `products`: the type in which numbers are multiplied for the inner products, "bfloat16" or "float16"; that of x
-    when None. The norms are in the type of x in any case. Raises ValueError where the library has no such type.
+    `products`: the type in which numbers are multiplied for the inner products, "bfloat16" or "float16"; None for that
+    of x. The norms are in the type of x in any case. Raises ValueError if the library has no such type.
     """
     xp = namespace(x, filters)
     m = filters.shape[0]
@@ -186,7 +186,7 @@ SHORT_TYPES = ("bfloat16", "float16")
 
 
 def short_dtype(xp: Namespace, name: str) -> DType:
-    """The library's type of that name. Raises ValueError for another name, and where the library has none."""
+    """The library's type of that name. Raises ValueError for another name, and if the library has no such type."""
     # The name may come from a file: only these are looked up.
     if name not in SHORT_TYPES:
         raise ValueError(f"products: expected {' or '.join(map(repr, SHORT_TYPES))}, got {name!r}")
@@ -197,7 +197,7 @@ def short_dtype(xp: Namespace, name: str) -> DType:
 
 @primitive
 def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
-    """scale · exp(α (inner / scale - 1)), and 0 where the scale is 0: what a CKN layer does with `patch_gram`.
+    """scale · exp(α (inner / scale - 1)), and 0 where the scale is 0: a CKN layer on the result of `patch_gram`.
 
     (..., m), (..., 1), number -> (..., m)
     """
@@ -220,7 +220,7 @@ def exponential_response_pull(
 def row_products(x: Array, y: Array) -> Array:
     """The inner products of rows with rows: (..., m), (..., m) -> (..., 1)
 
-    As matrix products: `vecdot` moves axes, which torch.func.vmap does not follow, and costs as much.
+    It uses matrix products: `vecdot` moves axes, which torch.func.vmap does not follow, and costs as much.
     """
     return namespace(x, y).matmul(x[..., None, :], y[..., :, None])[..., 0]
 
@@ -256,7 +256,7 @@ def window_sum(x: Array, window: Window) -> Array:
 
 @primitive
 def segment_sum(values: Array, segments: Array, count: int) -> Array:
-    """The sum of the rows that carry the same number.
+    """The sum of the rows with the same number.
 
     (n, d), (n,) integers in 0..count-1 -> (count, d)
     """
@@ -272,14 +272,14 @@ def owner_sum(values: Array, owner: Array, count: int) -> Array:
 
     (n, d), (n,) integers in 0..count-1 -> (count, d)
 
-    Over many thousands of rows that loses digits, and those of `segment_sum` stay.
+    Over many thousands of rows it loses digits, which `segment_sum` keeps.
     """
     return segment_sum(values, owner, count)
 
 
 @primitive
 def row_maxima(values: Array) -> tuple[Array, Array]:
-    """Where the first of the greatest entries of each row is, and how great it is.
+    """The place of the first greatest entry of each row, and its value.
 
     (n, m) -> (n,) integers, (n,)
     """
@@ -298,7 +298,7 @@ def index_add(target: Array, index: Array, values: Array) -> Array:
 
 @primitive
 def segment_max(values: Array, segments: Array, count: int) -> Array:
-    """The greatest of the rows that carry the same number, entry by entry; -inf for a number that none carries.
+    """The greatest of the rows with the same number, entry by entry; -inf for a number without rows.
 
     (n, d), (n,) integers in 0..count-1 -> (count, d)
     """
@@ -329,7 +329,7 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
 @primitive
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """f(x), computed for `block` rows at a time, for an f that treats each row by itself.
+    """f(x), computed for `block` rows at a time, for an f that treats each row separately.
 
     (n, d), f: (b, d) -> (b, ...) -> (n, ...)
     """
@@ -342,7 +342,7 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 
 @primitive
 def cosines_and_sines(angle: Array, scale: float) -> Array:
-    """Cosines beside sines, times a number.
+    """Cosines next to sines, times a number.
 
     (n, k), a number -> (n, 2k)
     """
@@ -352,7 +352,7 @@ def cosines_and_sines(angle: Array, scale: float) -> Array:
 
 @primitive
 def cosine_features(x: Array, weights: Array, lengths: Any, scale: float) -> Array:
-    """Cosines beside sines of inner products with the rows over lengths, times a number, in the type of x.
+    """Cosines next to sines of inner products with the rows, divided by lengths, times a number, in the type of x.
 
     (n, d), (k, d), (d,) or a number, a number -> (n, 2k)
     """
@@ -365,9 +365,9 @@ def cosine_features(x: Array, weights: Array, lengths: Any, scale: float) -> Arr
 
 
 def by_rows_into_one(x: Array, f: Callable[[Array], Array], block: int, writable: Callable[[Array], bool]) -> Array:
-    """`by_rows` for libraries whose arrays can be written to: no second copy of the result.
+    """`by_rows` for libraries whose arrays can be written to, without a second copy of the result.
 
-    `writable`: whether such a piece of the result can be copied into an array; where not, the generic body works.
+    `writable`: whether such a piece of the result can be copied into an array; if not, the generic body is used.
     """
     n = x.shape[0]
     if n <= block:
@@ -385,7 +385,7 @@ def by_rows_into_one(x: Array, f: Callable[[Array], Array], block: int, writable
 
 
 def pad(x: Array, widths: tuple[tuple[int, int], ...]) -> Array:
-    """Zeros before and after, as many as `widths` says for each axis."""
+    """Zeros before and after, `widths` of them for each axis."""
     xp = namespace(x)
     for axis, (before, after) in enumerate(widths):
         pieces = [_zeros(x, axis, before), x, _zeros(x, axis, after)]

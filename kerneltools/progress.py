@@ -1,4 +1,4 @@
-"""How far a long piece of work is: one function that is told, the same for all of them."""
+"""How far a long piece of work is: all of them report it in the same way."""
 
 import sys
 from dataclasses import dataclass, field
@@ -7,11 +7,10 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told after each step how far a stage of work is; raise in it to stop the work.
+    """Called after each step with how far a stage of work is; raise in it to stop the work.
 
-    `done` of at most `total` steps; a total of 0 is not known. `value`: what the stage makes small, such as a loss or a
-    residual, None where there is none. A function of the first three with a default for the fourth also serves where
-    `ckn` takes one.
+    `done` of at most `total` steps; a total of 0 is unknown. `value`: what the stage minimises, such as a loss or a
+    residual, or None. A function of the first three with a default for the fourth is also valid for `ckn`.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -28,7 +27,7 @@ class Progress(Protocol):
 
 
 def silent(stage: str, done: int, total: int, value: float | None = None, /) -> None:
-    """The progress that nobody watches.
+    """The progress that does nothing.
 
     >>> silent("k-means", 3, 10) is None
     True
@@ -36,7 +35,7 @@ def silent(stage: str, done: int, total: int, value: float | None = None, /) -> 
 
 
 def printed(stage: str, done: int, total: int, value: float | None = None, /) -> None:
-    """A line on the standard output for each step.
+    """Print a line on the standard output for each step.
 
     >>> printed("newton", 3, 100, 0.25)
     newton 3/100: 0.25
@@ -52,9 +51,10 @@ CELLS = 24
 
 @dataclass(eq=False)
 class Bar:
-    """A progress that draws a bar for each stage that takes longer than `after` seconds, with the time that is left.
+    """Draws a bar for each stage that takes longer than `after` seconds, with the time left.
 
-    On the standard output: in terminals and notebooks the bar moves, elsewhere each such stage has a line at its end.
+    On the standard output: in terminals and notebooks the bar moves; elsewhere each such stage prints a line at its
+    end.
 
     >>> progress = Bar(after=0.0)
     >>> for step in range(3):
@@ -70,7 +70,7 @@ class Bar:
     _width: int = field(default=0, init=False, repr=False)
 
     def __call__(self, stage: str, done: int, total: int, value: float | None = None, /) -> None:
-        """Be told of a step."""
+        """Note a step."""
         now = perf_counter()
         if stage != self._stage or done < self._done:
             self._end()
@@ -86,7 +86,7 @@ class Bar:
             self._end()
 
     def _end(self) -> None:
-        """Leave the line, if there is one."""
+        """End the line, if there is one."""
         if self._width:
             sys.stdout.write("\n")
             sys.stdout.flush()
@@ -101,5 +101,5 @@ def _line(stage: str, done: int, total: int, seconds: float, value: float | None
 
 
 def _moves() -> bool:
-    """Whether what is written over a line is seen: in a terminal, and in a notebook."""
+    """Whether overwriting a line is visible: in a terminal, and in a notebook."""
     return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")

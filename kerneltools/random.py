@@ -15,9 +15,9 @@ Rng = int | np.random.Generator
 
 
 def generator(rng: Rng) -> np.random.Generator:
-    """The generator itself, or a new one from a seed >= 0.
+    """A generator unchanged, or a new one from a seed >= 0.
 
-    Raises TypeError for anything else (None is no seed: results must be repeatable).
+    Raises TypeError for anything else, also for None: results must be repeatable.
 
     >>> import numpy as np
     >>> bool(generator(7).integers(100) == generator(7).integers(100))
@@ -38,7 +38,7 @@ def generator(rng: Rng) -> np.random.Generator:
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """An independent generator for each name, so that one more draw here changes nothing there.
+    """An independent generator for each name, so that one more draw from one changes nothing in the others.
 
     >>> [int(stream(0, name).integers(1000)) for name in ("landmarks", "validation", "landmarks")]
     [115, 212, 115]
@@ -47,7 +47,7 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 def normal(rng: Rng, shape: tuple[int, ...], like: Array) -> Array:
-    """Standard normal numbers, of the library, type and device of `like`.
+    """Standard normal numbers, in the library, type and device of `like`.
 
     >>> import numpy as np
     >>> normal(0, (2, 2), like=np.zeros(1, dtype=np.float32)).round(3)
@@ -58,7 +58,7 @@ def normal(rng: Rng, shape: tuple[int, ...], like: Array) -> Array:
 
 
 def uniform(rng: Rng, shape: tuple[int, ...], like: Array) -> Array:
-    """Numbers uniform in [0, 1), of the library, type and device of `like`.
+    """Numbers uniform in [0, 1), in the library, type and device of `like`.
 
     >>> import numpy as np
     >>> uniform(0, (3,), like=np.zeros(1)).round(3)
@@ -70,7 +70,7 @@ def uniform(rng: Rng, shape: tuple[int, ...], like: Array) -> Array:
 def choice(rng: Rng, n: int, size: int, weights: Any = None) -> np.ndarray[Any, np.dtype[np.int64]]:
     """`size` distinct numbers out of 0..n-1, on the host, in the order drawn.
 
-    Raises ValueError when size > n.
+    Raises ValueError if size > n.
 
     >>> choice(0, n=10, size=4)
     array([2, 4, 5, 7])

@@ -1,4 +1,4 @@
-"""Models in files: maps, kernels, landmarks, what solvers find, and estimators. No pickle (docs/decisions/0021)."""
+"""Models in files: maps, kernels, landmarks, results of solvers, and estimators. No pickle (docs/decisions/0021)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
@@ -22,7 +22,7 @@ ROOMS = (
     "landmarks", "maps", "solvers", "structures", "patches", "pooling", "optimisers", "learning", "learning.hyper",
     "streaming",
 )  # fmt: skip
-"""The modules whose dataclasses may be in a file, as `maps.Nystrom`; and `estimators`, where these are installed."""
+"""The modules whose dataclasses may be in a file, as `maps.Nystrom`; and `estimators`, if they are installed."""
 
 ESTIMATORS = "estimators."
 
@@ -30,31 +30,31 @@ FUNCTIONS = (
     "maps.arccos", "maps.chi2", "maps.counts", "maps.fourier", "maps.maclaurin", "maps.nystrom", "maps.positive",
     "maps.signature", "maps.tensor_sketch", "solvers.falkon", "solvers.kernel_ridge", "solvers.nystrom_pcg",
 )  # fmt: skip
-"""What estimators take as a parameter, alone or in a functools.partial."""
+"""Functions that estimators take as a parameter, alone or in a functools.partial."""
 
 
 class Format(Protocol):
-    """What a package announces, by an entry point of the group `kerneltools.files`, that has models of its own.
+    """What a package with models of its own announces, by an entry point of the group `kerneltools.files`.
 
-    The name of the entry point is that of the package, and the `kind` of its files.
+    The name of the entry point is that of the package, and is the `kind` of its files.
     """
 
     def save(self, model: Any, path: str | Path) -> None:
-        """As `kerneltools.save`."""
+        """Like `kerneltools.save`."""
 
     def load(self, path: str | Path, backend: str | None, device: Any, types: Iterable[type]) -> Any:
-        """As `kerneltools.load`."""
+        """Like `kerneltools.load`."""
 
 
 def save(model: Any, path: str | Path) -> None:
-    """Write a map, a kernel, landmarks, what a solver found, an estimator, or a tuple or dict of such, to a file.
+    """Write a map, a kernel, landmarks, a solver's result, an estimator, or a tuple or dict of these, to a file.
 
-    Models of `ckn` go to files of `ckn.save`. Equal models give equal values when they are read, bit by bit. Arrays of
-    any library are written; the file, in the format of safetensors, appears whole or not at all.
+    Models of `ckn` go to files of `ckn.save`. A model that is read gives the same values, bit by bit. Arrays of any
+    library are written; the file, in the format safetensors, appears complete or not at all.
 
-    Raises TypeError, naming the place, for what no file can hold: functions of your own (make them a frozen dataclass
-    with `__call__`), random generators, bfloat16; ValueError for NaN and infinity; OSError when it cannot be written.
-    Nothing is written then.
+    Raises TypeError, with the place, for what no file can hold: functions of your own (make them a frozen dataclass
+    with `__call__`), random generators, bfloat16; ValueError for NaN and infinity; OSError if it cannot be written.
+    Then nothing is written.
 
     >>> import numpy as np, tempfile, kerneltools
     >>> from kerneltools import kernels, maps
@@ -75,15 +75,15 @@ def save(model: Any, path: str | Path) -> None:
 
 
 def load(path: str | Path, backend: str | None = None, device: Any = None, types: Iterable[type] = ()) -> Any:
-    """Read what `save` wrote, its arrays in the library of `backend` ("numpy" when None) and on `device`.
+    """Read a file of `save`; its arrays are in the library of `backend` ("numpy" for None) and on `device`.
 
     `types`: classes of your own that the file may hold: kernels, maps, losses, selectors, estimators. No others are
     ever looked up, and nothing in a file is run.
 
     Raises FileNotFoundError, and kerneltools.files.FileFormatError, which names the file and the place in it, for one
-    that is truncated, corrupt (a bit is not what was written), from another version or not one of these, or that holds
-    other types, fields that these types do not have, numbers that are not finite, parts whose sizes do not go together
-    and models that have no values. Files of other packages, such as `ckn`, are read by them.
+    that is truncated, corrupt (a bit has changed), from another version or of another kind, or that holds other types,
+    unknown fields, numbers that are not finite, parts whose sizes do not fit together, and models without values. Files
+    of other packages, such as `ckn`, are read by these packages.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -109,7 +109,7 @@ def load(path: str | Path, backend: str | None = None, device: Any = None, types
 
 
 class _Known(Mapping[str, Callable[..., Any]]):
-    """What makes the parts of a file, by name: the public dataclasses and the user's own; and functions by name."""
+    """The types and functions that a file may name: public dataclasses and functions, and the user's own classes."""
 
     def __init__(self, types: Iterable[type] = (), check: Callable[[Any], None] = lambda part: None) -> None:
         self._own: dict[str, type] = {}
@@ -128,9 +128,9 @@ class _Known(Mapping[str, Callable[..., Any]]):
         return len(list(iter(self)))
 
     def name_of(self, value: Any) -> str:
-        """What a class or a function is called; one that is not public is kept as the user's own.
+        """The name of a class or a function in files; one that is not public is kept as the user's own.
 
-        Raises TypeError for what cannot be in a file.
+        Raises TypeError for objects that cannot be in a file.
         """
         names = _names(value.__module__.startswith(f"{__package__}.{ESTIMATORS}"))
         if value in names:
@@ -188,7 +188,7 @@ def _of_estimators() -> dict[str, Any]:
 
 
 def _dataclasses(module: ModuleType) -> list[type]:
-    """Those that are defined in a module, or in a file of a package and named in the package itself."""
+    """The dataclasses defined in a module, or in a file of a package and named in the package itself."""
     members = [member for member in vars(module).values() if isinstance(member, type) and is_dataclass(member)]
     return [cls for cls in members if f"{cls.__module__}.".startswith(f"{module.__name__}.")]
 
@@ -219,6 +219,6 @@ def _format(package: str) -> Format:
 
 
 def _package_of(cls: type) -> str | None:
-    """The package, among those that announce models of their own, that a class is of."""
+    """The package, among those that announce models of their own, that a class belongs to."""
     roots = (base.__module__.partition(".")[0] for base in cls.__mro__)
     return next((root for root in roots if root in _announced()), None)

@@ -32,17 +32,17 @@ from kerneltools.structures.base import Collection, is_collection, like_of, part
 from kerneltools.trees import Tree, flatten, static
 
 FeatureMap = Callable[[Array], Array]
-"""A map of kerneltools.maps, or any function (b, d) -> (b, m) that treats each row by itself."""
+"""A map of kerneltools.maps, or any function (b, d) -> (b, m) that treats each row separately."""
 
 BLOCK = 8192
-"""Rows at a time, where nothing else is asked for."""
+"""The default number of rows at a time."""
 
 MANY = 4
-"""Times as many rows as landmarks: so many make whitening of their sums cheaper than of themselves."""
+"""The multiple of the landmarks from which whitening the sums of rows is cheaper than whitening the rows."""
 
 
 def rows(source: Array | Collection | str | Path, block: int = BLOCK) -> Iterator[Array]:
-    """Rows of an array, or of an .npy file that is mapped and never read as a whole, or objects, `block` at a time.
+    """Rows of an array, of an .npy file that is mapped and never read as a whole, or objects, `block` at a time.
 
     (n, d) -> blocks (b, d); those of a file are NumPy arrays
 
@@ -62,11 +62,11 @@ def rows(source: Array | Collection | str | Path, block: int = BLOCK) -> Iterato
 
 
 def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
-    """φ of each block, made when it is asked for.
+    """φ of each block, computed on demand.
 
     blocks (b, d) -> blocks (b, m)
 
-    Blocks of NumPy go to the library, device and type of the map, so that a file can feed a GPU.
+    NumPy blocks are moved to the library, device and type of the map, so that a file can feed a GPU.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -82,14 +82,14 @@ def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
 
 
 def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, block: int = BLOCK) -> tuple[int, int]:
-    """Write φ of the rows of an .npy file to another, `block` rows at a time: the shape of what was written.
+    """Write φ of the rows of an .npy file to another one, `block` rows at a time; returns the new file's shape.
 
-    (n, d) in a file -> (n, m) in a file, in the type that φ gives
+    (n, d) in a file -> (n, m) in a file, in the type that φ returns
 
-    The target is written under a temporary name and renamed: when anything goes wrong, what was there before still is.
+    The target is written under a temporary name and then renamed: if anything fails, the earlier file remains.
     `numpy.load(target, mmap_mode="r")` or `rows(target)` read it piece by piece.
 
-    Raises what `rows` raises, ValueError for a file without rows, and OSError where the target cannot be written.
+    Raises what `rows` raises, ValueError for a file without rows, and OSError if the target cannot be written.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -111,7 +111,7 @@ def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, bloc
 
 @dataclass(frozen=True, eq=False)
 class FeatureModel(Tree):
-    """x -> φ(x) W + b.
+    """A linear model on features: x -> φ(x) W + b.
 
     >>> import numpy as np
     >>> from kerneltools import maps
@@ -133,11 +133,11 @@ class FeatureModel(Tree):
 
 @dataclass(frozen=True, eq=False)
 class FeatureSums(Tree):
-    """All that ridge regression and principal components need of the rows seen so far, in the features of a map.
+    """The sums that ridge regression and principal components need of the rows seen so far, in the features of a map.
 
-    Frozen: `partial_fit` and `merge` return new sums, so a call that fails takes nothing away. Both are exact: the
-    order of the rows, their blocks and the machines they were seen on change rounding only. `sums` are in float64
-    where the library has it, O(m²) numbers; `dtype` is the type of the features.
+    Frozen: `partial_fit` and `merge` return new sums, so that a failed call loses nothing. Both are exact: the order of
+    the rows, their blocks and the machines that saw them change only rounding. `sums` are O(m²) numbers, in float64 if
+    the library has it; `dtype` is the type of the features.
 
     >>> import numpy as np
     >>> x = np.linspace(0, 1, 8)[:, None]
@@ -154,10 +154,10 @@ class FeatureSums(Tree):
     def partial_fit(
         self, x: Array, y: Array | None = None, weights: Array | None = None, block: int = BLOCK
     ) -> "FeatureSums":
-        """With more rows: (n, d), targets (n, t) or None, weights (n,) >= 0 or None, `block` rows at a time.
+        """The sums with more rows: (n, d), targets (n, t) or None, weights (n,) >= 0 or None, `block` rows at a time.
 
-        Rows of weight 0 count as not seen. Raises ValueError for shapes that do not fit those before, negative
-        weights, and NaN or infinities with their row and column.
+        Rows of weight 0 are ignored. Raises ValueError for shapes that do not fit earlier ones, negative weights, and
+        NaN or infinities, with their row and column.
         """
         _check_block(block)
         require_examples(x=x)
@@ -182,7 +182,7 @@ class FeatureSums(Tree):
         return FeatureSums(self.map, sums if self.sums is None else self.sums.merge(sums), dtype)
 
     def merge(self, other: "FeatureSums") -> "FeatureSums":
-        """The sums of the rows of both. Raises ValueError when they are in features of different maps."""
+        """The sums of the rows of both. Raises ValueError if they are in features of different maps."""
         if not isinstance(other, FeatureSums):
             raise TypeError(f"merge: expected FeatureSums, got {type(other).__name__}")
         if not _same(self.map, other.map):
@@ -212,11 +212,11 @@ def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSum
 
     blocks (b, d), (b, t), (b,) -> sums
 
-    Equal to what all rows at once give, in memory that does not grow with their number. Blocks of NumPy go to the
-    library, device and type of the map. `start`: go on from sums made before, with the same map.
+    Equal to the result on all rows at once, in memory that does not grow with their number. NumPy blocks are moved to
+    the library, device and type of the map. `start`: earlier sums to continue from, with the same map.
 
-    Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError for no blocks, and
-    TypeError for blocks that are no tuples.
+    Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError if there are no
+    blocks, and TypeError for blocks that are no tuples.
 
     >>> import numpy as np
     >>> from kerneltools import maps
@@ -242,9 +242,9 @@ def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSum
 
 
 def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
-    """The sums of the rows of both, exactly: for streams that were read on several machines.
+    """The exact sums of the rows of both, for streams that were read on several machines.
 
-    Raises ValueError when they are in features of different maps, or of different numbers of targets.
+    Raises ValueError if they are in features of different maps, or of different numbers of targets.
 
     >>> import numpy as np
     >>> from kerneltools import maps
@@ -259,9 +259,9 @@ def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
 
 
 def _values_will_do(phi: FeatureMap, x: Array) -> TypeGuard[Nystrom]:
-    """Whether to sum kernel values, and to whiten their sums, m³ operations, in place of each of many rows.
+    """Whether to sum kernel values, and to whiten their sums in m³ operations, instead of whitening each of many rows.
 
-    Whitening enlarges rounding errors: those of sums in float64 stay below what rounding makes of features in float32,
+    Whitening enlarges rounding errors. Those of sums in float64 stay below the rounding errors of features in float32;
     those of sums in the type of the features would not.
     """
     if not isinstance(phi, Nystrom) or x.shape[0] < MANY * phi.dimension:
@@ -281,9 +281,9 @@ def _sums_of_values(phi: Nystrom, x: Array, y: Array, weights: Array | None, blo
 
 
 def _rounding(phi: Nystrom, values: RidgeSums) -> Array:
-    """What rounding in the type of W adds to sums of features: eps² Σ_x Σ_j W_ji² k(x, z_j)² for each φ_i, (m, m).
+    """The rounding errors that W's type adds to sums of features: eps² Σ_x Σ_j W_ji² k(x, z_j)² for each φ_i, (m, m).
 
-    Sums of values lack it, and without it a tiny λ would trust directions in which the features are noise.
+    Sums of values lack them, and without them a tiny λ would trust directions in which the features are noise.
     """
     xp = namespace(values.gram)
     squares = xp.linalg.diagonal(values.gram) + values.weight * values.x_mean * values.x_mean
@@ -301,13 +301,13 @@ def _sums_of_features(phi: FeatureMap, x: Array, y: Array, weights: Array | None
 
 
 def _no_targets(x: Any) -> Array:
-    """Targets of no columns: (n, 0)"""
+    """Targets without columns: (n, 0)"""
     like = like_of(x)
     return namespace(like).zeros((x.shape[0], 0), dtype=like.dtype, device=device_of(like))
 
 
 def _for_map(phi: FeatureMap, piece: Any) -> Any:
-    """A block of NumPy in the library, device and type of the map; any other as it is."""
+    """A NumPy block in the library, device and type of the map; any other unchanged."""
     if is_collection(piece):
         return piece
     like = next((leaf for leaf in flatten(phi)[0] if hasattr(leaf, "dtype")), None)
@@ -322,7 +322,7 @@ def _is_host(array: Array) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two maps give the same features: the same object, or equal parts of the same types."""
+    """Whether two maps give the same features: they are the same object, or have equal parts of the same types."""
     if a is b:
         return True
     if hasattr(a, "dtype") and hasattr(b, "dtype"):

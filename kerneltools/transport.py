@@ -19,14 +19,14 @@ def transport_plan(
 ) -> Array:
     """How much of each element of a set goes to each reference, by Sinkhorn's iterations in the log domain.
 
-    sets (n, T, d), references (heads, p, d), mask (n, T) of what is there -> plans (n, heads, T, p)
+    sets (n, T, d), references (heads, p, d), mask (n, T) of valid elements -> plans (n, heads, T, p)
 
-    The similarity is <x, w>; `eps` > 0, the entropic regularisation, in its units; so many `iterations`, the last of
-    which makes the columns exact: each reference receives 1. Elements give p / T each, those that are masked nothing;
-    with numbers >= 0 in the mask, they give p in these shares. A set of no elements has a plan of zeros. `closeness`
-    (T, p), or (n, T, p) for each set, of positions, multiplies the similarity and the plan.
+    The similarity is <x, w>; `eps` > 0 is the entropic regularisation, in its units. The last of the `iterations` makes
+    the columns exact: each reference receives 1. Elements give p / T each, masked ones nothing; numbers >= 0 in the
+    mask are the elements' shares of p. The plan of a set without elements is 0. `closeness` (T, p), or (n, T, p) for
+    each set, of positions, multiplies the similarity and the plan.
 
-    Raises ValueError for shapes that do not go together.
+    Raises ValueError for shapes that do not fit together.
 
     >>> import numpy as np
     >>> x = np.array([[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]])  # a set of three elements
@@ -58,9 +58,9 @@ def transport_plan(
 
 @primitive
 def sinkhorn(log_k: Array, log_a: Array, iterations: int) -> Array:
-    """log P of the plan P = diag(exp u) K diag(exp v) whose columns sum to 1, and whose rows do to a in the limit.
+    """log P of the plan P = diag(exp u) K diag(exp v) whose columns sum to 1, and whose rows sum to a in the limit.
 
-    (n, heads, T, p), (n, 1, T), `LOW` for what is not there -> (n, heads, T, p)
+    (n, heads, T, p), (n, 1, T), `LOW` for missing elements -> (n, heads, T, p)
 
     >>> import numpy as np
     >>> similarity, share = np.array([[[[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]]]]), np.log(np.full((1, 1, 3), 2 / 3))
@@ -76,7 +76,7 @@ def sinkhorn(log_k: Array, log_a: Array, iterations: int) -> Array:
 
 
 def sinkhorn_start(log_k: Array, log_a: Array) -> Array:
-    """The first iteration, of K of any size: (n, heads, T, p), (n, 1, T) -> log P (n, heads, T, p)
+    """The first iteration, for K of any size: (n, heads, T, p), (n, 1, T) -> log P (n, heads, T, p)
 
     >>> import numpy as np
     >>> similarity, share = np.array([[[[2.0, 0.0], [0.0, 2.0]]]]), np.zeros((1, 1, 2))
@@ -113,7 +113,7 @@ def sinkhorn_step(logs: Array, log_a: Array) -> Array:
 
 @in_single
 def transport_pool(x: Array, references: Array, mask: Any = None, **settings: Any) -> Array:
-    """Each reference gets the elements that are carried to it: plan' x. Arguments: those of `transport_plan`.
+    """The mean of the elements that go to each reference: plan' x. Arguments: those of `transport_plan`.
 
     sets (n, T, d), references (heads, p, d), mask (n, T) -> (n, p, heads d)
 
@@ -132,11 +132,11 @@ def transport_pool(x: Array, references: Array, mask: Any = None, **settings: An
 
 
 LOW = -1e30
-"""A logarithm that stands for nothing: its exponential is 0, and it is no infinity, whose differences are none."""
+"""The logarithm for missing elements: its exponential is 0, and it is finite, so that differences are too."""
 
 
 def _marginal(x: Array, mask: Any, references: int) -> Array:
-    """log(p / T) of the elements that are there, `LOW` for others: (n, 1, T)"""
+    """log(p / T) for existing elements, `LOW` for others: (n, 1, T)"""
     xp, shape = namespace(x), (int(x.shape[0]), int(x.shape[1]))
     shares = xp.ones(shape, dtype=x.dtype, device=device_of(x)) if mask is None else asarray_like(mask, x)
     if tuple(shares.shape) != shape:

@@ -1,7 +1,7 @@
 """Parameters as trees: tuples, lists, dicts and frozen dataclasses whose leaves are arrays.
 
-A kernel, a map or a layer is a frozen dataclass that inherits from `Tree`. Its fields are children,
-except those declared with `static()`: sizes, degrees and other facts that no gradient touches.
+A kernel, a map or a layer is a frozen dataclass that inherits from `Tree`. Its fields are children, except those
+declared with `static()`: sizes, degrees and other facts without gradients.
 """
 
 import dataclasses
@@ -13,11 +13,11 @@ from typing import Any
 Leaf = Any
 
 FEW = 8
-"""Numbers of an array of one axis that are shown."""
+"""The most numbers of an array of one axis that are shown."""
 
 
 class Shown:
-    """A dataclass whose `repr` gives the values of lists of at most 8 numbers, and type and shape of other arrays.
+    """A dataclass whose `repr` shows the values of lists of at most 8 numbers, and type and shape of other arrays.
 
     Notebooks show it as a table, below the first line of its docstring, which has the formula of a kernel.
 
@@ -44,7 +44,7 @@ class Shown:
 
 
 def shown(value: Any, **instead: str) -> str:
-    """The text of a dataclass for `Shown`; `instead`: what stands for the values of some of its fields."""
+    """The text of a dataclass for `Shown`; `instead`: texts that replace the values of some fields."""
     if not dataclasses.is_dataclass(value):
         return object.__repr__(value)
     texts = [
@@ -56,7 +56,7 @@ def shown(value: Any, **instead: str) -> str:
 
 
 def as_html(value: Any) -> str:
-    """A table for notebooks: what a dataclass is, its fields as `shown` gives them, how many numbers are in its arrays.
+    """A table for notebooks: what a dataclass is, its fields as in `shown`, and how many numbers its arrays have.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def as_html(value: Any) -> str:
 
 
 def html_table(title: str, said: str, rows: Sequence[Sequence[str]], columns: Sequence[str] = ()) -> str:
-    """A table in the colours of what is around it: the title in bold, what is `said` of it, and rows with their names.
+    """A table in the surrounding colours: the title in bold, the text `said` about it, and rows with their names.
 
     >>> "<b>Map</b> of &lt;1&gt;" in html_table("Map", "of <1>", [("m", "30")])
     True
@@ -137,7 +137,7 @@ _listeners: list[Callable[[type[Tree]], None]] = []
 
 
 def for_each_type(register: Callable[[type[Tree]], None]) -> None:
-    """Call `register` with every subclass of Tree, those of today and those still to be defined."""
+    """Call `register` with every subclass of Tree, existing ones and those defined later."""
     _listeners.append(register)
     for cls in _types:
         register(cls)
@@ -149,7 +149,7 @@ def static(default: Any = dataclasses.MISSING) -> Any:
 
 
 def child_names(tree: Any) -> tuple[str, ...]:
-    """The names of the fields of a dataclass, or of one of its instances, that are children, in order."""
+    """The names of the fields of a dataclass, or of an instance, that are children, in order."""
     return tuple(f.name for f in dataclasses.fields(tree) if not f.metadata.get("static"))
 
 
@@ -196,9 +196,9 @@ def map_leaves(f: Callable[[Leaf], Any], tree: Any) -> Any:
 
 
 def together(*trees: Any) -> tuple[Any, ...]:
-    """The trees, with plain arrays as constants of the tape where kerneltools.autodiff traces one among them.
+    """The trees, with plain arrays as constants of the tape if kerneltools.autodiff traces one among them.
 
-    Not every library's arrays leave `plain * traced` to the right operand: so none meets such a product.
+    Not every library's arrays leave `plain * traced` to the right operand; this avoids such products.
     """
     traced = next((leaf for leaf in flatten(trees)[0] if hasattr(leaf, "beside")), None)
     return trees if traced is None else map_leaves(traced.beside, trees)

@@ -1,4 +1,4 @@
-"""Powers of two in which data are about 1: squares neither overflow nor vanish, and not a digit is lost."""
+"""Powers of two that scale data to about 1, so that squares neither overflow nor vanish, without losing a digit."""
 
 from collections.abc import Sequence
 from math import frexp, isfinite, ldexp
@@ -6,21 +6,21 @@ from math import frexp, isfinite, ldexp
 from kerneltools.arrays import Array, asarray_like, namespace
 
 BENIGN = 64
-"""Numbers between 2^-64 and 2^64 are left as they are: their squares are far from the ends of every type."""
+"""Numbers between 2^-64 and 2^64 are not scaled: their squares are far from the ends of every type."""
 
 FARTHEST = 1000
-"""The greatest exponent of a unit, so that its inverse is a number too."""
+"""The greatest exponent of a unit, whose inverse is then a number too."""
 
 
 def unit_of(greatest: float) -> float:
-    """The power of two next above a number > 0; 1 for 0 and for what is not finite."""
+    """The next power of two above a number > 0; 1 for 0 and for numbers that are not finite."""
     if not (greatest > 0 and isfinite(greatest)):
         return 1.0
     return ldexp(1.0, max(-FARTHEST, min(FARTHEST, frexp(greatest)[1])))
 
 
 def square_unit_of(greatest: float) -> float:
-    """The power of four next above a number beyond 2^±64; 1 for others."""
+    """The next power of four above a number beyond 2^±64; 1 for others."""
     unit = unit_of(greatest)
     if abs(exponent := frexp(unit)[1] - 1) <= BENIGN:
         return 1.0
@@ -37,7 +37,7 @@ def column_units(x: Array) -> tuple[float, ...]:
 
 
 def over_units(x: Array, units: Sequence[float]) -> Array:
-    """The columns of x over their units: (n, t), t numbers -> (n, t)"""
+    """The columns of x divided by their units: (n, t), t numbers -> (n, t)"""
     # Powers of two beyond the type's range are taken in two steps.
     return _scaled(x, [-(frexp(u)[1] - 1) for u in units])
 

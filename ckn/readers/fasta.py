@@ -55,7 +55,7 @@ class Fasta:
         try:
             found = read_fasta(path, self.alphabet)
         except FileFormatError as error:
-            said, _, advice = str(error).partition("; give the alphabet")
+            said, _, advice = str(error).partition("; pass an alphabet")
             raise DataError(f"{said}; the alphabet is that of the training" if advice else said) from error
         known = found.strings.alphabet
         if self.alphabet is not None and known not in NUCLEOTIDES and guessed(list(found.strings)) in NUCLEOTIDES:

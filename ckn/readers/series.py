@@ -103,7 +103,7 @@ def _checked(path: Path, reader: Callable[[Path], _Labelled]) -> _Labelled:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8: {error}") from error
     except ValueError as error:
-        said, _, advice = str(error).partition("; give `fill`")
+        said, _, advice = str(error).partition("; set `fill`")
         raise DataError(f"{said}; write a number in its place, or leave the series out" if advice else said) from error
 
 

@@ -49,7 +49,7 @@ class ResumeError(ValueError):
     ...     load_state(path, {"rng": "1"})
     ... except ResumeError as error:
     ...     print(str(error).replace(str(path), path.name))
-    state.safetensors: it is of another training, and cannot go on as this one: rng is 0 there and 1 here
+    state.safetensors: it is of another training, which cannot be resumed here: rng is 0 there and 1 here
     """
 
 

@@ -1,4 +1,4 @@
-"""Probabilities of scores: a temperature, fitted to scores of rows that the model has not seen."""
+"""Probabilities from scores: a temperature, fitted to scores of rows that the model has not seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ HALVINGS = 50
 
 @dataclass(frozen=True)
 class Temperature(Tree):
-    """Scores -> probabilities: the softmax of the scores over `value` > 0. The class of highest score stays it.
+    """Turns scores into probabilities: the softmax of the scores over `value` > 0. The order of the scores is kept.
 
-    (..., k) -> (..., k). Raises ValueError for a value that is no finite number > 0.
+    (..., k) -> (..., k). Raises ValueError unless the value is a finite number > 0.
 
     >>> import numpy as np
     >>> scores = np.array([[4.0, 2.0, 0.0]])
@@ -46,22 +46,22 @@ class Temperature(Tree):
         require_number("value", self.value)
 
     def __call__(self, scores: Array) -> Array:
-        """(..., k) -> (..., k), numbers >= 0 that add up to 1"""
+        """(..., k) -> (..., k), numbers >= 0 that sum to 1"""
         greatest = namespace(scores).max(scores, axis=-1, keepdims=True)
         return softmax((scores - greatest) / self.value)
 
 
 def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Array | None = None) -> Temperature:
-    """The temperature at which the probabilities of the right classes are greatest (Guo et al. 2017).
+    """The temperature that makes the right classes most probable (Guo et al. 2017).
 
     (n, k) scores of rows that the model has not seen (left out, or held out), n class numbers in 0..k-1, `weights` (n,)
-    >= 0 or None -> temperature. A model whose scores of two classes are one number s has the scores (-s, s).
+    >= 0 or None -> temperature. For a model with one score s for two classes, pass the scores (-s, s).
 
-    The right class counts (n + 1) / (n + 2), n the number of rows or the sum of the weights, and the others share the
-    rest, as Laplace's rule has it: rows that are all right do not ask for certainty.
+    The right class counts (n + 1) / (n + 2), where n is the number of rows or the sum of the weights, and the others
+    share the rest, by Laplace's rule: even if all rows are right, they do not demand certainty.
 
-    Raises ValueError for fewer than two columns, no row, NaN, labels of another number or beyond 0..k-1, TypeError for
-    labels that are no integers.
+    Raises ValueError for fewer than two columns, no row, NaN, another number of labels, and labels out of 0..k-1,
+    TypeError for labels that are no integers.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -100,7 +100,7 @@ def fit_temperature(scores: Array, labels: Array | Sequence[int], *, weights: Ar
 
 @program
 def _parts(scores: Array, numbers: Array, weights: Array) -> tuple[Array, Array, Array, Array]:
-    """Centred scores (n, k), each row's share (n,), the root mean square of the former, the mean of the right ones."""
+    """Centred scores (n, k), each row's share (n,), the root mean square of the scores, the mean of the right ones."""
     xp = namespace(scores, weights)
     wide = xp.astype(scores, widest_float(scores))
     centred = wide - xp.mean(wide, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Features of many rows, block by block, and what is asked of them."""
+"""Features of many rows, block by block, with checks."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,7 +19,7 @@ def features_of(phi: FeatureMap, x: Array, block: int, least: int = 1, name: str
 def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: str = "x") -> Iterator[Array]:
     """φ(x), at most `block` rows at a time.
 
-    Raises unless x is a finite floating-point (n, d) with n >= `least`, and φ gives a finite row for each of its rows.
+    Raises unless x is a finite floating-point (n, d) with n >= `least`, and φ returns a finite row for each row.
     """
     require_examples(**{name: x})
     if not is_collection(x) and x.shape[1] == 0:
@@ -37,5 +37,5 @@ def feature_blocks(phi: FeatureMap, x: Array, block: int, least: int = 1, name: 
 
 
 def widened(features: Array) -> Array:
-    """The same numbers in float64, where the library has it."""
+    """The same numbers in float64, if the library has it."""
     return namespace(features).astype(features, widest_float(features))

@@ -1,4 +1,4 @@
-"""Hyperparameters by gradients: lengthscales, λ and landmarks that lower the error on rows not seen."""
+"""Hyperparameters by gradients: lengthscales, λ and landmarks that lower the error on unseen rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -44,15 +44,15 @@ Free = dict[str, Array]
 LossAndGrad = Callable[[Free, Array, Array], tuple[Array, Free]]
 
 RANGE = 1e6
-"""Positive parameters stay within this factor of where they start: farther off, the loss no longer depends on them."""
+"""Positive parameters stay within this factor of their start: farther off, the loss no longer depends on them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tuned(Shown):
-    """What `fit` found: `kernel`, landmarks `points` (m, d), `reg` λ; `shift` is the ε of the map.
+    """The result of `fit`: `kernel`, landmarks `points` (m, d), `reg` λ; `shift` is the ε of the map.
 
-    `loss`: the objective there (with `Descent`, before its last step, on its last batch). `history`: the losses of
-    all evaluations, the start first. `converged`: whether the gradient became as small as was asked for.
+    `loss`: the objective there (with `Descent`, before its last step, on its last batch). `history`: the losses of all
+    evaluations, from the start on. `converged`: whether the gradient became as small as asked for.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -72,13 +72,13 @@ class Tuned(Shown):
 
     @property
     def map(self) -> Nystrom:
-        """The Nyström map of the kernel on the landmarks: the one that was judged."""
+        """The Nyström map of the kernel on the landmarks: the one that the objective judged."""
         return nystrom(self.kernel, self.points, reg=self.shift)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Where a method stopped: the parameters, and what `Tuned` says of them.
+    """Where a method stopped: the parameters, and the numbers of `Tuned`.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -99,7 +99,7 @@ class Found:
 
 @runtime_checkable
 class Method(Protocol):
-    """A way downhill.
+    """A method of minimisation.
 
     >>> isinstance(LBFGS(), Method), isinstance(Descent(), Method)
     (True, True)
@@ -111,10 +111,10 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class LBFGS:
-    """`solvers.minimise` on all rows: at most `iterations` steps, each of one or a few evaluations.
+    """Minimise with `solvers.minimise` on all rows: at most `iterations` steps of one or a few evaluations each.
 
-    Twice, where landmarks are learnt: with the landmarks held, then all together from there. Landmarks that move
-    while lengthscales are far off gather where few are needed, and the loss ends higher than with landmarks held.
+    If landmarks are learnt, it runs twice: first with fixed landmarks, then with all parameters. Landmarks that move
+    while lengthscales are far off gather where few are needed, and the loss ends higher than with fixed landmarks.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -145,7 +145,7 @@ class LBFGS:
     def _minimum(
         self, loss_and_grad: Callable[[Free], tuple[Array, Free]], free: Free, names: Sequence[str]
     ) -> Minimum:
-        """With respect to the parameters of these names, the others held."""
+        """Minimise in the parameters with these names, with the others fixed."""
 
         def part(some: Free) -> tuple[Array, Free]:
             value, gradient = loss_and_grad({**free, **some})
@@ -157,10 +157,10 @@ class LBFGS:
 
 @dataclass(frozen=True)
 class Descent:
-    """A number of steps of a first-order optimiser, on random batches where all rows do not fit in memory.
+    """A number of steps of a first-order optimiser, on random batches if all rows do not fit in memory.
 
-    `rate` > 0: the learning rate, of the logarithms of positive parameters and of the landmarks alike. `batch`: how
-    many rows, drawn without repetition from `rng`, a step sees; all when not given.
+    `rate` > 0: the learning rate for the logarithms of positive parameters and for the landmarks. `batch`: how many
+    rows, drawn without repetition from `rng`, a step sees; None for all.
 
     Raises ValueError for steps or batch < 2 and for a rate that is not > 0.
 
@@ -185,7 +185,7 @@ class Descent:
         require_number("rate", self.rate)
 
     def __call__(self, loss_and_grad: LossAndGrad, start: Free, x: Array, y: Array) -> Found:
-        """As the protocol says; never `converged`, for it has no rule to stop by."""
+        """As the protocol says; never `converged`, since it has no rule to stop."""
         draws, state, free, history = generator(self.rng), self.optimiser.start(start), start, list[float]()
         for _ in range(self.steps):
             value, gradient = loss_and_grad(free, *self._rows(x, y, draws))
@@ -214,25 +214,24 @@ def fit(
     method: Method | None = None,
     progress: Progress = silent,
 ) -> Tuned:
-    """Kernel parameters, landmarks and λ that lower the error of ridge regression on rows it has not seen.
+    """Learn kernel parameters, landmarks and λ that lower the error of ridge regression on unseen rows.
 
     landmarks (m, d), x (n, d), y (n, t) -> kernel, landmarks (m, d), λ
 
-    The regression is that of y on the Nyström features of x, with intercept, λ scaled as in `solvers.ridge`. The
-    gradient of `objective` (`LeaveOneOut()` when not given) goes through the map, in its symmetric form with
-    ε = `shift` > 0, and through the regression, in float64 where the library has it. Memory is O(n m) for the
-    objective on all rows.
+    The regression is that of y on the Nyström features of x, with intercept, and λ scaled as in `solvers.ridge`. The
+    gradient of `objective` (default: `LeaveOneOut()`) goes through the map, in its symmetric form with ε = `shift` > 0,
+    and through the regression, in float64 if the library has it. Memory is O(n m) for the objective on all rows.
 
-    All numbers and arrays of the kernel, "points" and "reg" are learnt, save those named in `fixed`: "reg",
-    "points", "kernel.bandwidth", "kernel.terms.0.scale", ... All but the landmarks must be > 0 at the start; their
-    logarithms are learnt, and they stay within a factor of 1e6 of it. An array of d lengthscales, all equal at the
-    start, ends with great ones for columns that say nothing of y (automatic relevance determination).
-    Row numbers are no landmarks to move: with `Precomputed`, fix "points" and the kernel's matrix.
-    `method`: `LBFGS()` when not given, or `Descent(...)`. The loss is not convex: the start counts. `progress` is told
-    the loss of each evaluation (kerneltools.progress; `progress.printed` prints a line).
+    All numbers and arrays of the kernel, "points" and "reg" are learnt, except those named in `fixed`: "reg", "points",
+    "kernel.bandwidth", "kernel.terms.0.scale", ... All but the landmarks must be > 0 at the start; their logarithms are
+    learnt, and they stay within a factor of 1e6 of it. An array of d lengthscales, all equal at the start, ends with
+    large ones for columns that are irrelevant to y (automatic relevance determination). Row numbers cannot move: with
+    `Precomputed`, fix "points" and the kernel's matrix. `method`: `LBFGS()`, the default, or `Descent(...)`. The loss
+    is not convex, so the result depends on the start. `progress` gets the loss of each evaluation
+    (kerneltools.progress; `progress.printed` prints a line).
 
-    Raises ValueError for names in `fixed` that are none, where nothing is left to learn, for parameters <= 0, for
-    shapes that do not fit and for NaN with its place; FloatingPointError where the loss is not finite.
+    Raises ValueError for unknown names in `fixed`, if nothing is left to learn, for parameters <= 0, for shapes that do
+    not fit, and for NaN, with its place; FloatingPointError if the loss is not finite.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -269,7 +268,7 @@ def fit(
 
 
 def _told(loss_and_grad: LossAndGrad, unit: float, progress: Progress) -> LossAndGrad:
-    """The same, whose losses times the unit are told."""
+    """The same progress, which gets the losses times the unit."""
     if progress is silent:
         return loss_and_grad
     numbers = count(1)
@@ -283,9 +282,9 @@ def _told(loss_and_grad: LossAndGrad, unit: float, progress: Progress) -> LossAn
 
 
 def _in_unit(objective: Objective, y: Array) -> tuple[Objective, Array, float]:
-    """The objective and y over a power of two about as great as the spread of y, and that: squares keep in range.
+    """The objective, and y over a power of two close to its spread, and this power: squares stay in range.
 
-    Objectives that are not known to be squares of what they are given get y as it is.
+    Objectives that may not be squares of their input get the original y.
     """
     if not isinstance(objective, LeaveOneOut | GeneralisedCrossValidation | HoldOut):
         return objective, y, 1.0
@@ -306,7 +305,7 @@ def _spread(y: Array) -> float:
 
 
 class _Parameters:
-    """The tree of kernel, points and λ, and the free ones among them as unconstrained arrays by their paths."""
+    """The tree of kernel, points and λ, with the free ones among them as unconstrained arrays by their paths."""
 
     def __init__(self, kernel: Kernel, points: Array, reg: float, like: Array, fixed: Sequence[str]) -> None:
         self.given = {"kernel": kernel, "points": points, "reg": float(reg)}
@@ -334,7 +333,7 @@ class _Parameters:
         return _replaced(self.given, {**self.start, **{name: self._value(name, free[name]) for name in free}})
 
     def returned(self, free: Free) -> Any:
-        """The tree at these free parameters, with numbers where numbers were given, arrays in the types given."""
+        """The tree at these free parameters, with numbers and array types as they were given."""
         leaves = dict(named_leaves(self.given))
         values = {name: _like(self._value(name, free[name]), leaves[name]) for name in free}
         return _replaced(self.given, values)

@@ -1,4 +1,4 @@
-"""Do two variables know of each other? The Hilbert-Schmidt independence criterion, on features."""
+"""Are two variables independent? The Hilbert-Schmidt independence criterion, on features."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from kerneltools.trees import together
 def hsic(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int = 4096) -> Array:
     """The squared norm of the covariance between the features φ(x) and ψ(y).
 
-    maps of (n, d) -> (n, m) and (n, e) -> (n, l), x (n, d), y (n, e) -> (), in float64 where the library has it
+    maps of (n, d) -> (n, m) and (n, e) -> (n, l), x (n, d), y (n, e) -> (), in float64 if the library has it
 
     |Φ'HΨ|² / n² with H = I - 11'/n: tr(K H L H) / n² for the kernels φ(x)·φ(x') and ψ(y)·ψ(y'), the estimate of
     Gretton et al. 2005 with n² in place of (n - 1)². Memory is O(n (m + l)), time O(n m l). Differentiable in x, y
@@ -39,15 +39,15 @@ def independence_test(
     permutations: int = 499,
     block: int = 4096,
 ) -> PermutationTest:
-    """The hypothesis that x and y are independent, tested by `hsic` under permutations of the rows of y.
+    """Test the hypothesis that x and y are independent, by `hsic` under permutations of the rows of y.
 
     maps of (n, d) -> (n, m) and (n, e) -> (n, l), x (n, d), y (n, e) -> p-value
 
-    A small p-value speaks against the hypothesis. The level holds for any maps that were not fitted to the pairs; all
-    dependences are seen, in the limit, by features of characteristic kernels. Time is O(permutations n m l).
+    A small p-value speaks against the hypothesis. The level holds for any maps that were not fitted to the pairs.
+    Features of characteristic kernels detect all dependences in the limit. Time is O(permutations n m l).
 
-    Raises ValueError for fewer than 2 rows, for unequal numbers of rows, for permutations < 1 and for NaN with its
-    place.
+    Raises ValueError for fewer than 2 rows, for unequal numbers of rows, for permutations < 1 and for NaN, with
+    its place.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((60, 1))
@@ -65,7 +65,7 @@ def independence_test(
 
 
 def _both(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, Array]:
-    """The features of both, each about their mean."""
+    """The features of both, each minus their mean."""
     require_examples(x=x)
     require_examples("(n, e)", y=y)
     require_together(x=like_of(x), y=like_of(y))

@@ -26,8 +26,8 @@ from kerneltools.trees import Shown
 class KernelKMeans(Shown):
     """x -> the number of the nearest centre, made by `kernel_kmeans`.
 
-    `centres` (k, m) in feature space; `labels` (n,): the clusters of the rows it was made of; `inertia`: the sum of
-    their squared distances, in feature space, from their centres, times their weights.
+    `centres` (k, m) in feature space; `labels` (n,): the clusters of the rows that it was made of; `inertia`: the
+    weighted sum of their squared distances, in feature space, from their centres.
 
     >>> import numpy as np
     >>> from kerneltools.learning import kernel_kmeans
@@ -60,17 +60,17 @@ def kernel_kmeans(
     tolerance: float = 1e-4,
     block: int = 4096,
 ) -> KernelKMeans:
-    """Clusters of rows that are near each other in feature space: k-means of φ(x).
+    """Cluster rows that are close to each other in feature space: k-means of φ(x).
 
     map of (n, d) -> (n, m), x (n, d), weights (n,) >= 0 or None -> k = `clusters` centres (k, m), labels (n,)
 
-    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need
-    not be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's rounds from the
-    seeds of k-means++) is run on the features `restarts` times, and the clusters of least inertia are kept. Memory is
-    O(n m), time O(n m k) a round; float64 where the library has it. A weight counts like so many equal rows.
+    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need not
+    be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's algorithm from the seeds
+    of k-means++) runs on the features `restarts` times, and the clusters with the least inertia are kept. Memory is O(n
+    m), time O(n m k) per round; in float64 if the library has it. A row of weight w counts like w equal rows.
 
-    Fewer clusters are returned, with a ReducedWarning, where fewer rows differ. Raises ValueError for clusters,
-    restarts < 1, for NaN with its place, and for weights that are negative, not finite or all 0.
+    If fewer rows differ, fewer clusters are returned, with a ReducedWarning. Raises ValueError for clusters or restarts
+    < 1, for NaN, with its place, and for weights that are negative, not finite or all 0.
 
     >>> import numpy as np
     >>> x = np.asarray([[0.0], [0.1], [5.0], [5.1]])
@@ -96,7 +96,7 @@ def kernel_kmeans(
             # The same clusters in another order are no better: rounding must not choose among them.
             best = found if found.inertia < (1 - 1e-9) * best.inertia else best
     if (made := best.centres.shape[0]) < clusters:
-        message = f"clusters: {clusters} asked for, {made} made: no more of {x.shape[0]} rows differ"
+        message = f"clusters: {clusters} asked for, {made} made: the {x.shape[0]} rows hold no more distinct ones"
         warn(message, ReducedWarning, stacklevel=2)
     return best
 

@@ -1,4 +1,4 @@
-"""What hyperparameters are judged by: errors of ridge regression on rows that it has not seen."""
+"""Objectives for hyperparameters: errors of ridge regression on rows that it has not seen."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -31,7 +31,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class LeaveOneOut(Tree):
-    """The mean squared error on each row of the regression on all others, exactly, without fitting anew (Allen 1974).
+    """The mean squared error on each row of the regression on all others, exact, from one fit (Allen 1974).
 
     The mean of (r_i / (1 - h_ii))², with the residuals r and the hat matrix H of ridge regression with intercept.
 
@@ -50,9 +50,9 @@ class LeaveOneOut(Tree):
 
 @dataclass(frozen=True)
 class GeneralisedCrossValidation(Tree):
-    """Leave-one-out with the mean of the h_ii in the place of each (Golub, Heath and Wahba 1979).
+    """Leave-one-out with the mean of all h_ii in place of each (Golub, Heath and Wahba 1979).
 
-    The mean of r_i² over (1 - tr H / n)²: rows of great leverage count no more than others.
+    The mean of r_i² over (1 - tr H / n)²: rows of high leverage count no more than others.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -74,7 +74,7 @@ class GeneralisedCrossValidation(Tree):
 class HoldOut(Tree):
     """The mean squared error on other rows: `x` (v, d) and `y` (v, t).
 
-    Raises ValueError for NaN and infinities, and where their columns are not as many as those of the rows to fit.
+    Raises ValueError for NaN and infinities, and for another number of columns than the rows to fit have.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -119,7 +119,7 @@ class _Regression:
 
 
 def _regression(phi: FeatureMap, x: Array, y: Array, reg: float | Array) -> _Regression:
-    """By the symmetric root of (Φ'Φ / n + λ I)^-1, which has a derivative where eigenvalues coincide."""
+    """The regression by the symmetric root of (Φ'Φ / n + λ I)^-1, which has a derivative where eigenvalues coincide."""
     check_examples(x, y, None, least=2)
     require_known(x=x, y=y)
     features, targets, reg = together(widened(phi(x)), widened(y), reg)

@@ -1,4 +1,4 @@
-"""Kernel principal components, of features."""
+"""Kernel principal components, from features."""
 
 import warnings
 from dataclasses import dataclass
@@ -51,12 +51,12 @@ def kernel_pca(phi: FeatureMap, x: Array, components: int, block: int = 4096) ->
     map of (n, d) -> (n, m), x (n, d) -> map of (..., d) -> (..., components)
 
     The features are centred, and variances are means over the n rows: n times them are the eigenvalues of the centred
-    kernel matrix of φ(x)·φ(y), so this is kernel PCA of that kernel, exactly. Sums are taken in float64 where the
-    library has it, `block` rows at a time: memory is O(m² + block m), time O(n m² + m³). In each direction the entry
-    of greatest absolute value is positive.
+    kernel matrix of φ(x)·φ(y), so this is exact kernel PCA of that kernel. Sums are in float64 if the library has it,
+    `block` rows at a time: memory is O(m² + block m), time O(n m² + m³). In each direction the entry of greatest
+    absolute value is positive.
 
-    Fewer components are returned, with a ReducedWarning, where the other directions have no variance beyond
-    rounding. Raises ValueError for components < 1 or > m, for n < 2 and for NaN with its place.
+    If the other directions have no variance beyond rounding, fewer components are returned, with a ReducedWarning.
+    Raises ValueError for components < 1 or > m, for n < 2 and for NaN, with its place.
 
     >>> import numpy as np
     >>> x = np.asarray([[0.0, 0.0], [2.0, 0.0], [4.0, 1.0], [6.0, 1.0]])
@@ -100,7 +100,7 @@ def _moments(phi: FeatureMap, x: Array, block: int) -> tuple[RidgeSums, DType]:
 
 
 def _signed(directions: Array) -> Array:
-    """Eigenvectors have no sign: one that is the same on every library."""
+    """Eigenvectors, whose sign is arbitrary, with a sign that is the same in every library."""
     xp = namespace(directions)
     greatest, least = xp.max(directions, axis=0), xp.min(directions, axis=0)
     ones = xp.ones_like(greatest)

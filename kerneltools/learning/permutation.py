@@ -1,4 +1,4 @@
-"""Permutation tests: how rare is the statistic where labels mean nothing?"""
+"""Permutation tests: how rare is a statistic if labels are meaningless?"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from kerneltools.trees import Shown
 class PermutationTest(Shown):
     """The `statistic`, its `p_value`, and `null` (P,): the statistics of P random permutations.
 
-    The p-value is (1 + how many of them are as great) / (1 + P): where the hypothesis is true, at most α with a
-    probability of at most α, for any sample size (Phipson and Smyth 2010).
+    The p-value is (1 + the number of these that are as great) / (1 + P). If the hypothesis is true, it is at most α
+    with a probability of at most α, for any sample size (Phipson and Smyth 2010).
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((100, 2))
@@ -33,7 +33,7 @@ class PermutationTest(Shown):
 def permutation_test(
     statistic: Callable[[Any], Array], rows: Array, permutations: int, rng: Rng, batch: int = 64
 ) -> PermutationTest:
-    """`statistic`: of permutations of the rows (n, m), as numbers on the host, (b, n) with b <= `batch` -> (b,)
+    """Test a `statistic` of permutations of the rows (n, m), as numbers on the host, (b, n) with b <= `batch` -> (b,)
 
     Raises ValueError for permutations < 1.
     """
@@ -50,7 +50,7 @@ def permutation_test(
 
 
 def _orders(rows: Array, permutations: int, draws: Any, batch: int) -> Iterator[Any]:
-    """Random permutations on the host, (b, n) at a time; before them the order as it is."""
+    """Random permutations on the host, (b, n) at a time, after the identity."""
     n = rows.shape[0]
     yield to_host(namespace(rows).arange(n, device=device_of(rows)))[None, :]
     for start in range(0, permutations, batch):

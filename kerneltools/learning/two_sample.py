@@ -1,4 +1,4 @@
-"""Are two samples of one law? The maximum mean discrepancy, on features."""
+"""Do two samples have the same distribution? The maximum mean discrepancy, on features."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from kerneltools.structures.base import like_of, require_examples
 def mmd(phi: FeatureMap, x: Array, y: Array, block: int = 4096) -> Array:
     """The squared maximum mean discrepancy |E φ(x) - E φ(y)|², estimated without bias.
 
-    map of (n, d) -> (n, m), x (n, d), y (p, d) -> (), in float64 where the library has it
+    map of (n, d) -> (n, m), x (n, d), y (p, d) -> (), in float64 if the library has it
 
-    The estimate MMD²_u of Gretton et al. 2012, Lemma 6, for the kernel φ(x)·φ(y): means over pairs of different
-    rows, from sums of features in time linear in n + p. It is negative about every second time where both samples
-    are of one law. Memory is O((n + p) m). Differentiable in x, y and the map.
+    The estimate MMD²_u of Gretton et al. 2012, Lemma 6, for the kernel φ(x)·φ(y): means over pairs of different rows,
+    from sums of features in time linear in n + p. It is negative about half the time if both samples have the same
+    distribution. Memory is O((n + p) m). Differentiable in x, y and the map.
 
     Raises ValueError for fewer than 2 rows in either and for NaN with its place.
 
@@ -35,13 +35,13 @@ def mmd(phi: FeatureMap, x: Array, y: Array, block: int = 4096) -> Array:
 def two_sample_test(
     phi: FeatureMap, x: Array, y: Array, rng: Rng, *, permutations: int = 499, block: int = 4096
 ) -> PermutationTest:
-    """The hypothesis that x and y are samples of one law, tested by `mmd` under permutations of the pooled rows.
+    """Test the hypothesis that x and y have the same distribution, by `mmd` under permutations of the pooled rows.
 
     map of (n, d) -> (n, m), x (n, d), y (p, d) -> p-value
 
-    A small p-value speaks against the hypothesis. The level holds for any map; which differences are seen is the
-    map's matter: all of them, in the limit, for features of a characteristic kernel such as the Gaussian one. The map
-    must not have been fitted to which row is of which sample. Time is O(permutations (n + p) m).
+    A small p-value speaks against the hypothesis. The level holds for any map that was not fitted to the division into
+    samples. The map decides which differences are detected: all of them, in the limit, for features of a characteristic
+    kernel such as the Gaussian. Time is O(permutations (n + p) m).
 
     Raises ValueError for fewer than 2 rows in either, for permutations < 1 and for NaN with its place.
 
@@ -59,7 +59,7 @@ def two_sample_test(
 
 
 def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int]:
-    """The features of both, about their common mean, which the statistic does not depend on."""
+    """The features of both, minus their common mean, on which the statistic does not depend."""
     require_examples(x=x)
     require_examples("(p, d)", y=y)
     require_together(x=like_of(x), y=like_of(y))
@@ -72,7 +72,7 @@ def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int
 
 
 def _unbiased(pooled: Array, first: Array, n: int) -> Array:
-    """MMD²_u where the rows with a 1 are the first sample: (N, m), (b, N) with n ones in each row -> (b,)"""
+    """MMD²_u, where the rows with a 1 are the first sample: (N, m), (b, N) with n ones in each row -> (b,)"""
     xp, p = namespace(pooled, first), pooled.shape[0] - n
     norms, total = xp.sum(pooled * pooled, axis=1), xp.sum(pooled, axis=0)
     sums, own = xp.matmul(first, pooled), xp.matmul(first, norms)

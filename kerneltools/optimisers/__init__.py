@@ -1,4 +1,4 @@
-"""Steps downhill on trees of parameters, each in the geometry it lives in."""
+"""First-order optimisers on trees of parameters, each in its own geometry."""
 
 from kerneltools.optimisers.first_order import SGD, Adam, Optimiser, clip
 from kerneltools.optimisers.geometry import Euclidean, Geometry, Interval, Positive, Sphere, Spheres

@@ -1,4 +1,4 @@
-"""First-order optimisers: pure functions from parameters, gradients and state to the next of both.
+"""First-order optimisers: pure functions from parameters, gradients and state to the next parameters and state.
 
 A state is a dict of tuples with one array for each floating-point array of the parameters, and Python numbers.
 """
@@ -17,7 +17,7 @@ State = dict[str, Any]
 
 @runtime_checkable
 class Optimiser(Protocol):
-    """A rule for steps downhill.
+    """A rule for steps of descent.
 
     >>> import numpy as np
     >>> from kerneltools.optimisers import Euclidean
@@ -39,7 +39,7 @@ class Optimiser(Protocol):
     ) -> tuple[Any, State]:
         """The parameters and the state after one step.
 
-        `gradients`: a tree like `params`, with None for what stays as it is. `rate` > 0: the learning rate.
+        `gradients`: a tree like `params`, with None for leaves that stay unchanged. `rate` > 0: the learning rate.
         `geometries`: one for each array with a gradient, in the order of `trees.flatten`.
         """
 
@@ -48,8 +48,8 @@ class Optimiser(Protocol):
 class SGD:
     """Gradient descent with momentum: v ← momentum v + direction, then a step of -rate v.
 
-    `momentum` in [0, 1). `weight_decay` >= 0 times the parameter is added to the gradient where the geometry is
-    Euclidean. On other geometries the direction is the tangent one, and v is transported before it is used.
+    `momentum` in [0, 1). In Euclidean geometry, `weight_decay` >= 0 times the parameter is added to the gradient. In
+    other geometries the direction is the tangent one, and v is transported before it is used.
 
     Raises ValueError for numbers outside these ranges.
 
@@ -90,12 +90,12 @@ class SGD:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma & Ba 2015): means of directions over roots of means of their squares, both free of bias.
+    """Adam (Kingma & Ba 2015): means of directions divided by roots of means of their squares, both unbiased.
 
-    `beta1`, `beta2` in [0, 1); `epsilon` > 0 is added to the root. `weight_decay` >= 0: Euclidean parameters
-    shrink by rate * weight_decay in each step, apart from the gradient (Loshchilov & Hutter 2019). What has a
-    square of its own is the geometry's to say: an entry, or a whole row on the sphere (Bécigneul & Ganea 2019), whose
-    rate is then about the angle of a step in radians.
+    `beta1`, `beta2` in [0, 1); `epsilon` > 0 is added to the root. `weight_decay` >= 0: Euclidean parameters shrink by
+    rate * weight_decay in each step, apart from the gradient (Loshchilov & Hutter 2019). The geometry decides what has
+    a square of its own: an entry, or a whole row on the sphere (Bécigneul & Ganea 2019), for which the rate is then
+    about the angle of a step in radians.
 
     Raises ValueError for numbers outside these ranges.
 
@@ -147,7 +147,7 @@ class Adam:
 
 
 def clip(gradients: Any, norm: float) -> Any:
-    """The same tree, scaled down where its global Euclidean norm is greater than `norm` > 0.
+    """The same tree, scaled down if its global Euclidean norm exceeds `norm` > 0.
 
     NaN stays NaN, and an infinite entry becomes NaN. Raises ValueError for norm <= 0.
 

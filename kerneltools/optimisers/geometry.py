@@ -1,4 +1,4 @@
-"""Where parameters live: what a direction, a step and an old direction are there."""
+"""The geometries of parameters: what a direction, a step and an old direction are in each."""
 
 from dataclasses import dataclass
 from math import prod
@@ -27,15 +27,15 @@ class Geometry(Protocol):
         """The direction of steepest ascent at the point, in its tangent space."""
 
     def retract(self, point: Array, step: Array) -> Array:
-        """The point that a tangent step leads to; the step 0 leads nowhere."""
+        """The point that a tangent step leads to; the step 0 leads to the point itself."""
 
     def transport(self, point: Array, vector: Array) -> Array:
-        """A direction found at another point, projected on the tangent space at this one."""
+        """A direction from another point, projected on the tangent space at this one."""
 
     def square(self, point: Array, vector: Array) -> Array:
         """The squared lengths of a tangent vector, one for each part that may have a step size of its own.
 
-        Of a shape that broadcasts with the point's.
+        The shape broadcasts with the point's.
         """
 
 
@@ -68,7 +68,7 @@ class Euclidean(Tree):
 
 @dataclass(frozen=True, eq=False)
 class Sphere(Tree):
-    """Rows of length 1: arrays (m, ...) whose rows, once the axes from 1 on are flattened, are unit vectors.
+    """Rows of norm 1: arrays (m, ...) whose rows, with the axes from 1 on flattened, are unit vectors.
 
     `metric`: a symmetric positive definite Q (d, d), with d the length of a row; the identity by default. The
     direction of steepest ascent in the norm v' Q⁻¹ v is then v = (I - Q z z' / (z' Q z)) Q g (Mairal 2016, §3;
@@ -123,7 +123,7 @@ class Sphere(Tree):
 
 @dataclass(frozen=True)
 class Spheres(Tree):
-    """Vectors along the last axis, each of length 1: a product of spheres.
+    """Vectors of norm 1 along the last axis: a product of spheres.
 
     >>> import numpy as np
     >>> z = np.array([[[3.0, 4.0], [0.0, 2.0]]])
@@ -136,13 +136,13 @@ class Spheres(Tree):
         return self.transport(point, gradient)
 
     def retract(self, point: Array, step: Array) -> Array:
-        """The vectors of point + step, made unit vectors; zeros, which have no direction, stay."""
+        """The vectors of point + step, made unit vectors; zeros, which have no direction, stay zeros."""
         moved = point + step
         norms = safe_sqrt(namespace(moved).sum(moved * moved, axis=-1, keepdims=True))
         return moved * reciprocal(norms)
 
     def transport(self, point: Array, vector: Array) -> Array:
-        """The projection of each vector on the plane that touches its sphere."""
+        """The projection of each vector on the plane tangent to its sphere."""
         return vector - namespace(point, vector).sum(point * vector, axis=-1, keepdims=True) * point
 
     def square(self, point: Array, vector: Array) -> Array:
@@ -152,9 +152,9 @@ class Spheres(Tree):
 
 @dataclass(frozen=True)
 class Positive(Tree):
-    """Numbers > 0. Directions are changes of the logarithm: an optimiser does what it would do on log x.
+    """Numbers > 0. Directions are changes of the logarithm: an optimiser acts as it would on log x.
 
-    (As changes of x, momentum from where x was large would throw a small x to 0.)
+    (With changes of x itself, momentum from a large x would throw a small x to 0.)
 
     >>> import numpy as np
     >>> Positive().retract(np.array([0.5]), np.array([-1.0])).round(3)
@@ -180,7 +180,7 @@ class Positive(Tree):
 
 @dataclass(frozen=True)
 class Interval(Tree):
-    """Numbers in [low, high], the ends included: a step that would leave them ends there.
+    """Numbers in [low, high], including the ends: a step that would leave the interval ends at its end.
 
     Raises ValueError unless low < high.
 
@@ -197,13 +197,13 @@ class Interval(Tree):
             raise ValueError(f"low, high: expected low < high, got {self.low!r} and {self.high!r}")
 
     def tangent(self, point: Array, gradient: Array) -> Array:
-        """The gradient, without what leads out of the interval on the way down: 0 at an end that is the best."""
+        """The gradient, without components that would lead out of the interval: 0 at an end that is the best point."""
         xp = namespace(point, gradient)
         out = ((point <= self.low) & (gradient > 0)) | ((point >= self.high) & (gradient < 0))
         return xp.where(out, xp.zeros_like(gradient), gradient)
 
     def retract(self, point: Array, step: Array) -> Array:
-        """point + step, or the end that it goes beyond."""
+        """point + step, or the end that it would pass."""
         return namespace(point, step).clip(point + step, self.low, self.high)
 
     def transport(self, point: Array, vector: Array) -> Array:

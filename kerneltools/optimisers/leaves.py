@@ -33,8 +33,8 @@ def zeros_for(params: Any, zero: Callable[[Array], Array]) -> tuple[Array, ...]:
 def moving_leaves(params: Any, gradients: Any, geometries: Sequence[Geometry]) -> list[Moving]:
     """The trainable leaves of `params` that have a gradient, in order.
 
-    Raises ValueError, naming the leaf, for a gradient of another shape or without an array to belong to, and when
-    `geometries` are more or fewer than the leaves that move.
+    Raises ValueError, with the leaf, for a gradient of another shape or without an array that it belongs to, and unless
+    there are as many `geometries` as leaves that move.
     """
     found = dict(named_leaves(gradients))
     leaves = [(name, leaf) for name, leaf in named_leaves(params) if trainable(leaf)]

@@ -1,6 +1,6 @@
-"""How the learning rate changes: a schedule gives the factor in [0, 1] that the rate is multiplied with.
+"""How the learning rate changes: a schedule returns the factor in [0, 1] that multiplies the rate.
 
-Time counts from 0 in whatever the caller counts, steps or epochs, whole or not.
+Time counts from 0 in the caller's unit, steps or epochs, also in fractions.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Steps:
-    """Multiplied with `factor`, in (0, 1], at each of the `milestones`.
+    """A factor that is multiplied by `factor`, in (0, 1], at each of the `milestones`.
 
     Raises ValueError for another factor and for milestones that do not increase.
 
@@ -65,7 +65,7 @@ class Steps:
 class Cosine:
     """Half a cosine from 1 down to `floor`, in [0, 1], at time `total` > 0 and after (Loshchilov & Hutter 2017).
 
-    Raises ValueError for numbers outside these.
+    Raises ValueError for numbers outside these ranges.
 
     >>> Cosine(10)(5.0)
     0.5
@@ -88,7 +88,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """A straight line from 0 up to the first factor of `then`, which begins at time `length` > 0 and counts from there.
+    """A linear rise from 0 to the first factor of `then`, which starts at time `length` > 0 and counts from there.
 
     Raises ValueError for length <= 0.
 

@@ -1,4 +1,4 @@
-"""Curves and points, drawn by the page itself: they take its colours, light or dark, and need no library."""
+"""Curves and points that the page draws itself: they have its colours, light or dark, and need no library."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """Values between two ends to places between two others, in steps of equal size or of equal ratio."""
+    """Maps values between two ends to places between two others, on a linear or logarithmic scale."""
 
     low: float
     high: float
@@ -58,11 +58,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture of series, with a table of its numbers for those who do not see it.
+    """A picture of series, with a table of its numbers for readers who cannot see it.
 
-    `alt`: what is to be seen, in words; `log_x`, `log_y`: of the axes, where all values are > 0; `percent`: values of y
-    are shares; `marked`: a value of x with a line upright, and what it is called; `table`: whether the numbers are
-    shown below, on demand.
+    `alt`: the content in words; `log_x`, `log_y`: logarithmic axes, if all values are > 0; `percent`: values of y are
+    shares; `marked`: a value of x with a vertical line, and its name; `table`: whether the numbers can be shown below.
 
     >>> from kerneltools.reporting import Chart, Series
     >>> Chart("Loss", "It falls", [Series("loss", (1, 2), (0.5, 0.3))], "epoch", "loss").rows
@@ -85,7 +84,7 @@ class Chart:
 
     @cached_property
     def points(self) -> tuple[tuple[tuple[float, float], ...], ...]:
-        """The points of each series that are finite."""
+        """The finite points of each series."""
         return tuple(
             tuple((float(x), float(y)) for x, y in zip(one.x, one.y, strict=True) if isfinite(x) and isfinite(y))
             for one in self.series
@@ -131,11 +130,11 @@ class Chart:
 
     @property
     def said(self) -> Callable[[float], str]:
-        """How values of y are written in the table."""
+        """The text of a value of y in the table."""
         return "{:.2%}".format if self.percent else "{:.4g}".format
 
     def tick(self, value: float) -> str:
-        """How values of y are written at the axis."""
+        """The text of a value of y at the axis."""
         return f"{100 * value:g} %" if self.percent else shortly(value)
 
 
@@ -159,7 +158,7 @@ def _axis(values: Sequence[float], start: float, stop: float, log: bool) -> Axis
 
 
 def _decades(low: float, high: float) -> tuple[float, ...]:
-    """Powers of ten between the ends; none where there are fewer than two."""
+    """Powers of ten between the ends; none if there are fewer than two."""
     first, last = ceil(log10(low)), floor(log10(high))
     every = max(1, ceil((last - first + 1) / 6))
     found: tuple[Any, ...] = tuple(10.0**power for power in range(first, last + 1, every))

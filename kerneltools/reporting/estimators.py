@@ -1,4 +1,4 @@
-"""Reports of the estimators: what `kerneltools.report` puts on a page."""
+"""Reports on estimators: the content of the page of `kerneltools.report`."""
 
 import platform
 import re
@@ -27,19 +27,19 @@ from kerneltools.reporting.page import Facts, Figure, Matrix, Paragraph, Report,
 from kerneltools.structures.base import count, is_collection, like_of, take
 
 ROWS = 2000
-"""Rows that the learning curve looks at."""
+"""Rows that the learning curve uses."""
 
 DRAWN = 400
-"""Rows that are drawn beside the landmarks."""
+"""Rows that are drawn with the landmarks."""
 
 PAIRS = 300
-"""Rows of which all pairs are compared with the kernel."""
+"""Rows whose kernel values of all pairs are compared."""
 
 SIZES = 6
 """Numbers of landmarks on the learning curve: the most, half of it, a quarter, ..."""
 
 LONG = re.compile(r"\d+\.\d{5,}(?:e[+-]?\d+)?")
-"""A number of more digits than are read."""
+"""Text of numbers with more digits than are useful."""
 
 FEATURES = "Each point is a map on some of the landmarks, the last one on all of them."
 SEEN = " Rows that the fit has seen are right more often than new ones."
@@ -50,7 +50,7 @@ MOST_CLASSES = 30
 
 @dataclass(frozen=True)
 class _Size:
-    """What so many landmarks give: the share of k(x, x) that they miss, the error on rows held out, the seconds."""
+    """The results for a number of landmarks: the share of k(x, x) missed, the error on rows held out, the seconds."""
 
     m: int
     missed: float
@@ -59,19 +59,19 @@ class _Size:
 
 
 def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Progress = silent) -> Report:
-    """A page on a fitted estimator, measured on rows X, best on such as it has not seen.
+    """A page on a fitted estimator, measured on rows X, best on rows that it has not seen.
 
     (n, d), (n,) or (n, t) targets or (n,) labels -> Report
 
     `estimator`: a `KernelRidge`, a `KernelClassifier` or a `NystromFeatures`, which takes no y; X may be a list of
-    strings, graphs or series where the kernel is of these. The page has the error on X, the rows that are most wrong,
-    the learning curve in the number of landmarks (fits on three quarters of at most 2,000 of these rows, with the
-    kernel and the λ of the estimator and some of its landmarks, drawn with `rng`, measured on the last quarter), error
-    against certificate, the landmarks in the first two kernel principal components, the λ and kernels that were tried,
-    settings and versions. In a notebook it shows itself; `save("report.html")` writes it. Needs the extra `report`.
+    strings, graphs or series if the kernel is for these. The page shows the error on X, the rows with the greatest
+    errors, the learning curve over the number of landmarks (fits on three quarters of at most 2,000 of these rows, with
+    the kernel and the λ of the estimator and some of its landmarks, drawn with `rng`, measured on the last quarter),
+    error against certificate, the landmarks in the first two kernel principal components, the λ and kernels that were
+    tried, settings and versions. A notebook displays it; `save("report.html")` writes it. Needs the extra `report`.
 
-    Raises TypeError for other estimators and a missing y, ValueError for one that is not fitted, for fewer than 8 rows
-    and for what its `predict` refuses.
+    Raises TypeError for other estimators and a missing y, ValueError for an estimator that is not fitted, for fewer
+    than 8 rows and for rows that its `predict` refuses.
 
     >>> import numpy as np, kerneltools
     >>> from kerneltools.estimators import KernelRidge
@@ -117,7 +117,7 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
 
 @dataclass(frozen=True)
 class _Errors:
-    """What is called error: its name, whether it is a share, and how it is measured of an estimator, X and y."""
+    """The error that is measured: its name, whether it is a share, and the function of an estimator, X and y."""
 
     name: str
     percent: bool
@@ -230,7 +230,7 @@ def _of_features(estimator: Any, X: Any, rows: Any, targets: Any) -> tuple[list[
 
 
 def _sizes(estimator: Any, rows: Any, targets: Any, errors: _Errors, rng: Rng, progress: Progress) -> list[_Size]:
-    """From few landmarks to all."""
+    """The results from few landmarks to all."""
     draws = generator(rng)
     points = estimator.landmarks_
     order, m = draws.permutation(count(points)).tolist(), count(points)
@@ -257,7 +257,7 @@ def _sizes(estimator: Any, rows: Any, targets: Any, errors: _Errors, rng: Rng, p
 
 
 def _parts(some: list[int], targets: Any) -> tuple[list[int], list[int]]:
-    """Three quarters of the rows, and the last one, with as many of each label."""
+    """Three quarters of the rows, and the last quarter, with the same share of each label."""
     if targets is not None and targets.dtype.kind not in "fc":
         some = [some[i] for i in np.argsort(targets[some].reshape(len(some), -1)[:, 0], kind="stable").tolist()]
     left = some[3::4]
@@ -325,7 +325,7 @@ def _components(estimator: Any, rows: Any, targets: Any, rng: Rng) -> list[Any]:
 
 
 def _groups(targets: Any) -> list[tuple[str, Any]]:
-    """Rows by their label where these are few, by thirds where they are numbers."""
+    """Rows by their label if there are few labels, by thirds if y is numbers."""
     if targets.ndim > 1 and targets.shape[1] > 1:
         return [("rows", np.ones(len(targets), dtype=bool))]
     flat = targets.reshape(-1)
@@ -368,7 +368,7 @@ def _reg(estimator: Any) -> list[Section]:
 
 
 def _search(estimator: Any) -> list[Section]:
-    """The kernels that were tried, where none was given."""
+    """The kernels that were tried, if none was given."""
     tried = getattr(estimator, "search_", None)
     if tried is None:
         return []
@@ -390,7 +390,7 @@ def _settings(estimator: Any, seconds: float, n: int) -> Section:
 
 
 def _said(value: Any) -> str:
-    """Arrays by their size, numbers to five digits."""
+    """The text of a value: arrays by their size, numbers to five digits."""
     shape: Any = getattr(value, "shape", None)
     if shape and not is_collection(value):
         return f"an array of shape {tuple(shape)}, {value.dtype}"
@@ -405,7 +405,7 @@ def _versions(rows: Any) -> Section:
 
 
 def _shares(estimator: Any, rows: Any) -> Any:
-    """What the landmarks miss of k(x, x), of each row: (n, d) -> (n,)"""
+    """The share of k(x, x) that the landmarks miss, for each row: (n, d) -> (n,)"""
     phi = nystrom(estimator.kernel_, estimator.landmarks_)
     missed, whole = (np.asarray(to_host(a), dtype=np.float64) for a in (phi.residual(rows), phi.kernel.diag(rows)))
     return np.clip(missed / np.where(whole > 0, whole, 1.0), 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""How far a share that was measured on a few examples may be from the one of all examples."""
+"""How far a share measured on a few examples may be from that of all examples."""
 
 from statistics import NormalDist
 from typing import NamedTuple
@@ -20,11 +20,11 @@ class Interval(NamedTuple):
 
 
 def wilson(right: int, n: int, level: float = 0.95) -> Interval:
-    """The score interval of Wilson (1927) for a share, of which `right` of n independent examples were counted.
+    """The score interval of Wilson (1927) for a share, from `right` of n independent examples.
 
     integers 0 <= right <= n, n >= 1 -> numbers in [0, 1]
 
-    It covers the true share in about `level` (0 to 1) of all samples, also where all or none are right. Raises
+    It covers the true share in about `level` (0 to 1) of all samples, also if all or none are right. Raises
     ValueError for other numbers.
 
     >>> print(wilson(90, 100))

@@ -1,4 +1,4 @@
-"""What a page is made of, and the page: text, tables, charts and pictures, in one file that loads nothing."""
+"""Pages and their elements: text, tables, charts and pictures, in one file that loads nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that counts, what it is, and a line below it.
+    """An important number, its name, and a line below it.
 
     >>> from kerneltools.reporting import Figure
     >>> Figure("Accuracy", "98.2 %", "of 500 images").value
@@ -74,7 +74,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Counts by what is true (rows) and what was said (columns), with their shares of the rows as colours.
+    """Counts by the true value (rows) and the predicted one (columns), with their shares of the rows as colours.
 
     >>> from kerneltools.reporting import Matrix
     >>> Matrix("Confusion", ("cat", "dog"), ((8, 2), (0, 5))).rows[1]
@@ -89,7 +89,7 @@ class Matrix:
 
     @cached_property
     def rows(self) -> tuple[tuple[str, tuple[tuple[int, int, bool], ...]], ...]:
-        """The name of each row; of its cells the count, how strong its colour is (0..100), and whether it is right."""
+        """Each row's name, and its cells: the count, the strength of its colour (0..100), and whether it is right."""
         found = []
         for i, (name, row) in enumerate(zip(self.names, self.counts, strict=True)):
             whole = max(1, sum(row))
@@ -101,9 +101,9 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image in the page, `data` as a URL of its bytes. `alt`: what is to be seen; `pixels`: shown as such.
+    """An image in the page; `data`: a URL of its bytes; `alt`: the content in words; `pixels`: show them sharp.
 
-    Raises ValueError for other URLs and without words.
+    Raises ValueError for other URLs and an empty `alt`.
 
     >>> from kerneltools.reporting import Picture
     >>> Picture("data:image/png;base64,iVBORw0KGgo=", "A cat").alt
@@ -148,7 +148,7 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Card:
-    """One example: its title, what is to be said of it, and how it looks.
+    """One example: its title, text, and picture.
 
     >>> from kerneltools.reporting import Card
     >>> Card("image 7", {"true": "cat"}).facts
@@ -195,7 +195,7 @@ class Section:
 class Report:
     """A page that opens without a network: `save` writes it, and a notebook shows it.
 
-    `figures`: what is above the sections.
+    `figures`: the numbers above the sections.
 
     >>> from kerneltools.reporting import Paragraph, Report, Section
     >>> page = Report("Digits", "of June", [Section("Data", [Paragraph("1 < 2")])])
@@ -211,7 +211,7 @@ class Report:
 
     @cached_property
     def html(self) -> str:
-        """The page. Raises ImportError where Jinja is not installed."""
+        """The page. Raises ImportError if Jinja is not installed."""
         try:
             from jinja2 import Environment, PackageLoader, StrictUndefined
         except ImportError as error:
@@ -228,9 +228,9 @@ class Report:
         return made.get_template("page.html.jinja").render(page=self, shortly=shortly)
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the page to a file, whole or not at all, in the place of an earlier one -> its path.
+        """Write the page to a file, complete or not at all, replacing an earlier one -> its path.
 
-        Raises OSError where it cannot be written.
+        Raises OSError if it cannot be written.
         """
         place = Path(path)
         if place.is_dir():

@@ -361,7 +361,7 @@ WRONG_FITS: dict[str, tuple[str, Any, type[Exception], str]] = {
         "series",
         lambda: with_nan(series()),
         ValueError,
-        r"series: arrays: .*of number 3; fill in or leave out what is missing",
+        r"series: arrays: .*of number 3; fill in or leave out missing values",
     ),
     "NaN in an array": (
         "series",

@@ -231,7 +231,7 @@ def test_splits_and_what_does_not_go_together(tmp_path):
     with pytest.raises(DataError, match="digits: test images, but training series"):
         split(series, "GunPoint", 0, read("digits"), "digits")
     (tmp_path / "x.ts").write_text("@classLabel true 1\n@data\n1,2:3,4:1\n")
-    with pytest.raises(DataError, match=r"x\.ts: test series that do not go .* expected arrays of 1 columns, got 2"):
+    with pytest.raises(DataError, match=r"x\.ts: test series that do not fit .* expected arrays of 1 columns, got 2"):
         split(series, "GunPoint", 0, examples(tmp_path / "x.ts"), "x.ts")
     (tmp_path / "y.ts").write_text("@classLabel true 3\n@data\n1,2:3\n")
     with pytest.raises(DataError, match=r"y\.ts: series of classes without a training series: 3; the 2 classes"):

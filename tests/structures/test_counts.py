@@ -124,8 +124,8 @@ def test_files_keep_them(case: Any, columns: int | None, tmp_path: Path) -> None
     [
         ((kernels.Gaussian(1.0), X), "kernel: expected one that counts.*Gaussian.*maps.nystrom"),
         ((Spectrum(2) ** 2, X), "kernel: expected one that counts.*Power"),
-        ((Spectrum(2),), "either objects.*got neither"),
-        ((Spectrum(2), X, 5), "either objects.*got both"),
+        ((Spectrum(2),), "either x, objects.*got neither"),
+        ((Spectrum(2), X, 5), "either x, objects.*got both"),
         ((Spectrum(2), None, 0), "columns: expected an integer >= 1"),
         ((Spectrum(20), X), "x: expected objects with features of Spectrum.*got 40 that have none"),
         ((Spectrum(2), NUMBERS), "x: expected Strings"),
