@@ -16,7 +16,7 @@ from kerneltools_cupy.overrides import OVERRIDES
 
 @dataclass(frozen=True)
 class CupyBackend:
-    """CuPy arrays, on CUDA devices. Gradients are those of the tape."""
+    """CuPy arrays, on CUDA devices. Gradients come from the tape."""
 
     name: str = "cupy"
 
@@ -32,7 +32,7 @@ class CupyBackend:
         return isinstance(array, cupy.ndarray)
 
     def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
-        """As the protocol says. Raises RuntimeError where CuPy finds no CUDA device."""
+        """As the protocol says. Raises RuntimeError if CuPy finds no CUDA device."""
         if not self.devices():
             raise RuntimeError(
                 "CuPy finds no CUDA device: it needs an NVIDIA GPU and its driver; compute with the backend "
@@ -74,7 +74,7 @@ class CupyBackend:
         return f
 
     def _place(self, device: Device) -> Device:
-        """CuPy's own device; what is no string is one. Raises ValueError, with those that exist, for another name."""
+        """CuPy's own device, from its name or itself. Raises ValueError, with the existing ones, for another name."""
         if not isinstance(device, str):
             return device
         name = "cuda:0" if device == "cuda" else device

@@ -1,10 +1,10 @@
 """The JAX plugin of kerneltools. Importing it makes every tree of kerneltools a JAX pytree.
 
-Kernels, maps, layers, networks and models then pass through jax.jit, jax.grad, jax.vmap and optax as they are.
-The plugin is imported by itself when a layer, a map with `reg` or a primitive first meets a JAX array, and by
-kerneltools.backend("jax"); a program that hands a tree to JAX before that says `import kerneltools_jax`.
+Kernels, maps, layers, networks and models then pass through jax.jit, jax.grad, jax.vmap and optax unchanged. The plugin
+is imported automatically when a layer, a map with `reg` or a primitive first meets a JAX array, and by
+kerneltools.backend("jax"); a program that passes a tree to JAX before that needs `import kerneltools_jax`.
 
-Arrays and Python numbers in a tree are leaves to JAX; what is declared with `kerneltools.trees.static` is not.
+Arrays and Python numbers in a tree are leaves for JAX; fields declared with `kerneltools.trees.static` are not.
 
 >>> import jax
 >>> from kerneltools.kernels import Gaussian

@@ -1,7 +1,7 @@
-"""The recursions over pairs of series as compiled loops, of sizes in few steps: one program serves many lengths.
+"""The recursions over pairs of series as compiled loops, with few different sizes: one program serves many lengths.
 
-The generic bodies compile each step: a minute for series of 60 points. (benchmarks/primitives.py has what
-both take after that.)
+The generic bodies compile each step, which takes a minute for series of 60 points. (benchmarks/primitives.py measures
+both after that.)
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,13 +18,13 @@ from kerneltools.arrays import Array
 def alignment_logs(
     x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterable[int], window: int | None, exact: bool
 ) -> Array:
-    """By logarithms: a compiled loop computes them as fast as sums that are to be rescaled."""
+    """By logarithms: a compiled loop computes them as fast as sums that must be rescaled."""
     del ends, exact
     return _padded(x, y, x_last, y_last, window, True)
 
 
 def warping_costs(x: Array, y: Array, x_last: Array, y_last: Array, ends: Iterable[int]) -> Array:
-    """As `alignment_logs`."""
+    """Like `alignment_logs`."""
     del ends
     return _padded(x, y, x_last, y_last, None, False)
 
@@ -38,7 +38,7 @@ def rounded(size: int) -> int:
 
 
 def _padded(x: Array, y: Array, x_last: Array, y_last: Array, window: int | None, logs: bool) -> Array:
-    """Lengths and numbers of series rounded up: zeros, which no value in front of them depends on."""
+    """Lengths and numbers of series rounded up with zeros, on which no value before them depends."""
     shape = jnp.broadcast_shapes(x_last.shape, y_last.shape)
     x, y = (jnp.pad(a, [*((0, rounded(n) - n) for n in a.shape[:-1]), (0, 0)]) for a in (x, y))
     x_last, y_last = (jnp.pad(a, [(0, rounded(n) - n) for n in a.shape]) for a in (x_last, y_last))
@@ -76,7 +76,7 @@ def _swept(x: Array, y: Array, x_last: Array, y_last: Array, window: int | None,
 
 
 def goursat(products: Array, refinement: int) -> Array:
-    """As `alignment_logs`; increments that are added are 0, and change nothing."""
+    """Like `alignment_logs`; added increments are 0, and change nothing."""
     padded = jnp.pad(products, [(0, rounded(n) - n) for n in products.shape])
     return _solved(padded, refinement)[tuple(slice(n) for n in products.shape[2:])]
 
@@ -108,7 +108,7 @@ def _solved(products: Array, refinement: int) -> Array:
 
 
 def signature_levels(products: Array, depth: int, order: int) -> Array:
-    """Compiled; increments that are added are 0, and change nothing."""
+    """Compiled; added increments are 0, and change nothing."""
     padded = jnp.pad(products, [(0, rounded(n) - n) for n in products.shape])
     found: Array = _levels(padded, depth, order)
     return found[(slice(None), *(slice(n) for n in products.shape[2:]))]

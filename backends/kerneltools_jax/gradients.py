@@ -1,4 +1,4 @@
-"""Gradients of functions, and gradients written by hand, on JAX's own differentiation."""
+"""Gradients of functions, and gradients written by hand, by JAX's own differentiation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ def differentiate(f: Callable[..., Array], arrays: list[Array]) -> tuple[Array, 
 def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     """`forward` with a gradient written by hand; see kerneltools.backend.custom_vjp.
 
-    `backward` is differentiated in its turn. Forward mode (jvp, jacfwd, hessian) takes the adjoint of `backward`.
+    `backward` can itself be differentiated. Forward mode (jvp, jacfwd, hessian) takes the adjoint of `backward`.
     jax.custom_vjp has no forward mode, and jax.custom_jvp transposes what is computed within the rule in place of
     `backward` itself, so that gradients of gradients would not know the rules in it.
     """
@@ -41,7 +41,7 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
 @dataclass(frozen=True)
 class Pull:
-    """The gradients of a rule in those of its inputs that are no integers: `moving` are their numbers."""
+    """The gradients of a rule in its inputs that are no integers; `moving`: their numbers."""
 
     backward: Backward
     moving: tuple[int, ...]
@@ -60,7 +60,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class BatchedPull:
-    """A pull for each entry of a batch, the first axis of all that `axes` does not say is shared."""
+    """A pull for each entry of a batch; the first axis of arrays not in `axes` is shared."""
 
     pull: "Pull | BatchedPull"
     axes: tuple[int | None, ...]

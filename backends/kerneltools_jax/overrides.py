@@ -45,7 +45,7 @@ def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
 
 
 def smoothed(x: Array, pool: pooling.Gaussian) -> Array:
-    """Weighted slices, which XLA adds up as it makes them: products with small matrices take several passes."""
+    """Weighted slices, which XLA sums as it computes them: products with small matrices take several passes."""
     body = partial(pooling.smoothed.generic, pool=pool)
     if pool.subsampling > LARGEST_SLICED:
         whole: Array = body(x)
@@ -80,7 +80,7 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
 @jax.jit
 def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
-    """By one product, and the blocks of which it leaves too few digits from differences: compiled, one of the two."""
+    """By one product, and from differences in blocks where it leaves too few digits; compiled, one of both for all."""
     n, m = x.shape[0], y.shape[0]
     if x.shape[1] <= FEW or not n * m:
         return _by_columns(x, y, scale)
@@ -98,7 +98,7 @@ def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
 
 
 def weighted_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, ...]:
-    """A condition inside of the compiled program takes one of the two ways."""
+    """A condition inside the compiled program chooses one of two ways."""
     far = pairwise.beyond_reach(x, y, scale)
     given = cotangent, x, y, scale
     found: tuple[Array, ...] = jax.lax.cond(far, pairwise.exact_differences, pairwise.centred_differences, *given)
@@ -106,7 +106,7 @@ def weighted_differences(cotangent: Array, x: Array, y: Array, scale: Array) -> 
 
 
 FEW = 40
-"""Of so few columns, differences are as fast as a product and its doubts, which are many there."""
+"""With so few columns, differences are as fast as a product and its many doubtful pairs."""
 
 
 def _by_columns(x: Array, y: Array, scale: Array) -> Array:
@@ -117,7 +117,7 @@ def _by_columns(x: Array, y: Array, scale: Array) -> Array:
 
 
 def column_sums(term: Term) -> Callable[..., Array]:
-    """Compiled: the sum is taken as its terms are made, which blocks would only make long to compile."""
+    """Compiled: the sum is taken as its terms are computed; blocks would only take long to compile."""
 
     @jax.jit
     def values(x: Array, y: Array) -> Array:
@@ -127,7 +127,7 @@ def column_sums(term: Term) -> Callable[..., Array]:
 
 
 def difference_sums(f: OfDifference) -> Callable[..., Array]:
-    """As `column_sums`."""
+    """Like `column_sums`."""
 
     @jax.jit
     def values(x: Array, y: Array, scale: Array) -> Array:
@@ -138,7 +138,7 @@ def difference_sums(f: OfDifference) -> Callable[..., Array]:
 
 
 def difference_pulls(f: OfDifference) -> Callable[..., tuple[Array, Array, Array]]:
-    """As `column_pulls`."""
+    """Like `column_pulls`."""
 
     @jax.jit
     def pull(cotangent: Array, x: Array, y: Array, scale: Array) -> tuple[Array, Array, Array]:
@@ -154,7 +154,7 @@ def difference_pulls(f: OfDifference) -> Callable[..., tuple[Array, Array, Array
 
 
 def column_pulls(term: Term) -> Callable[..., tuple[Array, Array]]:
-    """One column after the other in a compiled loop: two sums of the same terms would be kept whole in memory."""
+    """One column after the other in a compiled loop: two sums of the same terms would keep them all in memory."""
 
     @jax.jit
     def pull(cotangent: Array, x: Array, y: Array) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from kerneltools_jax.overrides import OVERRIDES
 
 @dataclass(frozen=True)
 class JaxBackend:
-    """JAX arrays, traced ones too. Gradients are those of JAX.
+    """JAX arrays, also traced ones. Gradients are those of JAX.
 
     JAX has 64-bit numbers only in its x64 mode; without it, asking for them is an error here.
     """
@@ -36,7 +36,7 @@ class JaxBackend:
         return isinstance(array, jax.Array)
 
     def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
-        """As the protocol says. Raises TypeError for 64-bit numbers where JAX's x64 mode is off."""
+        """As the protocol says. Raises TypeError for 64-bit numbers if JAX's x64 mode is off."""
         wanted, copy = named_dtype(namespace, dtype), None
         if not isinstance(x, jax.Array) and hasattr(x, "dtype"):
             # JAX would share the memory of a NumPy array that happens to be aligned as its own are.
@@ -85,7 +85,7 @@ def _require_available(dtype: Any) -> None:
 
 
 def _require_device(device: Device) -> Device:
-    """The device itself (no string: JAX's own). Raises ValueError, with those that exist, for an unknown name."""
+    """The device itself (JAX's own, no string). Raises ValueError, with the existing ones, for an unknown name."""
     if not isinstance(device, str):
         return device
     known = _devices()

@@ -16,9 +16,9 @@ Typed = tuple[type, Any]
 def as_program(body: Callable[..., Any]) -> Callable[..., Any]:
     """The body, compiled for each structure and shape of its arguments.
 
-    Python numbers are constants of the program, as `if` in the body may ask for them: another number is another
-    program. Where arguments hold anything else (arrays of other libraries, structure that cannot be compared), the
-    body is called as it is.
+    Python numbers are constants of the program, since `if` in the body may test them: another number makes another
+    program. If arguments hold anything else (arrays of other libraries, structure that cannot be compared), the body is
+    called without compiling.
     """
 
     @partial(jax.jit, static_argnums=(0, 1))
@@ -40,7 +40,7 @@ def as_program(body: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_comparable(value: Any) -> bool:
-    """Whether the static fields of all trees inside can be."""
+    """Whether the static fields of all trees inside can be compared."""
     if isinstance(value, tuple | list):
         return all(map(_is_comparable, value))
     if isinstance(value, dict):

@@ -12,7 +12,7 @@ from kerneltools.trees import Tree, child_names
 def register(cls: type[Tree]) -> None:
     """Tell JAX what the children of a class are.
 
-    The class may not be a dataclass yet (it is told as soon as it exists), so its fields are looked up later.
+    The class may not be a dataclass yet (it is registered as soon as it exists), so its fields are looked up later.
     """
 
     def children(tree: Any) -> tuple[Any, ...]:
@@ -36,7 +36,7 @@ def register(cls: type[Tree]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _ByIdentity:
-    """Structure that is an array of the host, such as offsets: for another one, JAX compiles anew."""
+    """Structure that is an array on the host, such as offsets: JAX compiles anew for another one."""
 
     it: Any
 

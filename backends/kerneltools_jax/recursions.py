@@ -1,4 +1,4 @@
-"""Recursions as compiled loops: the generic bodies compile each step."""
+"""Recursions as compiled loops, where the generic bodies compile each step."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,7 +30,7 @@ def gapped_ends(responses: Array, places: Array, decay: Array | float, greatest:
 
 @jax.jit
 def greatest_in_turn(values: Array) -> Array:
-    """As `gapped_ends`."""
+    """Like `gapped_ends`."""
     found: Array = jax.lax.scan(lambda best, new: (jnp.maximum(best, new), None), jnp.zeros_like(values[0]), values)[0]
     return found
 

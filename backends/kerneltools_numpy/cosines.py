@@ -1,4 +1,4 @@
-"""Cosines and sines on NumPy: block by block into the result, in float64 from a table."""
+"""Cosines and sines on NumPy: computed block by block into the result, for float64 from a table."""
 
 from collections.abc import Callable
 from functools import cache
@@ -11,20 +11,20 @@ from kerneltools import primitives
 from kerneltools.arrays import Array, blocks
 
 Writer = Callable[[Any, Any, Any], None]
-"""Of angles, which it spoils, into cosines and sines."""
+"""Turns angles, which it overwrites, into cosines and sines."""
 
 BLOCK = 2**14
-"""Angles at a time: all that is made of them stays in a near cache."""
+"""Angles at a time, so that all that is computed from them stays in a near cache."""
 
 TABLE = 2**12
-"""Angles of a whole turn whose cosine and sine are known."""
+"""Angles in a whole turn whose cosine and sine are in the table."""
 
 LARGEST = 2.0**20
-"""In steps of the table: that many of them are reduced exactly."""
+"""Steps of the table up to which angles are reduced exactly."""
 
 
 def cosine_features(x: Array, weights: Array, lengths: Any, scale: Any) -> Array:
-    """Written where they belong; of float64, whose cosines NumPy takes one by one, by the sum rule from a table."""
+    """Written in place; for float64, whose cosines NumPy computes one by one, from a table by the sum rule."""
     if not x.dtype == weights.dtype == np.result_type(x, lengths) or x.dtype not in (np.float32, np.float64):
         return primitives.cosine_features.generic(x, weights, lengths, scale)
     block = max(64, BLOCK // max(1, len(weights)))
@@ -109,4 +109,4 @@ COARSE = float(np.ldexp(np.rint(np.ldexp(2 * pi / TABLE, 42)), -42))
 """2π / 4096 in 33 binary digits."""
 
 FINE = (2 * pi / TABLE - COARSE) + 2.4492935982947064e-16 / TABLE
-"""And what is left of it: 2.4e-16 is what 2π is more than its nearest number."""
+"""The rest of it: 2.4e-16 is the difference of 2π from its nearest number."""

@@ -9,34 +9,34 @@ from kerneltools.arrays import Array, blocks
 from kerneltools.pairwise import SAFE, about, central
 
 FEW = 2
-"""Of so few columns, differences are faster than products."""
+"""With so few columns, differences are faster than products."""
 
 WIDENED = 24
-"""Of so few columns, many pairs lie close in units of their norms: products of float32 are made in float64.
+"""With so few columns, many pairs are close in units of their norms: float32 products are computed in float64.
 
-Where units are mixed, those count that the distances are made of.
+With mixed units, only columns count that contribute to the distances.
 """
 
 SMALL = 2**15
-"""So many differences are made at once faster than a product is prepared."""
+"""So many differences at once are faster than preparing a product."""
 
 BLOCK = 2**22
-"""Bytes of a block: rows enough for a product to be worth its preparation."""
+"""Bytes of a block: enough rows to make preparing a product worth it."""
 
 COPIED = 2**20
-"""Bytes of a block that is made elsewhere and then copied: what a near cache holds."""
+"""Bytes of a block that is computed elsewhere and then copied: what a near cache holds."""
 
 SAFE_IN_DOUBLE = 2.0**-30
-"""As `SAFE`, for results in float32 of products in float64."""
+"""Like `SAFE`, for float32 results of float64 products."""
 
 REPAIRED = 1 / 64
-"""So few of the pairs are sooner done one by one than all by another product."""
+"""This share of the pairs is computed faster one by one than all by another product."""
 
 GROUPS = 64
-"""At most so many groups of columns get products of their own."""
+"""The most groups of columns that get products of their own."""
 
 PAIRS = 2**21
-"""So many numbers of differences at a time, for pairs that are done one by one."""
+"""Numbers of differences at a time, for pairs computed one by one."""
 
 
 # Overflows and NaN are looked for, and so are no news.
@@ -47,9 +47,9 @@ quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def scaled_distances(x: Array, y: Array, scale: Array) -> Array:
     """Block by block, straight into the result.
 
-    Where a product in float32 leaves too few digits of many pairs, it is made in float64 from there on; where that
-    does, groups of columns that lie close to one another get products about centres of their own. Other pairs are
-    computed from differences, one by one.
+    If a product in float32 leaves too few digits of many pairs, further ones are computed in float64; if that leaves
+    too few, groups of columns that are close together get products about centres of their own. Other pairs are computed
+    from differences, one by one.
     """
     dtype = np.result_type(x, y, scale)
     x, y, scale = (np.asarray(array, dtype=dtype) for array in (x, y, scale))
@@ -118,7 +118,7 @@ class _Product:
         return norms
 
     def lost(self, square: Any, norms: Any, safe: float) -> Any:
-        """Of which pairs there is too little: (rows, columns) booleans, None for no pair."""
+        """The pairs with too few digits: (rows, columns) booleans, None for no pair."""
         here = square[:, self.columns]
         # The least of each row tells most rows to be without a doubt, in one pass that writes nothing.
         least = here.min(axis=1)
@@ -163,7 +163,7 @@ class _Products:
 
     @property
     def columns(self) -> float:
-        """How many columns the distances are made of: (Σ p)² / Σ p² of their squares p; NaN where p are no numbers."""
+        """How many columns contribute to the distances: (Σ p)² / Σ p² of their squares p; NaN if p are no numbers."""
         power = np.square(self.groups[0].right[:-2]).mean(axis=1)
         power /= power.max()
         return float(power.sum() ** 2 / np.square(power).sum())
@@ -178,7 +178,7 @@ class _Products:
         return np.empty((self.height, len(self.y)), dtype=self.y.dtype)
 
     def fill(self, square: Any, x: Any, room: Any) -> "_Products | None":
-        """Write the distances; where many are lost, other products to try."""
+        """Write the distances; if many lose digits, return other products to try."""
         x = x.astype(self.y.dtype, copy=False)
         found = square if self.order is None and square.dtype == x.dtype else room[: len(x)]
         doubts = []
@@ -197,7 +197,7 @@ class _Products:
         return None
 
     def _of_numbers(self, group: _Product, x: Any, lost: Any) -> Any:
-        """Without pairs with NaN, of which differences say no more."""
+        """The pairs without NaN, for which differences do not help."""
         if np.isnan(group.norms).any() or np.isnan(x).any():
             lost &= ~np.isnan(x).any(axis=1)[:, None] & ~np.isnan(group.norms)
         return lost
@@ -224,7 +224,7 @@ class _Products:
         return replace(self, y=y, groups=tuple(groups), order=order if self.order is None else self.order[order])
 
     def _mend(self, square: Any, x: Any, y: Any, lost: Any) -> None:
-        """From differences, one pair after the other."""
+        """Recompute pairs from differences, one after the other."""
         # Of flat arrays NumPy finds the few that are True some ten times as fast.
         i, j = np.divmod(np.flatnonzero(lost), len(y))
         for pairs in blocks(len(i), max(1, PAIRS // x.shape[1])):
@@ -233,7 +233,7 @@ class _Products:
 
 
 def _split(centre: Any, members: Any, x: Any, lost: Any | None) -> list[tuple[Any, Any]]:
-    """What is close to one row after the other, each with that row as its centre, and the rest of a group."""
+    """Groups of columns close to one row, with that row as centre, one after the other, and the rest of a group."""
     if lost is None:
         return [(members, centre)]
     parts, left = [], np.ones(len(members), dtype=bool)

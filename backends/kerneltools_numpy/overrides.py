@@ -33,7 +33,7 @@ def owner_sum(values: Array, owner: Array, count: int) -> Array:
 
 
 def row_maxima(values: Array) -> tuple[Array, Array]:
-    """Maxima from their places: NumPy looks for these several times as fast."""
+    """Maxima from their places, which NumPy finds several times as fast."""
     index = np.argmax(values, axis=1)
     return index, np.take_along_axis(values, index[:, None], axis=1)[:, 0]
 
@@ -50,7 +50,7 @@ def segment_max(values: Array, segments: Array, count: int) -> Array:
 
 
 def _over_runs(reduction: np.ufunc, values: Array, segments: Array, initial: Array) -> Array:
-    """`initial`, with the reduction of the rows that carry its number in each row that some do."""
+    """`initial`, with the reduction of its rows for each number that has some."""
     if not (segments[1:] >= segments[:-1]).all():
         order = np.argsort(segments, kind="stable")
         values, segments = values[order], segments[order]
@@ -68,7 +68,7 @@ def _over_runs(reduction: np.ufunc, values: Array, segments: Array, initial: Arr
 
 
 SHORT_RUN = 64
-"""Numbers in the mean run below which a call for each run costs more than it saves."""
+"""The mean run length below which a call for each run costs more than it saves."""
 
 
 def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
@@ -81,7 +81,7 @@ def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
 
 
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """Written into one array, unless the parameters of f are traced, which x need not be."""
+    """Written into one array, unless the parameters of f are traced, even if x is not."""
     return primitives.by_rows_into_one(x, f, block, lambda piece: type(piece) is np.ndarray)
 
 

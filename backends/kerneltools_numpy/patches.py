@@ -1,4 +1,4 @@
-"""Patches of grids as views, and kernel values of them, made a few images at a time in arrays that stay in cache."""
+"""Patches of grids as views, and their kernel values, computed a few images at a time in arrays that stay in cache."""
 
 from collections.abc import Iterator
 from math import prod
@@ -32,7 +32,7 @@ def patch_views(x: Array, window: Window) -> Array:
 
 
 def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, products: str | None = None) -> Array:
-    """In place for the exponential of homogeneous kernels, on blocks; no more patches than those of a block."""
+    """In place for the exponential of homogeneous kernels, block by block, with the patches of one block at a time."""
     alpha = _alpha(kernel)
     if alpha is None or products is not None or x.dtype != filters.dtype or not x.size * filters.size:
         return responses.patch_response.generic(x, filters, kernel, window, products)
@@ -58,7 +58,7 @@ CACHED_NUMBERS = 2**17
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    """Blocks of images, or of lines of one image where that is too large: slices of the first two axes."""
+    """Blocks of images, or of rows of one image if that is too large: slices of the first two axes."""
     n, lines, *rest = shape
     one = max(1, prod(rest))
     few = max(1, CACHED_NUMBERS // (one * lines))

@@ -1,6 +1,6 @@
 """Convolutions of grids that have their channels last, and their adjoints.
 
-torch has channels first: all is done on views, whose memory is laid out as torch's convolutions like it best.
+torch has channels first: everything works on views, whose memory layout suits torch's convolutions best.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ TRANSPOSES: tuple[Callable[..., torch.Tensor], ...] = (
 
 
 def pays(*arrays: torch.Tensor) -> bool:
-    """Whether a convolution of these arrays is faster than patches and a product, and as exact.
+    """Whether a convolution of these arrays is faster than patches and a product, and as accurate.
 
-    In float64 it is no faster; on CUDA it would round float32 to TF32, which a product does not. Of nothing
-    there is no convolution in torch.
+    In float64 it is no faster; on CUDA it would round float32 to TF32, unlike a product. torch has no convolution of
+    empty arrays.
     """
     return all(a.dtype == torch.float32 and a.device.type == "cpu" and a.numel() > 0 for a in arrays)
 
@@ -82,14 +82,14 @@ def smooth(x: torch.Tensor, weights: tuple[float, ...], stride: int) -> torch.Te
 
 
 def _padded(x: torch.Tensor, window: Window) -> tuple[torch.Tensor, list[int]]:
-    """The grid and how many zeros are still to come on each side: for torch, as many before it as after."""
+    """The grid, and how many zeros to add on each side: torch adds as many before it as after."""
     if all(before == after for before, after in window.padding):
         return x, [before for before, _ in window.padding]
     return functional.pad(x, [0, 0, *_widths(window)]), [0] * len(window.padding)
 
 
 def _cropped(padded: torch.Tensor, window: Window, x: torch.Tensor) -> torch.Tensor:
-    """The part of a grid like that of `_padded` where x lies."""
+    """The part of a grid from `_padded` where x lies."""
     if padded.shape != x.shape:
         for axis, (points, (before, _)) in enumerate(zip(x.shape[1:-1], window.padding, strict=True), 1):
             padded = padded.narrow(axis, before, points)
@@ -97,7 +97,7 @@ def _cropped(padded: torch.Tensor, window: Window, x: torch.Tensor) -> torch.Ten
 
 
 def _widths(window: Window) -> list[int]:
-    """The padding as torch wants it: the last axis first."""
+    """The padding in torch's form: the last axis first."""
     return [width for before_after in reversed(window.padding) for width in before_after]
 
 

@@ -19,7 +19,7 @@ def differentiate(f: Callable[..., Array], arrays: list[Array]) -> tuple[Array, 
 
 
 def differentiate_alone(f: Callable[..., Array], arrays: list[Array]) -> tuple[Array, tuple[Array, ...]]:
-    """`differentiate` without a record of the gradient itself, which costs memory and time."""
+    """`differentiate` without recording the gradient itself, which costs memory and time."""
     leaves = [_taken_at_its_value(array) for array in arrays]
     if torch.is_inference_mode_enabled() or is_transformed(*leaves) or any(map(_has_a_past, leaves)):
         return differentiate(f, arrays)
@@ -48,7 +48,7 @@ def _taken_at_its_value(array: Array) -> torch.Tensor:
 def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     """`forward` with a gradient written by hand; see kerneltools.backend.custom_vjp.
 
-    Works under torch.func and torch.compile; `backward` is differentiated in its turn. Forward mode (jvp, jacfwd,
+    Works under torch.func and torch.compile; `backward` can itself be differentiated. Forward mode (jvp, jacfwd,
     hessian) takes the adjoint of `backward`.
     """
 
@@ -61,14 +61,14 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
 
 
 def _distinct(arrays: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """The arrays, for torch.compile (2.13), which refuses a Rule of the same array twice, each another object."""
+    """The arrays as distinct objects, since torch.compile (2.13) refuses a Rule that gets the same array twice."""
     if not torch.compiler.is_compiling():
         return arrays
     return tuple(a.view_as(a) if any(a is b for b in arrays[:i]) else a for i, a in enumerate(arrays))
 
 
 def _recorded(arrays: tuple[torch.Tensor, ...]) -> bool:
-    """Whether a gradient may be asked for: a rule that nobody records costs as much as a small product."""
+    """Whether a gradient may be needed: a rule that nobody records costs as much as a small product."""
     if not torch.is_grad_enabled():
         return False
     # Under transforms a tensor that requires no gradient here may still require one in a gradient around this one.
@@ -138,7 +138,7 @@ class PushedRule(Rule):
 
 
 def custom_vjp_keeping(forward: Keeping, backward: Backward) -> Forward:
-    """`custom_vjp` for a forward that also hands an array, or None, to its backward.
+    """`custom_vjp` for a forward that also passes an array, or None, to its backward.
 
     forward(*arrays) -> value, kept; backward(cotangent, that of kept or None, value, kept, *arrays).
     """
@@ -176,7 +176,7 @@ class KeepingRule(torch.autograd.Function):
 
 
 def is_transformed(*arrays: torch.Tensor) -> bool:
-    """Whether torch.compile or a transform of torch.func sees something else than the arrays themselves."""
+    """Whether torch.compile or a transform of torch.func sees something other than the arrays themselves."""
     if torch.compiler.is_compiling():
         return True
     return any(map(torch._C._functorch.is_functorch_wrapped_tensor, arrays))

@@ -1,6 +1,6 @@
 """Matrix functions by products alone: on CUDA an eigendecomposition takes as long as the rest of a network.
 
-`kerneltools.linalg` has the definitions. None is returned for what the iterations do not do accurately.
+`kerneltools.linalg` has the definitions. They return None if the iterations are not accurate enough.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ import torch
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 STEPS, CHECKED = 64, 8
-"""Steps at most, and after how many of them the host looks, which makes the device wait, whether it is enough."""
+"""The most steps, and the number of steps after which the host checks the residual, which makes the device wait."""
 
 ACCURATE = 1e-9
-"""Of a residual in float64. The iterations converge quadratically: the step that gets there goes far beyond."""
+"""The residual to reach, in float64. The iterations converge quadratically: the last step goes far beyond it."""
 
 
 def inverse_root(definite: torch.Tensor) -> torch.Tensor | None:
@@ -54,7 +54,7 @@ def lyapunov_solution(root: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor | N
 
 
 def _limit(step: Callable[..., Pair], pair: Pair, residual: Callable[..., torch.Tensor]) -> Pair | None:
-    """Where the steps lead; None where they do not get there."""
+    """The limit of the steps; None if they do not reach it."""
     before = float("inf")
     for _ in range(STEPS // CHECKED):
         for _ in range(CHECKED):
@@ -69,7 +69,7 @@ def _limit(step: Callable[..., Pair], pair: Pair, residual: Callable[..., torch.
 
 
 def _greatest(matrix: torch.Tensor) -> float:
-    """The greatest entry; NaN, which is never enough, where numbers are not known."""
+    """The greatest entry; NaN, which never passes, where numbers are not known."""
     try:
         return float("nan") if torch.compiler.is_compiling() else float(matrix.abs().amax())
     except RuntimeError:  # under vmap

@@ -15,7 +15,7 @@ def call(tree: Callable[..., Any], *args: Any) -> Any:
 
 
 class _Slot(str):
-    """The path of the tensor that belongs in its place."""
+    """Marks the place of a tensor by its path."""
 
     __slots__ = ()
 
@@ -24,11 +24,11 @@ class Module(torch.nn.Module):
     """A kernel, a map, a layer or a network, or any other tree of tensors, as a torch module.
 
     Floating-point tensors become parameters and other tensors buffers, under their paths in the tree
-    (`layers.0.filters`); Python numbers stay constants. `forward(*args)` is `run(tree, *args)`: the tree itself is
-    called when `run` is not given. A method serves too: `Module(model, type(model).decision_function)`.
+    (`layers.0.filters`); Python numbers stay constants. `forward(*args)` is `run(tree, *args)`; by default the tree
+    itself is called. `run` may be a method: `Module(model, type(model).decision_function)`.
 
-    The parameters are copies: the tree that was given does not change. What `prepare()` computed becomes a
-    parameter like any other; wrap the tree as it was before to train it through.
+    The parameters are copies: the given tree does not change. The results of `prepare()` become parameters like any
+    other; to train through `prepare()`, wrap the tree before it.
 
     Raises TypeError, naming the leaf, for arrays of other libraries.
 
@@ -53,11 +53,11 @@ class Module(torch.nn.Module):
 
     @property
     def tree(self) -> Any:
-        """The tree with the parameters of now in their places."""
+        """The tree with the current parameters in their places."""
         return map_leaves(lambda leaf: self._find(leaf) if type(leaf) is _Slot else leaf, self._skeleton)
 
     def forward(self, *args: Any) -> Any:
-        """What the tree, or `run`, makes of the arguments."""
+        """The result of the tree, or of `run`, on the arguments."""
         return self._run(self.tree, *args)
 
     def _keep(self, path: str, leaf: Any) -> None:

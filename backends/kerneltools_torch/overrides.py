@@ -14,7 +14,7 @@ from kerneltools_torch.responses import Patches, patch_response
 
 
 def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
-    """A convolution, without patches in memory, for short products and wherever else it pays."""
+    """A convolution, without patches in memory, for short products and wherever else it is faster."""
     if products is None and not convolutions.pays(x, filters):
         whole: tuple[Array, Array] = primitives.patch_gram.generic(x, filters, window)
         return whole
@@ -100,7 +100,7 @@ def inverse_root(definite: Array) -> Array:
 
 
 def inverse_sqrt_of_definite(definite: Array) -> Array:
-    """On the host the gradient takes the eigenvectors of the root's, where it is not itself differentiated."""
+    """On the host the gradient uses the eigenvectors from the root, unless it is itself differentiated."""
     if is_transformed(definite) or _iterates(definite):
         return linalg.inverse_sqrt_of_definite.generic(definite)
     return _with_eigenvectors(definite)
@@ -139,7 +139,7 @@ def _iterates(matrix: torch.Tensor) -> bool:
 
 
 def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """Written into one tensor, where no gradient is recorded."""
+    """Written into one tensor, if no gradient is recorded."""
     return f(x) if torch.compiler.is_compiling() else primitives.by_rows_into_one(x, f, block, _writable)
 
 
@@ -162,7 +162,7 @@ def _scaled_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> 
 
 @torch.library.custom_op("kerneltools::scaled_distances", mutates_args=())
 def _compiled_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """A call that a compiled program makes: which way is right depends on the numbers."""
+    """A call that a compiled program makes: the numbers decide which way is right."""
     return _scaled_distances(x, y, scale)
 
 
@@ -173,13 +173,13 @@ def _shape_of_distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -
 
 
 scaled_distances = custom_vjp(_scaled_distances, pairwise.pull_scaled_distances)
-"""On the host by the body for NumPy, whose arrays share their memory with torch's."""
+"""On the host, the body for NumPy, whose arrays share their memory with torch's."""
 
 
 def weighted_differences(
     cotangent: torch.Tensor, x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor
 ) -> tuple[Array, ...]:
-    """As `scaled_distances`: a compiled program makes a call, for which way is right depends on the numbers."""
+    """Like `scaled_distances`: a compiled program makes a call, since the numbers decide which way is right."""
     body = _compiled_differences if torch.compiler.is_compiling() else pairwise.weighted_differences.generic
     found: tuple[Array, ...] = body(cotangent, x, y, scale)
     return found

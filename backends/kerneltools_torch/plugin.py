@@ -19,9 +19,9 @@ from kerneltools_torch.overrides import OVERRIDES
 class TorchBackend:
     """Torch tensors, on the host, on CUDA devices and on Apple's GPUs. Gradients are those of torch.func.
 
-    `value_and_grad` takes parameters (torch.nn.Parameter) at their values; other tensors that require gradients
-    stay connected, in the arguments of f and in what it closes over. While a gradient is taken, tensors have no
-    NumPy array: choose landmarks and the like before.
+    `value_and_grad` takes parameters (torch.nn.Parameter) at their values; other tensors that require gradients stay
+    connected, in the arguments of f and in its closure. While a gradient is computed, tensors have no NumPy array:
+    choose landmarks and the like before.
     """
 
     name: str = "torch"
@@ -38,7 +38,7 @@ class TorchBackend:
         return isinstance(array, torch.Tensor)
 
     def asarray(self, x: Any, dtype: Any = None, device: Device = None) -> Array:
-        """As the protocol says. A NumPy array that can be written to shares its memory with the tensor."""
+        """As the protocol says. A writable NumPy array shares its memory with the tensor."""
         place, wanted = _require_device(device), named_dtype(torch, dtype)
         if not hasattr(x, "dtype"):
             # Lists and Python numbers get torch's default type, float32, when no other is asked for.
@@ -77,7 +77,7 @@ class TorchBackend:
 
 
 def _require_device(device: Device) -> Device:
-    """The device itself. Raises ValueError, with those that exist, for one that does not."""
+    """The device itself. Raises ValueError, with the existing ones, for one that does not exist."""
     if device is None:
         return None
     try:
@@ -91,7 +91,7 @@ def _require_device(device: Device) -> Device:
 
 
 def _from_numpy(x: Any) -> torch.Tensor:
-    """A tensor over the memory of a NumPy array where torch can write to it, over that of a copy elsewhere."""
+    """A tensor over the memory of a NumPy array if torch can write to it, otherwise over a copy."""
     native = np.asarray(x, dtype=x.dtype.newbyteorder("="))
     shareable = native.flags.writeable and min(native.strides, default=0) >= 0
     return torch.from_numpy(native if shareable else native.copy())

@@ -1,7 +1,7 @@
-"""Kernel values of patches, made in the array that a convolution gives.
+"""Kernel values of patches, computed in the array that a convolution returns.
 
-A new array costs many passes over one that is there, so the arithmetic is done in place and the gradients are written
-by hand.
+A new array costs many passes over an existing one, so the arithmetic is done in place and the gradients are written by
+hand.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Gradients = tuple[Tensor | None, Tensor]
 
 
 def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, products: str | None = None) -> Array:
-    """In place for homogeneous kernels of exponential and power profiles, where a convolution pays."""
+    """In place for homogeneous kernels of exponential and power profiles, if a convolution is faster."""
     chosen = _in_place(kernel, Patches(window, products))
     if chosen is None or is_transformed(x, filters) or not (products or pays(x, filters)):
         return responses.patch_response.generic(x, filters, kernel, window, products)
@@ -32,9 +32,9 @@ def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, pro
 
 @dataclass(frozen=True)
 class Patches:
-    """What a response is made of: the patches' inner products with filters and their norms.
+    """The parts of a response: the patches' inner products with filters and their norms.
 
-    `products`: the name of the type in which they are multiplied, that of the arrays when None.
+    `products`: the name of the type in which they are multiplied, None for that of the arrays.
     """
 
     window: Window
@@ -52,7 +52,7 @@ class Patches:
     def pull(
         self, of_inner: Tensor, of_norms: Tensor | None, inverse_norms: Tensor, x: Tensor, filters: Tensor
     ) -> Gradients:
-        """The gradients in x, where one in the norms is given, and in the filters."""
+        """The gradients in x, if one in the norms is given, and in the filters."""
         in_x, in_filters = pull_convolution(
             self._short(of_inner), self._short(x), self._short(filters), self.window, of_norms is not None
         )
@@ -67,7 +67,7 @@ class Patches:
 
 @dataclass(frozen=True)
 class InPlaceExponential:
-    """|p| exp(α (<p, z> / |p| - 1)) for patches p and filters z of length 1; its value is all its gradient needs."""
+    """|p| exp(α (<p, z> / |p| - 1)) for patches p and filters z of norm 1; its gradient needs only its value."""
 
     patches: Patches
     alpha: float
@@ -82,7 +82,7 @@ class InPlaceExponential:
     def backward(
         self, cotangent: Tensor, of_kept: None, response: Tensor, kept: None, x: Tensor, filters: Tensor
     ) -> Gradients:
-        """The gradients in x, where it requires one, and in the filters."""
+        """The gradients in x, if it requires one, and in the filters."""
         inverse = reciprocal(self.patches.norms(x))
         of_inner = (cotangent * response).mul_(self.alpha * inverse)
         of_norms = None
@@ -96,7 +96,7 @@ class InPlaceExponential:
 
 @dataclass(frozen=True)
 class InPlacePower:
-    """|p| (<p, z> / |p|)^degree, degree >= 2; the inner products are kept, whose signs it may have lost."""
+    """|p| (<p, z> / |p|)^degree, degree >= 2; the inner products are kept, since their signs may be lost."""
 
     patches: Patches
     degree: int
@@ -109,7 +109,7 @@ class InPlacePower:
     def backward(
         self, cotangent: Tensor, of_kept: Tensor | None, response: Tensor, kept: Tensor, x: Tensor, filters: Tensor
     ) -> Gradients:
-        """The gradients in x, where it requires one, and in the filters."""
+        """The gradients in x, if it requires one, and in the filters."""
         inner, inverse = kept, reciprocal(self.patches.norms(x))
         of_inner = (cotangent * inner).mul_(self.degree * inverse)
         if self.degree > 2:

@@ -1,4 +1,4 @@
-"""Which arguments and leaves a gradient is taken with respect to: what every backend shares."""
+"""Which arguments and leaves a gradient is taken with respect to, the same in every backend."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def over_trees(differentiate: Differentiate, f: Callable[..., Array], argnums: A
 
 
 def positions(argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
-    """`argnums` as numbers >= 0, each of an argument that has something to differentiate with respect to.
+    """`argnums` as numbers >= 0, each of an argument that can be differentiated with respect to.
 
-    Raises ValueError for a position beyond the arguments and for equal ones, TypeError as
-    `require_differentiable` does.
+    Raises ValueError for a position beyond the arguments and for equal ones, and TypeError like
+    `require_differentiable`.
     """
     count = len(args)
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -59,7 +59,7 @@ def positions(argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def require_differentiable(number: int, argument: Any) -> None:
-    """Raise TypeError, naming argument and leaf, for integer or boolean arrays and for a tree without arrays."""
+    """Raise TypeError, with argument and leaf, for integer or boolean arrays and for a tree without arrays."""
     leaves = [(f"argument {number}" + (f", {path}" if path else ""), leaf) for path, leaf in named_leaves(argument)]
     arrays = [(name, leaf) for name, leaf in leaves if is_array(leaf)]
     for name, leaf in arrays:
@@ -76,12 +76,12 @@ def require_differentiable(number: int, argument: Any) -> None:
 
 
 def require_scalar(output: Array) -> None:
-    """Raise TypeError when the output of a function to differentiate is no array, ValueError when it is no scalar."""
+    """Raise TypeError if the output of a function to differentiate is no array, ValueError if it is no scalar."""
     if not is_array(output):
-        raise TypeError(f"f: expected a function that gives a scalar array, got {type(output).__name__}")
+        raise TypeError(f"f: expected a function that returns a scalar array, got {type(output).__name__}")
     if tuple(output.shape) != ():
         raise ValueError(
-            f"f: expected a function that gives a scalar, got an array of shape {tuple(output.shape)}; "
+            f"f: expected a function that returns a scalar, got an array of shape {tuple(output.shape)}; "
             "sum it, or use vjp"
         )
 
@@ -92,5 +92,5 @@ def is_floating(leaf: Any) -> bool:
 
 
 def is_array(leaf: Any) -> bool:
-    """Whether a leaf is an array, of whatever library."""
+    """Whether a leaf is an array of any library."""
     return hasattr(leaf, "dtype") and hasattr(leaf, "shape")

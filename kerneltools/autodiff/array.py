@@ -49,9 +49,9 @@ def _refused(what: str) -> Callable[..., NoReturn]:
 
 @final
 class TapeArray:
-    """An array whose history is being recorded, so that gradients can be taken with respect to it.
+    """An array whose history is recorded, so that gradients can be taken with respect to it.
 
-    It follows the array API. Comparisons give plain arrays: they have no derivative.
+    It follows the array API. Comparisons return plain arrays, since they have no derivative.
 
     >>> import numpy as np
     >>> from kerneltools.autodiff import value_and_grad
@@ -127,7 +127,7 @@ class TapeArray:
         )
 
     def beside(self, x: Any) -> Any:
-        """A plain floating array as a constant on the same tape, whose operators then meet traced arrays; else x."""
+        """A plain floating array as a constant on the same tape, so that operators meet only traced arrays; else x."""
         return lifted(x, self)
 
     def __len__(self) -> int:
@@ -167,7 +167,7 @@ class TapeArray:
 
 
 def is_operand(other: Any) -> bool:
-    """Whether an operator may meet it: a number or an array."""
+    """Whether an operator may combine it: it is a number or an array."""
     return isinstance(other, int | float | complex) or hasattr(other, "dtype")
 
 
@@ -195,7 +195,7 @@ def _is_kind(kind: str, xp: RecordingNamespace, dtype: DType) -> bool:
 
 
 def lifted(x: Any, top: TapeArray) -> Any:
-    """A plain floating array as a constant on the tape of `top`; anything else as it is, tuples entry by entry."""
+    """A plain floating array as a constant on the tape of `top`; others unchanged, tuples entry by entry."""
     if isinstance(x, tuple):
         entries = [lifted(entry, top) for entry in x]
         return x._make(entries) if hasattr(x, "_make") else tuple(entries)
@@ -207,7 +207,7 @@ def lifted(x: Any, top: TapeArray) -> Any:
 
 
 def _plain_key(key: Any) -> Any:
-    """An index with Python's integers in place of arrays without axes, the bounds of slices too."""
+    """An index with Python's integers in place of arrays without axes, also in the bounds of slices."""
     if isinstance(key, tuple):
         return tuple(map(_plain_key, key))
     if isinstance(key, slice):
@@ -221,7 +221,7 @@ def _is_integer(x: Array) -> bool:
 
 
 def newest(arguments: tuple[Any, ...]) -> TapeArray | None:
-    """The argument on the innermost tape; None when nothing is traced."""
+    """The argument on the innermost tape; None if nothing is traced."""
     found: TapeArray | None = None
     for a in arguments:
         if type(a) is TapeArray and (found is None or a.tape.serial > found.tape.serial):
@@ -230,7 +230,7 @@ def newest(arguments: tuple[Any, ...]) -> TapeArray | None:
 
 
 def constant(x: Any) -> Any:
-    """The plain array inside all the tapes; anything else as it is, the entries of lists one by one."""
+    """The plain array inside all the tapes; others unchanged, lists entry by entry."""
     while type(x) is TapeArray:
         x.tape.require_open()
         x = x.value

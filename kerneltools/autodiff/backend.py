@@ -72,7 +72,7 @@ class TapeBackend:
         raise TypeError(f"to_numpy of a traced array would lose its gradient; {ADVICE}")
 
     def devices(self) -> tuple[str, ...]:
-        """None of its own: traced arrays stay where their values are."""
+        """None of its own: traced arrays stay on the device of their values."""
         return ()
 
     def synchronize(self, array: Array) -> None:

@@ -1,4 +1,4 @@
-"""Cotangents, added up where several operations used the same array."""
+"""Cotangents, which are summed if several operations used the same array."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ place = Operation("place", _place, each(lambda xp, whole, values, key, shape: la
 class Placed:
     """A cotangent of this shape that is zero outside [key].
 
-    It stays unspread as long as possible: k² slices of one image then share one buffer.
+    It is spread as late as possible, so that k² slices of one image share one buffer.
     """
 
     values: Array
@@ -71,7 +71,7 @@ class Cotangents:
             self._put(at, _added(self.totals[at], extra), fresh=True)
 
     def pop(self, at: int) -> Array | None:
-        """The cotangent at a place, which is forgotten here; None when nothing arrived."""
+        """Remove and return the cotangent at a place; None if nothing arrived."""
         self.owned.discard(at)
         return self.totals.pop(at, None)
 

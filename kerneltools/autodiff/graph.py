@@ -1,4 +1,4 @@
-"""The tape: the list of operations in the order they ran, read backwards to get gradients."""
+"""The tape: the list of operations in the order they ran, which is read backwards to compute gradients."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Node:
 
 @dataclass(eq=False)
 class Tape:
-    """One recording. A tape begun later is an inner one: its gradients are taken first.
+    """One recording. A tape that begins later is an inner one: its gradients are computed first.
 
     An operation with several outputs occupies as many places, of which the first holds its node.
     """
@@ -53,11 +53,11 @@ class Tape:
     is_open: bool = True
 
     def close(self) -> None:
-        """End the recording: arrays traced here can be computed with no more."""
+        """End the recording: arrays traced on it cannot be used any more."""
         self.is_open = False
 
     def require_open(self) -> None:
-        """Raise LeakedArrayError when the recording has ended."""
+        """Raise LeakedArrayError if the recording has ended."""
         if not self.is_open:
             raise LeakedArrayError(
                 "a traced array was used after its value_and_grad, grad or vjp call had ended; return it from the "
@@ -69,7 +69,7 @@ class Tape:
         return self._append(Node(name, (), None), value, recording(value))
 
     def record(self, name: str, out: Any, parents: Sequence[int], pull: Pull, space: RecordingNamespace) -> Any:
-        """The output of an operation, traced; a tuple of them for a tuple."""
+        """The traced output of an operation; a tuple of them for a tuple."""
         if not isinstance(out, tuple):
             return self._append(Node(name, parents, pull), out, space)
         first = len(self.nodes)
@@ -85,7 +85,7 @@ class Tape:
         """The gradients at the places `wanted`, from the cotangent `seed` of the array at `start`.
 
         The chain rule: each operation, last first, takes the cotangents of its outputs and adds to those of
-        the arrays it came from. Its node is forgotten then, and the arrays it holds, unless `keep`.
+        the arrays it came from. Then its node and the arrays that it holds are freed, unless `keep`.
         """
         pending, found = Cotangents({start: seed}), {}
         for at in range(len(self.nodes) - 1, -1, -1):

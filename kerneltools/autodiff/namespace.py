@@ -39,8 +39,8 @@ _SYMBOLS: dict[str, Callable[..., Any]] = {
 class RecordingNamespace:
     """The namespace of traced arrays over a library's own (`traced_library`).
 
-    Functions are looked up when they are first used: with a rule (rules/), as a composite of such functions,
-    as one without derivative, or else as one that refuses traced arrays.
+    Functions are looked up when they are first used: they have a rule (rules/), are composed of such functions, have no
+    derivative, or else refuse traced arrays.
     """
 
     def __init__(self, library: Namespace, prefix: str = "", root: RecordingNamespace | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Operations: what is computed, and the rule by which gradients come back through it."""
+"""Operations: a computation, and the rule by which gradients come back through it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pulls = Callable[[Sequence[int], Any, Any, Sequence[Any], dict[str, Any]], Pull]
 
 
 def each(*rules: Rule | None) -> Pulls:
-    """One rule for each argument; None where there is no derivative to be had."""
+    """One rule for each argument; None for an argument without a derivative."""
 
     def pulls(wanted: Sequence[int], xp: Any, out: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Pull:
         chosen = [rules[i] if i < len(rules) else None for i in wanted]
@@ -52,7 +52,7 @@ def together(rule: Rule) -> Pulls:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """A function of arrays (by position) and settings (by keyword) that is recorded where an array is traced."""
+    """A function of arrays (positional) and settings (keywords) that is recorded if an array is traced."""
 
     name: str
     forward: Callable[..., Any]
@@ -98,7 +98,7 @@ def _results(out: Any) -> tuple[Any, ...]:
 
 
 def _in_their_types(pull: Pull, dtypes: list[Any], out: Any) -> Pull:
-    """The pull, with each cotangent in the type of its argument where these and the results are of several."""
+    """The pull, with each cotangent in the type of its argument, if these and the results have several types."""
     if all(dtype == result.dtype for dtype in dtypes for result in _results(out)):
         return pull
     return lambda *g: [_cast(x, dtype) for x, dtype in zip(pull(*g), dtypes, strict=True)]

@@ -17,14 +17,13 @@ from kerneltools.trees import flatten, map_leaves
 
 
 def value_and_grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that returns (f(*args), gradient) for a scalar f.
+    """Make the function that returns (f(*args), gradient) for a scalar f.
 
-    The gradient is a tree like the argument (a tuple of trees when `argnums` is a tuple): an array for each
-    floating array, None for each leaf that is none (Python numbers are constants).
-    Calls may be nested, for gradients of gradients.
+    The gradient is a tree like the argument (a tuple of trees when `argnums` is a tuple): an array for each floating
+    array, None for each other leaf (Python numbers are constants). Calls may be nested, for gradients of gradients.
 
-    Raises TypeError, naming the argument and the leaf, for integer or boolean arrays and for an argument
-    without any array; ValueError when f gives no scalar.
+    Raises TypeError, with the argument and the leaf, for integer or boolean arrays and for an argument without any
+    array; ValueError if f returns no scalar.
 
     >>> from kerneltools.backend import backend
     >>> x = backend("numpy").asarray([1.0, 2.0])
@@ -44,7 +43,7 @@ def value_and_grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..
 
 
 def grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that returns the gradient of a scalar f; see value_and_grad.
+    """Make the function that returns the gradient of a scalar f; see value_and_grad.
 
     >>> from kerneltools.backend import backend
     >>> x = backend("numpy").asarray(3.0)
@@ -61,9 +60,9 @@ def grad(f: Callable[..., Array], argnums: Argnums = 0) -> Callable[..., Any]:
 
 
 def vjp(f: Callable[..., Array], *args: Any) -> tuple[Array, Callable[[Array], tuple[Any, ...]]]:
-    """f(*args), and the function from a cotangent of that shape to the gradients, a tree for each argument.
+    """Compute f(*args) and the function from a cotangent of that shape to the gradients, a tree for each argument.
 
-    It may be called several times. Leaves that are no floating arrays get None.
+    The function may be called several times. Leaves that are no floating arrays get None.
     Raises ValueError for a cotangent of another shape than the output's.
 
     >>> import numpy as np
@@ -91,7 +90,7 @@ def custom_vjp(forward: Forward, backward: Backward) -> Forward:
     """`forward` with a gradient written by hand.
 
     `forward(*arrays) -> array`; `backward(cotangent, output, *arrays)` returns an array, or None for zero, for
-    each input. Where gradients are nested, `backward` itself is recorded and differentiated.
+    each input. If gradients are nested, `backward` itself is recorded and differentiated.
 
     >>> import numpy as np
     >>> from kerneltools.autodiff import value_and_grad
@@ -143,7 +142,7 @@ def _recorded(
 
 
 def _beside(value: Array, cotangent: Array) -> Array:
-    """The cotangent, traced where the value is: the rules' operators then meet no strange operand."""
+    """The cotangent, traced if the value is, so that the operators of rules meet no array of another kind."""
     outer = newest((value,))
     return cotangent if outer is None else lifted(cotangent, outer)
 

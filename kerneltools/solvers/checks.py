@@ -1,4 +1,4 @@
-"""What a solver asks of its arguments."""
+"""Checks of a solver's arguments."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ def check_examples(
     least_weights: int | None = None,
     least_targets: int = 1,
 ) -> None:
-    """Raise unless x is (n, d) or objects, y (n, t), the weights (n,), of one library and device, with n >= `least`.
+    """Raise unless x is (n, d) or objects, y (n, t), the weights (n,), in one library and device, with n >= `least`.
 
-    d is at least 1. So many weights, or `least_weights` of them, must be > 0. t is at least `least_targets`.
+    d is at least 1. At least `least` weights, or `least_weights` if given, must be > 0. t is at least `least_targets`.
     """
     require_examples(x=x)
     require_rank(2, "(n, t)", **{name: y})
@@ -48,7 +48,7 @@ def check_examples(
 
 
 def check_rows(x: Array, y: Array, weights: Array | None, **settings: Any) -> None:
-    """As `check_examples`, of rows: for solvers that take features."""
+    """`check_examples` for rows only: for solvers that take features."""
     require_rank(2, "(n, d)", x=x)
     check_examples(x, y, weights, **settings)
 
@@ -56,7 +56,7 @@ def check_rows(x: Array, y: Array, weights: Array | None, **settings: Any) -> No
 def check_reg(
     reg: Any, like: Array | None = None, dtype: DType = None, name: str = "reg", wanted: str = "a number > 0"
 ) -> None:
-    """Raise unless λ is a finite number > 0, beside `like` if it is an array, that the type of the sums can hold."""
+    """Raise unless λ is a finite number > 0, in the library of `like`, that the type of the sums can hold."""
     require_number(name, reg, like, wanted=wanted)
     if like is not None:
         least = float(namespace(like).finfo(dtype or like.dtype).smallest_normal)

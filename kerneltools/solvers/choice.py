@@ -8,12 +8,12 @@ from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
 
 STEPS = 20
-"""What `falkon` takes to 1e-6 with its default preconditioner, at most."""
+"""The most steps that `falkon` takes to 1e-6 with its default preconditioner."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A `solver` to be called, and why: its `reason`, and the operations and bytes (beside the data) of both.
+    """A `solver` to call, its `reason`, and the operations and bytes (besides the data) of both solvers.
 
     >>> found = choose(10_000_000, 20_000, 784, 10)
     >>> found.solver.__name__, found.reason
@@ -31,13 +31,13 @@ class Choice:
 
 
 def choose(n: int, m: int, d: int, t: int = 1, *, iterations: int = STEPS, memory: int | None = None) -> Choice:
-    """`kernel_ridge` or `falkon`: whichever takes fewer operations, for n rows, m landmarks, d columns and t targets.
+    """Choose between `kernel_ridge` and `falkon` by operations, for n rows, m landmarks, d columns and t targets.
 
-    Beyond the first pass over the kernel matrix the direct solver takes 3 n m² + 10 m³ operations (whitening, sums,
-    eigenvectors), the iterative one `iterations` n m (2d + 4t) + 17 m³ (passes, preconditioner). `memory`: bytes
-    that are free; the direct solver needs half as many.
+    After the first pass over the kernel matrix, the direct solver takes 3 n m² + 10 m³ operations (whitening, sums,
+    eigenvectors), the iterative one `iterations` n m (2d + 4t) + 17 m³ (passes, preconditioner). `memory`: free bytes,
+    of which the direct solver may take half.
 
-    Raises ValueError for sizes < 1, and where the memory is not enough for either.
+    Raises ValueError for sizes < 1, and if the memory is not enough for either.
 
     >>> choose(50_000, 1_000, 784, 10).reason
     'direct: 1.6e+11 operations against 1.6e+12 of 20 steps'

@@ -8,16 +8,16 @@ from kerneltools.primitives import reciprocal
 from kerneltools.solvers.losses import Loss
 
 TRIALS = 100
-"""Of lengths, at most."""
+"""The most lengths that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """The objective on one line for each class, which are independent for a loss that is `by_class`.
+    """The objective on one line for each class; the lines are independent for a loss that is `by_class`.
 
     `scores`, `changes` (n, k): at length 0, and what a length 1 adds; `slope`, `curvature` (k,): of the penalty;
-    `shares` (n,): the weights of the rows, of sum 1. For other losses there is one line, of all classes: these are
-    (1,) then, and so are lengths.
+    `shares` (n,): the weights of the rows, of sum 1. For other losses there is one line for all classes: then these are
+    (1,), and so are lengths.
     """
 
     loss: Loss
@@ -39,8 +39,8 @@ class Lines:
     def lowest(self) -> Array:
         """The length >= 0 of the least value on each line, which goes down at 0: (k,)
 
-        The slope grows with the length, so that it is found between a length that is too short and one too long: by
-        Newton's method as long as it stays between them, and at every third step half way.
+        The slope grows with the length, so the length lies between one that is too short and one that is too long. It
+        is found by Newton's method while that stays between them, with every third step half way.
         """
         xp = namespace(self.scores)
         short, long = xp.zeros_like(self.slope), xp.full_like(self.slope, inf)
@@ -71,7 +71,7 @@ class Lines:
 
 
 def curved(x: Array, curvature: Array) -> tuple[Array, Array]:
-    """The rows that have a curvature: few, once most meet their margin. (n, d), (n,) -> (b, d), (b,)"""
+    """The rows with a curvature: few, once most meet their margin. (n, d), (n,) -> (b, d), (b,)"""
     xp = namespace(x, curvature)
     # Powers of 2: a library that compiles for each shape meets few, and rows of curvature 0 add nothing.
     count = min(1 << int(xp.count_nonzero(curvature)).bit_length(), x.shape[0])

@@ -1,4 +1,4 @@
-"""What a solver says when it stops too early, or cannot be as exact as was asked."""
+"""Warnings of a solver that stops too early, or cannot be as accurate as asked for."""
 
 import warnings
 
@@ -19,7 +19,7 @@ class NotConvergedWarning(UserWarning):
 
 
 class PrecisionWarning(UserWarning):
-    """Rounding allows less than was asked for; the message says what was solved instead.
+    """Rounding allows less accuracy than was asked for; the message says what was solved instead.
 
     >>> import warnings
     >>> import numpy as np

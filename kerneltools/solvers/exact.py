@@ -1,4 +1,4 @@
-"""Kernel ridge regression on all rows, with an intercept, from their stored kernel matrix: exact, no landmarks."""
+"""Kernel ridge regression on all rows, with an intercept, from their stored kernel matrix: exact, without landmarks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -53,9 +53,9 @@ class InterceptModel(Tree):
 @dataclass(frozen=True, eq=False)
 class _Rows:
     """Checked rows in the type that kernel values are computed in, by `evaluated`, of `prepared`;
-    all else in the widest type.
+    all the rest in the widest type.
 
-    `y`: targets less their mean; `root`: the roots of the weights, None where none were given; `total`: their sum.
+    `y`: targets less their mean; `root`: the roots of the weights, None if none were given; `total`: the weights' sum.
     """
 
     kernel: Kernel
@@ -86,7 +86,7 @@ class _Rows:
         return InterceptModel(KernelModel(self.kernel, self.x, coefficients), intercept)
 
     def rounding(self) -> Array:
-        """The λ beside which rounding of the kernel's values begins to count: ()"""
+        """The λ at which rounding of the kernel's values begins to matter: ()"""
         diagonal = self.evaluated.diag(self.x)
         xp = namespace(diagonal)
         eps = self.x.shape[0] * xp.finfo(diagonal.dtype).eps
@@ -101,17 +101,17 @@ class _Rows:
 
 
 def exact_ridge(kernel: Kernel, x: Array, y: Array, reg: float, *, weights: Array | None = None) -> InterceptModel:
-    """The function f and the number b of least (1/Σw) Σ w_i |f(x_i) + b - y_i|² + λ |f|², by a Cholesky factor.
+    """Exact kernel ridge regression: minimise (1/Σw) Σ w_i |f(x_i) + b - y_i|² + λ |f|², by a Cholesky factor.
 
     Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
 
     f = k(., X) α with (K + λ Σw W^-1) α = y - b and 1'α = 0 (Saunders, Gammerman and Vovk 1998, with an intercept).
-    `reg`: λ > 0. O(n³ / 3) operations and 3.4 n² numbers, in float64 where the library has it; a λ that is lost in the
-    rounding of K takes `exact_path`, some ten times as long, and leaves out directions that are rounding errors.
-    For more rows than that is possible for: `kernel_ridge`, `falkon` and `nystrom_pcg`.
+    `reg`: λ > 0. It takes O(n³ / 3) operations and 3.4 n² numbers, in float64 if the library has it. If λ is lost in
+    the rounding of K, it uses `exact_path`, which takes some ten times as long and leaves out directions that are
+    rounding errors. For more rows than this allows, take `kernel_ridge`, `falkon` or `nystrom_pcg`.
 
     Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels, and MemoryError
-    before it begins where there is no room.
+    before it begins if there is no room.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -138,10 +138,10 @@ def exact_ridge(kernel: Kernel, x: Array, y: Array, reg: float, *, weights: Arra
 class ExactPath(Shown):
     """The solutions of `exact_ridge` for all λ, prepared by `exact_path`; each costs O(n² t), no factorisation.
 
-    W^½ K W^½ about the means of k is U S U': `basis` U (n, n - 1), without the direction of the intercept, `spectrum`
-    S (n - 1,), with 0 for directions that are rounding errors, `projected` (n - 1, t): the targets, less their mean and
-    times W^½, along U. `gram_mean` (n,): the mean of k(x, .). `count` (): how many rows there were, `beyond` (t,):
-    squares of targets that no function of the rows explains; for rows that stand for several equal ones.
+    W^½ K W^½ about the means of k is U S U': `basis` U (n, n - 1), without the direction of the intercept, `spectrum` S
+    (n - 1,), with 0 for directions that are rounding errors, `projected` (n - 1, t): the targets, less their mean and
+    times W^½, along U. `gram_mean` (n,): the mean of k(x, .). For rows that stand for several equal ones, `count` () is
+    the original number of rows, and `beyond` (t,) the squares of targets that no function of the rows explains.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -161,7 +161,7 @@ class ExactPath(Shown):
     beyond: Array
 
     def model(self, reg: float) -> InterceptModel:
-        """The solution for λ = reg > 0. Raises ValueError where λ is not a number > 0, or underflows."""
+        """The solution for λ = reg > 0. Raises ValueError if λ is not a number > 0, or underflows."""
         shifted = self.spectrum + self._shift(reg)
         xp = namespace(shifted)
         shrink = xp.where(self.spectrum > 0, 1 / shifted, xp.zeros_like(shifted))
@@ -169,9 +169,9 @@ class ExactPath(Shown):
         return self.rows.model(coefficients, self.rows.y_mean - self.gram_mean @ coefficients)
 
     def leave_one_out(self, regs: Sequence[float]) -> Array:
-        """What each row's prediction would be, had the row not been in the data: r values of λ -> (r, n, t)
+        """The prediction of each row by a model fitted without it: r values of λ -> (r, n, t)
 
-        Exactly, as `RidgePath.leave_one_out`. Raises ValueError for no λ, and where one row only has a weight > 0.
+        Exact, like `RidgePath.leave_one_out`. Raises ValueError if there is no λ, or only one row of weight > 0.
         """
         known = namespace(self.basis).count_nonzero(self.rows.weights > 0)
         if not holds(known >= 2):
@@ -179,7 +179,7 @@ class ExactPath(Shown):
         return namespace(self.basis).stack([self._left_out(reg) for reg in several(regs)])
 
     def generalised_cross_validation(self, regs: Sequence[float]) -> Array:
-        """An estimate of the mean squared error on new rows, as `RidgePath`'s: r values of λ -> (r, t)"""
+        """An estimate of the mean squared error on new rows, like `RidgePath`'s: r values of λ -> (r, t)"""
         return namespace(self.basis).stack([self._gcv(reg) for reg in several(regs)])
 
     def _gcv(self, reg: float) -> Array:
@@ -222,8 +222,8 @@ def exact_path(kernel: Kernel, x: Array, y: Array, *, weights: Array | None = No
 
     Rows (n, d), targets (n, t), weights (n,) >= 0 or None -> path
 
-    O(10 n³) operations and 7 n² numbers, in float64 where the library has it: as long as some eleven λ one by one, but
-    with leave-one-out and generalised cross-validation of each. Raises what `exact_ridge` raises.
+    It takes O(10 n³) operations and 7 n² numbers, in float64 if the library has it: as long as some eleven λ one by
+    one, but with leave-one-out and generalised cross-validation of each. Raises what `exact_ridge` raises.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Gaussian
@@ -289,7 +289,7 @@ def _centred(gram: Array, one: Array, total: Array) -> Array:
 
 
 def _mean_of_gram(mean: Array, rows: _Rows) -> Array:
-    """Σ_j w_j k(x_i, x_j) / Σw of the rows that count, from W^½ times it: (n,)"""
+    """Σ_j w_j k(x_i, x_j) / Σw of the rows of weight > 0, from W^½ times it: (n,)"""
     if rows.root is None:
         return mean
     xp = namespace(mean)

@@ -26,22 +26,22 @@ def falkon(
     rng: Rng = 0,
     progress: Progress = silent,
 ) -> KernelModel:
-    """The function f = k(., Z) α of least (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|², by conjugate gradient.
+    """Kernel ridge regression f = k(., Z) α by conjugate gradient: min (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|².
 
     Landmarks (m, d), rows (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
 
-    |f|² = α' (k(Z, Z) + ε I) α with ε = m times the rounding of the type of x, relative; f has no intercept. `reg`:
-    λ > 0. A step is one pass over the rows, O(n m (d + t)), `block` of them at a time, with kernel values in the type
-    of x and all else in float64 where the library has it; memory beyond the data is O(m² + block m). The step count
-    hardly depends on λ, n and m (Rudi, Carratino and Rosasco 2017; see `preconditioner`).
+    |f|² = α' (k(Z, Z) + ε I) α with ε = m times the relative rounding error of the type of x; f has no intercept.
+    `reg`: λ > 0. A step is one pass over the rows, O(n m (d + t)), `block` of them at a time, with kernel values in the
+    type of x and all the rest in float64 if the library has it; memory beyond the data is O(m² + block m). The number
+    of steps hardly depends on λ, n and m (Rudi, Carratino and Rosasco 2017; see `preconditioner`).
 
-    Where k(Z, Z) is singular and λ is below some 1e-7 k(z, z), steps would be lost in rounding; ε is then raised, up
-    to 1e-9 m. A PrecisionWarning says when that is more than λ lets pass, below some 1e-9 k(z, z); `kernel_ridge`,
-    which forms the features, is more exact there.
+    If k(Z, Z) is singular and λ is below some 1e-7 k(z, z), steps would be lost in rounding; ε is then raised, up to
+    1e-9 m. If this matters for λ, below some 1e-9 k(z, z), there is a PrecisionWarning; `kernel_ridge`, which forms the
+    features, is more accurate then.
 
-    It stops when the objective is within about `tolerance`² of its least value, relative to what it gained from f = 0:
-    `residual` is the root of that. `rng` is for the preconditioner's signs. `progress` is told of each step, with the
-    residual (kerneltools.progress; `progress.printed` prints a line).
+    It stops when the objective is within about `tolerance`² of its least value, relative to the gain from f = 0:
+    `residual` is the root of that. `rng` is for the preconditioner's signs. `progress` gets each step and its residual
+    (kerneltools.progress; `progress.printed` prints a line).
 
     Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels; warns
     (NotConvergedWarning) after `iterations` steps.
@@ -86,11 +86,11 @@ def kernel_ridge(
 
     Landmarks (m, d), rows (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t)
 
-    O(n m² + m³) operations in float64 where the library has it, kernel values and ε among them, so that rows in float32
-    have the function of the same rows in float64: sums of kernel values, whitened at the end, where λ is
-    far above what rounding makes of them, else sums of whitened features, which keep the digits that those lose.
-    Directions whose eigenvalue is rounding error are left out, so λ may be as small as it likes. See `choose` for
-    which of the two is faster. Raises what `falkon` raises.
+    It takes O(n m² + m³) operations in float64 if the library has it, also for kernel values and ε, so that rows in
+    float32 give the function of the same rows in float64. If λ is far above the rounding errors, it sums kernel values
+    and whitens them at the end; otherwise it sums whitened features, which keep the digits that those lose. Directions
+    whose eigenvalue is a rounding error are left out, so λ may be arbitrarily small. `choose` tells which of the two is
+    faster. Raises what `falkon` raises.
 
     >>> import numpy as np
     >>> from kerneltools.kernels import Linear
@@ -122,7 +122,7 @@ def _moments(p: Problem) -> tuple[Array, Array]:
 def _sums_will_do(p: Problem) -> bool:
     """Whether λ is far above the rounding errors of sums of kernel values, which whitening them enlarges.
 
-    With a whitening of the size 1 / sqrt(m eps) it rarely is; where landmarks lie far apart it is.
+    With a whitening of the size 1 / sqrt(m eps) it rarely is; with landmarks far apart it is.
     """
     w = p.features.whitening
     xp = namespace(w)

@@ -17,7 +17,7 @@ ValueAndGrad = Callable[[Any], tuple[Any, Any]]
 
 @dataclass(frozen=True, eq=False)
 class Minimum(Shown):
-    """Where `minimise` stopped: a `point` like the start, the function's `value` there and its `gradient_norm`.
+    """The result of `minimise`: a `point` like the start, the function's `value` there and its `gradient_norm`.
 
     `iterations`: how many steps were taken; `converged`: whether the stopping rule was met.
 
@@ -44,22 +44,21 @@ def minimise(
     least: float = 0.0,
     progress: Progress = silent,
 ) -> Minimum:
-    """A point where the gradient is as good as zero, reached downhill from `start`.
+    """Minimise a smooth function: find a point where the gradient is nearly zero, downhill from `start`.
 
     `value_and_grad(tree) -> (value, gradient)`: a scalar, and a tree with one array for each array of the tree.
-    `start`: a tree of arrays of one library and device; its Python numbers are constants.
-    `pairs`: how many of the last steps, and changes of the gradient, the curvature is estimated
-    from. At most `iterations` steps are taken. `progress` is told of each, with
-    the value (kerneltools.progress).
+    `start`: a tree of arrays of one library and device; its Python numbers are constants. `pairs`: the number of last
+    steps, and changes of the gradient, from which the curvature is estimated. At most `iterations` steps are taken.
+    `progress` gets each step and the value (kerneltools.progress).
 
     It stops when the gradient's norm is at most `tolerance` * max(`least`, the norm at the start): with `least` = 0,
-    whatever the function's unit. A function that is known to be of the order of 1 takes `least` = 1. When it cannot get
-    there (out of iterations, or no lower point found to within rounding), the result says so and nothing is raised.
-    Two loops over the stored steps give each direction (Nocedal 1980), a strong Wolfe search its length. Points
-    and products are kept in float64 where the library has it; the function sees the types of `start`.
+    this does not depend on the function's unit. For a function of the order of 1, set `least` = 1. If it cannot get
+    there (no iterations are left, or no lower point is found within rounding), the result says so and nothing is
+    raised. Two loops over the stored steps give each direction (Nocedal 1980), and a strong Wolfe search its length.
+    Points and products are in float64 if the library has it; the function sees the types of `start`.
 
-    Raises FloatingPointError, naming the iteration, where value or gradient is not finite, and ValueError for a
-    gradient that does not fit `start`.
+    Raises FloatingPointError, with the iteration, if value or gradient is not finite, and ValueError for a gradient
+    that does not fit `start`.
 
     >>> import numpy as np
     >>> found = minimise(lambda x: (((x - 3) ** 2).sum(), 2 * (x - 3)), np.zeros(2))
@@ -160,7 +159,7 @@ def _split(vector: Array, like: list[Array]) -> list[Array]:
 
 
 def _next(function: Callable[[Array], _Point], here: _Point, steps: deque[_Step], number: int) -> _Point | None:
-    """The point at the end of the next step; None where the search finds none."""
+    """The point at the end of the next step; None if the search finds none."""
     direction = _direction(here.gradient, steps)
     slope = _dot(here.gradient, direction)
     if not slope < 0:

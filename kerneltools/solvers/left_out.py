@@ -1,4 +1,4 @@
-"""Kernel classifiers beside the scores of rows that are left out, and λ chosen by them."""
+"""Kernel classifiers with the scores of rows left out, and λ chosen by these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,26 +19,27 @@ from kerneltools.structures import count, take
 from kerneltools.units import over_units, times_units
 
 SAMPLE = 4000
-"""λ is chosen on no more rows."""
+"""The most rows on which λ is chosen."""
 
 LEFT_OUT = 2000
-"""So many of them are left out, one at a time."""
+"""The most rows that are left out, one at a time."""
 
 ROUGHLY, CHOSEN, GIVEN = 1e-3, 1e-6, 1e-8
-"""How far each λ that is tried is solved, the one that is taken, and one that was given: see `fit_kernel`."""
+"""How accurately each λ tried, the one taken, and a given one are solved: see `fit_kernel`."""
 
 STEPS = 100
-"""Of Newton's at each λ, at most."""
+"""The most Newton steps at each λ."""
 
 LEAST = 1e-3
-"""What a row that is left out leaves of its curvature at least, where rounding would leave nothing."""
+"""The least curvature that remains when a row is left out, where rounding would leave nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
-    """A model and its λ; the λ that were tried, with the mean losses of rows left out, where there are several.
+    """A model and its λ; if several λ were tried, also these, with the mean losses of rows left out.
 
-    `rows` (r,): numbers of rows, `scores` (r, k): theirs by models that do not know them; () and None if not asked for.
+    `rows` (r,): numbers of rows; `scores` (r, k): their scores by models fitted without them; () and None if not asked
+    for.
     """
 
     model: KernelModel
@@ -65,13 +66,13 @@ def fit_left_out(
 ) -> LeftOut:
     """`fit_kernel` at a λ of a falling sequence: the last one before the loss of rows left out rises.
 
-    Arguments as `fit_kernel` has them; `repeats`: how many equal rows each one stands for, a part of its weight;
-    `wanted`: whether the scores of rows left out are. `progress` is told of each λ and of each step at the last one.
+    Arguments as in `fit_kernel`; `repeats`: how many equal rows each one stands for, a part of its weight; `wanted`:
+    whether the scores of rows left out are wanted. `progress` gets each λ, and each step at the last one.
 
-    A row is left out by one Newton step from the model of all (Rad and Maleki 2020): exact for the squared hinge as
-    long as no other row crosses its margin. Of coupled classes (`CrossEntropy`) each has its own curvature only. One
-    of equal rows is left out. λ is chosen on at most 4,000 rows, 2,000 of them left out,
-    evenly spaced, and then falls by their share of all.
+    A row is left out by one Newton step from the model of all (Rad and Maleki 2020): exact for the squared hinge if no
+    other row crosses its margin. For coupled classes (`CrossEntropy`), each uses only its own curvature. Of several
+    equal rows, one is left out. λ is chosen on at most 4,000 rows, 2,000 of them left out, evenly spaced, and then
+    falls by their share of all.
     """
     if len(regs) == 1 and not wanted:
         return LeftOut(

@@ -12,7 +12,7 @@ TRIALS = 40
 
 
 class Trial(NamedTuple):
-    """What a function is at `length` along the line: its value, and its slope there."""
+    """The function at `length` along the line: its value, and its slope there."""
 
     length: float
     value: float
@@ -20,12 +20,12 @@ class Trial(NamedTuple):
 
 
 def search(along: Callable[[float], Trial], origin: Trial, first: float) -> Trial | None:
-    """A length that lowers the function enough and leaves little of its slope; None where none is found.
+    """A length that lowers the function enough and leaves little of its slope; None if none is found.
 
     `along(length)` evaluates; `origin` is length 0, with a slope < 0; `first` > 0 is the length tried first.
 
     Sought: value <= value₀ + 1e-4 length slope₀ and |slope| <= 0.9 |slope₀|. The bracket grows until it holds a
-    minimum, then shrinks by cubic interpolation. A length where the function is not finite is too far. When the
+    minimum, then shrinks by cubic interpolation. A length at which the function is not finite is too long. If the
     trials run out, the lowest one below the origin is taken.
     """
     low, high, length = origin, None, first
@@ -50,7 +50,7 @@ def _accepted(trial: Trial, origin: Trial) -> bool:
 def _too_high(trial: Trial, origin: Trial) -> bool:
     """Whether the value is above the line of sufficient decrease; NaN is.
 
-    Where the slope promises no more than rounding, so much more is allowed.
+    If the slope promises no more than rounding, the value may exceed the line by rounding.
     """
     rounding = ROUNDING * abs(origin.value)
     allowed = rounding if trial.length * abs(origin.slope) <= rounding else DECREASE * trial.length * origin.slope
@@ -64,7 +64,7 @@ def _bracket(low: Trial, high: Trial | None, trial: Trial, origin: Trial) -> tup
 
 
 def _between(low: Trial, high: Trial) -> float:
-    """Where the cubic through both ends has its minimum, kept off the ends; the middle where it has none."""
+    """The minimum of the cubic through both ends, kept off the ends; the middle if it has none."""
     width = high.length - low.length
     middle = low.length + width / 2
     if not (isfinite(high.value) and isfinite(high.slope)):

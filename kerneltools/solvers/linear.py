@@ -30,16 +30,16 @@ from kerneltools.structures import take
 from kerneltools.units import column_units, over_units, times_units, unit_of
 
 Blocks = Callable[[], Iterable[tuple[Array, ...]]]
-"""Each call goes through all rows once more: features (b, d), targets (b, k) and, where wanted, weights (b,)."""
+"""Each call iterates over all rows anew: features (b, d), targets (b, k) and, if wanted, weights (b,)."""
 
 Rows = tuple[Array, Array, Array | None]
 """Features (b, d), targets (b, k) and weights (b,) or None."""
 
 LARGEST = 4096**2
-"""The entries of Hessians that are factored at most: 134 MB in float64, some seconds."""
+"""The most entries of Hessians that are factored: 134 MB in float64, some seconds."""
 
 PIVOT = 1e-3
-"""The share of the loss's greatest curvature that the intercept has at least in the variables of a descent."""
+"""The least curvature of the intercept in the variables of a descent, as a share of the loss's greatest one."""
 
 SHARED_STEPS = 40
 """After so many steps the Hessian that the classes share is taken anew: fewer and fewer rows miss their margin.
@@ -58,35 +58,34 @@ def fit_linear(
     iterations: int = 500,
     block: int = 8192,
 ) -> LinearModel:
-    """The linear model of least (1/Σw) Σ w_i loss(x_i W + b, t_i) + reg |W|²; the intercept b is not penalised.
+    """Fit a linear model: minimise (1/Σw) Σ w_i loss(x_i W + b, t_i) + reg |W|²; the intercept b is not penalised.
 
     (n, d), (n, k) in {+1, -1}, weights (n,) >= 0 or None -> model of (..., d) -> (..., k)
 
-    `x`: the features, or a function without arguments that gives an iterator over blocks (features, targets) or
-    (features, targets, weights) (`targets` and `weights` are None then), so that they need never be in memory together;
-    each call must give the same rows. A weight counts like so many equal rows.
-    `start`: a model to begin at, all zeros by default. `block`: how many rows of an array are visited at a time.
+    `x`: the features, or a function without arguments that returns an iterator over blocks (features, targets) or
+    (features, targets, weights), so that they are never in memory together; then `targets` and `weights` are None, and
+    each call must give the same rows. A row of weight w counts like w equal rows. `start`: the model to start from,
+    zeros by default. `block`: how many rows of an array are visited at a time.
 
-    Scores are computed in the type of x, sums over rows in float64 where the library has it. L-BFGS works in
-    variables in which the Hessian at the start is the identity, so badly scaled and nearly dependent features cost
-    few steps, and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 40 steps the Hessian
-    is taken anew, O(n d²); for losses that are `by_class`, where d² k is at most 4096², from then on each class takes
-    Newton's steps, with a Hessian of its own from the rows that miss its margin and the exact minimum on its line
-    (two more numbers are kept for each score). Above 4096 features only the Hessian's diagonal is used: allow
-    thousands of steps there, or a greater `reg`. An array of more features than rows is first turned into as many
-    features as rows, O(n² d): the best weights are combinations of the rows.
+    Scores are computed in the type of x, sums over rows in float64 if the library has it. L-BFGS works in variables in
+    which the Hessian at the start is the identity, so that badly scaled and nearly dependent features cost few steps,
+    and `Squared` takes two. A step costs a pass over the rows, seldom more. After every 40 steps the Hessian is
+    computed anew, in O(n d²). From then on, for losses that are `by_class` with d² k at most 4096², each class takes
+    Newton's steps, with a Hessian of its own from the rows that miss its margin and the exact minimum on its line (two
+    more numbers are kept for each score). Above 4096 features only the Hessian's diagonal is used: allow thousands of
+    steps, or a greater `reg`. An array with more features than rows is first turned into as many features as rows, in
+    O(n² d), since the best weights are combinations of the rows.
 
-    Nothing depends on the units of the data: features, and for `Squared` each column of targets about its mean, are
-    taken in powers of two of which they are about 1.
+    The units of the data do not matter: features, and for `Squared` each column of targets about its mean, are scaled
+    by powers of two to about 1.
 
-    It stops where the gradient in these variables is at most `tolerance` * max(1, its norm where the Hessian was
-    taken), measured with a Hessian of that very point: half the square of its norm is about what the objective could
-    still lose. It also stops where no more than rounding in
-    the type of x is gained between two Hessians.
+    It stops when the gradient in these variables is at most `tolerance` * max(1, its norm where the Hessian was
+    computed), measured with a Hessian of the final point: half the square of its norm is about what the objective could
+    still lose. It also stops when no more than rounding in the type of x is gained between two Hessians.
 
-    Raises ValueError for shapes that do not fit, reg <= 0, negative weights, no rows of weight > 0, NaN with its place
-    (in a block, with its number from 0), and targets other than +1 and -1 of losses of classes; TypeError for arrays
-    that are not floating-point or of several libraries; warns (NotConvergedWarning) after `iterations` steps.
+    Raises ValueError for shapes that do not fit, reg <= 0, negative weights, no rows of weight > 0, NaN, with its place
+    (in a block, with the block's number from 0), and targets other than +1 and -1 of losses of classes; TypeError for
+    arrays that are not floating-point or of several libraries; warns (NotConvergedWarning) after `iterations` steps.
 
     >>> import numpy as np
     >>> from kerneltools.solvers import SquaredHinge
@@ -136,7 +135,7 @@ class _Span:
         return _Span(xp.astype(xp.matrix_transpose(factor), x.dtype), basis, mean)
 
     def narrow(self, model: LinearModel) -> LinearModel:
-        """(d, k) weights -> (n, k)"""
+        """Weights (d, k) in the basis: -> (n, k)"""
         _require_start(model, (self.mean.shape[0], model.weights.shape[-1]), self.mean)
         xp = namespace(self.basis)
         weights = xp.astype(model.weights, self.basis.dtype)
@@ -172,7 +171,7 @@ class _Problem:
     heights: tuple[float, ...] = ()
 
     def in_units(self, targets: Array | None) -> "_Problem":
-        """The problem for targets about their mean, each column in its own unit; without targets, those of a block."""
+        """The problem for targets about their mean, each column in its own unit; None stands for a block's targets."""
         first = next(iter(self.visit()))[1] if targets is None else targets
         wide = namespace(first).astype(first, self.origin.dtype)
         centre = namespace(wide).mean(over_units(wide, units := column_units(wide)), axis=0)
@@ -186,11 +185,11 @@ class _Problem:
 
     @property
     def own(self) -> bool:
-        """Whether classes need Hessians of their own, and these are small enough together."""
+        """Whether classes need Hessians of their own, which are small enough together."""
         return bool(self.loss.by_class and self.classes * self.origin.shape[0] ** 2 <= LARGEST)
 
     def theta(self, model: LinearModel | None) -> Array:
-        """The variables of a model; zeros without one."""
+        """The variables of a model; zeros if there is none."""
         xp, like = namespace(self.origin), self.origin
         shape = (like.shape[0], self.classes)
         if model is None:
@@ -240,7 +239,7 @@ class _Problem:
         return replace(found, point=variables.theta(found.point))
 
     def step(self, theta: Array, tolerance: float) -> Minimum:
-        """A step of Newton's for each class, to the minimum on its line; the norm is that before the step.
+        """A Newton step for each class, to the minimum on its line; the norm is that before the step.
 
         It is measured in the variables in which the Hessians at theta are the identity.
         """
@@ -374,7 +373,7 @@ class _Preconditioned:
 
 
 def _problem(visit: Callable[[], Iterator[Rows]], loss: Loss, reg: float) -> _Problem:
-    """The problem, told from its first block; the mean of its rows is origin enough."""
+    """The problem, with sizes from its first block, whose mean is a good enough origin."""
     first = next(iter(visit()), None)
     if first is None:
         raise ValueError("x: expected at least one row of weight > 0, got none")
@@ -389,29 +388,29 @@ def _problem(visit: Callable[[], Iterator[Rows]], loss: Loss, reg: float) -> _Pr
 
 
 def _over_square(reg: float, unit: float) -> float:
-    """λ for features over a unit. Raises ValueError where it is no number > 0 any more."""
+    """λ for features divided by a unit. Raises ValueError if it is no longer a number > 0."""
     found = float(reg) / unit / unit
     if not 0 < found < inf:
         raise ValueError(
-            f"reg: expected a number that goes with the squares of x, which is of the order of {unit:.1e}, got {reg}"
+            f"reg: expected a number that suits the squares of x, which is of the order of {unit:.1e}, got {reg}"
         )
     return found
 
 
 def _is_array(x: Any, targets: Array | None, weights: Array | None) -> bool:
-    """Whether x is an array, not a function that gives all three."""
+    """Whether x is an array, not a function that returns blocks."""
     if callable(x) != (targets is None):
         raise ValueError(
-            "targets: expected an array (n, k) beside an array x, and None beside a function that gives blocks of both"
+            "targets: expected an array (n, k) with an array x, and None with a function that returns blocks of both"
         )
     if callable(x) and weights is not None:
-        raise ValueError("weights: expected None beside a function x, which gives blocks (features, targets, weights)")
+        raise ValueError("weights: expected None with a function x, which returns blocks (features, targets, weights)")
     return not callable(x)
 
 
 @dataclass(frozen=True, eq=False)
 class _Checked:
-    """What a function of the user's gives: at each call the rows of weight > 0, block by block."""
+    """The blocks of a user's function: at each call the rows of weight > 0, block by block."""
 
     given: Blocks
     loss: Loss
@@ -439,7 +438,7 @@ class _Checked:
 
 @contextmanager
 def _in_block(number: int) -> Iterator[None]:
-    """Errors with the number of the block."""
+    """Add the number of the block to errors."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -448,7 +447,7 @@ def _in_block(number: int) -> Iterator[None]:
 
 
 def _checked(x: Array, targets: Array, weights: Array | None, loss: Loss, least: int = 0) -> Rows:
-    """The rows of weight > 0, of which there must be at least `least`; whether x is finite is not asked yet."""
+    """The rows of weight > 0, at least `least` of them; whether x is finite is not checked yet."""
     check_rows(x, targets, weights, least=least, name="targets")
     check_targets(targets, loss)
     if weights is None or bool(namespace(weights).all(weights > 0)):
@@ -492,7 +491,7 @@ def _factored(hessian: Array, shift: Array) -> tuple[Array, Array]:
         factor = _cholesky(hessian + (shift + _rounding(hessian)) * identity)
     if factor is None:
         raise ValueError(
-            f"reg: {float(shift[0]) / 2:g} is too small for features that are as nearly dependent; raise it"
+            f"reg: {float(shift[0]) / 2:g} is too small for features that are so nearly dependent; raise it"
         )
     return factor, xp.stack([solve_triangular(factor[c, ...], identity) for c in range(factor.shape[0])])
 
@@ -515,13 +514,13 @@ def _newton(hessians: Array, gradient: Array, shift: Array) -> Array:
 
 
 def _rounding(hessians: Array) -> Array:
-    """What rounding may do to their eigenvalues: (k, d, d) -> (k, 1, 1)"""
+    """The rounding errors of their eigenvalues: (k, d, d) -> (k, 1, 1)"""
     xp = namespace(hessians)
     return (hessians.shape[1] * xp.finfo(hessians.dtype).eps * xp.linalg.trace(hessians))[:, None, None]
 
 
 def _cholesky(matrices: Array) -> Array | None:
-    """None where a matrix has no factor: NumPy and PyTorch raise, JAX gives NaN."""
+    """The Cholesky factors, None if a matrix has none: NumPy and PyTorch raise, JAX returns NaN."""
     xp = namespace(matrices)
     try:
         factor = xp.linalg.cholesky(matrices)

@@ -25,7 +25,7 @@ class Loss(Protocol):
 
     @property
     def by_class(self) -> bool:
-        """Whether second derivatives are a matter of each class alone, and differ from class to class."""
+        """Whether the second derivatives of each class depend on its own scores only, and differ between classes."""
 
     @property
     def greatest_curvature(self) -> float:
@@ -54,13 +54,13 @@ class Loss(Protocol):
 
 
 def check_loss(loss: object) -> None:
-    """Raise TypeError for what is no loss."""
+    """Raise TypeError for anything but a loss."""
     if not isinstance(loss, Loss) or isinstance(loss, type):
         raise TypeError(f"loss: expected one of kerneltools.solvers, such as Logistic(), got {loss!r}")
 
 
 def check_targets(targets: Array, loss: Loss) -> None:
-    """Raise ValueError, with the place, for targets that are not finite, or not +1 and -1 where they are classes."""
+    """Raise ValueError, with the place, for targets that are not finite, or, for classes, not +1 and -1."""
     if isinstance(loss, Logistic | SquaredHinge | CrossEntropy):
         require_everywhere((targets == 1) | (targets == -1), "+1 and -1", "targets", targets)
     require_finite(targets=targets)
@@ -79,7 +79,7 @@ class SquaredHinge:
 
     @property
     def by_class(self) -> bool:
-        """Yes: other rows miss the margin of each class."""
+        """Yes: different rows miss the margin of each class."""
         return True
 
     @property
@@ -119,7 +119,7 @@ class Logistic:
 
     @property
     def by_class(self) -> bool:
-        """Yes: other rows are uncertain for each class."""
+        """Yes: different rows are uncertain for each class."""
         return True
 
     @property
@@ -245,7 +245,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def _gap(scores: Array, targets: Array) -> Array:
-    """By how much each score misses the margin; 0, and derivative 0, where it does not."""
+    """How far each score misses the margin; 0, with derivative 0, if it does not."""
     xp = namespace(scores, targets)
     missing = 1 - targets * scores
     return xp.where(missing > 0, missing, xp.zeros_like(missing))

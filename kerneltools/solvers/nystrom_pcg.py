@@ -1,4 +1,4 @@
-"""Kernel ridge regression on all rows, whose kernel matrix is never stored."""
+"""Kernel ridge regression on all rows, without storing the kernel matrix."""
 
 import warnings
 from dataclasses import dataclass
@@ -39,19 +39,19 @@ def nystrom_pcg(
     rng: Rng = 0,
     progress: Progress = silent,
 ) -> KernelModel:
-    """The function f = k(., X) α of least (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|²: full kernel ridge regression.
+    """Kernel ridge regression on all rows, f = k(., X) α: minimise (1/Σw) Σ w_i |f(x_i) - y_i|² + λ |f|².
 
     (n, d), (n, t), weights (n,) >= 0 or None -> model of (..., d) -> (..., t). `reg`: λ > 0.
 
-    Conjugate gradient on K + λ Σw D^-1, with D the weights. A step makes the kernel matrix once, O(n² (d + t)),
+    By conjugate gradient on K + λ Σw D^-1, with the weights D. A step computes the kernel matrix once, O(n² (d + t)),
     `block` rows at a time. The preconditioner is the Nyström approximation on `rank` rows and λ (Frangella, Tropp and
     Udell 2023; Diaz et al. 2023), by default those of RPCholesky: O(n rank²) operations and O(n rank) numbers of
-    memory. Without a rank it is doubled from 64 on, until the trace of what it misses is at most 10 times the shift
-    λ Σw, or up to 8 sqrt(n). `selector`: other rows, or other landmarks; its own size counts then. It gets the
-    weights, if it takes them.
+    memory. If no rank is given, it is doubled from 64 on, until the trace of what it misses is at most 10 times the
+    shift λ Σw, or up to 8 sqrt(n). `selector`: chooses other rows, or other landmarks; then its own size counts. It
+    gets the weights, if it takes them.
 
     `residual`: relative, in the norm of the preconditioner; it stops at `tolerance`. Kernel values are computed in the
-    type of x, all else in float64 where the library has it. In float32 a λ below 1e-7 k(x, x) is no more than the
+    type of x, all the rest in float64 if the library has it. In float32, a λ below 1e-7 k(x, x) is less than the
     rounding of K. `progress` as in `falkon`.
 
     Raises ValueError for shapes that do not fit, negative weights, NaN, λ <= 0 and indefinite kernels; warns

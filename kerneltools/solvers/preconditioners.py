@@ -1,4 +1,4 @@
-"""What makes conjugate gradient on the features of landmarks converge in some twenty steps, whatever λ is."""
+"""Preconditioners with which conjugate gradient on the features of landmarks takes some twenty steps, for any λ."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -37,13 +37,12 @@ class Preconditioner(Protocol):
 
 @dataclass(frozen=True)
 class SignedSums:
-    """Sums of rows with random signs: `rows` m of them stand for all n rows, wherever the landmarks are.
+    """Sums of rows with random signs: `rows` m of them approximate all n rows, wherever the landmarks are.
 
     A sparse sign embedding (Diaz, Epperly, Frangella, Tropp and Webber 2023: KRILL), in a form without scattered
-    writes: rows m data rows at a time are permuted, given signs and added up, `repeats` times. One pass over the
-    rows, and 3 `rows` m³ operations. With `rows` = 4 the error of conjugate gradient falls by half in each step; a
-    greater number makes it fall faster. Where n is at most rows m, or the features of all rows are kept, nothing is
-    approximated.
+    writes: `rows` m data rows at a time are permuted, given signs and summed, `repeats` times. It takes one pass over
+    the rows, and 3 `rows` m³ operations. With `rows` = 4 the error of conjugate gradient halves in each step; a greater
+    number makes it fall faster. If n is at most rows m, or the features of all rows are kept, nothing is approximated.
 
     Memory: O(rows m² k).
 

@@ -1,6 +1,6 @@
 """Derivatives of the functions that work entry by entry.
 
-Each line reads: the cotangent g of y = f(x) becomes that of x. Ties of maximum and minimum share evenly.
+Each line maps the cotangent g of y = f(x) to that of x. Ties of maximum and minimum share evenly.
 """
 
 from __future__ import annotations

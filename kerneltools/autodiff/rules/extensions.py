@@ -1,6 +1,6 @@
 """Derivatives of kerneltools.primitives: each is one node on the tape, and its adjoint is a primitive again.
 
-The values come from the primitive itself, that is from the body of the traced library's backend.
+The values come from the primitive itself, in the body of the traced library's backend.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _std(xp: Any, x: Array, /, **settings: Any) -> Array:
 
 
 def _prod(xp: Any, x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Halves multiplied with each other: no division, so zeros do no harm."""
+    """Halves are multiplied with each other: there is no division, so that zeros do no harm."""
     axes, shape = normalized(axis, x.ndim), tuple(x.shape)
     rest = tuple(a for a in range(x.ndim) if a not in axes)
     x = x if dtype is None else xp.astype(x, dtype)
@@ -105,7 +105,7 @@ def _prod(xp: Any, x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdim
 def _cumulative_prod(
     xp: Any, x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
-    """Runs of doubled length multiplied with their neighbours: no division, so zeros do no harm."""
+    """Runs of doubled length are multiplied with their neighbours: there is no division, so that zeros do no harm."""
     x = xp.moveaxis(x if dtype is None else xp.astype(x, dtype), 0 if axis is None else axis, -1)
     step, n = 1, x.shape[-1]
     while step < n:

@@ -43,7 +43,7 @@ def _is_integer_array(xp: Any, k: Any) -> bool:
 
 
 def _gathered(xp: Any, x: Array, key: Any, keys: tuple[Any, ...]) -> Pull:
-    """Entries may be met several times: their cotangents are added up."""
+    """Entries may occur several times: their cotangents are summed."""
     if _is_integer_array(xp, keys[0]) and all(map(_is_whole, keys[1:])):
         return scatter_rows(xp, tuple(x.shape), keys[0], 0)
     shape, size = tuple(x.shape), prod(x.shape)

@@ -22,7 +22,7 @@ def sum_to(xp: Any, g: Array | None, shape: tuple[int, ...]) -> Array | None:
 
 
 def sum_product(xp: Any, g: Array, factor: Any, shape: tuple[int, ...]) -> Array:
-    """g * factor, on its way to `shape`: already summed where that spares the product array."""
+    """g * factor, summed to `shape` early if that spares the product array."""
     whole = tuple(g.shape)
     if shape != whole and shape == (*whole[:-1], 1) and tuple(getattr(factor, "shape", ())) == whole:
         return xp.expand_dims(xp.vecdot(g, factor), axis=-1)
