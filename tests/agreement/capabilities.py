@@ -29,7 +29,7 @@ CHOSEN = tuple(name for name in CASES if name.startswith("landmarks.") and name 
 ON_THE_HOST = "landmarks are chosen on the host, row by row"
 EIGENVECTORS = "eigenvectors have no derivative where eigenvalues coincide; differentiate with respect to y"
 CHECKED = "looks for NaN among the images, which a compiled function cannot"
-STOPS = "takes steps until a tolerance is met, which is decided on the host"
+STOPS = "takes steps until a tolerance is met, which the host checks"
 ITERATIVE = ("linalg.conjugate_gradient", "solvers.falkon", "solvers.fit_kernel", "solvers.nystrom_pcg")
 
 TESTS = ("learning.independence_test", "learning.two_sample_test")
@@ -37,7 +37,7 @@ TESTS = ("learning.independence_test", "learning.two_sample_test")
 LIMITS = (
     *(Limit(name, GRADIENTS, ON_THE_HOST) for name in CHOSEN),
     *(Limit(name, VALUES, ON_THE_HOST, (JAX_JIT,)) for name in CHOSEN),
-    Limit("random", GRADIENTS, "random numbers depend on the type and the device of the array only"),
+    Limit("random", GRADIENTS, "random numbers depend only on the type and the device of the array"),
     Limit("solvers.ridge_path", GRADIENTS, EIGENVECTORS),
     Limit("solvers.path_of", GRADIENTS, EIGENVECTORS),
     Limit("linalg.solve_shifted", GRADIENTS, EIGENVECTORS),
@@ -57,7 +57,7 @@ LIMITS = (
     Limit("learning.kernel_kmeans", GRADIENTS, "clusters are made on the host, row by row"),
     Limit("learning.kernel_kmeans", VALUES, "clusters are made on the host, row by row", (JAX_JIT,)),
     Limit("learning.kernel_pca", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),
-    Limit("learning.kernel_pca", VALUES, "how many components there are is found on the host", (JAX_JIT,)),
+    Limit("learning.kernel_pca", VALUES, "the number of components is determined on the host", (JAX_JIT,)),
     Limit("ckn.exact.gram", VALUES, CHECKED, (JAX_JIT,)),
     Limit("ckn.exact.gram", GRADIENTS, CHECKED, (JAX_JIT,)),
     Limit("ckn.preprocessing.Whiten", GRADIENTS, "eigenvectors have no derivative where eigenvalues coincide"),
@@ -102,30 +102,30 @@ HEAD = """\
 
 <!-- Written by `python -m tests.agreement.capabilities`; a test compares. -->
 
-What runs where, and is compared with NumPy at each run of the tests (`tests/agreement`): in float64 to 1e-10 for values
-and 1e-9 for gradients, relative to the greatest number; in float32 to what rounding makes of the problem. Gradients are
-also compared with differences. They are taken with respect to data, landmarks, filters and the parameters of kernels:
-on PyTorch and JAX by the library itself, elsewhere by the tape, [kerneltools.autodiff](autodiff.md).
+Which functions run on which library. Each run of the tests (`tests/agreement`) compares them with NumPy: in float64 to 1e-10
+for values and 1e-9 for gradients, relative to the greatest number; in float32 up to rounding. Gradients are also compared
+with finite differences. They are taken with respect to data, landmarks, filters and the parameters of kernels: on PyTorch and
+JAX by the library itself, elsewhere by the tape, [kerneltools.autodiff](autodiff.md).
 
-**v** stands for values, **g** for gradients; a number in its place is that of the reason why not, below.
-The columns on CUDA need such a device: see [](gpu.md).
+**v** stands for values, **g** for gradients; a number in its place is that of a reason below why there are none.
+The columns on CUDA need a CUDA device: see [](gpu.md).
 """
 
 TAIL = """
 `array_api_strict` stands for any library that follows the standard: it has the standard's functions and nothing else.
-Arrays that are forgotten on the wrong device are an error on its virtual `device1`, as they would be on a GPU.
-It is used as it is; gradients are also taken in each variable alone, with plain arrays in the place of the others.
-NumPy's arrays are also given read-only, to see that nothing is written into arguments.
+Arrays left on the wrong device are an error on its virtual `device1`, as they would be on a GPU. Gradients are also taken in
+each variable alone, with plain arrays for the others. NumPy arrays are also passed read-only, to test that nothing is
+written into arguments.
 """
 
 
 OF_TRANSFORMS = """
 ## Transforms of the libraries
 
-The libraries' own transforms go through kernels, maps, layers, networks and pools, and through gradients that are
-written by hand ([](decisions/0018-forward-mode.md)).
+The libraries' own transforms work on kernels, maps, layers, networks and pools, and on gradients written by hand
+([](decisions/0018-forward-mode.md)).
 
-| transform | does not go through |
+| transform | does not work for |
 |---|---|
 """
 
