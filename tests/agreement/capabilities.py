@@ -102,10 +102,10 @@ HEAD = """\
 
 <!-- Written by `python -m tests.agreement.capabilities`; a test compares. -->
 
-Which functions run on which library. Each run of the tests (`tests/agreement`) compares them with NumPy: in float64 to 1e-10
-for values and 1e-9 for gradients, relative to the greatest number; in float32 up to rounding. Gradients are also compared
-with finite differences. They are taken with respect to data, landmarks, filters and the parameters of kernels: on PyTorch and
-JAX by the library itself, elsewhere by the tape, [kerneltools.autodiff](autodiff.md).
+Which functions run on which library. Each run of the tests (`tests/agreement`) compares them with NumPy: in float64 to
+1e-10 for values and 1e-9 for gradients, relative to the greatest number; in float32 up to rounding. Gradients are also
+compared with finite differences. They are taken with respect to data, landmarks, filters and the parameters of kernels:
+on PyTorch and JAX by the library itself, elsewhere by the tape, [kerneltools.autodiff](autodiff.md).
 
 **v** stands for values, **g** for gradients; a number in its place is that of a reason below why there are none.
 The columns on CUDA need a CUDA device: see [](gpu.md).
@@ -113,9 +113,9 @@ The columns on CUDA need a CUDA device: see [](gpu.md).
 
 TAIL = """
 `array_api_strict` stands for any library that follows the standard: it has the standard's functions and nothing else.
-Arrays left on the wrong device are an error on its virtual `device1`, as they would be on a GPU. Gradients are also taken in
-each variable alone, with plain arrays for the others. NumPy arrays are also passed read-only, to test that nothing is
-written into arguments.
+Arrays left on the wrong device are an error on its virtual `device1`, as they would be on a GPU. Gradients are also
+taken in each variable alone, with plain arrays for the others. NumPy arrays are also passed read-only, to test that
+nothing is written into arguments.
 """
 
 
