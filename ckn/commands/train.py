@@ -138,18 +138,18 @@ def train(
 
     \b
     The folder --out gets model.safetensors, metrics.json and
-      filters.png      the filters of the first layer; of sequences as logos
-      motifs.png       of sequences, graphs and series: what excites the filters most
-      confusion.png    which classes are taken for which
+      filters.png      the filters of the first layer; for sequences, as logos
+      motifs.png       for sequences, graphs and series: what excites the filters most
+      confusion.png    which classes are mistaken for which
       certificate.png  how much of each layer's kernel its finite map misses
     and with --supervised
       curves.png       loss and accuracy, epoch by epoch
       metrics.jsonl    the same in numbers, written after each epoch
       last.safetensors, best.safetensors
-                       the state after the last epoch and that of the best one: of
-                       greatest validation accuracy, without --validation of least loss
+                       the states after the last and the best epoch: the one with the
+                       greatest validation accuracy, or without --validation the least loss
     and with --report
-      report.html      all of it on one page, with the images that are hardest to tell
+      report.html      all of this on one page, with the images that are hardest to classify
 
     \b
     Examples:
@@ -168,7 +168,7 @@ def train(
             optional_module("jinja2", "jinja2")
         for module, package in (("matplotlib", "matplotlib"), ("sklearn", "scikit-learn")):
             optional_module(module, package)
-    # Those of a run that goes on are the ones it began with.
+    # A resumed run has the options that it began with.
     _train(data, chosen_options(context))
 
 
