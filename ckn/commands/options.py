@@ -165,8 +165,9 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="TABLE",
-        help="A table of the classes of sequences, separated by commas or tabs: the columns name (as in the FASTA file) "
-        "and label, or two columns without a heading. [default: the classes in headers >name|class|training or >name|class|testing]",
+        help="A table of the classes of sequences, separated by commas or tabs: the columns name (as in the FASTA "
+        "file) and label, or two columns without a heading. [default: the classes in headers >name|class|training or "
+        ">name|class|testing]",
     ),
 ]
 Quiet = Annotated[
