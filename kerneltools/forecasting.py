@@ -28,7 +28,7 @@ EQUAL = 0.02
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the work: its expected `seconds`, and between which they may well lie.
+    """A stage of the work: its expected `seconds`, and the range in which they probably lie.
 
     >>> print(Stage("landmarks", 90.0, 70.0, 120.0))
     landmarks           1.5 min  (70 s to 2.0 min)
@@ -45,7 +45,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Forecast:
-    """How long work will take and how much memory, stage by stage; its text is a table.
+    """How long work will take and how much memory, stage by stage; prints as a table.
 
     `bytes`: at the peak, beside the data; `free`: what there is of memory, None where that is not known; `advice`: what
     needs less; `pilot`: the seconds that were taken to find out.
@@ -65,17 +65,17 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Of all stages."""
+        """The expected seconds of all stages."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
     def low(self) -> float:
-        """The least that is expected."""
+        """The least number of seconds that is expected."""
         return sum(stage.low for stage in self.stages)
 
     @property
     def high(self) -> float:
-        """The most that is expected."""
+        """The greatest number of seconds that is expected."""
         return sum(stage.high for stage in self.stages)
 
     @property
@@ -85,7 +85,7 @@ class Forecast:
 
     @property
     def shortage(self) -> str:
-        """What is missing and what to do, in a line; "" where it fits."""
+        """How much memory is missing and what to do, in one line; "" if it fits."""
         if self.fits or self.free is None:
             return ""
         advice = f"; {self.advice}" if self.advice else ""

@@ -65,7 +65,7 @@ LOOSE = (0.8, 1.25)
 
 
 def forecast(estimator: Any, X: Any, goal: Any, validation: int = 0, test: int = 0) -> Forecast:
-    """By runs of each stage on some of the examples: the estimator has checked them.
+    """Forecast a fit by runs of each stage on some of the examples, which the estimator has checked.
 
     `validation`, `test`: how many others are measured, after each epoch and at the end.
     """

@@ -59,7 +59,7 @@ def planned_number(landmarks: Any, usual: int, rows: Any) -> int:
 def forecast(
     estimator: Any, rows: Any, targets: Any, weights: Array | None, order: Sequence[int], plan: Plan
 ) -> Forecast:
-    """By fits of the same estimator on some of the rows, evenly spaced in an `order` of them.
+    """Forecast a fit by fits of the same estimator on some of the rows, evenly spaced in an `order` of them.
 
     The first looks for the kernel, where none is given, as long as the whole does; the others take the one it found.
     """

@@ -51,7 +51,7 @@ KEPT_ENTRIES = 2**25
 
 @dataclass(frozen=True, eq=False)
 class KernelModel(Tree):
-    """x -> k(x, Z) α, and how it was found.
+    """The function x -> k(x, Z) α, with the numbers of its solution.
 
     `points` Z (m, d), `coefficients` α (m, t) in float64 where the library has it. Kernel values are computed in the
     type of the rows or of Z, the wider one: a direct solver keeps Z in float64. `shift`: the ε that was added to

@@ -41,7 +41,7 @@ def fit_kernel(
     rng: Rng = 0,
     progress: Progress = silent,
 ) -> KernelModel:
-    """The function f = k(., Z) α of least (1/Σw) Σ w_i loss(f(x_i), t_i) + λ |f|²: kernel logistic regression and SVM.
+    """Kernel logistic regression and SVM, f = k(., Z) α: minimise (1/Σw) Σ w_i loss(f(x_i), t_i) + λ |f|².
 
     Landmarks (m, d), rows (n, d), (n, k) in {+1, -1}, weights (n,) >= 0 or None -> model of (..., d) -> (..., k)
 

@@ -71,7 +71,7 @@ class Moments(Shown):
 
 
 def moments(sums: RidgeSums, shift: float, dtype: DType = None) -> Moments:
-    """What `newton_cg` knows of the rows beforehand: sums of all of them, or of others that are alike.
+    """Prepare `newton_cg` from the sums of the rows, or of similar ones.
 
     `shift` > 0 is added to their second moments, which do not say anything below their rounding; `dtype`: the type of
     the features, that of the sums when not given. O(d³), and 3 d² numbers at most beside the sums.
@@ -109,7 +109,7 @@ def newton_cg(
     iterations: int = 50,
     progress: Progress = silent,
 ) -> LinearModel:
-    """The linear model of least (1/Σw) Σ w_i loss(x_i W + b, t_i) + reg |W|²; the intercept b is not penalised.
+    """Fit a linear model of many rows: minimise (1/Σw) Σ w_i loss(x_i W + b, t_i) + reg |W|²; b is not penalised.
 
     (n, d), (n, k) in {+1, -1}, weights (n,) >= 0 or None -> model of (..., d) -> (..., k)
 

@@ -85,7 +85,7 @@ class RidgePath(Shown):
         return LinearModel(xp.astype(weights, self.dtype), xp.astype(intercept, self.dtype))
 
     def leave_one_out(self, regs: Sequence[float], block: int = 4096) -> Array:
-        """What each row's prediction would be, had the row not been in the data.
+        """The prediction of each row by a fit without it.
 
         r values of λ -> (r, n, t), exactly: the residual over 1 - h_ii, with h the hat matrix of the centred
         problem plus w_i / Σw for the intercept (Allen 1974). A row is left out with all of its weight: where it stands
@@ -183,7 +183,7 @@ def ridge_path(
 
 
 def path_of(sums: RidgeSums, dtype: DType = None) -> RidgePath:
-    """The path of rows that are known by their sums only: no leave-one-out, everything else.
+    """The path from the sums of rows alone: all but leave-one-out.
 
     `dtype`: the type of the models; that of the sums when not given. Raises ValueError for sums of fewer than 2 rows
     and for sums that are not finite.
@@ -199,7 +199,7 @@ def path_of(sums: RidgeSums, dtype: DType = None) -> RidgePath:
 
 
 def model_of(sums: RidgeSums, reg: float, dtype: DType = None) -> LinearModel:
-    """`path_of(sums, dtype).model(reg)`, in a tenth of the time where one λ is all that is asked for."""
+    """`path_of(sums, dtype).model(reg)`, in a tenth of the time if only one λ is wanted."""
     check_sums(sums)
     check_reg(reg, sums.gram)
     xp, dtype = namespace(sums.gram), sums.gram.dtype if dtype is None else dtype

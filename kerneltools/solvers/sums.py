@@ -11,7 +11,7 @@ from kerneltools.trees import Tree, together
 
 @dataclass(frozen=True, eq=False)
 class RidgeSums(Tree):
-    """What ridge regression knows of its rows: `a.merge(b)` is what it would know of both, in any order.
+    """The sums that ridge regression needs of its rows: `a.merge(b)` are those of both, in any order.
 
     `rows` and `weight` (): how many rows of weight > 0, and the sum of the weights; `x_mean` (d,), `y_mean` (t,):
     the weighted means; `gram` (d, d) = Σ w (x - x̄)(x - x̄)', `cross` (d, t) = Σ w (x - x̄)(y - ȳ)' and
