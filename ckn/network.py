@@ -38,7 +38,7 @@ def named(name: str, progress: Progress) -> Progress:
 
 @dataclass(frozen=True, eq=False)
 class Network(Tree):
-    """Layers one after the other: of images and other grids, or of objects.
+    """Layers applied one after the other, to images and other grids, or to objects.
 
     (n, *grid, c) -> (n, *grid', m), or (n, features) with a `readout`; n objects -> (n, features)
 
@@ -86,7 +86,7 @@ class Network(Tree):
         return x if self.readout is None else self._read(x)
 
     def flat(self, x: Any) -> Any:
-        """`network(x)`, of each image in one row; all layers are one program to a library that compiles.
+        """`network(x)`, with each image in one row; all layers are one program for a library that compiles.
 
         (n, *grid, c), or n objects -> (n, features)
         """
@@ -98,7 +98,7 @@ class Network(Tree):
         return found if self.readout is None else self._read(found)
 
     def laid(self, x: Any) -> Any:
-        """What is found of a batch of objects on the host, in arrays of the network's library; images as they are.
+        """The structure of a batch of objects, found on the host, as arrays of the network's library; images unchanged.
 
         n objects -> `Laid`. A network takes it in place of the objects: once for many calls, and where a library
         compiles or differentiates.
@@ -185,7 +185,7 @@ class Network(Tree):
         return replace(self, layers=(*self.layers, *layers), beside=counts if max(counts) > 1 else ())
 
     def below(self, number: int) -> "Network":
-        """The layers below one, of that number from 0: those whose items it sees. Without a readout."""
+        """The layers below the one with this number, from 0, whose items it sees; without a readout."""
         start, counts = 0, list[int]()
         for stage in self.stages:
             if start + len(stage) > number:
