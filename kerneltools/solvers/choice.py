@@ -34,8 +34,8 @@ def choose(n: int, m: int, d: int, t: int = 1, *, iterations: int = STEPS, memor
     """Choose between `kernel_ridge` and `falkon` by operations, for n rows, m landmarks, d columns and t targets.
 
     After the first pass over the kernel matrix, the direct solver takes 3 n m² + 10 m³ operations (whitening, sums,
-    eigenvectors), the iterative one `iterations` n m (2d + 4t) + 17 m³ (passes, preconditioner). `memory`: free bytes,
-    of which the direct solver may take half.
+    eigenvectors), the iterative one `iterations` n m (2d + 4t) + 17 m³ (passes, preconditioner). `memory`: free bytes;
+    the direct solver needs less than half of those of the iterative one.
 
     Raises ValueError for sizes < 1, and if the memory is not enough for either.
 
