@@ -89,11 +89,11 @@ class Forecast:
         if self.fits or self.free is None:
             return ""
         advice = f"; {self.advice}" if self.advice else ""
-        return f"not enough memory: {_size(self.bytes)} are needed, and {_size(self.free)} are free{advice}"
+        return f"not enough memory: {memory.size(self.bytes)} are needed, and {memory.size(self.free)} are free{advice}"
 
     def __str__(self) -> str:
-        room = "beside the data" + ("" if self.free is None else f", of {_size(self.free)} free")
-        lines = [*map(str, self.stages), _row("in all", self), f"{'memory':<18}{_size(self.bytes):>9}  {room}"]
+        room = "beside the data" + ("" if self.free is None else f", of {memory.size(self.free)} free")
+        lines = [*map(str, self.stages), _row("in all", self), f"{'memory':<18}{memory.size(self.bytes):>9}  {room}"]
         return "\n".join([*lines, *([self.shortage] if self.shortage else [])])
 
 
@@ -251,7 +251,3 @@ def duration(seconds: float) -> str:
 def _row(name: str, span: Stage | Forecast) -> str:
     between = f"({duration(span.low)} to {duration(span.high)})"
     return f"{name:<18}{duration(span.seconds):>9}  {between}"
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -38,7 +38,19 @@ def require_memory(message: str, needed: float, like: Array | None, instead: Cal
         return
     free = free_memory()
     if free is not None and needed > free:
-        raise MemoryError(f"{message} {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; {instead(free)}")
+        raise MemoryError(f"{message} {size(needed)}, and {size(free)} are free; {instead(free)}")
+
+
+def size(count: float) -> str:
+    """So many bytes, in the unit that suits.
+
+    >>> size(1e3), size(3.2e8), size(1.68e10), size(2.448e14)
+    ('1 kB', '320 MB', '16.8 GB', '244.8 TB')
+    """
+    for unit, name, digits in ((1e12, "TB", 1), (1e9, "GB", 1), (1e6, "MB", 0)):
+        if count >= unit:
+            return f"{count / unit:.{digits}f} {name}"
+    return f"{count / 1e3:.0f} kB"
 
 
 def _of_linux() -> Iterator[int]:

@@ -14,10 +14,10 @@ from kerneltools.arrays import Array, asarray_like
 Rng = int | np.random.Generator
 
 
-def generator(rng: Rng) -> np.random.Generator:
+def generator(rng: Rng, name: str = "rng") -> np.random.Generator:
     """A generator unchanged, or a new one from a seed >= 0.
 
-    Raises TypeError for anything else, also for None: results must be repeatable.
+    Raises TypeError, with that name, for anything else, also for None: results must be repeatable.
 
     >>> import numpy as np
     >>> bool(generator(7).integers(100) == generator(7).integers(100))
@@ -31,9 +31,9 @@ def generator(rng: Rng) -> np.random.Generator:
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
         is_key = type(rng).__module__.partition(".")[0] in ("jax", "jaxlib")
         advice = "; draw an integer from it, as int(jax.random.bits(key))" if is_key else ""
-        raise TypeError(f"rng: expected an integer seed or a numpy.random.Generator, got {type(rng).__name__}{advice}")
+        raise TypeError(f"{name}: expected an integer seed or a numpy.random.Generator, got {type(rng).__name__}{advice}")
     if rng < 0:
-        raise ValueError(f"rng: expected a seed of 0 or more, got {rng}")
+        raise ValueError(f"{name}: expected a seed of 0 or more, got {rng}")
     return np.random.default_rng(int(rng))
 
 

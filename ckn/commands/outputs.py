@@ -21,21 +21,28 @@ def output_folder(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
     removed. Raises OSError, at once, if `folder` cannot be written, if one of the `names` is a folder or a device, and
     if another run holds the folder.
     """
-    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    made = _missing(folder)
     try:
         with ExitStack() as stack:
             _make(folder)
             held = _hold(folder, stack)
-            places = [_tried(folder / name) for name in names]
-            _try_folders({folder, *(place.parent for place in places)})
+            places = _places(folder, names)
             if held:
                 _remove_what_is_left(folder, places)
             yield
     except BaseException:
-        for path in made:
-            with suppress(OSError):
-                path.rmdir()
+        _remove(made)
         raise
+
+
+def require_folder(folder: Path, names: Sequence[str] = ()) -> None:
+    """Raise OSError where `folder`, or one of the `names` in it, cannot be written. All stays as it was."""
+    made = _missing(folder)
+    try:
+        _make(folder)
+        _places(folder, names)
+    finally:
+        _remove(made)
 
 
 @contextmanager
@@ -66,6 +73,25 @@ def written(path: Path, advice: str) -> Iterator[None]:
 def reason(error: OSError) -> str:
     """What an error of the system says, without the names of temporary files."""
     return error.strerror or str(error) or type(error).__name__
+
+
+def _missing(folder: Path) -> list[Path]:
+    """What has to be made for it, the innermost first."""
+    return [p for p in (folder, *folder.parents) if not p.exists()]
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    """Those that are empty."""
+    for path in folders:
+        with suppress(OSError):
+            path.rmdir()
+
+
+def _places(folder: Path, names: Sequence[str]) -> list[Path]:
+    """The files to be written, where each has been tried."""
+    places = [_tried(folder / name) for name in names]
+    _try_folders({folder, *(place.parent for place in places)})
+    return places
 
 
 def _make(folder: Path) -> None:

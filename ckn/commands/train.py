@@ -31,7 +31,7 @@ from ckn.commands.options import (
     check_device,
     check_precision,
 )
-from ckn.commands.outputs import output_folder
+from ckn.commands.outputs import output_folder, require_folder
 from ckn.commands.results import PAGE, Results
 from ckn.commands.supervised import LAST, chosen_options, dashed, supervised_settings
 from ckn.head import HEADS, Choice
@@ -180,18 +180,21 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
     if chosen["supervised"] and chosen["backend"] == "torch" and chosen["device"] in (None, "cpu"):
         keep_freed_memory()
     parts, settings = _prepared(data, chosen)
-    if chosen["dry_run"]:
-        _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
-        _foretell(parts, settings, quiet)
-        return
     # Some versions of typer hand on the paths of a context as strings.
     folder = Path(chosen["out"] or f"ckn-{Path(data).resolve().stem}")
     of_kind = () if isinstance(parts.train, Images) else WRITTEN_OF_OBJECTS
     pages = (PAGE,) if chosen["report"] else ()
     names = (*WRITTEN, *of_kind, *(WRITTEN_WITH_LABELS if chosen["supervised"] else ()), *pages)
+    why = "" if chosen["architecture"] else _why(parts.train)
+    if chosen["dry_run"]:
+        require_folder(folder, names)
+        if not quiet:
+            _announce(parts, settings, why)
+        _foretell(parts, settings, quiet)
+        return
     with output_folder(folder, names), room_for(data, SMALLER):
         if not quiet:
-            _announce(parts, settings, "" if chosen["architecture"] else _why(parts.train))
+            _announce(parts, settings, why)
         results = Results(folder)
         with progress(quiet, _forecast(parts, settings, chosen)) as screen, ExitStack() as told:
             outcome = _trained(folder, data, parts, settings, chosen, screen, told, results)

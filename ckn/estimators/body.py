@@ -44,7 +44,7 @@ from kerneltools.forecasting import Forecast
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning import Temperature
 from kerneltools.progress import silent
-from kerneltools.random import stream
+from kerneltools.random import generator, stream
 from kerneltools.solvers import LinearModel, Loss
 from kerneltools.structures import count, take
 from kerneltools.structures.base import is_collection
@@ -331,6 +331,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         check_batch(self.batch)
         check_count(self.kind.parts, getattr(self, self.kind.parts))
         check_regs(self.regs)
+        generator(self.random_state, "random_state")
         self._check_preprocessing()
 
     def _check_validation(self) -> None:

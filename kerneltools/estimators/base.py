@@ -44,12 +44,19 @@ class KernelEstimator(Hinted):
     def _progress(self) -> Progress:
         if self._watch is not None:
             return self._watch
-        verbose = getattr(self, "verbose", False)
-        if verbose and verbose is not True and verbose > 1:
+        verbose = self._verbosity
+        if verbose > 1:
             bar: Bar = vars(self).get(BAR) or Bar()
             setattr(self, BAR, bar)  # the same from stage to stage
             return bar
         return printed if verbose else silent
+
+    @property
+    def _verbosity(self) -> int:
+        verbose = getattr(self, "verbose", False)
+        if not isinstance(verbose, bool | np.bool_) and not is_whole(verbose, 0):
+            raise ValueError(f"verbose: expected False, True, or 0, 1 or 2, got {shortened(verbose)}")
+        return int(verbose)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep`, also those of kernels and selectors, such as `kernel__bandwidth`."""
@@ -175,6 +182,7 @@ def selector_of(landmarks: Any, kernel: Kernel, X: Any) -> Any:
             return _Every(m)
         return default(kernel, m, None if is_collection(X) else X.shape)
     if hasattr(landmarks, "dtype") and not is_collection(X):
+        require_examples("(m, d)", landmarks=landmarks)
         return Given(move(landmarks, X))
     if is_collection(X) and (is_collection(landmarks) or isinstance(landmarks, list)):
         return Given(of(landmarks, type(X), X).to(X.like))

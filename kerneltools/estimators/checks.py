@@ -160,7 +160,7 @@ def draws(random_state: Any) -> np.random.Generator:
         return np.random.default_rng()
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31))
-    return generator(random_state)
+    return generator(random_state, "random_state")
 
 
 def like(X: Array, leaf: Any) -> Any:

@@ -1,6 +1,9 @@
 """The rule to take when none is given."""
 
-from kerneltools.kernels import Kernel
+from typing import Any
+
+from kerneltools.arrays import is_whole, require_count
+from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import Selector
 from kerneltools.landmarks.cell_means import CellMeans
 from kerneltools.landmarks.forecasting import law_of, number_of
@@ -22,6 +25,8 @@ def default(kernel: Kernel, m: int, shape: tuple[int, int] | None = None) -> Sel
     `MiniBatchKMeans`, `CellMeans` and `Uniform` whose `operations` are within `allowance`
     (docs/decisions/0031-landmarks-worth-their-time.md).
 
+    Raises ValueError for m < 1 and for what is no shape of rows, TypeError for what is no kernel.
+
     >>> from kerneltools.kernels import Gaussian, Polynomial
     >>> default(Gaussian(1.0), 100)
     MiniBatchKMeans(m=100, batch=1024, rounds=5)
@@ -30,17 +35,25 @@ def default(kernel: Kernel, m: int, shape: tuple[int, int] | None = None) -> Sel
     >>> default(Polynomial(degree=2), 100)
     RPCholesky(m=100, block=None, tolerance=None)
     """
+    kernel = as_kernel(kernel)
+    require_count("m", m)
     if kernel.homogeneous:
         return SphericalKMeans(m)
     if not kernel.euclidean:
         return Uniform(m) if kernel.indefinite else RPCholesky(m)
     if shape is None:
         return MiniBatchKMeans(m)
-    n, d = shape
+    n, d = _sizes(shape)
     for rule in (MiniBatchKMeans(m), CellMeans(m)):
         if operations(rule, n, d) <= allowance(n, m):
             return rule
     return Uniform(m)
+
+
+def _sizes(shape: Any) -> tuple[int, int]:
+    if not isinstance(shape, tuple | list) or len(shape) != 2 or not all(map(is_whole, shape)):
+        raise ValueError(f"shape: expected that of the rows, (n, d), two integers >= 1, got {shape!r:.80}")
+    return int(shape[0]), int(shape[1])
 
 
 def operations(rule: Selector, n: int, d: int) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kerneltools.arrays import require_count
+from kerneltools.memory import size
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KernelModel
 
@@ -44,19 +45,19 @@ def choose(n: int, m: int, d: int, t: int = 1, *, iterations: int = STEPS, memor
     >>> choose(10_000_000, 20_000, 10).solver.__name__
     'falkon'
     """
-    for name, size in {"n": n, "m": m, "d": d, "t": t, "iterations": iterations}.items():
-        require_count(name, size)
+    for name, value in {"n": n, "m": m, "d": d, "t": t, "iterations": iterations}.items():
+        require_count(name, value)
     direct = 3.0 * n * m**2 + 10.0 * m**3
     iterative = float(iterations) * n * m * (2 * d + 4 * t) + 17.0 * m**3
     direct_bytes, falkon_bytes = 8 * 4 * m**2, 8 * 10 * m**2
     room = memory is None or memory >= falkon_bytes
     if memory is not None and memory < direct_bytes:
         raise ValueError(
-            f"m: {m} landmarks take {direct_bytes / 1e9:.1f} GB, {memory / 1e9:.1f} are free; "
+            f"m: {m} landmarks take {size(direct_bytes)}, {size(memory)} are free; "
             f"take at most {int((memory / 32) ** 0.5)} landmarks"
         )
     if direct <= iterative or not room:
-        why = "" if room else f"; the preconditioner of the iterative one would take {falkon_bytes / 1e9:.1f} GB"
+        why = "" if room else f"; the preconditioner of the iterative one would take {size(falkon_bytes)}"
         reason = f"direct: {direct:.1e} operations against {iterative:.1e} of {iterations} steps{why}"
         return Choice(kernel_ridge, reason, direct, iterative, direct_bytes, falkon_bytes)
     reason = f"conjugate gradient: {iterative:.1e} operations in {iterations} steps against {direct:.1e} directly"

@@ -340,7 +340,7 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "batch": ({"batch": -3}, ValueError, "batch: expected an integer >= 1, got -3"),
     "no batch": ({"batch": 0}, ValueError, "batch: expected an integer >= 1, got 0"),
     "dtype": ({"dtype": "int32"}, ValueError, "dtype: expected 'float32' or 'float64', got 'int32'"),
-    "random_state": ({"random_state": None}, TypeError, "rng: expected an integer seed"),
+    "random_state": ({"random_state": None}, TypeError, "random_state: expected an integer seed"),
     "architecture": ({"architecture": "small"}, TypeError, "architecture: expected an Architecture, got 'small'"),
 }
 

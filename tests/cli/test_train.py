@@ -437,6 +437,7 @@ def test_a_dry_run_says_how_long_it_will_take_and_writes_nothing(
     assert result.exit_code == 0
     assert "not enough memory" in result.stdout
     assert "fewer --patches or a smaller --architecture" in result.stdout
+    assert "architecture" not in result.stdout.partition("memory")[0]
     assert run("train", digits, "--dry-run", "--resume", tmp_path).exit_code != 0
     assert contents(tmp_path) == []
 
@@ -456,3 +457,17 @@ def test_what_is_done_of_a_forecast_goes_by_its_stages() -> None:
     assert left.seconds == 30
     assert [left.done(*each) for each in told] == [0, 10, 10, 15, 15, 30, 30]
     assert left.seconds == 0
+
+
+def test_a_dry_run_says_at_once_that_a_folder_cannot_be_written(
+    run: Callable[..., Any], digits: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "full" / "metrics.json").mkdir(parents=True)
+    for out, what in (("file/model", "file/model"), ("full", "full/metrics.json")):
+        result = run("train", digits, "--dry-run", "--out", tmp_path / out)
+        assert result.exit_code == 1
+        assert f"{what}: cannot be written" in " ".join(result.stderr.split())
+        assert result.stdout == ""
+    assert contents(tmp_path) == ["file", "full"]
+    assert contents(tmp_path / "full") == ["metrics.json"]

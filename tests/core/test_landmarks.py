@@ -604,6 +604,17 @@ class TestDefault:
     def test_suits_the_kernel(self, kernel: Kernel, rule: Any) -> None:
         assert landmarks.default(kernel, 7) == rule(7)
 
+    @pytest.mark.parametrize("shape", [(10,), (10, 0), (10, 2, 3), (10.0, 2), "10", 10], ids=str)
+    def test_refuses_what_is_no_shape_of_rows(self, shape: Any) -> None:
+        with pytest.raises(ValueError, match=r"shape: expected that of the rows, \(n, d\).*, got"):
+            landmarks.default(Gaussian(1.0), 100, shape)
+
+    def test_refuses_what_is_no_number_and_no_kernel(self) -> None:
+        with pytest.raises(ValueError, match="m: expected an integer >= 1, got 0"):
+            landmarks.default(Gaussian(1.0), 0)
+        with pytest.raises(TypeError, match="kernel: expected"):
+            landmarks.default("rbf", 10)  # type: ignore[arg-type]
+
 
 def test_settings() -> None:
     for make, message in (

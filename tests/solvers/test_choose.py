@@ -29,7 +29,7 @@ def test_memory() -> None:
     assert tight.solver is kernel_ridge
     assert "the preconditioner of the iterative one would take 32.0 GB" in tight.reason
     with pytest.raises(
-        ValueError, match=r"m: 20000 landmarks take 12\.8 GB, 1\.0 are free; take at most 5590 landmarks"
+        ValueError, match=r"m: 20000 landmarks take 12\.8 GB, 1\.0 GB are free; take at most 5590 landmarks"
     ):
         choose(10**7, 20_000, 10, memory=10**9)
 

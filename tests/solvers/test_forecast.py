@@ -82,6 +82,11 @@ def test_the_text_is_a_table_that_says_what_is_missing() -> None:
     assert (found.seconds, found.low, found.high) == (100.0, 80.0, 7200.0)
 
 
+def test_sizes_have_the_unit_that_suits() -> None:
+    known = [memory.size(count) for count in (0, 43_520, 999_999, 1e6, 2.56e8, 1e9, 9.99e11, 1e12, 2.448e14)]
+    assert known == ["0 kB", "44 kB", "1000 kB", "1 MB", "256 MB", "1.0 GB", "999.0 GB", "1.0 TB", "244.8 TB"]
+
+
 @pytest.mark.parametrize(
     ("solver", "arguments", "stages"),
     [

@@ -1,5 +1,7 @@
 """Whoever waits for a fit can be told how far it is, and stop it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,10 @@ def test_verbose_estimators(estimator: type, last: str | None, capsys: pytest.Ca
     assert "landmarks 1/1\n" in lines
     assert lines.endswith(last or f"newton {verbose.model_.iterations}/100: {verbose.model_.residual:.6g}\n")
     np.testing.assert_array_equal(quiet.predict(X), verbose.predict(X))
+
+
+@pytest.mark.parametrize("estimator", [KernelRidge, KernelClassifier])
+@pytest.mark.parametrize("verbose", ["x", (10,), -1, 2.5, float("nan"), None], ids=str)
+def test_what_is_no_verbosity_is_refused_by_name(estimator: Any, verbose: Any) -> None:
+    with pytest.raises(ValueError, match="verbose: expected False, True, or 0, 1 or 2, got "):
+        estimator(landmarks=10, verbose=verbose).fit(X, TARGETS[:, 0])

@@ -10,6 +10,7 @@ from kerneltools.arrays import Array, asarray_like, blocks, device_of, indices_l
 from kerneltools.kernels.base import Kernel, check_parts
 from kerneltools.kernels.graphs.colours import labels_of
 from kerneltools.kernels.graphs.shortest_path import reached
+from kerneltools.memory import size
 from kerneltools.structures import Graphs
 from kerneltools.structures.base import Collection, Host, by_objects, require_alike
 from kerneltools.trees import static
@@ -135,5 +136,5 @@ def _require_room(x: Graphs, y: Graphs) -> None:
     if x.sizes[i] * y.sizes[j] > MOST:
         raise ValueError(
             f"x: graphs {i} of {x.sizes[i]} nodes and {j} of {y.sizes[j]} need some "
-            f"{x.sizes[i] * y.sizes[j] * 64 // 10**9} GB for AttributedShortestPath; take Propagation or smaller graphs"
+            f"{size(x.sizes[i] * y.sizes[j] * 64)} for AttributedShortestPath; take Propagation or smaller graphs"
         )

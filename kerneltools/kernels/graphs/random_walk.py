@@ -11,6 +11,7 @@ from kerneltools.backend import stop_gradient
 from kerneltools.kernels.base import Kernel
 from kerneltools.kernels.counting import parts
 from kerneltools.kernels.graphs.colours import labels_of
+from kerneltools.memory import size
 from kerneltools.structures import Graphs
 from kerneltools.structures.base import Collection, Host, offsets_of, require_alike, spans
 from kerneltools.structures.graphs import one_way
@@ -127,7 +128,7 @@ class RandomWalk(Kernel):
             at = int(load.argmax())
             raise ValueError(
                 f"x: graphs {left[at]} of {sizes[at]} nodes and {right[at]} of {y.sizes[right[at]]} need some "
-                f"{load[at] * 96 // 10**9} GB for RandomWalk; take WeisfeilerLehman or ShortestPath, or smaller graphs"
+                f"{size(load[at] * 96)} for RandomWalk; take WeisfeilerLehman or ShortestPath, or smaller graphs"
             )
         found = [_solve(self._product(x, y, left[part], right[part]), decay) for part in parts(load, AT_A_TIME)]
         return np.concatenate(found, axis=1)
