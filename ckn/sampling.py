@@ -215,6 +215,16 @@ def sample_parts(below: Network, x: Any, spec: ObjectSpec, count: int, rng: Rng,
     return namespace(*found).concat(found, axis=0)
 
 
+def parts_drawn(count: int, objects: int, each: float, batch: int) -> int:
+    """How many parts `sample_parts` finds among so many objects, which have so many each, about."""
+    kept = 0.0
+    for rows in blocks(objects, batch):
+        kept += min(-(-count * batch // objects), each * (rows.stop - rows.start))
+        if kept >= count:
+            break
+    return round(kept)
+
+
 def merged(rows: Array) -> tuple[Array, Array | None]:
     """Rows of which each is there once, and how often it was, where that leaves less than half of them; else the same.
 

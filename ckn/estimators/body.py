@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -187,9 +188,11 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         """
         self._check_parameters()
         require_count("test", test, 0)
+        began = perf_counter()
         X, y, measured = self._split(*self._taken(X, y, least=2))
         self.kind.require(self.architecture, X)
-        return forecast(self, X, self._goal(y), 0 if measured is None else count(measured[0]), test)
+        taken = perf_counter() - began  # it is in the first stage that a fit reports
+        return forecast(self, X, self._goal(y), 0 if measured is None else count(measured[0]), test, taken)
 
     @abstractmethod
     def _targets(self, y: Any, n: int, least: int) -> Any:

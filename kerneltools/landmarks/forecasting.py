@@ -16,7 +16,7 @@ from kerneltools.landmarks.kmeans import KMeans
 from kerneltools.landmarks.kmeans_plus_plus import KMeansPlusPlus
 from kerneltools.landmarks.minibatch_kmeans import MiniBatchKMeans
 from kerneltools.landmarks.rpcholesky import RPCholesky
-from kerneltools.landmarks.spherical_kmeans import SphericalKMeans
+from kerneltools.landmarks.spherical_kmeans import SphericalKMeans, stages
 from kerneltools.landmarks.uniform import Uniform
 from kerneltools.structures.base import count, is_collection, like_of, take
 
@@ -25,6 +25,9 @@ PILOT = 1.0
 
 CLUSTERS = (0.65, 1.5)
 """How many times as many rounds k-means may take on all rows as on some."""
+
+ROUNDS = 10.0
+"""Of a stage of k-means on the sphere, about; full k-means takes as many as two."""
 
 VALUE = 300.0
 """Operations of a matrix product in the time of a kernel value, beside its inner product: so long is an exponential."""
@@ -137,7 +140,9 @@ def law_of(selector: Any, d: int) -> Law:
         if isinstance(selector, Uniform | Given):
             return (n * d + 100 * n, m * d)
         if isinstance(selector, KMeans | SphericalKMeans):
-            return (40 * n * m * d, 20 * DISTANCE * n * m, 4000 * n * d, STEP * m)
+            parts = stages(n, m) if isinstance(selector, SphericalKMeans) else (1, 1)
+            passes = ROUNDS * sum(1 / every for every in parts)
+            return (2 * passes * n * m * d, passes * DISTANCE * n * m, 200 * passes * n * d, STEP * m)
         if isinstance(selector, KMeansPlusPlus):
             return (2 * n * m * d * tries, DISTANCE * n * m * tries, STEP * m)
         if isinstance(selector, MiniBatchKMeans):

@@ -81,11 +81,10 @@ class SphericalKMeans:
 
     def _fit(self, data: Cloud, centres: Array) -> Array:
         n = data.points.shape[0]
-        for step in STEPS:
-            if n >= step * ENOUGH * self.m:
-                found = self._rounds(data.every(step), centres, step * self.tolerance)
-                # Of rows that are nearly all alike a part may hold fewer directions than all of them do.
-                centres = found if found.shape[0] == centres.shape[0] else centres
+        for step in stages(n, self.m)[:-1]:
+            found = self._rounds(data.every(step), centres, step * self.tolerance)
+            # Of rows that are nearly all alike a part may hold fewer directions than all of them do.
+            centres = found if found.shape[0] == centres.shape[0] else centres
         return self._rounds(data, centres, self.tolerance)
 
     def _rounds(self, data: Cloud, centres: Array, tolerance: float) -> Array:
@@ -117,6 +116,11 @@ class SphericalKMeans:
         total = exact_where_tight(total, data, assignment, centres)
         directions, lengths = _of_norm_one(total)
         return directions, zeros_of(lengths)
+
+
+def stages(n: float, m: float) -> tuple[int, ...]:
+    """Of n rows for m centres each so manieth goes through rounds, stage after stage; at last all of them."""
+    return (*(step for step in STEPS if n >= step * ENOUGH * m), 1)
 
 
 @program

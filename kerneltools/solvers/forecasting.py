@@ -1,9 +1,10 @@
 """How long a solver takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from math import isqrt
+from math import isqrt, log
+from statistics import mean
 from time import perf_counter
 from typing import Any
 
@@ -34,6 +35,9 @@ from kerneltools.structures.base import count, is_collection, like_of, require_e
 PILOT = 1.5
 """Seconds that runs may take."""
 
+FALLING = 16
+"""Runs of so many times fewer rows than the last one tell how steps become fewer."""
+
 SOLUTION = "solution"
 """The stage of solvers that report none."""
 
@@ -44,7 +48,8 @@ Laws = Callable[[int, int], dict[str, Law]]
 class _Costs:
     """Of a solver: the operations of its stages for rows of d columns and t targets; `bytes` of n, m and t.
 
-    `steps`: the stage whose number of steps the data decide, and between which multiples of a pilot's it may lie.
+    `steps`: the stage whose number of steps the data decide, and between which multiples of a pilot's it may lie;
+    `falling`: it goes down with a power of the rows, which the runs tell.
     `fewer`: what to do where the memory does not suffice, for the bytes that are free.
     """
 
@@ -53,6 +58,7 @@ class _Costs:
     fewer: Callable[[int], str]
     steps: str = ""
     spread: tuple[float, float] = (1 - MARGIN, 1 + MARGIN)
+    falling: bool = False
 
 
 def forecast(solver: Callable[..., Any], kernel: Any, *arguments: Any, **options: Any) -> Forecast:
@@ -128,10 +134,23 @@ def _stage(stage: str, law: Law, runs: list[Run], watches: Mapping[int, Watch], 
     known = [(run, watches[id(run.sizes)]) for run in runs]
     if stage != costs.steps:
         return expected(stage, [Run(run.sizes, watch.seconds(stage)) for run, watch in known], law, size)
-    steps = max(1, known[-1][1].steps(stage))
+    steps: float = max(1, known[-1][1].steps(stage))
+    if costs.falling:
+        steps = max(1.0, steps * (size["n"] / known[-1][0].sizes["n"]) ** _power(stage, known))
     of_step = [Run(run.sizes, watch.seconds(stage) / max(1, watch.steps(stage))) for run, watch in known]
     one = expected(stage, of_step, law, size, costs.spread)
     return Stage(stage, steps * one.seconds, steps * one.low, steps * one.high)
+
+
+def _power(stage: str, known: Sequence[tuple[Run, Watch]]) -> float:
+    """The power of the number of rows that steps follow, between -1 and 0."""
+    points = [(log(run.sizes["n"]), log(max(1, watch.steps(stage)))) for run, watch in known]
+    points = [point for point in points if point[0] >= points[-1][0] - log(FALLING)]
+    if len(points) < 2:
+        return 0.0
+    x, y = (mean(each) for each in zip(*points, strict=True))
+    slope = sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    return min(0.0, max(-1.0, slope))
 
 
 def _sizes(all_rows: bool, n: int, m: int) -> list[Sizes]:
@@ -217,6 +236,7 @@ COSTS: Mapping[Callable[..., Any], _Costs] = {
         lambda free: "give a smaller rank, or take landmarks and falkon",
         "conjugate gradient",
         (0.6, 1.6),
+        falling=True,
     ),
     exact_ridge: _Costs(_factor(1 / 3), lambda n, m, t: 8 * 3.4 * n**2, _few_rows(3.4)),
     exact_path: _Costs(_factor(10.0), lambda n, m, t: 8 * 7.0 * n**2, _few_rows(7.0)),
