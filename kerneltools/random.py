@@ -31,7 +31,9 @@ def generator(rng: Rng, name: str = "rng") -> np.random.Generator:
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
         is_key = type(rng).__module__.partition(".")[0] in ("jax", "jaxlib")
         advice = "; draw an integer from it, as int(jax.random.bits(key))" if is_key else ""
-        raise TypeError(f"{name}: expected an integer seed or a numpy.random.Generator, got {type(rng).__name__}{advice}")
+        raise TypeError(
+            f"{name}: expected an integer seed or a numpy.random.Generator, got {type(rng).__name__}{advice}"
+        )
     if rng < 0:
         raise ValueError(f"{name}: expected a seed of 0 or more, got {rng}")
     return np.random.default_rng(int(rng))

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lines import SKLEARN, AtMost, Line, Measure, Value
+from lines import SKLEARN, AtMost, Line, Measure, Megabytes, Value
 
 TRIED = 95
 """Candidates of `KernelRidge()`: 5 bandwidths, 19 λ."""
@@ -152,8 +152,21 @@ SIZES: tuple[tuple[int, int, int, str], ...] = (
     (200_000, 50, 1_000, "float32"),
 )
 QUICK = SIZES[1:3]
+LARGE = SIZES[4]
 LINES: tuple[Line, ...] = (
     *(each for size in SIZES for each in pair("nystrom", "NystromFeatures", features, size, size in QUICK)),
+    Line(
+        f"nystrom-{'-'.join(map(str, LARGE))}-memory",
+        "NystromFeatures, n = 50,000, d = 50, m = 1,000, float64: peak of memory, the features among it",
+        partial(features, "ours", *LARGE),
+        partial(features, "theirs", *LARGE),
+        AtMost(1.0),
+        "scikit-learn",
+        measure=Megabytes(),
+        needs=(SKLEARN,),
+        runs=1,
+        warm_up=0,
+    ),
     *(each for size in SIZES for each in pair("ridge", "KernelRidge", ridge, size, size in QUICK)),
     *(each for size in SIZES[:4] for each in pair("classifier", "KernelClassifier", classifier, size, False, runs=1)),
     *pair("all-defaults", "KernelRidge, no kernel, no λ", ridge, SIZES[1], False, "all defaults", "theirs"),

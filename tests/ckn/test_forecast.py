@@ -8,10 +8,19 @@ import pytest
 import ckn
 from ckn import choice
 from ckn.architecture import Architecture, LayerSpec
-from ckn.estimators import body, forecasting
-from kerneltools import memory
+from ckn.estimators import body
+from ckn.estimators.forecasting import heads, labels, pilot, room
+from ckn.layers.embedding import embedding_of
+from ckn.layers.parts import PartSpec
+from ckn.model import encode
+from ckn.network import Network
+from ckn.sampling import parts_drawn, sample_parts
+from ckn.supervised.features import Features
+from kerneltools import forecasting, memory
 from kerneltools.forecasting import Watch
+from kerneltools.patches import Windows
 from kerneltools.solvers import SquaredHinge
+from kerneltools.structures import Strings
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((90, 8, 8, 1)).astype(np.float32)
@@ -60,7 +69,7 @@ def test_the_stages_are_those_that_a_fit_reports(estimator: Any, x: Any, y: Any)
 
 
 def test_the_head_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (forecasting, choice, body):
+    for module in (heads, room, choice, body):
         monkeypatch.setattr(module, "MANY", 60)
     estimator = ckn.ImageClassifier(TINY, patches=500)
     found = estimator.forecast(IMAGES, LABELS)
@@ -70,9 +79,9 @@ def test_the_head_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_more_takes_longer_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
-    for module in (forecasting, __import__("kerneltools.forecasting", fromlist=["x"])):
+    for module in (pilot, forecasting):
         monkeypatch.setattr(module, "perf_counter", lambda: float(next(clock)))
-    monkeypatch.setattr(forecasting, "MOST", 32)
+    monkeypatch.setattr(pilot, "MOST", 32)
     few, many = (
         ckn.ImageClassifier(TINY, patches=500).forecast(IMAGES[list(range(90)) * k], LABELS[list(range(90)) * k])
         for k in (1, 100)
@@ -102,3 +111,36 @@ def test_other_losses() -> None:
     settings = ckn.Supervised(loss=SquaredHinge(), epochs=3, strategy=ckn.supervised.Joint())
     found = ckn.ImageClassifier(TINY, patches=500, supervised=settings).forecast(IMAGES, LABELS)
     assert [s.name for s in found.stages if s.name in ("learning rate", "epochs")] == ["learning rate", "epochs"]
+
+
+@pytest.mark.parametrize(("words", "count", "batch"), [(60, 300, 100), (60, 300, 25), (60, 10_000, 7), (5, 20, 2)])
+def test_how_many_parts_are_drawn_is_known_before(words: int, count: int, batch: int) -> None:
+    x, spec = Strings.of((WORDS * 2)[:words]), PartSpec(4, Windows(5))
+    network = Network((), embedding_of(x)).prepare()
+    found = sample_parts(network, x, spec, count, 0, batch, lambda done, total: None)
+    assert parts_drawn(count, words, 30 - 5 + 1, batch) == len(found)
+
+
+def test_a_head_is_fitted_to_the_features_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    fit = Features.fit
+
+    def watched(self: Features, loss: Any, reg: float, **others: Any) -> Any:
+        assert self.kept is not None
+        assert reg == 1e-3
+        seen.append(tuple(self.kept.shape))
+        expected = encode(self.network, (), self.data.examples)
+        np.testing.assert_allclose(self.kept, expected, rtol=0, atol=1e-6)
+        return fit(self, loss, reg, **others)
+
+    monkeypatch.setattr(labels.Features, "fit", watched)
+    settings = ckn.Supervised(epochs=1, reg=1e-3, rate=1e-3)
+    pilot_of(ckn.ImageClassifier(TINY, patches=500, supervised=settings), settings)
+    assert (90, 2 * 2 * 6) in seen
+
+
+def pilot_of(estimator: Any, settings: Any) -> Any:
+    """The heads of a forecast."""
+    run = pilot.Pilot(estimator, IMAGES, estimator._goal(LABELS))
+    run.learn()
+    return labels._Heads(run, settings)

@@ -11,6 +11,9 @@ from kerneltools.estimators import KernelClassifier, KernelRidge, NystromFeature
 from kerneltools.forecasting import Forecast, Run, Stage, Watch, expected, growing, watched
 from kerneltools.kernels import Gaussian, Sigmoid
 from kerneltools.kernels.strings import Spectrum
+from kerneltools.landmarks.forecasting import ALONE, AMONG, law_of
+from kerneltools.landmarks.spherical_kmeans import stages
+from kerneltools.solvers import forecasting as of_solvers
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((260, 3))
@@ -144,6 +147,31 @@ def test_rules(rule: Any) -> None:
     assert 0 < found.low <= found.seconds <= found.high
     with pytest.raises(ValueError, match="nan in row 1"):
         landmarks.forecast(rule(2), KERNEL, np.asarray([[0.0], [np.nan]]))
+
+
+def test_steps_that_become_fewer_follow_their_power() -> None:
+    def told(*steps: int) -> list[tuple[Run, Watch]]:
+        found = []
+        for k, number in enumerate(steps):
+            watch = Watch()
+            watch.reports["cg"] = [(number, 1.0)]
+            found.append((Run({"n": 100.0 * 4**k}, 1.0), watch))
+        return found
+
+    assert of_solvers._power("cg", told(80, 40, 20)) == pytest.approx(-0.5)
+    assert of_solvers._power("cg", told(999, 80, 40, 20)) == pytest.approx(-0.5)  # the first is of too few rows
+    assert of_solvers._power("cg", told(5, 9)) == 0  # they do not rise
+    assert of_solvers._power("cg", told(7)) == 0
+
+
+def test_passes_of_k_means_on_the_sphere_follow_its_stages() -> None:
+    assert stages(100_000, 256) == (8, 3, 1)
+    assert stages(30_000, 256) == (3, 1)
+    assert stages(3000, 256) == (1,)
+    law = law_of(landmarks.SphericalKMeans(256), 50)
+    few, many = ({"n": n, "m": 256} for n in (3000, 300_000))
+    passes = [law(size)[0] / (2 * size["n"] * 256 * 50) for size in (few, many)]
+    assert passes == pytest.approx([ALONE, AMONG * (1 + 1 / 3 + 1 / 8)])
 
 
 def test_a_rule_of_ones_own_says_its_number() -> None:

@@ -1,7 +1,7 @@
 """How long it takes to draw parts and to choose filters among them, layer by layer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -45,7 +45,7 @@ class Rule:
         rows, self.columns = int(x.shape[0]), int(x.shape[1])
         m = min(self.filters, rows)
         # Of parts of which some are equal there are few more in all the examples.
-        self.full = rows if weights is not None else max(rows, _parts(self.pilot, self.number, rows))
+        self.full = rows if weights is not None else _parts(self.pilot, self.number, rows)
         sizes = [s for s in grown(self.full, self.filters, 32) if s["n"] <= rows and s["m"] <= m]
 
         def run(size: Sizes) -> float:

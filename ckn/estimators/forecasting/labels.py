@@ -55,9 +55,7 @@ def stages(pilot: Pilot, validation: int) -> list[Stage]:
 
 
 def _together(name: str, once: Stage, repeated: Stage, times: float) -> Stage:
-    low, seconds, high = (
-        getattr(once, part) + times * getattr(repeated, part) for part in ("low", "seconds", "high")
-    )
+    low, seconds, high = (getattr(once, part) + times * getattr(repeated, part) for part in ("low", "seconds", "high"))
     return Stage(name, seconds, low, high)
 
 
@@ -70,9 +68,9 @@ class _Heads:
         self.rows = int(min(pilot.n, FEATURES, max(pilot.size, ENCODING / max(pilot.encoded, 1e-9))))
         which = pilot.some(self.rows)
         examples, network, goal = pilot.prepared(self.rows)[0], pilot.network.prepare(), pilot.wanted(which)
-        wanted = goal.wanted if goal.classes is None else goal.numbers
-        like = indices_like(wanted.tolist(), pilot.like) if goal.classes is not None else asarray_like(wanted, pilot.like)
-        data = Data(examples, like, goal.classes, pilot.estimator.random_state, pilot.like)
+        of_numbers = goal.classes is None
+        wanted = asarray_like(goal.wanted, pilot.like) if of_numbers else indices_like(goal.wanted, pilot.like)
+        data = Data(examples, wanted, goal.classes, pilot.estimator.random_state, pilot.like)
         self.whole = Features(data, network, encode(network, (), examples))
         columns, least = pilot.full["m"], min(self.rows, 64)
         sizes: list[Sizes] = [{"n": least * 2**k, "m": columns} for k in range(20) if least * 2**k < self.rows]

@@ -52,9 +52,7 @@ class Pilot:
     def learn(self) -> None:
         """The network, and features of the examples: by a run that is watched."""
         self.watch = Watch()
-        self.network, self.features = self.learnt(
-            self.size, self.parts * self.size // self.n, _random, self.watch
-        )
+        self.network, self.features = self.learnt(self.size, self.parts * self.size // self.n, _random, self.watch)
         self.watch.end()
 
     def preprocessing(self, taken: float) -> Stage:
@@ -103,9 +101,7 @@ class Pilot:
         found = preprocess(self.steps, some, self.like)
         return found, perf_counter() - start
 
-    def learnt(
-        self, size: int, parts: int, selector: Callable[[Any], Any], watch: Any = None
-    ) -> tuple[Network, Array]:
+    def learnt(self, size: int, parts: int, selector: Callable[[Any], Any], watch: Any = None) -> tuple[Network, Array]:
         """The network with filters by a rule for each layer, and features of the examples."""
         examples, told = self.prepared(size)[0], watch or Watch()
         network = fit_unsupervised(
