@@ -3,7 +3,7 @@
 The least seconds of five runs, on the wall clock and of the process. Errors against time, of all rules:
 benchmarks/errors.py.
 
-`model`: the seconds that rules for the Euclidean distance take, beside what the operations say by which
+`model`: the processor's seconds that rules for the Euclidean distance take, beside what the operations say by which
 `landmarks.default` chooses, at 2e10 of them a second, and what it takes then.
 
 Usage: python benchmarks/landmarks.py [rpcholesky | model] [--threads 1]
@@ -52,7 +52,7 @@ def model(threads: str) -> None:
         x, kernel = sheet(n, d).x, Gaussian(1.0)
         taken = landmarks.default(kernel, m, (n, d))
         for rule in (landmarks.MiniBatchKMeans(m), landmarks.CellMeans(m), landmarks.Uniform(m)):
-            seconds = min(timed(rule, kernel, x, seed)[1] for seed in range(3))
+            seconds = min(timed(rule, kernel, x, seed)[2] for seed in range(3))
             predicted, allowed = (each / 2e10 for each in (operations(rule, n, d), allowance(n, m)))
             mark, name = "*" if rule == taken else "", type(rule).__name__
             print(

@@ -87,6 +87,8 @@ def read(path: Path) -> dict[str, Record]:
 
 def require_place(path: Path) -> None:
     """SystemExit, before anything is measured, where it cannot be kept, or would not go with what is there."""
+    if path.is_dir():
+        raise SystemExit(f"--results: {path} is a folder; name a file in it")
     read(path)
     try:
         with TemporaryFile(dir=path.parent):

@@ -35,8 +35,9 @@ from kerneltools.structures.base import count, is_collection, like_of, require_e
 PILOT = 1.5
 """Seconds that runs may take."""
 
-FALLING = 16
-"""Runs of so many times fewer rows than the last one tell how steps become fewer."""
+FALLING = -0.5
+"""The power of the rows that steps follow with a preconditioner of their root's rank, where the square of the rank
+divides what it misses."""
 
 SOLUTION = "solution"
 """The stage of solvers that report none."""
@@ -143,14 +144,16 @@ def _stage(stage: str, law: Law, runs: list[Run], watches: Mapping[int, Watch], 
 
 
 def _power(stage: str, known: Sequence[tuple[Run, Watch]]) -> float:
-    """The power of the number of rows that steps follow, between -1 and 0."""
-    points = [(log(run.sizes["n"]), log(max(1, watch.steps(stage)))) for run, watch in known]
-    points = [point for point in points if point[0] >= points[-1][0] - log(FALLING)]
-    if len(points) < 2:
-        return 0.0
-    x, y = (mean(each) for each in zip(*points, strict=True))
-    slope = sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
-    return min(0.0, max(-1.0, slope))
+    """The power of the number of rows that steps follow: half-way between that of the runs and `FALLING`.
+
+    Of few rows the preconditioner knows nearly all, and steps become more at first: the runs are those from the most
+    steps on, behind which they fall more and more.
+    """
+    steps = [max(1, watch.steps(stage)) for _, watch in known]
+    first, last = steps.index(max(steps)), len(steps) - 1
+    rows = known[last][0].sizes["n"] / known[first][0].sizes["n"]
+    slope = log(steps[last] / steps[first]) / log(rows) if rows > 1 else 0.0
+    return (max(slope, 2 * FALLING) + FALLING) / 2
 
 
 def _sizes(all_rows: bool, n: int, m: int) -> list[Sizes]:

@@ -101,6 +101,8 @@ def test_results_that_are_none_are_told_before_the_work(tmp_path: Path, text: st
     assert results.read_text(encoding="utf-8") == text
     with pytest.raises(SystemExit, match=r"--results: .* cannot be written: No such file or directory"):
         recording.require_place(tmp_path / "no" / "results.json")
+    with pytest.raises(SystemExit, match=r"--results: .* is a folder; name a file in it"):
+        recording.require_place(tmp_path)
 
 
 def test_a_line_that_fails_is_told_and_its_record_stays(tmp_path: Path) -> None:
@@ -148,7 +150,8 @@ def test_growth_is_told_at_each_size_and_speed_in_times_of_the_other_side(
     monkeypatch.setattr(measuring, "in_fresh_process", lambda f, *arguments: f(*arguments))
     monkeypatch.setattr(growth, "SECONDS", 0)
     grown = next(line for line in growth.LINES if line.name == "growth-rows-1")
-    sizes = growth.series("landmarks", (5, 10))()
+    monkeypatch.setitem(growth.SIZES, "landmarks", (5, 10))
+    sizes = growth.series("landmarks")()
     found = replace(recording.record(grown, [sizes["slope"]], (), 1, 0.0), points=sizes["points"])
     recording.write(tmp_path / "results.json", {grown.name: found})
     table = list(report.points(recording.read(tmp_path / "results.json")))

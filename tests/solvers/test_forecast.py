@@ -159,9 +159,10 @@ def test_steps_that_become_fewer_follow_their_power() -> None:
         return found
 
     assert of_solvers._power("cg", told(80, 40, 20)) == pytest.approx(-0.5)
-    assert of_solvers._power("cg", told(999, 80, 40, 20)) == pytest.approx(-0.5)  # the first is of too few rows
-    assert of_solvers._power("cg", told(5, 9)) == 0  # they do not rise
-    assert of_solvers._power("cg", told(7)) == 0
+    assert of_solvers._power("cg", told(20, 80, 80, 80)) == pytest.approx(-0.25)
+    assert of_solvers._power("cg", told(20, 800, 8)) == pytest.approx(-0.75)  # no more than that
+    assert of_solvers._power("cg", told(5, 9)) == -0.25  # they still rise
+    assert of_solvers._power("cg", told(7)) == -0.25
 
 
 def test_passes_of_k_means_on_the_sphere_follow_its_stages() -> None:
