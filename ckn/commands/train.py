@@ -215,7 +215,7 @@ def _train(data: str, chosen: Mapping[str, Any]) -> None:
 def _foretell(parts: Split, settings: Settings, quiet: bool) -> None:
     """Print how long it will take, and whether the memory suffices."""
     if settings.backend == "jax" and not quiet:
-        note("JAX compiles each run of the forecast for its sizes first, which takes some ten seconds and is not counted")
+        note("JAX compiles the runs of a forecast for their sizes first: some ten seconds, which are not counted")
     with room_for(settings.data, SMALLER), progress(quiet) as screen:
         screen("forecast", 0, 1)
         found = replace(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from math import isqrt, log
-from statistics import mean
 from time import perf_counter
 from typing import Any
 
@@ -29,7 +28,7 @@ from kerneltools.solvers.exact import exact_path, exact_ridge
 from kerneltools.solvers.falkon import falkon, kernel_ridge
 from kerneltools.solvers.features import KEPT_ENTRIES, rows_of_block
 from kerneltools.solvers.newton import fit_kernel
-from kerneltools.solvers.nystrom_pcg import nystrom_pcg
+from kerneltools.solvers.nystrom_pcg import FIRST_RANK, nystrom_pcg
 from kerneltools.structures.base import count, is_collection, like_of, require_examples, require_known, take
 
 PILOT = 1.5
@@ -196,10 +195,14 @@ def _newton(d: int, t: int) -> dict[str, Law]:
 
 
 def _full(d: int, t: int) -> dict[str, Law]:
+    def preconditioner(s: Sizes) -> tuple[float, ...]:
+        n, few, most = s["n"], FIRST_RANK, min(s["n"], max(FIRST_RANK, 8 * s["n"] ** 0.5))
+        return tuple(n * rank * (2 * d + VALUE + 4 * rank) for rank in (few, most))
+
     def step(s: Sizes) -> tuple[float, ...]:
         return (s["n"] ** 2 * (2 * d + VALUE + 2 * t), 2000 * s["n"] * t)
 
-    return {"preconditioner": lambda s: (64 * s["n"] * (2 * d + VALUE + 64),), "conjugate gradient": step}
+    return {"preconditioner": preconditioner, "conjugate gradient": step}
 
 
 def _factor(cubes: float) -> Laws:
@@ -238,7 +241,7 @@ COSTS: Mapping[Callable[..., Any], _Costs] = {
         lambda n, m, t: 8.0 * n * (3 * max(64, 8 * isqrt(n)) + 8 * t) + BLOCK,
         lambda free: "give a smaller rank, or take landmarks and falkon",
         "conjugate gradient",
-        (0.6, 1.6),
+        (0.5, 1.6),
         falling=True,
     ),
     exact_ridge: _Costs(_factor(1 / 3), lambda n, m, t: 8 * 3.4 * n**2, _few_rows(3.4)),
