@@ -390,7 +390,7 @@ NAMES = Strings.of(["A"])
         (lambda: ShortestPath()(np.zeros((2, 2)), np.zeros((2, 2))), "expected Graphs for ShortestPath"),
         (lambda: AttributedShortestPath(Linear())(BARE, BARE), "x: expected graphs with attributes"),
         (lambda: AttributedShortestPath(Linear())(NAMES, NAMES), "expected Graphs for AttributedShortestPath"),
-        (lambda: AttributedShortestPath(Linear()).diag(WIDE), "graphs 0 of 9000 nodes and 0 of 9000 need some 5 GB"),
+        (lambda: AttributedShortestPath(Linear()).diag(WIDE), "graphs 0 of 9000 nodes and 0 of 9000 need some 5.2 GB"),
         (lambda: Propagation(1)(BARE, BARE), "x: expected graphs with labels or attributes"),
         (lambda: Propagation(1, 0.0), "width: expected a number > 0"),
         (lambda: Propagation(1, 1e-300)(FAR, FAR), "width: 1e-300 is too small for .* node 1 of graph 0"),
