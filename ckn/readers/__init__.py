@@ -48,6 +48,12 @@ READERS: tuple[Reader, ...] = (
     Digits(),
 )
 
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
+TABLE = (
+    "\nA table of numbers is for the estimators, in Python: KernelClassifier().fit(x, labels), "
+    "from kerneltools.estimators"
+)
+
 _Path = str | PathLike[str]
 
 
@@ -165,7 +171,8 @@ def _unknown(source: Source, readers: tuple[Reader, ...]) -> DataError:
     wanted = f"expected one of\n{formats}"
     try:
         if str(source) and Path(source).stat():
-            return DataError(f"{source}: not a format that a reader recognises; {wanted}")
+            table = TABLE if Path(source).suffix.lower() in TABLES else ""
+            return DataError(f"{source}: not a format that a reader recognises; {wanted}{table}")
     except (FileNotFoundError, NotADirectoryError):
         pass  # told below, with names that are near
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from kerneltools.arrays import evenly, namespace
@@ -64,8 +65,8 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
     (n, d), (n,) or (n, t) targets or (n,) labels -> Report
 
     `estimator`: a `KernelRidge`, a `KernelClassifier` or a `NystromFeatures`, which takes no y; X may be a list of
-    strings, graphs or series if the kernel is for these. The page shows the error on X, the rows with the greatest
-    errors, the learning curve over the number of landmarks (fits on three quarters of at most 2,000 of these rows, with
+    strings, graphs or series if the kernel is for these. A pipeline that ends in one of them does too: the page is on
+    its last step, and X goes through the steps before. The page shows the error on X, the rows with the greatest errors, the learning curve over the number of landmarks (fits on three quarters of at most 2,000 of these rows, with
     the kernel and the λ of the estimator and some of its landmarks, drawn with `rng`, measured on the last quarter),
     error against certificate, the landmarks in the first two kernel principal components, the λ and kernels that were
     tried, settings and versions. A notebook displays it; `save("report.html")` writes it. Needs the extra `report`.
@@ -82,10 +83,17 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
     ['Error', 'Landmarks', 'λ']
     """
     known = (KernelRidge, KernelClassifier, NystromFeatures)
+    before: list[Any] = []
+    if isinstance(estimator, Pipeline):
+        *before, estimator = (step for _, step in estimator.steps if step != "passthrough")
     if not isinstance(estimator, known):
         names = ", ".join(one.__name__ for one in known)
-        raise TypeError(f"estimator: expected a fitted {names}, got {shortened(estimator)}")
+        raise TypeError(
+            f"estimator: expected a fitted {names}, or a pipeline that ends in one, got {shortened(estimator)}"
+        )
     check_is_fitted(estimator)
+    for step in before:
+        X = step.transform(X)
     of_features = isinstance(estimator, NystromFeatures)
     if y is None and not of_features:
         raise TypeError(f"y: expected the targets of X, to measure {type(estimator).__name__} on, got None")
@@ -111,8 +119,9 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
         _versions(rows),
     ]
     title = f"Report on a {type(estimator).__name__}"
+    after = " after " + ", ".join(type(step).__name__ for step in before) if before else ""
     figures = [*figures, Figure("Landmarks", f"{m:,}", f"they miss {sizes[-1].missed:.2%} of k(x, x)")]
-    return Report(title, f"{_said(estimator.kernel_)}; measured on {n:,} rows", sections, figures)
+    return Report(title, f"{_said(estimator.kernel_)}; measured on {n:,} rows{after}", sections, figures)
 
 
 @dataclass(frozen=True)

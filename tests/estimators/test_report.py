@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import kerneltools
 from kerneltools.estimators import KernelClassifier, KernelPCA, KernelRidge, NystromFeatures
@@ -61,6 +63,14 @@ def test_features_objects_and_solvers() -> None:
     assert "There is one landmark" in checked(kerneltools.report(solved, X, Y).html).text
 
 
+def test_a_pipeline_is_measured_on_rows_as_its_last_step_sees_them() -> None:
+    units = X * [1.0, 1000.0]
+    whole = make_pipeline(StandardScaler(), "passthrough", KernelRidge(landmarks=20)).fit(units[:50], Y[:50])
+    page = kerneltools.report(whole, units[50:], Y[50:])
+    assert f"R² is {whole.score(units[50:], Y[50:]):.4f} on these 40 rows" in checked(page.html).text
+    assert page.subtitle.endswith("measured on 40 rows after StandardScaler")
+
+
 def test_the_same_draws_make_the_same_page() -> None:
     model = KernelRidge(Gaussian(1.0), landmarks=9, reg=1e-3).fit(X, Y)
     charts = [
@@ -88,7 +98,9 @@ def test_notebooks_get_a_frame_that_cannot_be_left() -> None:
             TypeError,
             "estimator: expected a fitted KernelRidge, KernelClassifier, NystromFeatures",
         ),
+        (make_pipeline(StandardScaler()), X, Y, TypeError, "or a pipeline that ends in one"),
         (KernelRidge(), X, Y, ValueError, "not fitted"),
+        (make_pipeline(StandardScaler(), KernelRidge()), X, Y, ValueError, "not fitted"),
         ("fitted", X, None, TypeError, "y: expected the targets of X"),
         ("fitted", X, Y[:-1], ValueError, "y: expected one for each of 90 rows of X, got 89"),
         ("fitted", X[:5], Y[:5], ValueError, "X: expected at least 8 rows to measure on, got 5"),

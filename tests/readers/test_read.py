@@ -105,6 +105,7 @@ def test_unknown_format(tmp_path):
         DataError, match=r"table\.csv: not a format that a reader recognises; expected one of"
     ) as caught:
         read(tmp_path / "table.csv")
+    assert "from kerneltools.estimators" in str(caught.value).splitlines()[-1]
     assert not isinstance(caught.value, FileNotFoundError)
 
 
