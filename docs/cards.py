@@ -1,4 +1,7 @@
-"""The directive `gallery`: names of pages, and for each a card of its title, first paragraph and first picture."""
+"""The directive `gallery`: names of pages, and for each a card of its title, first paragraph and first picture.
+
+A page that draws nothing shows what it prints.
+"""
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -27,7 +30,11 @@ def card(app: Sphinx, at: str, name: str) -> nodes.Node:
         "", app.env.titles[name].astext(), refuri=app.builder.get_relative_uri(at, name), internal=True
     )
     whole = nodes.container(classes=["gallery-card"])
-    for picture in list(page.findall(nodes.image))[:1]:
+    picture = next(iter(page.findall(nodes.image)), None)
+    if picture is None:
+        printed = "".join(one.astext() for one in page.findall(nodes.literal_block) if "output" in one["classes"])
+        whole += nodes.literal_block(printed, printed, language="none")
+    else:
         drawn = picture.deepcopy()
         drawn["alt"] = ""  # the title beside it says the same
         drawn.attributes.pop("width", None)

@@ -28,7 +28,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
 
-myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist", "attrs_block"]
 myst_heading_anchors = 3
 # Run always: a stored result would not notice that the code has changed.
 nb_execution_mode = "force"
@@ -46,6 +46,8 @@ html_title = "kerneltools"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
+# The cards of the gallery are its table of contents.
+html_sidebars = {"gallery/index": []}
 # Without it the theme complains on each page.
 html_context = {"default_mode": "auto"}
 # Its lines are fetched from the pages found, which a browser refuses where the site is a folder of files.
@@ -55,6 +57,8 @@ html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
 }
 
 CODE_OR_SPECIAL = re.compile(r"(`[^`]*`)|([\\*|_])")
