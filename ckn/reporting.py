@@ -497,7 +497,7 @@ def _architecture(held: Model | Network) -> Section:
 def _settings(training: Training) -> Section:
     left_out = (*NO_SETTINGS, "train_seconds", "test_seconds")
     shown = {
-        key: visible(str(value))
+        key: visible(f"{value:.6g}" if isinstance(value, float) else str(value))
         for key, value in training.numbers.items()
         if key not in left_out
         and not key.startswith(("missed_layer_", *PATHS))

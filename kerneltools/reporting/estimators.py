@@ -43,10 +43,13 @@ LONG = re.compile(r"\d+\.\d{5,}(?:e[+-]?\d+)?")
 """Text of numbers with more digits than are useful."""
 
 FEATURES = "Each point is a map on some of the landmarks, the last one on all of them."
+MISSED = " Of each row x they miss a share of k(x, x): at 0 % the map is exact, and at 100 % nothing of x is seen."
 SEEN = " Rows that the fit has seen are right more often than new ones."
 
 WORST = 10
 MOST_CLASSES = 30
+COLOURS = 5
+"""Groups of rows that are told apart by colour; the landmarks have one more."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,12 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
     (n, d), (n,) or (n, t) targets or (n,) labels -> Report
 
     `estimator`: a `KernelRidge`, a `KernelClassifier` or a `NystromFeatures`, which takes no y; X may be a list of
-    strings, graphs or series if the kernel is for these. A pipeline that ends in one of them does too: the page is on
-    its last step, and X goes through the steps before. The page shows the error on X, the rows with the greatest errors, the learning curve over the number of landmarks (fits on three quarters of at most 2,000 of these rows, with
-    the kernel and the λ of the estimator and some of its landmarks, drawn with `rng`, measured on the last quarter),
-    error against certificate, the landmarks in the first two kernel principal components, the λ and kernels that were
-    tried, settings and versions. A notebook displays it; `save("report.html")` writes it. Needs the extra `report`.
+    strings, graphs or series if the kernel is for these. Or a pipeline that ends in one of them: the page is on
+    its last step, and X goes through the steps before. The page shows the error on X, the rows with the greatest errors,
+    the learning curve over the number of landmarks (fits on three quarters of at most 2,000 of these rows, with the
+    kernel and the λ of the estimator and some of its landmarks, drawn with `rng`, measured on the last quarter), error
+    against certificate, the landmarks in the first two kernel principal components, the λ and kernels that were tried,
+    settings and versions. A notebook displays it; `save("report.html")` writes it. Needs the extra `report`.
 
     Raises TypeError for other estimators and a missing y, ValueError for an estimator that is not fitted, for fewer
     than 8 rows and for rows that its `predict` refuses.
@@ -306,7 +310,7 @@ def _curves(sizes: Sequence[_Size], errors: _Errors, of_features: bool) -> list[
         "estimator and some of its landmarks; its error is that on the last quarter."
     )
     return [
-        Paragraph(FEATURES if of_features else text),
+        Paragraph((FEATURES if of_features else text) + MISSED),
         of_m,
         against,
         Table("The same in numbers", head, rows, (0, 1, 2, 3)),
@@ -323,9 +327,9 @@ def _components(estimator: Any, rows: Any, targets: Any, rng: Rng) -> list[Any]:
     shares = [float(share) for share in to_host(found.shares).tolist()]
     if len(shares) < 2:
         return [Paragraph("The rows vary in one direction only: there is no second component to draw along.")]
-    some = list(evenly(n, DRAWN))
+    some, of_classes = list(evenly(n, DRAWN)), isinstance(estimator, KernelClassifier)
     at, places = (np.asarray(to_host(found(x)), dtype=np.float64) for x in (take(rows, some), points))
-    groups = [("rows", np.ones(len(some), dtype=bool))] if targets is None else _groups(targets[some])
+    groups = [("rows", np.ones(len(some), dtype=bool))] if targets is None else _groups(targets[some], of_classes)
     series = [Series(name, at[of, 0].tolist(), at[of, 1].tolist(), joined=False) for name, of in groups if of.any()]
     series.append(Series("landmarks", places[:, 0].tolist(), places[:, 1].tolist(), joined=False, ring=True))
     alt = f"{len(places)} landmarks as rings among {len(some)} rows, along the first two kernel principal components"
@@ -333,16 +337,17 @@ def _components(estimator: Any, rows: Any, targets: Any, rng: Rng) -> list[Any]:
     return [Chart("Landmarks in the first two kernel principal components", alt, series, across, up, table=False)]
 
 
-def _groups(targets: Any) -> list[tuple[str, Any]]:
-    """Rows by their label if there are few labels, by thirds if y is numbers."""
+def _groups(targets: Any, of_classes: bool) -> list[tuple[str, Any]]:
+    """Rows by their label if there are few labels, by the most frequent classes, or by thirds of numbers."""
     if targets.ndim > 1 and targets.shape[1] > 1:
         return [("rows", np.ones(len(targets), dtype=bool))]
     flat = targets.reshape(-1)
-    labels = np.unique(flat)
-    if len(labels) <= 5:
+    labels, counts = np.unique(flat, return_counts=True)
+    if len(labels) <= COLOURS:
         return [(str(label), flat == label) for label in labels.tolist()]
-    if flat.dtype.kind not in "iuf":
-        return [("rows", np.ones(len(flat), dtype=bool))]
+    if of_classes:
+        most = labels[np.sort(np.argsort(-counts, kind="stable")[: COLOURS - 1])]
+        return [*((str(label), flat == label) for label in most.tolist()), ("others", ~np.isin(flat, most))]
     low, high = np.quantile(flat, (1 / 3, 2 / 3))
     return [("y low", flat <= low), ("y middle", (flat > low) & (flat <= high)), ("y high", flat > high)]
 

@@ -49,6 +49,15 @@ def test_classes_are_escaped() -> None:
     assert "No other λ was tried" in found.text
 
 
+def test_of_many_classes_the_most_frequent_have_colours() -> None:
+    labels = np.arange(90) % 9 + 100
+    labels[:30] = 107
+    model = KernelClassifier(Gaussian(1.0), landmarks=8, reg=1e-3).fit(X, labels)
+    drawn = [block for block in kerneltools.report(model, X, labels).sections[1].blocks if isinstance(block, Chart)][-1]
+    assert [series.name for series in drawn.series] == ["103", "104", "105", "107", "others", "landmarks"]
+    assert sum(len(series.x) for series in drawn.series) == 90 + 8
+
+
 def test_features_objects_and_solvers() -> None:
     features = NystromFeatures(Gaussian(1.0), landmarks=9).fit(X)
     phi = features.transform(X)
