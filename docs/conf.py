@@ -33,7 +33,7 @@ myst_heading_anchors = 3
 # Run always: a stored result would not notice that the code has changed.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300
 nb_merge_streams = True
 
 # A method that only fills in its base is described there.
