@@ -68,8 +68,8 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
     (n, d), (n,) or (n, t) targets or (n,) labels -> Report
 
     `estimator`: a `KernelRidge`, a `KernelClassifier` or a `NystromFeatures`, which takes no y; X may be a list of
-    strings, graphs or series if the kernel is for these. Or a pipeline that ends in one of them: the page is on
-    its last step, and X goes through the steps before. The page shows the error on X, the rows with the greatest errors,
+    strings, graphs or series if the kernel is for these. Or a pipeline that ends in one of them: the page is on its
+    last step, and X goes through the steps before. The page shows the error on X, the rows with the greatest errors,
     the learning curve over the number of landmarks (fits on three quarters of at most 2,000 of these rows, with the
     kernel and the λ of the estimator and some of its landmarks, drawn with `rng`, measured on the last quarter), error
     against certificate, the landmarks in the first two kernel principal components, the λ and kernels that were tried,
