@@ -36,7 +36,7 @@ from kerneltools.solvers.ridge import model_of
 from kerneltools.solvers.sums import RidgeSums, sums_of_blocks
 
 BLOCK = 2048
-REUSED = 3.0
+REUSED = 10.0
 SOLVED = 1e-6
 
 
