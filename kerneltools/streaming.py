@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Protocol, runtime_checkable
 
 from kerneltools.arrays import (
     Array,
     DType,
     blocks,
     device_of,
+    holds,
     is_whole,
     namespace,
     require_finite,
@@ -25,11 +26,12 @@ from kerneltools.linalg import identity_like
 from kerneltools.maps import Nystrom
 from kerneltools.maps.base import require_finite_features
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
-from kerneltools.solvers.features import rows_of_block
+from kerneltools.solvers.features import BLOCK_ENTRIES
 from kerneltools.solvers.ridge import model_of
-from kerneltools.solvers.sums import value_sums
+from kerneltools.solvers.sums import sums_will_do, value_sums
 from kerneltools.structures.base import Collection, is_collection, like_of, part, require_examples, require_known
 from kerneltools.trees import Tree, flatten, static
+from kerneltools.units import square_unit_of
 
 FeatureMap = Callable[[Array], Array]
 """A map of kerneltools.maps, or any function (b, d) -> (b, m) that treats each row separately."""
@@ -39,6 +41,9 @@ BLOCK = 8192
 
 MANY = 4
 """The multiple of the landmarks from which whitening the sums of rows is cheaper than whitening the rows."""
+
+VALUES = 2048
+"""Rows whose kernel values are summed at a time: they stay in a cache, and adding up the sums takes less than they."""
 
 
 def rows(source: Array | Collection | str | Path, block: int = BLOCK) -> Iterator[Array]:
@@ -152,9 +157,19 @@ class FeatureSums(Tree):
     dtype: DType = static(None)
 
     def partial_fit(
-        self, x: Array, y: Array | None = None, weights: Array | None = None, block: int = BLOCK
+        self,
+        x: Array,
+        y: Array | None = None,
+        weights: Array | None = None,
+        block: int = BLOCK,
+        *,
+        reg: float | None = None,
     ) -> "FeatureSums":
         """The sums with more rows: (n, d), targets (n, t) or None, weights (n,) >= 0 or None, `block` rows at a time.
+
+        `reg`: the least λ that is to be asked for. Where rounding is far below it, Nyström features in float64 are
+        summed in half the time: predictions change by some 1e-6 of the targets' spread at most, and for a λ below it
+        by what rounding makes of that.
 
         Rows of weight 0 are ignored. Raises ValueError for shapes that do not fit earlier ones, negative weights, and
         NaN or infinities, with their row and column.
@@ -174,10 +189,7 @@ class FeatureSums(Tree):
         if x.shape[0] == 0:
             return self
         targets = _no_targets(x) if y is None else y
-        if _values_will_do(self.map, x):
-            sums = _sums_of_values(self.map, x, targets, weights, block)
-        else:
-            sums = _sums_of_features(self.map, x, targets, weights, block)
+        sums = _sums(self.map, x, targets, weights, block, reg)
         dtype = self.map(part(x, slice(0, 1))).dtype
         return FeatureSums(self.map, sums if self.sums is None else self.sums.merge(sums), dtype)
 
@@ -258,35 +270,82 @@ def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
     return a.merge(b)
 
 
-def _values_will_do(phi: FeatureMap, x: Array) -> TypeGuard[Nystrom]:
-    """Whether to sum kernel values, and to whiten their sums in m³ operations, instead of whitening each of many rows.
+@runtime_checkable
+class Whitened(Protocol):
+    """Features that are a linear function of kernel values: φ(x) = W' k(Z, x), with the matrix W `whitening` (m, m)."""
 
-    Whitening enlarges rounding errors. Those of sums in float64 stay below the rounding errors of features in float32;
-    those of sums in the type of the features would not.
+    @property
+    def whitening(self) -> Array: ...
+
+    def norms(self) -> Array:
+        """k(z, z) of the landmarks: (m,)"""
+
+    def values(self, x: Array) -> Array:
+        """k(x, Z): (n, d) -> (n, m)"""
+
+    def of_values(self, values: Array) -> Array:
+        """φ(x) from k(x, Z): (n, m) -> (n, m)"""
+
+
+def _sums(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int, reg: float | None) -> RidgeSums:
+    """Sums of kernel values, whitened at the end, m³ operations, where there are many rows; else of features.
+
+    Whitening enlarges rounding errors: those of sums in float64 stay below what rounding makes of features in float32.
+    Sums of features in float64 are as exact where λ is far above what whitening makes of that rounding.
     """
-    if not isinstance(phi, Nystrom) or x.shape[0] < MANY * phi.dimension:
+    if isinstance(phi, Whitened) and x.shape[0] >= MANY * phi.whitening.shape[0]:
+        if _is_narrow(phi, x):
+            values = _sums_of_values(phi, x, y, weights, block)
+            sums = values.mapped(phi.of_values)
+            return replace(sums, gram=sums.gram + _rounding(phi, values))
+        if reg is not None and _may_be_summed(phi, x, reg):
+            values = _sums_of_values(phi, x, y, weights, block)
+            # Rows may have greater values than landmarks have.
+            if sums_will_do(phi.whitening, _squares(values) / values.weight, reg):
+                return values.mapped(phi.of_values)
+    return _sums_of_features(phi, x, y, weights, block)
+
+
+def _is_narrow(phi: Whitened, x: Array) -> bool:
+    """Whether rows, landmarks and features are in one type, which is not the widest."""
+    if not isinstance(phi, Nystrom):
         return False
     of_x, of_points = like_of(x), like_of(phi.points)
     return bool(of_x.dtype == of_points.dtype == phi.whitening.dtype != widest_float(of_x))
 
 
-def _sums_of_values(phi: Nystrom, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
+def _may_be_summed(phi: Whitened, x: Array, reg: float) -> bool:
+    """Whether values in the widest type, as great as those of the landmarks, may be summed for λ = reg."""
+    norms, wide = phi.norms(), widest_float(like_of(x))
+    if not norms.dtype == phi.whitening.dtype == wide or not holds(reg > 0):
+        return False
+    try:
+        greatest = float(namespace(norms).max(norms))
+    except (TypeError, RuntimeError):  # inside a trace, where numbers are not known
+        return False
+    return square_unit_of(greatest) == 1 and sums_will_do(phi.whitening, norms**2, reg)
+
+
+def _sums_of_values(phi: Whitened, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
+    size = min(block, VALUES, max(64, BLOCK_ENTRIES // phi.whitening.shape[0]))
     parts = (
-        value_sums(phi.kernel(part(x, rows), phi.points), y[rows, :], None if weights is None else weights[rows])
-        for rows in blocks(x.shape[0], min(block, rows_of_block(phi.points, None)))
+        value_sums(phi.values(part(x, rows)), y[rows, :], None if weights is None else weights[rows])
+        for rows in blocks(x.shape[0], size)
     )
-    values = reduce(RidgeSums.merge, parts)
-    sums = values.mapped(phi.of_values)
-    return replace(sums, gram=sums.gram + _rounding(phi, values))
+    return reduce(RidgeSums.merge, parts)
 
 
-def _rounding(phi: Nystrom, values: RidgeSums) -> Array:
-    """The rounding errors that W's type adds to sums of features: eps² Σ_x Σ_j W_ji² k(x, z_j)² for each φ_i, (m, m).
+def _squares(values: RidgeSums) -> Array:
+    """Σ k(x, z_j)² of each landmark: (m,)"""
+    return namespace(values.gram).linalg.diagonal(values.gram) + values.weight * values.x_mean * values.x_mean
+
+
+def _rounding(phi: Whitened, values: RidgeSums) -> Array:
+    """What rounding in the type of W adds to sums of features: eps² Σ_x Σ_j W_ji² k(x, z_j)² for each φ_i, (m, m).
 
     Sums of values lack them, and without them a tiny λ would trust directions in which the features are noise.
     """
-    xp = namespace(values.gram)
-    squares = xp.linalg.diagonal(values.gram) + values.weight * values.x_mean * values.x_mean
+    xp, squares = namespace(values.gram), _squares(values)
     whitening, eps = xp.astype(phi.whitening, squares.dtype), xp.finfo(phi.whitening.dtype).eps
     return identity_like(values.gram) * (eps**2 * (squares @ (whitening * whitening)))[None, :]
 

@@ -166,7 +166,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             if self._may_be_exact(rows):
                 _of_features(regs).check(rows.shape[0], points.shape[0], like_of(rows))
             sums = FeatureSums(wide_features(kernel, points))
-            found = _Regression(sums.partial_fit(rows, _columns(targets), weights), regs)
+            found = _Regression(sums.partial_fit(rows, _columns(targets), weights, reg=min(regs)), regs)
         else:
             # λ |f|² counts for as much beside a mean over so many rows.
             given = regs if self.reg is not None or tried is None else (tried.reg * tried.share,)
@@ -213,7 +213,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         targets, weights = as_targets(y, rows), as_weights(sample_weight, rows, least=0)
         if (targets.ndim == 1) != self._flat:
             raise ValueError(f"y: expected {'(n,)' if self._flat else '(n, t)'} as before, got {tuple(targets.shape)}")
-        sums = self._fitted().partial_fit(rows, _columns(targets), weights)
+        sums = self._fitted().partial_fit(rows, _columns(targets), weights, reg=min(regs))
         self._set(_Regression(sums, regs), self.kernel_, self.landmarks_, self._flat)
         return self
 
@@ -314,7 +314,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         points = self._points(kernel, rows, weights)
         if self._may_be_exact(rows):
             _of_features(regs).check(rows.shape[0], points.shape[0], like_of(rows))
-        sums = FeatureSums(wide_features(kernel, points)).partial_fit(rows, _columns(targets), weights)
+        sums = FeatureSums(wide_features(kernel, points))
+        sums = sums.partial_fit(rows, _columns(targets), weights, reg=min(regs))
         remember_columns(self, X)
         self._set(_Regression(sums, regs), kernel, points, targets.ndim == 1)
         self.search_ = tried

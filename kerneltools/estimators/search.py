@@ -89,7 +89,27 @@ class Wide(Tree):
     map: Nystrom
 
     def __call__(self, x: Array) -> Array:
-        return self.map(in_type(x, like_of(self.map.points).dtype))
+        return self.map(self._wide(x))
+
+    @property
+    def whitening(self) -> Array:
+        """The matrix of `of_values`: (m, m)"""
+        return self.map.whitening
+
+    def norms(self) -> Array:
+        """k(z, z) of the landmarks: (m,)"""
+        return self.map.norms()
+
+    def values(self, x: Array) -> Array:
+        """k(x, Z): (n, d) -> (n, m)"""
+        return self.map.values(self._wide(x))
+
+    def of_values(self, values: Array) -> Array:
+        """φ(x) from k(x, Z): (n, m) -> (n, m)"""
+        return self.map.of_values(values)
+
+    def _wide(self, x: Array) -> Array:
+        return in_type(x, like_of(self.map.points).dtype)
 
 
 def wide_features(kernel: Kernel, points: Array) -> Wide:

@@ -71,7 +71,15 @@ class Nystrom(Map):
         return int(xp.count_nonzero(values > _shift(gram, dtype) * xp.max(values)))
 
     def of_rows(self, x: Array) -> Array:
-        return self.of_values(self.kernel(x, self.points))
+        return self.of_values(self.values(x))
+
+    def values(self, x: Array) -> Array:
+        """k(x, Z): (n, d) -> (n, m)"""
+        return self.kernel(x, self.points)
+
+    def norms(self) -> Array:
+        """k(z, z) of the landmarks: (m,)"""
+        return self.kernel.diag(self.points)
 
     def of_values(self, values: Array) -> Array:
         """φ(x) from k(x, Z), of which it is a linear function: (n, m) -> (n, m)"""

@@ -1,6 +1,8 @@
 """Kernel ridge regression in the span of landmarks: directly, and by preconditioned conjugate gradient."""
 
-from kerneltools.arrays import Array, holds, namespace
+from collections.abc import Callable
+
+from kerneltools.arrays import Array, namespace
 from kerneltools.kernels import Kernel
 from kerneltools.linalg import conjugate_gradient, solve_shifted, upper_product
 from kerneltools.progress import Progress, silent
@@ -8,6 +10,7 @@ from kerneltools.random import Rng
 from kerneltools.solvers.convergence import warn_not_converged
 from kerneltools.solvers.features import KernelModel, Problem, problem
 from kerneltools.solvers.preconditioners import FOUR_ROWS, Preconditioner, apply_inverses, inverse_factors
+from kerneltools.solvers.sums import sums_will_do
 from kerneltools.structures.base import part
 
 
@@ -105,26 +108,23 @@ def kernel_ridge(
 
 def _moments(p: Problem) -> tuple[Array, Array]:
     """Σ w φ φ' and Σ w φ y', of whitened rows or by whitening sums of kernel values: (m, m), (m, t)"""
-    features, at_once = p.features, _sums_will_do(p)
-    whitening, xp = features.whitening, namespace(features.whitening)
-    gram, cross = features.zeros(features.m), features.zeros(p.targets.shape[1])
+    whitening, xp = p.features.whitening, namespace(p.features.whitening)
+    if sums_will_do(whitening, p.features.norms() ** 2, p.reg):
+        gram, cross = _sums(p, lambda values: values)
+        # Rows may have greater values than landmarks have.
+        if sums_will_do(whitening, xp.linalg.diagonal(gram), p.reg):
+            half = upper_product(gram, whitening)
+            return upper_product(xp.matrix_transpose(half), whitening), xp.matrix_transpose(whitening) @ cross
+    return _sums(p, lambda values: upper_product(values, whitening))
+
+
+def _sums(p: Problem, of_values: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """Σ w φ φ' and Σ w φ y', for a function φ of kernel values: (m, m), (m, t)"""
+    features = p.features
+    xp, gram, cross = namespace(features.whitening), features.zeros(features.m), features.zeros(p.targets.shape[1])
     for rows in features.parts():
-        root, values = xp.sqrt(p.weights[rows])[:, None], features.gram(part(features.x, rows))
-        phi = root * (values if at_once else upper_product(values, whitening))
+        root = xp.sqrt(p.weights[rows])[:, None]
+        phi = root * of_values(features.gram(part(features.x, rows)))
         gram = gram + xp.matrix_transpose(phi) @ phi
         cross = cross + xp.matrix_transpose(phi) @ (root * p.targets[rows, :])
-    if not at_once:
-        return gram, cross
-    half = upper_product(gram, whitening)
-    return upper_product(xp.matrix_transpose(half), whitening), xp.matrix_transpose(whitening) @ cross
-
-
-def _sums_will_do(p: Problem) -> bool:
-    """Whether λ is far above the rounding errors of sums of kernel values, which whitening them enlarges.
-
-    With a whitening of the size 1 / sqrt(m eps) it rarely is; with landmarks far apart it is.
-    """
-    w = p.features.whitening
-    xp = namespace(w)
-    size = xp.max(xp.sum(w * w, axis=0)) * xp.max(p.features.norms()) ** 2
-    return not holds(100 * xp.finfo(w.dtype).eps * p.features.m * size >= p.reg)
+    return gram, cross

@@ -196,30 +196,51 @@ def _of_block(x: Array, y: Array, weights: Array | None, whole: tuple[Array, Arr
 
 
 def value_sums(x: Array, y: Array, weights: Array | None = None) -> RidgeSums:
-    """`ridge_sums` for kernel values x, all rows at a time, by one product: their mean is no longer than they are.
+    """`ridge_sums` for kernel values x, all rows at a time: their mean is no longer than they are.
 
     (n, d), (n, t), (n,) or None -> sums
 
     About the mean of y, and the origin of x: the square of mean over spread is what x loses of the digits of float64.
     """
-    xp, d = namespace(x, y), x.shape[1]
-    wide = xp.astype(y, widest_float(x))
-    w = row_weights(wide, weights)
-    y_mean = weighted_mean(wide, w)
-    rows = xp.concat([xp.ones_like(x[:, :1]), x, wide - y_mean], axis=1)
+    xp, wide = namespace(x, y), widest_float(x)
+    x, y = xp.astype(x, wide, copy=False), xp.astype(y, wide, copy=False)
+    w = row_weights(y, weights)
+    weight, y_mean = xp.sum(w), weighted_mean(y, w)
+    dy, counted = y - y_mean, w
     if weights is not None:
-        rows = xp.sqrt(w)[:, None] * rows
-    product = xp.matrix_transpose(rows) @ rows
-    weight, x_mean = product[0, 0], _over(product[0, 1 : d + 1], product[0, 0])
+        counted = xp.sqrt(w)
+        x, dy = counted[:, None] * x, counted[:, None] * dy
+    x_mean, transposed = _over(xp.matmul(counted, x), weight), xp.matrix_transpose(x)
+    gram = transposed @ x
+    gram -= (weight * x_mean)[:, None] * x_mean[None, :]
     return RidgeSums(
         rows=xp.sum(xp.astype(w > 0, w.dtype)),
         weight=weight,
         x_mean=x_mean,
         y_mean=y_mean,
-        gram=product[1 : d + 1, 1 : d + 1] - (weight * x_mean)[:, None] * x_mean[None, :],
-        cross=product[1 : d + 1, d + 1 :] - x_mean[:, None] * product[0, d + 1 :][None, :],
-        square=xp.linalg.diagonal(product)[d + 1 :],
+        gram=gram,
+        cross=transposed @ dy - x_mean[:, None] * xp.matmul(counted, dy)[None, :],
+        square=xp.sum(dy * dy, axis=0),
     )
+
+
+FAR = 100
+"""So many times the rounding of sums of kernel values λ is to be, for whitening to leave them exact enough."""
+
+
+def sums_will_do(whitening: Array, squares: Array, reg: float) -> bool:
+    """Whether λ is far above the rounding errors of means of products of kernel values, which whitening them enlarges.
+
+    (m, m), the mean squares of the values (m,), or a bound on these, number -> whether
+
+    The rounding of a sum of many products is of the order of eps times the sum, and that of different sums is
+    independent: whitened, a matrix of norm sqrt(m) eps Σ_j W_ji² q_j at most. Where W has the size 1 / sqrt(m eps), λ
+    rarely is above that; where landmarks lie apart it is.
+    """
+    xp = namespace(whitening)
+    rounding = xp.finfo(whitening.dtype).eps * whitening.shape[0] ** 0.5
+    size = xp.max(xp.matmul(squares, whitening * whitening))
+    return not holds(~(FAR * rounding * size < reg))
 
 
 def row_weights(x: Array, weights: Array | None) -> Array:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from kerneltools import maps, streaming
 from kerneltools.backend import backend
+from kerneltools.estimators.search import wide_features
 from kerneltools.files import FileFormatError
-from kerneltools.kernels import Gaussian, Matern, Polynomial
+from kerneltools.kernels import Gaussian, Linear, Matern, Polynomial
 from kerneltools.learning import kernel_pca
 from kerneltools.learning.pca import components_of
 from kerneltools.solvers import ridge_path, ridge_sums
@@ -193,6 +194,66 @@ def test_a_tiny_penalty_does_not_trust_the_rounding_of_float32() -> None:
     by_features = ridge_path(phi(x[:2000, :]), y[:2000, :]).model(1e-12)(phi(x[2000:, :]))
     errors = [np.sqrt(np.mean((found - y[2000:, :]) ** 2)) for found in (model(x[2000:, :]), by_features)]
     assert errors[0] <= 1.1 * errors[1]
+
+
+def _bodies(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the bodies that are run from here on."""
+    taken: list[str] = []
+    for name in ("_sums_of_values", "_sums_of_features"):
+        body = getattr(streaming, name)
+        monkeypatch.setattr(streaming, name, lambda *a, body=body, name=name: (taken.append(name), body(*a))[1])
+    return taken
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("far", [0.0, 1e3])
+@pytest.mark.parametrize("reg", [1e-1, 1e-4, 1e-6])
+def test_where_the_penalty_is_above_rounding_kernel_values_are_summed(
+    library: str, dtype: str, weighted: bool, far: float, reg: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((5000, 3))
+    y = np.stack([np.sin(x.sum(axis=1)), x[:, 0] ** 2 + far], axis=1) + 0.1 * rng.standard_normal((5000, 2))
+    x, y, w = (a.astype(dtype) for a in (x, y, rng.integers(0, 3, 5000)))
+    phi = wide_features(Gaussian(0.7), x[:100, :])
+    weights = w if weighted else None
+    wanted = FeatureSums(phi).partial_fit(x, y, weights)
+    taken = _bodies(monkeypatch)
+    as_array = backend(library).asarray
+    there = FeatureSums(wide_features(Gaussian(0.7), as_array(x[:100, :])))
+    pair = (as_array(x), as_array(y), None if weights is None else as_array(weights))
+    found = there.partial_fit(*pair, reg=reg)
+    assert taken == ["_sums_of_values"]
+    for name in ("rows", "weight", "y_mean", "square"):
+        got = backend(library).to_numpy(getattr(found.sums, name))
+        np.testing.assert_allclose(got, getattr(wanted.sums, name), rtol=1e-12)
+    # A greater λ, and a far lesser one, too.
+    for at, within in ((10 * reg, 1e-6), (reg, 1e-6), (1e-6 * reg, 1e-4)):
+        got = backend(library).to_numpy(found.model(at)(as_array(x)))
+        np.testing.assert_allclose(got, wanted.model(at)(x), rtol=0, atol=within * y.std(axis=0).min())
+
+
+def test_where_rounding_may_count_features_are_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((500, 3))
+    far = np.concatenate([np.eye(3), x, [[1e7, 2e7, 0.0]]])
+    tiny, huge = (1e-90 * x, 1e90 * x)
+    taken = _bodies(monkeypatch)
+    for kernel, rows, m, reg, bodies in (
+        (Gaussian(0.7), x, 100, 1e-13, ["_sums_of_features"]),  # λ is below
+        (Gaussian(5.0), x, 100, 1e-4, ["_sums_of_features"]),  # landmarks are alike
+        (Gaussian(0.7), x, 200, 1e-1, ["_sums_of_features"]),  # few rows
+        (Linear(), far, 3, 1e-4, ["_sums_of_values", "_sums_of_features"]),  # a row is greater than all landmarks
+        (Linear(), tiny, 3, 1e-184, ["_sums_of_features"]),  # squares of the values are 0
+        (Linear(), huge, 3, 1e176, ["_sums_of_features"]),  # ... or infinite
+    ):
+        taken.clear()
+        phi, y = maps.nystrom(kernel, rows[:m, :]), rows[:, :1]
+        found = FeatureSums(phi).partial_fit(rows, y, reg=reg)
+        assert taken == bodies
+        np.testing.assert_array_equal(found.sums.gram, FeatureSums(phi).partial_fit(rows, y).sums.gram)
 
 
 @given(parts=st.permutations([slice(0, 7), slice(7, 30), slice(30, 31), slice(31, 60)]))

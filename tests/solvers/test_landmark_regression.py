@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kerneltools import backend
 from kerneltools.kernels import Kernel, Linear, Sigmoid
+from kerneltools.linalg import upper_product
 from kerneltools.solvers import (
     KernelModel,
     LandmarkRows,
@@ -98,15 +99,28 @@ def test_a_gram_matrix_that_is_numerically_singular(solver: Solver, dtype: str, 
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("reg", [1e-3, 1e-6, 1e-9])
-def test_whitening_of_sums_loses_nothing(reg: float, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    # In float32 sums are whitened for the two greater λ: with the result that whitened rows have.
-    p = regression(n=900, m=300, d=2, bandwidth=5.0).cast("float32")
-    weights = p.weights if weighted else None
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("reg", "at_once"), [(1e-1, True), (1e-3, True), (1e-5, True), (1e-9, False)])
+def test_whitening_of_sums_loses_nothing(
+    dtype: str, reg: float, at_once: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = regression(n=900, m=100, d=2, bandwidth=0.4).cast(dtype)
+    weights, module = p.weights if weighted else None, sys.modules[kernel_ridge.__module__]
+    products = []
+    monkeypatch.setattr(module, "upper_product", lambda x, u: products.append(x.shape[0]) or upper_product(x, u))
     found = solve(kernel_ridge, p, reg, weights=weights)(p.x)
-    monkeypatch.setattr(sys.modules[kernel_ridge.__module__], "_sums_will_do", lambda p: False)
+    assert set(products) == ({100} if at_once else {900})
+    monkeypatch.setattr(module, "sums_will_do", lambda *arguments: False)
     wanted = solve(kernel_ridge, p, reg, weights=weights)(p.x)
-    assert_close(found, wanted, 1e-5)
+    assert_close(found, wanted, 1e-6 if dtype == "float32" else 1e-7)
+
+
+def test_rows_of_greater_kernel_values_than_landmarks_are_whitened_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.concatenate([np.eye(3), np.random.default_rng(0).standard_normal((50, 3)), [[1e7, 2e7, 0.0]]])
+    y, module = x @ np.ones((3, 1)), sys.modules[kernel_ridge.__module__]
+    found = kernel_ridge(Linear(), x[:3, :], x, y, 1e-4)(x[:-1, :])
+    monkeypatch.setattr(module, "sums_will_do", lambda *arguments: False)
+    np.testing.assert_array_equal(found, kernel_ridge(Linear(), x[:3, :], x, y, 1e-4)(x[:-1, :]))
 
 
 def test_a_penalty_below_all_rounding() -> None:
