@@ -15,14 +15,17 @@ from kerneltools.landmarks.uniform import Uniform
 FACTOR = 15.0
 """The cost of eigenvectors of k(Z, Z) beyond that of its Cholesky factor, in m³ operations."""
 
+LITTLE = 0.1
+"""Of what choosing may take: batches of k-means take ten times as long as means of cells, for a little less error."""
+
 
 def default(kernel: Kernel, m: int, shape: tuple[int, int] | None = None) -> Selector:
     """The rule that suits the kernel; for the Euclidean distance, the best one that is worth its time.
 
-    `SphericalKMeans` for homogeneous kernels. `Uniform` for indefinite ones, which have no Cholesky factor.
-    `RPCholesky`, which uses kernel values only, for all others that are no function of the Euclidean distance. For
-    functions of the Euclidean distance `MiniBatchKMeans`; if the `shape` (n, d) of the rows is given, the first of
-    `MiniBatchKMeans`, `CellMeans` and `Uniform` whose `operations` are within `allowance`
+    `SphericalKMeans` for homogeneous kernels, `RPCholesky` for all others that are no function of the Euclidean
+    distance, from kernel values only. Kernels that are indefinite have no Cholesky factor: `Uniform` for them. For
+    functions of the Euclidean distance `MiniBatchKMeans`; where the `shape` (n, d) of the rows is given, that if its
+    `operations` are within a tenth of the `allowance`, `CellMeans` if they are within all of it, or `Uniform`
     (docs/decisions/0031-landmarks-worth-their-time.md).
 
     Raises ValueError for m < 1 and for what is no shape of rows, TypeError for what is no kernel.
@@ -44,8 +47,8 @@ def default(kernel: Kernel, m: int, shape: tuple[int, int] | None = None) -> Sel
     if shape is None:
         return MiniBatchKMeans(m)
     n, d = _sizes(shape)
-    for rule in (MiniBatchKMeans(m), CellMeans(m)):
-        if operations(rule, n, d) <= allowance(n, m):
+    for rule, share in ((MiniBatchKMeans(m), LITTLE), (CellMeans(m), 1.0)):
+        if operations(rule, n, d) <= share * allowance(n, m):
             return rule
     return Uniform(m)
 

@@ -324,7 +324,7 @@ def _rounding(x: Array) -> float:
 
 
 def _squares(x: Array) -> Array:
-    return namespace(x).sum(x * x, axis=1)
+    return namespace(x).vecdot(x, x)
 
 
 def _beside(x: Array, weights: Host | None) -> Array | None:

@@ -21,9 +21,9 @@ from kerneltools.arrays import (
 )
 from kerneltools.kernels import Kernel, as_kernel
 from kerneltools.landmarks.base import precise, require_room
-from kerneltools.linalg import cholesky_factor, identity_like, why_no_factor
+from kerneltools.linalg import cholesky_factor, identity_like, upper_product, why_no_factor
 from kerneltools.precision import parameters_in, widened
-from kerneltools.primitives import solve_triangular
+from kerneltools.primitives import by_rows, solve_triangular
 from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.convergence import warn_imprecise
 from kerneltools.solvers.sums import row_weights
@@ -140,12 +140,11 @@ class Features:
 
     def keeping(self) -> "Features":
         """The same, with φ of all rows made once."""
-        made = [self.of(part(self.x, rows)) for rows in self.parts()]
-        return replace(self, kept=made[0] if len(made) == 1 else namespace(*made).concat(made))
+        return replace(self, kept=(by_objects if is_collection(self.x) else by_rows)(self.x, self.of, self.block))
 
     def of(self, x: Array) -> Array:
         """φ(x): (b, d) -> (b, m)"""
-        return self.gram(x) @ self.whitening
+        return upper_product(self.gram(x), self.whitening)
 
     def gram(self, x: Array) -> Array:
         """k(x, Z), in the type of W: (b, d) -> (b, m)"""

@@ -568,6 +568,28 @@ class TestCellMeans:
         )
         assert full < cells < (uniform + full) / 2
 
+    @pytest.mark.parametrize("d", [2, 8, 50])
+    def test_most_of_the_way_to_kmeans(self, d: int) -> None:
+        # A sheet of two dimensions whose density varies: rows at random leave its thin parts without a landmark.
+        rng = np.random.default_rng(d)
+        x = np.tanh(rng.standard_t(3, (3000, 2)) @ rng.standard_normal((2, d))) + 0.01 * rng.standard_normal((3000, d))
+        kernel = Gaussian.of_median(x, 0.5)
+        uniform, cells, full = (
+            np.mean([trace_error(kernel, rule(100)(kernel, x, seed).points, x) for seed in range(3)])
+            for rule in (Uniform, CellMeans, KMeans)
+        )
+        assert cells < full + 0.25 * (uniform - full)
+
+    def test_the_nearest_that_the_draws_have_found(self) -> None:
+        x, near = rows(400, 3, seed=0), 1e4 + 1e-3 * rows(400, 3, seed=1)
+        for points, weights in ((x, None), (x, np.arange(1.0, 401.0)), (near, None), (np.concatenate([x, near]), None)):
+            data = cloud(points, weights)
+            numbers, found = CellMeans(30)._spread(data, np.random.default_rng(0))
+            wanted = assigned(data, points[numbers, :], 64)
+            assert len(set(numbers)) == 30
+            np.testing.assert_array_equal(found.index, wanted.index)
+            np.testing.assert_allclose(found.distances, wanted.distances, rtol=1e-3)
+
     def test_rows_that_differ_are_found_beyond_the_sample(self) -> None:
         x = np.concatenate([np.zeros((5000, 2)), rows(9, 2, seed=0) + 5])
         assert len({tuple(z) for z in CellMeans(10)(Linear(), x, 0).points.tolist()}) == 10
@@ -578,8 +600,9 @@ class TestDefault:
         ("m", "shape", "rule"),
         [
             (300, (2000, 8), CellMeans(300)),
-            (300, (200_000, 8), MiniBatchKMeans(300)),
-            (1000, (10_000, 50), MiniBatchKMeans(1000)),
+            (300, (200_000, 8), CellMeans(300)),
+            (300, (1_000_000, 8), MiniBatchKMeans(300)),
+            (1000, (10_000, 50), CellMeans(1000)),
             (1000, (10_000, 768), CellMeans(1000)),
             (50, (60, 10_000), Uniform(50)),
         ],
