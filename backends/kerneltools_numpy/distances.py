@@ -23,7 +23,7 @@ SMALL = 2**15
 BLOCK = 2**22
 """Bytes of a block: enough rows to make preparing a product worth it."""
 
-COPIED = 2**20
+COPIED = 2**21
 """Bytes of a block that is computed elsewhere and then copied: what a near cache holds."""
 
 SAFE_IN_DOUBLE = 2.0**-30

@@ -94,7 +94,9 @@ def fit_left_out(
     if len(regs) > 1:
         found, reg, errors = _best(search, often, regs, draws, progress)
         reg, regs = share * reg, tuple(share * r for r in regs[: len(errors)])
-        here, path = replace(here, weights=found, scores=whole.problem.features.scores(found)), iter(())
+        # Far down the path, where a preconditioner is needed.
+        here = replace(here, weights=found, scores=whole.problem.features.scores(found), inverses=None)
+        path = iter(())
     here = replace(whole, progress=progress).settled(here, reg / unit, path, STEPS, draws)
     model = whole.problem.model(times_units(here.weights, heights), here.count, here.promised, here.settled)
     if not here.settled:

@@ -6,7 +6,7 @@ from math import inf, isfinite
 
 from kerneltools.arrays import Array, namespace, require_stopping
 from kerneltools.kernels import Kernel
-from kerneltools.linalg import Solution, conjugate_gradient
+from kerneltools.linalg import Solution, conjugate_gradient, identity_like
 from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.convergence import warn_not_converged
@@ -142,9 +142,14 @@ class Newton:
     progress: Progress = silent
 
     def start(self) -> Point:
-        """Where all weights are 0."""
-        targets = self.problem.targets
-        return Point(self.problem.features.zeros(targets.shape[1]), namespace(targets).zeros_like(targets))
+        """Where all weights are 0, for the first λ of the path: there no preconditioner is needed.
+
+        The penalty is as great as the curvature's trace, so that the condition number is 2 at most.
+        """
+        features, targets = self.problem.features, self.problem.targets
+        identity = identity_like(features.whitening)[None, ...]
+        scores = namespace(targets).zeros_like(targets)
+        return Point(features.zeros(targets.shape[1]), scores, inverses=identity)
 
     def path(self, reg: float) -> Iterator[float]:
         """Values of λ down to the last but one."""
