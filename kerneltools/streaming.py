@@ -277,6 +277,8 @@ class Whitened(Protocol):
     @property
     def whitening(self) -> Array: ...
 
+    def __call__(self, x: Array) -> Array: ...
+
     def norms(self) -> Array:
         """k(z, z) of the landmarks: (m,)"""
 

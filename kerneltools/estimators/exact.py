@@ -86,11 +86,7 @@ def _places(landmarks: Array, x: Array) -> Any:
     """The index of each row among the landmarks (n,), on the host; None if one is not among them."""
     known = {key: number for number, key in enumerate(keys(landmarks, range(landmarks.shape[0])))}
     found: list[int] = []
-    # The first row tells most often.
-    for part in (
-        slice(0, min(1, x.shape[0])),
-        *(slice(1 + p.start, 1 + p.stop) for p in blocks(x.shape[0] - 1, BLOCK)),
-    ):
+    for part in blocks(x.shape[0], BLOCK):
         for key in keys(x, range(part.start, part.stop)):
             number = known.get(key)
             if number is None:
