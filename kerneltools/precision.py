@@ -29,9 +29,9 @@ def in_single(f: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(f)
     def call(*args: P.args, **settings: P.kwargs) -> R:
-        if args and isinstance(args[0], Tree) and any(map(_is_scalar, flatten(args[0])[0])):
-            return call(plain(args[0]), *args[1:], **settings)  # type: ignore[arg-type]  # it has the type of args[0]
         leaves = flatten(args)[0]
+        if any(map(_is_scalar, leaves)) and isinstance(args[0], Tree) and any(map(_is_scalar, flatten(args[0])[0])):
+            return call(plain(args[0]), *args[1:], **settings)  # type: ignore[arg-type]  # it has the type of args[0]
         if any(hasattr(leaf, "beside") for leaf in leaves):
             args = together(*args)  # type: ignore[assignment]  # trees of the same types
         if not any(map(is_half, leaves)):
@@ -71,7 +71,7 @@ def is_half(leaf: Any) -> bool:
 
 
 def _is_scalar(leaf: Any) -> bool:
-    return isinstance(leaf, Real) and hasattr(leaf, "dtype")
+    return hasattr(leaf, "dtype") and isinstance(leaf, Real)
 
 
 def _names_half(dtype: DType) -> bool:

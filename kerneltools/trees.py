@@ -168,7 +168,7 @@ def replace_children(tree: Any, children: dict[str, Any]) -> Any:
 def flatten(tree: Any) -> tuple[list[Leaf], Callable[[list[Leaf]], Any]]:
     """The leaves of a tree, and the function that puts other leaves in their places."""
     leaves: list[Leaf] = []
-    map_leaves(leaves.append, tree)
+    _collect(tree, leaves)
 
     def rebuild(new: list[Leaf]) -> Any:
         if len(new) != len(leaves):
@@ -177,6 +177,21 @@ def flatten(tree: Any) -> tuple[list[Leaf], Callable[[list[Leaf]], Any]]:
         return map_leaves(lambda _: next(supply), tree)
 
     return leaves, rebuild
+
+
+def _collect(tree: Any, leaves: list[Leaf]) -> None:
+    """Append the leaves in the order of `map_leaves`, which would build a tree of them: most callers only look."""
+    if isinstance(tree, tuple | list):
+        for child in tree:
+            _collect(child, leaves)
+    elif isinstance(tree, dict):
+        for child in tree.values():
+            _collect(child, leaves)
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        for name in child_names(tree):
+            _collect(getattr(tree, name), leaves)
+    elif tree is not None:
+        leaves.append(tree)
 
 
 def map_leaves(f: Callable[[Leaf], Any], tree: Any) -> Any:
