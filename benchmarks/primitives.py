@@ -21,7 +21,7 @@ from kerneltools import alignments, columns, kernels, linalg, pairwise, pooling,
 from kerneltools.arrays import namespace
 from kerneltools.kernels import Homogeneous, profiles
 from kerneltools.patches import Grid
-from kerneltools.patches.responses import patch_response
+from kerneltools.patches.responses import patch_response, pooled_response
 
 SECONDS = 0.5  # for each measurement
 HEADER = f"{'backend':<10}{'primitive':<22}{'size':<30}{'generic':>9}{'plugin':>9}{'ratio':>7}{'with gradient':>15}"
@@ -82,6 +82,18 @@ def in_place(shape: tuple[int, ...], size: int, filters: int, profile: profiles.
     z /= np.linalg.norm(z, axis=(1, 2), keepdims=True)
     kernel, label = Homogeneous(profile), f"{'x'.join(map(str, shape))}, {type(profile).__name__}"
     return Case(patch_response, label, (x, z), (kernel, *case.settings), (0, 1))
+
+
+def pooled(shape: tuple[int, ...], size: int, filters: int, subsampling: int) -> Case:
+    """The same, pooled, of images that need no gradient."""
+    case = in_place(shape, size, filters, profiles.Exponential(0.5))
+    return Case(
+        pooled_response,
+        f"{case.label}, s={subsampling}",
+        case.arrays,
+        (*case.settings, pooling.Gaussian(subsampling)),
+        (1,),
+    )
 
 
 def pool(shape: tuple[int, ...], subsampling: int) -> Case:
@@ -152,6 +164,7 @@ CASES = (
     in_place((32, 16, 16, 128), 3, 128, profiles.Exponential(0.5)),
     in_place((32, 16, 16, 128), 1, 128, profiles.Power(2)),
     in_place((1, 8, 8, 16), 3, 16, profiles.Exponential(0.5)),
+    pooled((128, 32, 32, 3), 3, 128, 2),
     pool((32, 32, 32, 128), 2),
     pool((32, 16, 16, 256), 6),
     pool((1, 8, 8, 16), 2),
@@ -202,7 +215,7 @@ def run(name: str, backend: Any, device: str | None, compile: Callable[..., Any]
             return total(body(*arrays, *case.settings))
 
         forward = compile(lambda *arrays: body(*arrays, *case.settings))
-        gradient = compile(backend.value_and_grad(loss, case.differentiated))
+        gradient = compile(backend.value_and_grad(loss, case.differentiated, alone=True))
         return milliseconds(lambda: forward(*arrays), wait), milliseconds(lambda: gradient(*arrays), wait)
 
     generic, plugin = both(case.primitive.generic), both(case.primitive)

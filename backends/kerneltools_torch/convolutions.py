@@ -27,6 +27,15 @@ def pays(*arrays: torch.Tensor) -> bool:
     return all(a.dtype == torch.float32 and a.device.type == "cpu" and a.numel() > 0 for a in arrays)
 
 
+def smooths(x: torch.Tensor, stride: int) -> bool:
+    """Whether `smooth` is faster than a product for each axis: for images on the host."""
+    # The window of the greatest subsampling would not fit memory; where this ends, products have been as fast for long.
+    return x.ndim == 4 and pays(x) and stride <= LARGEST_WINDOWED
+
+
+LARGEST_WINDOWED = 8
+
+
 def convolve(x: torch.Tensor, filters: torch.Tensor, window: Window) -> torch.Tensor:
     """(n, *grid, c), (m, *size, c) -> (n, *positions, m)"""
     x, padding = _padded(x, window)
@@ -75,10 +84,24 @@ def pull_box_sums(cotangent: torch.Tensor, window: Window, grid: tuple[int, ...]
 
 def smooth(x: torch.Tensor, weights: tuple[float, ...], stride: int) -> torch.Tensor:
     """The same odd number of weights along both axes of images, in each channel: (n, h, w, c) -> (n, h', w', c)"""
-    line, channels = x.new_tensor(weights), x.shape[-1]
-    each = (line[:, None] * line).expand(channels, 1, -1, -1)
-    found = functional.conv2d(x.movedim(-1, 1), each, None, stride, len(weights) // 2, 1, channels)
+    each, channels = _each_channel(x, weights), x.shape[-1]
+    return functional.conv2d(x.movedim(-1, 1), each, None, stride, len(weights) // 2, 1, channels).movedim(1, -1)
+
+
+def pull_smooth(cotangent: torch.Tensor, x: torch.Tensor, weights: tuple[float, ...], stride: int) -> torch.Tensor:
+    """The gradient of `smooth` in x, whose numbers do not matter: (n, h', w', c), (n, h, w, c) -> (n, h, w, c)"""
+    found: torch.Tensor = torch.ops.aten.convolution_backward(
+        *(cotangent.movedim(-1, 1), x.movedim(-1, 1), _each_channel(x, weights)),
+        *(None, (stride, stride), (len(weights) // 2,) * 2, (1, 1)),
+        *(False, [0, 0], x.shape[-1]),  # not transposed, no more rows, a group for each channel
+        (True, False, False),
+    )[0]
     return found.movedim(1, -1)
+
+
+def _each_channel(x: torch.Tensor, weights: tuple[float, ...]) -> torch.Tensor:
+    line = x.new_tensor(weights)
+    return (line[:, None] * line).expand(x.shape[-1], 1, -1, -1)
 
 
 def _padded(x: torch.Tensor, window: Window) -> tuple[torch.Tensor, list[int]]:

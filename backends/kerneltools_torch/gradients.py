@@ -1,7 +1,7 @@
 """Gradients of functions, and gradients written by hand, on torch.func."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 
@@ -173,6 +173,41 @@ class KeepingRule(torch.autograd.Function):
         value, kept, *arrays = ctx.saved_tensors
         whole = torch.zeros_like(value) if cotangent is None else cotangent
         return None, None, *ctx.pull(whole, of_kept, value, kept, *arrays)
+
+
+class Saving(Protocol):
+    """A function of two arrays with a gradient in the second, made of what its forward saved."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The value, and arrays to save."""
+
+    def backward(
+        self, cotangent: torch.Tensor, saved: Sequence[torch.Tensor], x: torch.Tensor, y: torch.Tensor
+    ) -> torch.Tensor:
+        """The gradient in y."""
+
+    def plain(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The value, by operations that torch can differentiate as often as asked."""
+
+
+class SavingRule(torch.autograd.Function):
+    """f.forward(x, y), of arrays that no transform has touched, with a gradient in y alone."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Saving, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        value, saved = f.forward(x, y)
+        ctx.f = f
+        ctx.save_for_backward(x, y, *saved)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, y, *saved = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient is to be differentiated, and what was saved has no past
+            (gradient,) = torch.autograd.grad(ctx.f.plain(x, y), y, cotangent, create_graph=True)
+        else:
+            gradient = ctx.f.backward(cotangent, saved, x, y)
+        return None, None, gradient
 
 
 def is_transformed(*arrays: torch.Tensor) -> bool:

@@ -10,7 +10,7 @@ from kerneltools.arrays import Array
 from kerneltools.primitives import Window
 from kerneltools_torch import convolutions, iterations
 from kerneltools_torch.gradients import custom_vjp, custom_vjp_keeping, is_transformed
-from kerneltools_torch.responses import Patches, patch_response
+from kerneltools_torch.responses import Patches, patch_response, pooled_response
 
 
 def patch_gram(x: Array, filters: Array, window: Window, products: str | None = None) -> tuple[Array, Array]:
@@ -38,13 +38,9 @@ POINT = Window((1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1))
 
 def smoothed(x: Array, pool: pooling.Gaussian) -> Array:
     """One pass for both axes instead of a product for each, for images on the host."""
-    # The window of the greatest subsampling would not fit memory; where this ends, products have been as fast for long.
-    if x.ndim != 4 or not convolutions.pays(x) or pool.subsampling > LARGEST_WINDOWED:
+    if not convolutions.smooths(x, pool.subsampling):
         return pooling.smoothed.generic(x, pool)
     return convolutions.smooth(x, pool.weights, pool.subsampling)
-
-
-LARGEST_WINDOWED = 8
 
 
 def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
@@ -207,6 +203,7 @@ OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     primitives.mix_channels: mix_channels,
     pooling.smoothed: smoothed,
     patches.responses.patch_response: patch_response,
+    patches.responses.pooled_response: pooled_response,
     primitives.exponential_response: exponential_response,
     primitives.sign: sign,
     primitives.segment_sum: segment_sum,

@@ -4,18 +4,30 @@ A new array costs many passes over an existing one, so the arithmetic is done in
 hand.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, prod
+from typing import Any
 
 import torch
 
-from kerneltools.arrays import Array, safe_sqrt
+from kerneltools.arrays import Array, blocks, safe_sqrt
 from kerneltools.kernels import Homogeneous, Kernel
 from kerneltools.kernels.profiles import Exponential, Power
 from kerneltools.patches import responses
-from kerneltools.primitives import Window, reciprocal, short_dtype
-from kerneltools_torch.convolutions import box_sums, convolve, pays, pull_box_sums, pull_convolution
-from kerneltools_torch.gradients import custom_vjp_keeping, is_transformed
+from kerneltools.pooling import Gaussian
+from kerneltools.primitives import Window, by_rows_into_one, reciprocal, short_dtype
+from kerneltools_torch.convolutions import (
+    box_sums,
+    convolve,
+    pays,
+    pull_box_sums,
+    pull_convolution,
+    pull_smooth,
+    smooth,
+    smooths,
+)
+from kerneltools_torch.gradients import SavingRule, custom_vjp_keeping, is_transformed
 
 Tensor = torch.Tensor
 Gradients = tuple[Tensor | None, Tensor]
@@ -28,6 +40,29 @@ def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, pro
         return responses.patch_response.generic(x, filters, kernel, window, products)
     shaped = filters.reshape(filters.shape[0], *window.size, filters.shape[-1])
     return custom_vjp_keeping(chosen.forward, chosen.backward)(x, shaped)
+
+
+def pooled_response(
+    x: Array,
+    filters: Array,
+    kernel: Kernel,
+    window: Window,
+    pool: Callable[[Array], Array],
+    products: str | None = None,
+) -> Array:
+    """Some images at a time where a gradient is recorded in the filters alone: no array is as large as all values.
+
+    The C library maps arrays above 32 MB each on its own, and fresh pages cost more than the arithmetic in them.
+    """
+    in_blocks = _in_blocks(x, filters, _in_place(kernel, Patches(window, products)), window, pool)
+    if in_blocks is None:
+        return responses.pooled_response.generic(x, filters, kernel, window, pool, products)
+    apply: Callable[..., Array] = SavingRule.apply
+    return apply(in_blocks, x, filters.reshape(filters.shape[0], *window.size, filters.shape[-1]))
+
+
+BLOCK = 2**20
+"""Kernel values of a block (4 MiB of float32)."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +115,7 @@ class InPlaceExponential:
         return inner.mul_(doublings * reciprocal(norms)).sub_(doublings).exp2_().mul_(norms), None
 
     def backward(
-        self, cotangent: Tensor, of_kept: None, response: Tensor, kept: None, x: Tensor, filters: Tensor
+        self, cotangent: Tensor, of_kept: None, response: Tensor, kept: Tensor | None, x: Tensor, filters: Tensor
     ) -> Gradients:
         """The gradients in x, if it requires one, and in the filters."""
         inverse = reciprocal(self.patches.norms(x))
@@ -120,11 +155,66 @@ class InPlacePower:
         return self.patches.pull(of_inner if of_kept is None else of_inner + of_kept, of_norms, inverse, x, filters)
 
 
+InPlace = InPlaceExponential | InPlacePower
+
+
+@dataclass(frozen=True)
+class PooledInBlocks:
+    """A response and its pool, of so many images at a time."""
+
+    response: InPlace
+    pool: Gaussian
+    images: int
+
+    def forward(self, x: Tensor, filters: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The pooled response, and of each block what the response's gradient needs."""
+        saved: list[Tensor] = []
+
+        def of_block(some: Tensor) -> Tensor:
+            value, kept = self.response.forward(some, filters)
+            saved.append(value if kept is None else kept)
+            return self._smooth(value)
+
+        return by_rows_into_one(x, of_block, self.images, lambda piece: True), saved
+
+    def backward(self, cotangent: Tensor, saved: Sequence[Tensor], x: Tensor, filters: Tensor) -> Tensor:
+        """The gradient in the filters."""
+        parts = [
+            self.response.backward(self._pull(cotangent[rows], kept), None, kept, kept, x[rows], filters)[1]
+            for rows, kept in zip(blocks(x.shape[0], self.images), saved, strict=True)
+        ]
+        return sum(parts[1:], start=parts[0])
+
+    def plain(self, x: Tensor, filters: Tensor) -> Tensor:
+        """The pooled response, of all images at once."""
+        return self._smooth(custom_vjp_keeping(self.response.forward, self.response.backward)(x, filters))
+
+    def _smooth(self, response: Tensor) -> Tensor:
+        return smooth(response, self.pool.weights, self.pool.subsampling)
+
+    def _pull(self, cotangent: Tensor, response: Tensor) -> Tensor:
+        return pull_smooth(cotangent, response, self.pool.weights, self.pool.subsampling)
+
+
+def _in_blocks(
+    x: Tensor, filters: Tensor, response: InPlace | None, window: Window, pool: Any
+) -> PooledInBlocks | None:
+    """For several blocks of images on the host that need no gradient, beside filters that do."""
+    if response is None or not isinstance(pool, Gaussian) or is_transformed(x, filters):
+        return None
+    recorded = torch.is_grad_enabled() and filters.requires_grad and not x.requires_grad
+    if not (recorded and pays(x, filters) and pool.subsampling > 1 and smooths(x, pool.subsampling)):
+        return None
+    values = prod(window.output_shape(tuple(x.shape[1:-1]))) * filters.shape[0]
+    images = max(1, BLOCK // max(1, values))
+    return PooledInBlocks(response, pool, images) if images < x.shape[0] else None
+
+
 def _power(cosine: Tensor, exponent: int) -> Tensor:
     return cosine if exponent == 1 else cosine**exponent
 
 
-def _in_place(kernel: Kernel, patches: Patches) -> InPlaceExponential | InPlacePower | None:
+def _in_place(kernel: Kernel, patches: Patches) -> InPlace | None:
     profile = kernel.profile if isinstance(kernel, Homogeneous) else None
     if isinstance(profile, Exponential) and isinstance(profile.sigma, int | float):
         return InPlaceExponential(patches, 1 / profile.sigma**2)

@@ -13,10 +13,10 @@ from kerneltools.kernels.base import check_positive, row_norms
 from kerneltools.maps.nystrom import whitening
 from kerneltools.patches import Grid, Padding
 from kerneltools.patches.grid import PerAxis, require_grid
-from kerneltools.patches.responses import patch_norms, patch_response
+from kerneltools.patches.responses import patch_norms, patch_response, pooled_response
 from kerneltools.pooling import Gaussian
 from kerneltools.precision import in_single, plain, widened
-from kerneltools.primitives import mix_channels, program
+from kerneltools.primitives import Window, mix_channels, program
 from kerneltools.trees import Tree, static, together
 
 
@@ -151,12 +151,17 @@ class PreparedLayer(Tree):
         return _missed(self, x) if self.layer.by_products else self._miss(x)
 
     def _map(self, x: Array) -> Array:
-        return mix_channels(Gaussian(self.layer.subsampling)(self._respond(x)), self.whitening)
+        layer, pool = self.layer, Gaussian(self.layer.subsampling)
+        if layer.by_products:
+            pooled = pooled_response(x, self._points, layer.kernel, self._window(x), pool, layer.products)
+        else:
+            pooled = pool(self._respond(x))
+        return mix_channels(pooled, self.whitening)
 
     def _miss(self, x: Array) -> tuple[Array, Array]:
         layer, response = self.layer, self._respond(x)
         if layer.by_products:
-            norms = patch_norms(x, layer.grid.window(tuple(x.shape[1:-1])))
+            norms = patch_norms(x, self._window(x))
             whole = layer.kernel.from_inner(norms * norms, norms, norms)
         else:
             whole = self._of_patches(x, layer.kernel.diag)
@@ -180,11 +185,19 @@ class PreparedLayer(Tree):
 
     def _respond(self, x: Array) -> Array:
         """Kernel values of all patches with all filters."""
-        layer, filters, xp = self.layer, self.layer.filters, namespace(x, self.layer.filters)
+        layer = self.layer
         if not layer.by_products:
             return self._of_patches(x, lambda patches: layer.kernel(patches, layer.rows))
-        points = xp.reshape(filters, (filters.shape[0], prod(filters.shape[1:-1]), filters.shape[-1]))
-        return patch_response(x, points, layer.kernel, layer.grid.window(tuple(x.shape[1:-1])), layer.products)
+        return patch_response(x, self._points, layer.kernel, self._window(x), layer.products)
+
+    @property
+    def _points(self) -> Array:
+        """The filters with all points of a patch along one axis: (m, points, c)."""
+        z = self.filters
+        return namespace(z).reshape(z, (z.shape[0], prod(z.shape[1:-1]), z.shape[-1]))
+
+    def _window(self, x: Array) -> Window:
+        return self.layer.grid.window(tuple(x.shape[1:-1]))
 
     def _of_patches(self, x: Array, f: Callable[[Array], Array]) -> Array:
         """A function of patch vectors, at all positions; f: (P, d) -> (P, ...)."""

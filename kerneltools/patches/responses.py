@@ -1,5 +1,6 @@
 """Kernel values of patches."""
 
+from collections.abc import Callable
 from math import prod
 
 from kerneltools.arrays import Array, namespace, safe_sqrt
@@ -17,6 +18,22 @@ def patch_response(x: Array, filters: Array, kernel: Kernel, window: Window, pro
     """
     inner, square = patch_gram(x, filters, window, products)
     return kernel.from_inner(inner, safe_sqrt(square)[..., None], _filter_norms(filters, kernel))
+
+
+@primitive
+def pooled_response(
+    x: Array,
+    filters: Array,
+    kernel: Kernel,
+    window: Window,
+    pool: Callable[[Array], Array],
+    products: str | None = None,
+) -> Array:
+    """`patch_response`, pooled, such as by a `pooling.Gaussian`.
+
+    (n, *grid, c), (m, points, c) -> (n, *positions, m)
+    """
+    return pool(patch_response(x, filters, kernel, window, products))
 
 
 def _filter_norms(filters: Array, kernel: Kernel) -> Array | float:

@@ -74,6 +74,7 @@ CASES: Mapping[str, Callable[[Draw, bool], Case]] = {
     "patches.Grid.extract": of_grids.grid_patches,
     "patches.responses.patch_norms": of_grids.norms,
     "patches.responses.patch_response": of_grids.responses,
+    "patches.responses.pooled_response": of_grids.pooled_responses,
     "pooling": of_grids.pool,
     "primitives.cosine_features": of_rows.turns,
     "primitives.cosines_and_sines": of_rows.cosines,

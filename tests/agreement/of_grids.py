@@ -10,7 +10,7 @@ from kerneltools import pooling, primitives
 from kerneltools.kernels import Gaussian, Homogeneous, Kernel, Linear, Polynomial
 from kerneltools.kernels.profiles import ArcCosine, Exponential, Power
 from kerneltools.patches import Grid
-from kerneltools.patches.responses import patch_norms, patch_response
+from kerneltools.patches.responses import patch_norms, patch_response, pooled_response
 from kerneltools.primitives import Window
 from tests.agreement.case import Case, Draw, kink, numbers, size, unit_rows, with_array_parameters
 from tests.laws.members import GRIDS, POOLS
@@ -67,16 +67,22 @@ def grams(draw: Draw, few: bool) -> Case:
     return Case(lambda v, c: primitives.patch_gram(v["x"], v["filters"], window), variables, terms=terms)
 
 
-def responses(draw: Draw, few: bool) -> Case:
+def responses(draw: Draw, few: bool, pool: Any = None) -> Case:
     x, _, window = _window(draw, few)
     kernel = draw(st.sampled_from(LAYER_KERNELS))
     filters = unit_rows(numbers(draw, size(draw, few, 1, 4), len(window.offsets()), x.shape[-1]))
     variables = {"x": x, "filters": filters}
 
     def of(v: Any, c: Any) -> Any:
-        return patch_response(v["x"], v["filters"], kernel, window)
+        if pool is None:
+            return patch_response(v["x"], v["filters"], kernel, window)
+        return pooled_response(v["x"], v["filters"], kernel, window, pool)
 
     return Case(of, variables, terms=filters[0].size + 2, kink=kink(kernel), label=f"{kernel}, {window}")
+
+
+def pooled_responses(draw: Draw, few: bool) -> Case:
+    return responses(draw, few, pooling.Gaussian(2))
 
 
 def norms(draw: Draw, few: bool) -> Case:

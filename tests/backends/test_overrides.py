@@ -13,7 +13,7 @@ from kerneltools.backend import Backend, available, backend
 from kerneltools.kernels import Homogeneous, Polynomial
 from kerneltools.kernels.profiles import Exponential, Power
 from kerneltools.patches import gapped
-from kerneltools.patches.responses import patch_response
+from kerneltools.patches.responses import patch_response, pooled_response
 from kerneltools.primitives import Window
 
 rng = np.random.default_rng(0)
@@ -54,6 +54,12 @@ def patch_responses() -> Any:
         filters /= np.linalg.norm(filters, axis=(1, 2), keepdims=True)
         yield (x, filters), (kernel, w), (0, 1)
         yield (x, filters), (kernel, w), (1,)
+
+
+def pooled_responses() -> Any:
+    for (arrays, (kernel, w), _), s in zip(patch_responses(), cycle((1, 2, 3, 9)), strict=False):
+        yield arrays, (kernel, w, pooling.Gaussian(s)), (1,)
+        yield arrays, (kernel, w, pooling.Gaussian(s)), (0, 1)
 
 
 def pooled() -> Any:
@@ -200,6 +206,7 @@ CASES = {
     primitives.patch_gram: list(patch_grams()),
     primitives.mix_channels: list(mixes()),
     patch_response: list(patch_responses()),
+    pooled_response: list(pooled_responses()),
     pooling.smoothed: list(pooled()),
     primitives.sign: list(signs()),
     primitives.segment_sum: list(segments()),
