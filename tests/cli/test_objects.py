@@ -65,7 +65,7 @@ def test_train(models: Any, kind: str, said: str, share: float, n: int) -> None:
 def test_report(run: Any, models: Any, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, _ = models[kind]
     if kind != "graphs":  # the pictures themselves are tested with `ckn show`
-        monkeypatch.setattr("ckn.reporting._drawn", lambda name, alt, figure: Paragraph(alt))
+        monkeypatch.setattr("ckn.reporting.drawings._drawn", lambda name, alt, figure: Paragraph(alt))
     result = run("report", folder / "model.safetensors", *OTHERS[kind], "--out", tmp_path / "page.html")
     assert result.exit_code == 0, result.stderr
     page = checked(tmp_path / "page.html")
