@@ -10,6 +10,7 @@ from kerneltools.reporting import Chart, Paragraph, Section, Series, Table
 
 
 def certificate_of(training: Training | None, examined: Examined | None, nouns: str) -> list[Section]:
+    """What each layer misses: of the examples, or as the training has noted it; nothing where neither is known."""
     parts = "patches" if nouns == "images" else "parts"
     text = (
         f"Each layer replaces its kernel by a map ψ onto its filters. Of each of its {parts} p the map misses the "

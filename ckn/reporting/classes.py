@@ -30,6 +30,7 @@ SHOWN, SHOWN_OBJECTS = 24, 12
 
 
 def of_examples(model: Model, names: Sequence[str], examined: Examined, training: Training | None) -> list[Section]:
+    """Accuracy and confusion where there are labels, predictions where there are none; the hardest examples."""
     nouns = examined.data.nouns
     if examined.true is None:
         text = f"These {nouns} have no labels: which are right is not known. How many were put into each class:"
@@ -42,10 +43,12 @@ def of_examples(model: Model, names: Sequence[str], examined: Examined, training
 
 
 def accuracy_figure(name: str, right: int, n: int) -> Figure:
+    """A share of examples that are right, with its interval."""
     return Figure(name, f"{right / n:.2%}", f"{right} of {n}; 95 % interval {wilson(right, n)}")
 
 
 def right_of(examined: Examined) -> tuple[int, int]:
+    """How many examples are in their class, of how many."""
     best, _, _ = predictions(examined.scores)
     return int((best == examined.true).sum()), len(best)
 

@@ -15,6 +15,7 @@ from kerneltools.reporting import Paragraph, Picture, Section
 
 
 def filters_of(held: Model | Network, examined: Examined | None) -> Section:
+    """The filters of the first layer, and what of objects excites them."""
     network, steps = (held.network, held.preprocessing) if isinstance(held, Model) else (held, ())
     nouns = nouns_for(network)
     m, *size = network.bare_layers[0].filters.shape
@@ -50,9 +51,11 @@ def _picture_of(figure: Any, alt: str, caption: str = "") -> Picture:
 
 
 def data_url(png: bytes) -> str:
+    """The URL that holds the bytes of a PNG."""
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def pictures_for(kind: str) -> Any:
+    """The module that draws for images, sequences, graphs or series."""
     # matplotlib takes a second to import.
     return import_module(f"ckn.pictures.{kind}")

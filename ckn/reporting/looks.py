@@ -21,6 +21,7 @@ DRAWN_NODES, DRAWN_POINTS, LETTERS = 100, 200, 120
 
 
 def card_of(data: Dataset, number: int, title: str, facts: Mapping[str, str]) -> Card:
+    """The example of that number: its title, what is to be said of it, and how it looks."""
     if isinstance(data, Images):
         return Card(title, facts, _image(np.asarray(data.images[number]), data.maximum, f"The {data.noun} {title}"))
     one: Any = data.data[number]

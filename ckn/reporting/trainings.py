@@ -56,6 +56,7 @@ class Training:
 
 
 def measured_in(training: Training) -> tuple[int, int] | None:
+    """How many test examples were right, of how many; None where that is not known."""
     share, n = training.numbers.get("test_accuracy"), training.numbers.get("n_test")
     if not isinstance(share, float) or not isinstance(n, int) or n < 1 or not 0 <= share <= 1:
         return None
@@ -63,6 +64,7 @@ def measured_in(training: Training) -> tuple[int, int] | None:
 
 
 def of_training(training: Training) -> list[Section]:
+    """λ and what was tried, accuracies, times, and the curves of a training with labels."""
     numbers, blocks = training.numbers, list[Any]()
     at_once = any(key.startswith(PATHS[1]) for key in numbers)
     error = "error of examples left out" if at_once else "leave-one-out error"
@@ -96,6 +98,7 @@ def missed_in_training(training: Training | None) -> list[Any]:
 
 
 def settings_of(training: Training) -> Section:
+    """What was asked for."""
     left_out = (*NO_SETTINGS, "train_seconds", "test_seconds")
     shown = {
         key: visible(f"{value:.6g}" if isinstance(value, float) else str(value))
