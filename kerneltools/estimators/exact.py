@@ -10,10 +10,11 @@ import numpy as np
 from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace, require_floating
 from kerneltools.backend import to_host
 from kerneltools.estimators.base import check_number
+from kerneltools.estimators.posterior import Posterior
 from kerneltools.estimators.search import wide_features
 from kerneltools.kernels import Kernel
 from kerneltools.primitives import segment_sum
-from kerneltools.solvers import InterceptModel, exact_path, exact_ridge
+from kerneltools.solvers import ExactPath, InterceptModel, exact_path, exact_ridge
 from kerneltools.solvers.exact import merged_path
 from kerneltools.solvers.sums import row_weights
 from kerneltools.streaming import FeatureSums
@@ -38,9 +39,12 @@ class Merged(Tree):
     count: float
 
     def errors(self, kernel: Kernel, x: Array, regs: Sequence[float]) -> tuple[float, ...]:
-        """The error by generalised cross-validation of each λ, a mean over the targets."""
-        path = merged_path(exact_path(kernel, x, self.y, weights=self._given()), self.count, self.beyond)
-        return tuple(to_host(path.generalised_cross_validation(regs)).mean(axis=1).tolist())
+        """Generalised cross-validation of each λ, means over the targets."""
+        return tuple(to_host(self.path(kernel, x).generalised_cross_validation(regs)).mean(axis=1).tolist())
+
+    def path(self, kernel: Kernel, x: Array) -> ExactPath:
+        """The regression for every λ."""
+        return merged_path(exact_path(kernel, x, self.y, weights=self._given()), self.count, self.beyond)
 
     def model(self, kernel: Kernel, x: Array, reg: float) -> InterceptModel:
         """The regression for one λ."""
@@ -118,6 +122,12 @@ class Exact(Tree):
         found = self.model.model
         known = self.rows.errors(found.kernel, found.points, self.regs) if self.given is None else self.given
         return np.asarray(known)
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """What it knows of its error."""
+        found = self.model.model
+        return Posterior(self.rows.path(found.kernel, found.points), self.reg)
 
     def sums(self, landmarks: Array) -> FeatureSums:
         """The sums of the rows in the features of landmarks, to which more rows can be added."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
 from math import isqrt
-from typing import Any, Self
+from typing import Any, Literal, Self, cast, overload
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
@@ -31,6 +31,7 @@ from kerneltools.estimators.checks import as_examples, as_targets, as_weights, h
 from kerneltools.estimators.exact import Exact, merged
 from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
+from kerneltools.estimators.posterior import Posterior
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
 from kerneltools.estimators.work import FACTOR, PATH, SPECTRUM, STEPS, SUMS, Work
 from kerneltools.forecasting import Forecast, Law
@@ -62,6 +63,10 @@ class _Regression:
     @cached_property
     def model(self) -> "_Narrow":
         return _Narrow(self.sums.model(self.reg))
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        return Posterior(self.sums.path(), self.reg, cast(Wide, self.sums.map))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +113,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     If all rows are among the landmarks, `solvers.exact_ridge` finds the same function without features, some seven
     times faster. Several values of `reg` need the eigenvectors of the kernel matrix, which takes ten times as long.
 
-    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (the error of
-    each `reg` by generalised cross-validation), `model_`, a function of rows (n, d) -> (n, t), and `shift_` (the ε
-    added to k(Z, Z) before it is factored, relative to its greatest entry; 0 if all rows are landmarks). Without
-    `solver`, also `sums_` (a `streaming.FeatureSums`); then all intermediate numbers are in float64 if the library has
-    it, so that rows in float32 give the model of the same rows in float64.
+    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (generalised
+    cross-validation, for each `reg`), `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a
+    `streaming.FeatureSums`), and all numbers in between are in float64 where the library has it: rows in float32 have
+    the model of the same rows in float64; and `noise_variance_`, with the standard deviations of
+    `predict(X, return_std=True)`. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its greatest
+    entry; 0 where all rows are landmarks.
 
     `partial_fit` adds rows, and `merge` joins two estimators; both give the result of one fit of all rows on the same
     landmarks, up to rounding. The first call chooses the landmarks among its rows. To be independent of that choice,
@@ -229,12 +235,38 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         found._set(_Regression(sums, self._regs()), self.kernel_, self.landmarks_, self._flat)
         return found
 
-    @in_few_shapes
-    def predict(self, X: Any) -> Array:
-        """(n, d) -> (n,) or (n, t), in the library, device and type of the fit"""
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> Array: ...
+
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[Array, Array]: ...
+
+    def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
+        """(n, d) -> (n,) or (n, t), in the library, device and type of the fit; with `return_std` a pair of such.
+
+        `return_std`: also the standard deviation with which new targets scatter about the predictions, noise included:
+        of the posterior of a Gaussian process whose covariance is the kernel times σ² / (λ n), beside a constant and
+        noise of the variance σ² (`noise_variance_`, which is estimated from the rows). Were the data of such a process,
+        a target would be within 1.645 of these nine times out of ten. What the landmarks miss counts as uncertain. The
+        first such call takes the eigenvectors of the features' sums, or of the kernel matrix where all rows are
+        landmarks: some ten times a fit for one λ.
+
+        Raises ValueError for a fit with a `solver`, which has no posterior.
+
+        >>> import numpy as np
+        >>> x = np.linspace(0, 6, 200)[:, None]
+        >>> y = np.sin(x[:, 0]) + np.random.default_rng(0).normal(0, 0.3, 200)
+        >>> values, std = KernelRidge().fit(x, y).predict(np.asarray([[3.0], [9.0]]), return_std=True)
+        >>> std.round(1)  # where there are rows, and far from them
+        array([0.3, 0.8])
+        """
         check_is_fitted(self)
-        values = self.model_(as_examples(self, X, fitted=self.landmarks_))
-        return values[:, 0] if self._flat else values
+        rows = as_examples(self, X, fitted=self.landmarks_)
+        values = self.model_(rows)
+        if not return_std:
+            return values[:, 0] if self._flat else values
+        spread = self._posterior.deviations(rows)
+        return (values[:, 0], spread[:, 0]) if self._flat else (values, spread)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R², the share of the targets' variance that the predictions explain."""
@@ -270,6 +302,23 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             raise ValueError("solver: errors_ exist only for a fit without a solver; set solver=None")
         errors: Array = self._found.errors
         return errors
+
+    @property
+    def noise_variance_(self) -> Any:
+        """The variance of the noise, estimated from the residuals (`RidgePath.noise_variance`): a number, or (t,).
+
+        Raises ValueError for a fit with a `solver`.
+        """
+        check_is_fitted(self)
+        noise = to_host(self._posterior.noise)
+        return float(noise[0]) if self._flat else noise
+
+    @property
+    def _posterior(self) -> Posterior:
+        if isinstance(self._found, _About):
+            raise ValueError("return_std: a fit with a solver has no posterior; leave solver out")
+        found: Posterior = self._found.posterior
+        return found
 
     @property
     def shift_(self) -> float:

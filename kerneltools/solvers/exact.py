@@ -15,7 +15,7 @@ from kerneltools.solvers.checks import check_examples, check_reg
 from kerneltools.solvers.features import KernelModel, indefinite, require_definite
 from kerneltools.solvers.ridge import several
 from kerneltools.solvers.sums import row_weights, weighted_mean
-from kerneltools.structures.base import Collection, like_of, part, require_known
+from kerneltools.structures.base import Collection, count, like_of, part, require_alike, require_known
 from kerneltools.trees import Shown, Tree, together
 
 TILE = 512
@@ -182,16 +182,64 @@ class ExactPath(Shown):
         """An estimate of the mean squared error on new rows, like `RidgePath`'s: r values of λ -> (r, t)"""
         return namespace(self.basis).stack([self._gcv(reg) for reg in several(regs)])
 
+    def noise_variance(self, reg: float) -> Array:
+        """The variance of the noise of a row of weight 1, as `RidgePath.noise_variance`: -> (t,)
+
+        Raises ValueError where λ is not a number > 0. Of a single row, nothing is known: 0.
+        """
+        error, left = self._misfit(reg)
+        return error / namespace(error).where(left > 0, left, namespace(left).ones_like(left))
+
+    def variance(self, x: Any, reg: float, block: int = 4096) -> Array:
+        """How far f(x) + b is uncertain, in multiples of `noise_variance`: (n', d) -> (n',)
+
+        The posterior variance of a Gaussian process with the covariance k σ² / (λ n), and any constant b alike, as
+        `RidgePath.variance` (Rasmussen and Williams 2006, 2.42), `block` rows at a time, O(n²) operations each.
+
+        Raises ValueError for rows of another length, and where λ is not a number > 0.
+
+        >>> import numpy as np
+        >>> from kerneltools.kernels import Gaussian
+        >>> x = np.linspace(0, 6, 30)[:, None]
+        >>> exact_path(Gaussian(1.0), x, np.sin(x)).variance(np.asarray([[3.0], [1000.0]]), reg=1e-2).round(2)
+        array([0.17, 4.42])
+        """
+        shift, known = self._shift(reg), self.rows
+        require_alike(known.x, x, "x", "the rows")
+        shrink = namespace(shift).where(self.spectrum > 0, 1 / (self.spectrum + shift), 0 * self.spectrum)
+        whole = weighted_mean(self.gram_mean[:, None], known.weights)[0]
+        n = namespace(shift).maximum(self.count, known.total)
+
+        def of_some(some: Any) -> Array:
+            rows = widened(precise(known.kernel, some))
+            xp, wide = namespace(known.y), known.y.dtype
+            values = xp.astype(known.evaluated(rows, known.x), wide)
+            diagonal = xp.astype(known.evaluated.diag(rows), wide)
+            about = diagonal - 2 * (values @ known.weights) / known.total + whole
+            along = xp.matrix_transpose(known.scaled(xp.matrix_transpose(values - self.gram_mean))) @ self.basis
+            missed = about - (along * along) @ shrink
+            least = xp.zeros_like(missed)
+            return (xp.maximum(missed, least) / shift + 1 / known.total) * (known.total / n)
+
+        parts = list(blocks(count(x), block)) or [slice(0, 0)]
+        return namespace(shift).concat([of_some(part(x, some)) for some in parts])
+
     def _gcv(self, reg: float) -> Array:
+        error, left = self._misfit(reg)
+        xp = namespace(error, left)
+        # Of a single row nothing is known.
+        known = xp.where(left > 0, left, xp.ones_like(left))
+        errors = error / known**2
+        return xp.where(left > 0, errors, xp.full_like(errors, inf))
+
+    def _misfit(self, reg: float) -> tuple[Array, Array]:
+        """The mean squared residual (t,), and 1 - tr H / n."""
         missed, total = self._missed(reg), self.rows.total
         xp = namespace(missed)
         residual = missed[:, None] * self.projected
         n = xp.maximum(self.count, total)
         left = xp.sum(missed) + (n - 1 - missed.shape[0])
-        # Of a single row nothing is known.
-        known = xp.where(left > 0, left, xp.ones_like(left))
-        errors = (self.beyond + xp.sum(residual * residual, axis=0)) / total * (n / known) ** 2
-        return xp.where(left > 0, errors, xp.full_like(errors, inf))
+        return (self.beyond + xp.sum(residual * residual, axis=0)) / total, left / n
 
     def _left_out(self, reg: float) -> Array:
         missed, rows = self._missed(reg), self.rows

@@ -114,9 +114,57 @@ class RidgePath(Shown):
         number of rows where that is more: weights that add up to less are shares (docs/decisions/0019-weights.md).
         Raises ValueError for no λ.
         """
-        return namespace(self.spectrum, self.projected).stack([self._gcv(reg) for reg in several(regs)])
+        found = [self._misfit(reg) for reg in several(regs)]
+        return namespace(self.spectrum, self.projected).stack([error / left**2 for error, left in found])
 
-    def _gcv(self, reg: float) -> Array:
+    def noise_variance(self, reg: float) -> Array:
+        """The variance of the noise of a row of weight 1: the mean squared residual over 1 - tr H / n (Wahba 1983).
+
+        -> (t,). n is as in `generalised_cross_validation`. With it the errors of rows left out have the size that a
+        Gaussian process expects, were all leverages alike. Raises ValueError where λ is not a number > 0.
+
+        >>> import numpy as np
+        >>> draws = np.random.default_rng(0)
+        >>> x = draws.standard_normal((1000, 2))
+        >>> ridge_path(x, x[:, :1] + draws.normal(0, 0.5, (1000, 1))).noise_variance(1e-3).round(2)
+        array([0.24])
+        """
+        error, left = self._misfit(reg)
+        return error / left
+
+    def variance(self, x: Array, reg: float, block: int = 4096) -> Array:
+        """How far W' x + b is uncertain, in multiples of `noise_variance`: (n, d) -> (n,)
+
+        The posterior variance where W has the prior N(0, σ² / (λ n)), b any value alike, and a row the noise σ² over
+        its weight, in units of σ²: x̃' (X'X + λ Σw)^-1 x̃ + 1 / Σw, x̃ and X about the mean (Rasmussen and Williams 2006,
+        2.7), times Σw / n where the weights are shares. `block` rows at a time.
+
+        Raises ValueError for rows of another length, and where λ is not a number > 0.
+
+        >>> import numpy as np
+        >>> x = np.asarray([[-1.0], [0.0], [1.0]])
+        >>> ridge_path(x, 2 * x).variance(np.asarray([[0.0], [10.0]]), reg=1e-9).round(2)
+        array([ 0.33, 50.33])
+        """
+        check_reg(reg, self.spectrum)
+        if x.ndim != 2 or x.shape[1] != self.basis.shape[0]:
+            raise ValueError(f"x: expected (n, {self.basis.shape[0]}) as in the data, got {tuple(x.shape)}")
+        xp = namespace(x, self.basis)
+        parts = list(blocks(x.shape[0], block)) or [slice(0, 0)]
+        return xp.concat([self._variance(x[part, :], reg) for part in parts])
+
+    def _variance(self, x: Array, reg: float) -> Array:
+        xp, shift = namespace(x, self.basis), self.weight * reg
+        about = xp.astype(x, self.basis.dtype) - self.x_mean
+        rotated = about @ self.basis
+        found = (rotated * rotated) @ (1 / (self.spectrum + shift))
+        if self.basis.shape[0] > self.basis.shape[1]:  # of the directions that no row has, nothing is known
+            beyond = about - rotated @ xp.matrix_transpose(self.basis)
+            found = found + xp.sum(beyond * beyond, axis=1) / shift
+        return (found + 1 / self.weight) * (self.weight / xp.maximum(self.count, self.weight))
+
+    def _misfit(self, reg: float) -> tuple[Array, Array]:
+        """The mean squared residual (t,), and 1 - tr H / n."""
         xp = namespace(self.spectrum, self.projected)
         shrink, n = self._shrink(reg), xp.maximum(self.count, self.weight)
         missed = self.weight * reg * shrink
@@ -124,7 +172,7 @@ class RidgePath(Shown):
         mean_square = (self.beyond + xp.sum(residual * residual, axis=0)) / self.weight
         # n - tr H as a sum of what is left in each direction: nothing cancels where all rows are interpolated.
         left = xp.sum(xp.where(self.spectrum > 0, missed, xp.ones_like(missed))) + (n - 1 - self.spectrum.shape[0])
-        return mean_square * (n / left) ** 2
+        return mean_square, left / n
 
     def _leave_out(self, x: Array, y: Array, weights: Array | None, regs: Sequence[float]) -> Array:
         xp, wide = namespace(x, y), self.basis.dtype
