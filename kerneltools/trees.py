@@ -69,12 +69,25 @@ def as_html(value: Any) -> str:
     name = type(value).__qualname__
     if not dataclasses.is_dataclass(value):
         return f"<pre>{escape(repr(value))}</pre>"
-    said = (type(value).__doc__ or "").strip().partition("\n")[0]
     rows = [(f.name, _text(getattr(value, f.name))) for f in dataclasses.fields(value) if f.repr]
     sizes = [prod(leaf.shape) for _, leaf in named_leaves(value) if getattr(leaf, "shape", ())]
     if sizes:
         rows.append(("numbers in its arrays", f"{sum(sizes):,}"))
-    return html_table(name, "" if said.startswith(f"{name}(") else said, rows)
+    return html_table(name, first_line(value), rows)
+
+
+def first_line(value: Any) -> str:
+    """What the docstring of its class begins with, where that is no signature: the formula of a kernel.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Line(Shown):
+    ...     'f(x) < 1.'
+    >>> first_line(Line())
+    'f(x) < 1.'
+    """
+    text = (type(value).__doc__ or "").strip().partition("\n")[0]
+    return "" if text.startswith(f"{type(value).__qualname__}(") else text
 
 
 def html_table(title: str, said: str, rows: Sequence[Sequence[str]], columns: Sequence[str] = ()) -> str:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ckn.architecture import Architecture
 from ckn.checks import check_batch, check_count, check_labels, check_regs
 from ckn.choice import MANY, chosen_head, chosen_regression
+from ckn.describing import as_html
 from ckn.estimators.forecasting import forecast
 from ckn.kept import MEMORY, Kept, kept
 from ckn.layers.readouts import standardised
@@ -41,6 +42,7 @@ from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
 from kerneltools.estimators.foreign import Hinted
+from kerneltools.estimators.showing import where
 from kerneltools.forecasting import Forecast
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning import Temperature
@@ -62,6 +64,7 @@ OF_A_FIT = (
     "classes_",
     "architecture_",
     "model_",
+    "n_samples_seen_",
 )
 """The attributes that a fit may set; some belong to one kind of fit only."""
 
@@ -157,8 +160,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         X, y, measured = self._split(*self._taken(X, y, least=2))
         self.kind.require(self.architecture, X)
         if start is not None and not isinstance(self.supervised, Supervised):
-            raise TypeError("start: a training resumes with its own settings; pass supervised=ckn.Supervised(...)")
-        goal = self._goal(y)
+            raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
+        goal, n = self._goal(y), count(X)
         progress("preprocessing", 0, 1)
         steps = fitted_steps(self.kind.steps(X) if self.preprocessing is None else tuple(self.preprocessing), X)
         examples = preprocess(steps, X, self._like())
@@ -175,7 +178,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
         model = self._model(found, steps, self.kind.shape(X), goal)
         for name in set(OF_A_FIT).intersection(vars(self)):
             delattr(self, name)  # of an earlier fit, which may be of another kind
-        for name, value in {**found.attributes, "architecture_": architecture, "model_": model}.items():
+        told = {"architecture_": architecture, "model_": model, "n_samples_seen_": n}
+        for name, value in {**found.attributes, **told}.items():
             setattr(self, name, value)
         return self
 
@@ -361,6 +365,23 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     def transform(self, X: Any) -> Any:
         """The features: n examples -> (n, features), in the library of `backend`."""
         return self._fitted.transform(self._again(X), self.batch)
+
+    def _facts(self) -> dict[str, str]:
+        found = {self.kind.nouns: f"{self.n_samples_seen_:,}", "arrays": where(self.model_.network.like)}
+        found["λ"] = f"{self.reg_:.3g}"
+        for name, measure in {"loo_accuracy_": "accuracy", "loo_score_": "R²"}.items():
+            if hasattr(self, name):
+                found[f"{measure} of {self.kind.nouns} left out"] = f"{getattr(self, name):.4f}"
+        state = getattr(self, "best_", None) or getattr(self, "training_", None)
+        if state is not None and state.history:
+            last = state.history[-1]
+            found |= {"epochs": f"{last.epoch}", "loss": f"{last.loss:.4g}"}
+            if last.validation_accuracy is not None:
+                found["validation"] = f"{last.validation_accuracy:.4f}"
+        return found
+
+    def _after_fit(self) -> str:
+        return super()._after_fit() + (as_html(self.model_) if hasattr(self, "model_") else "")
 
     @property
     def _fitted(self) -> Any:

@@ -14,6 +14,7 @@ from kerneltools.estimators.foreign import Hinted, kernel_hint
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parameters import is_open, nested, replaced
 from kerneltools.estimators.parts import BAR, SETTINGS, check_columns, made_of, parts_of
+from kerneltools.estimators.showing import said, shortened, where
 from kerneltools.estimators.work import FEATURES, STEPS, Work
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
@@ -21,8 +22,8 @@ from kerneltools.landmarks.base import chosen, distinct, warn_reduced
 from kerneltools.progress import Bar, Progress, printed, silent
 from kerneltools.random import Rng
 from kerneltools.structures import of, take
-from kerneltools.structures.base import in_type, is_collection, like_of, require_examples
-from kerneltools.trees import map_leaves
+from kerneltools.structures.base import count, in_type, is_collection, like_of, require_examples
+from kerneltools.trees import first_line, map_leaves
 
 LANDMARKS = 300
 """The number of landmarks where none is given."""
@@ -36,6 +37,7 @@ class KernelEstimator(Hinted):
 
     kernel: Any
     random_state: Any
+    kernel_: Kernel
 
     _watch: ClassVar[Progress | None] = None
     """What the runs that a forecast makes on copies report to it."""
@@ -57,6 +59,19 @@ class KernelEstimator(Hinted):
         if not isinstance(verbose, bool | np.bool_) and not is_whole(verbose, 0):
             raise ValueError(f"verbose: expected False, True, or 0, 1 or 2, got {shortened(verbose)}")
         return int(verbose)
+
+    def _facts(self) -> dict[str, str]:
+        found = {"kernel": said(self.kernel_), "its formula": first_line(self.kernel_)}
+        columns = getattr(self, "n_features_in_", None)
+        if (seen := getattr(self, "n_samples_seen_", None)) is not None:
+            found["objects" if columns is None else "rows"] = f"{seen:,}"
+        if columns is not None:
+            found["columns"] = f"{columns:,}"
+        points = getattr(self, "landmarks_", None)
+        if points is not None:
+            found["landmarks"] = f"{count(points):,}"
+            found["arrays"] = where(like_of(points))
+        return {name: value for name, value in found.items() if value}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep`, also those of kernels and selectors, such as `kernel__bandwidth`."""
@@ -255,9 +270,3 @@ def check_number(name: str, value: Any) -> float:
     if not known or not 0 < value <= sys.float_info.max:  # Python's integers have no end
         raise ValueError(f"{name}: expected a finite number > 0, got {shortened(value)}")
     return float(value)
-
-
-def shortened(value: Any) -> str:
-    """The text of a value, without its middle if it is long."""
-    text = repr(value) if not isinstance(value, int) or value < 10**30 else f"an integer of {value.bit_length()} bits"
-    return text if len(text) < 80 else f"{text[:40]} ... {text[-20:]}"

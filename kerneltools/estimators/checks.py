@@ -142,16 +142,26 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
     return weights
 
 
-def remember_columns(estimator: Any, X: Any) -> None:
-    """Set `n_features_in_`, and `feature_names_in_` for data frames, at the end of a successful fit.
+def remember_columns(estimator: Any, X: Any, n: int) -> None:
+    """Set `n_samples_seen_` to n, `n_features_in_`, and `feature_names_in_` for data frames: where a fit has succeeded.
 
     Objects have no columns: both attributes are removed then.
     """
+    estimator.n_samples_seen_ = n
     if holds_objects(X):
         for name in ("n_features_in_", "feature_names_in_"):
             vars(estimator).pop(name, None)
         return
     validate_data(estimator, X, reset=True, skip_check_array=True)
+
+
+def remember_more(estimator: Any, n: int | None) -> None:
+    """Add to `n_samples_seen_`; not known of what an older version has written, nor with such a one."""
+    known = getattr(estimator, "n_samples_seen_", None)
+    if known is not None and n is not None:
+        estimator.n_samples_seen_ = known + n
+    else:
+        vars(estimator).pop("n_samples_seen_", None)
 
 
 def draws(random_state: Any) -> np.random.Generator:

@@ -120,7 +120,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             rng=generator_of(self.random_state),
             progress=self._progress,
         )
-        remember_columns(self, X)
+        remember_columns(self, X, count(rows))
         self.classes_, self.kernel_, self.landmarks_, self.model_ = classes, kernel, points, found.model
         self.search_, self.reg_, self.regs_, self.errors_ = tried, found.reg, found.regs, found.errors
         self.slope_ = _slope(found, indices, weights)
@@ -159,6 +159,14 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
     def _restored(cls, params: Any, learnt: Any) -> Self:
         given = params.get("class_weight")
         return super()._restored(params | {"class_weight": dict(given)} if isinstance(given, tuple) else params, learnt)
+
+    def _facts(self) -> dict[str, str]:
+        found = super()._facts() | {"classes": f"{len(self.classes_)}", "λ": f"{self.reg_:.3g}"}
+        if len(self.errors_) > 1:
+            found["loss of rows left out"] = f"{min(self.errors_):.4g}"
+        model = self.model_
+        ended = "" if model.converged else ", stopped early"
+        return found | {"Newton's method": f"{model.iterations} steps{ended}"}
 
     def _check_learnt(self) -> None:
         check_landmarks(self)

@@ -15,13 +15,14 @@ from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parts import check_columns
+from kerneltools.estimators.showing import where
 from kerneltools.estimators.work import FEATURES, ROOTS, Work
 from kerneltools.forecasting import Forecast
 from kerneltools.kernels import Kernel
 from kerneltools.maps import Map, fourier, nystrom
 from kerneltools.memory import require_memory
 from kerneltools.structures import Ragged
-from kerneltools.structures.base import is_collection, like_of, part, require_examples
+from kerneltools.structures.base import count, is_collection, like_of, part, require_examples
 from kerneltools.trees import map_leaves
 
 
@@ -50,9 +51,12 @@ class _FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstim
         return self.map_(rows)
 
     def _set(self, X: Any, rows: Array, found: Map) -> Self:
-        remember_columns(self, X)
+        remember_columns(self, X, count(rows))
         self.kernel_, self.map_, self._type = found.kernel, found, part(rows, slice(0, 0))
         return self
+
+    def _facts(self) -> dict[str, str]:
+        return super()._facts() | {"features": f"{self.map_.dimension:,}", "arrays": where(like_of(self._type))}
 
     def _check_learnt(self) -> None:
         if not isinstance(self.map_, Map) or not isinstance(self.kernel_, Kernel):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator
+from kerneltools.estimators.showing import Described
 
 # Ours, and what to write; the first that the estimator has. Our λ |f|² stands beside a mean, theirs beside a sum.
 FOREIGN: dict[str, tuple[tuple[str, str], ...]] = {
@@ -40,8 +40,8 @@ KERNELS = {
 }
 
 
-class Hinted(BaseEstimator):  # type: ignore[misc]  # an untyped base
-    """An estimator that answers scikit-learn's names of parameters with its own in the error."""
+class Hinted(Described):
+    """An estimator that answers scikit-learn's names of parameters with its own."""
 
     def __new__(cls, *args: Any, **params: Any) -> Self:
         # Before `__init__`, whose signature is what scikit-learn reads the parameters from.

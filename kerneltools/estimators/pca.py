@@ -12,14 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerneltools import learning
 from kerneltools.arrays import Array, is_whole, namespace
+from kerneltools.backend import to_host
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, landmarks_of, require_same_kind
-from kerneltools.estimators.checks import as_examples, as_weights, remember_columns
-from kerneltools.estimators.few_shapes import in_few_shapes
+from kerneltools.estimators.checks import as_examples, as_weights, remember_columns, remember_more
 from kerneltools.estimators.work import SPECTRUM
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
 from kerneltools.maps import Nystrom, nystrom
 from kerneltools.streaming import FeatureSums
+from kerneltools.structures.base import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         rows = as_examples(self, X, fitted=self.landmarks_, learning=True)
         weights = as_weights(sample_weight, rows, least=0)
         self._set(self.sums_.partial_fit(rows, weights=weights), self.kernel_, self.landmarks_)
+        remember_more(self, count(rows))
         return self
 
     def merge(self, other: "KernelPCA") -> "KernelPCA":
@@ -102,6 +104,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         check_is_fitted(other)
         found = copy(self)
         found._set(self.sums_.merge(other.sums_), self.kernel_, self.landmarks_)
+        remember_more(found, getattr(other, "n_samples_seen_", None))
         return found
 
     @in_few_shapes
@@ -136,6 +139,13 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         """The share of each component in the variance within the landmarks' span: (c,)"""
         return self.model_.shares
 
+    def _facts(self) -> dict[str, str]:
+        if self._rows < 2:
+            return super()._facts()
+        shares = to_host(self.explained_variance_ratio_).tolist()
+        told = f"{', '.join(f'{share:.1%}' for share in shares[:5])}; {sum(shares):.1%} in all"
+        return super()._facts() | {"components": f"{len(shares)}", "of the variance": told}
+
     def _check_learnt(self) -> None:
         check_landmarks(self)
         if not isinstance(self._found, _Components) or not isinstance(self._found.sums.map, Nystrom):
@@ -144,15 +154,14 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
             raise ValueError("sums_: expected the sums of at least one row")
 
     def _begin(self, X: Any, sample_weight: Any, least: int) -> None:
-        count = self.n_components
-        if not is_whole(count):
-            raise ValueError(f"n_components: expected an integer >= 1, got {count!r}")
+        if not is_whole(self.n_components):
+            raise ValueError(f"n_components: expected an integer >= 1, got {self.n_components!r}")
         rows = as_examples(self, X, least=least, kernel=self.kernel)
         weights = as_weights(sample_weight, rows, least=least)
         kernel = self._kernel_for(rows)
         points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, SPECTRUM)
         sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, weights=weights)
-        remember_columns(self, X)
+        remember_columns(self, X, count(rows))
         self._set(sums, kernel, points)
 
     def _set(self, sums: FeatureSums, kernel: Any, points: Array) -> None:

@@ -27,7 +27,15 @@ from kerneltools.estimators.base import (
     require_same_kind,
     usual_landmarks,
 )
-from kerneltools.estimators.checks import as_examples, as_targets, as_weights, host, refuse_no_targets, remember_columns
+from kerneltools.estimators.checks import (
+    as_examples,
+    as_targets,
+    as_weights,
+    host,
+    refuse_no_targets,
+    remember_columns,
+    remember_more,
+)
 from kerneltools.estimators.exact import Exact, merged
 from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
@@ -177,7 +185,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             # λ |f|² counts for as much beside a mean over so many rows.
             given = regs if self.reg is not None or tried is None else (tried.reg * tried.share,)
             found = self._solved(kernel, points, rows, _columns(targets), weights, given)
-        remember_columns(self, X)
+        remember_columns(self, X, count(rows))
         self._progress("regression", 1, 1)
         self._set(found, kernel, points, targets.ndim == 1)
         self.search_ = tried
@@ -221,6 +229,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             raise ValueError(f"y: expected {'(n,)' if self._flat else '(n, t)'} as before, got {tuple(targets.shape)}")
         sums = self._fitted().partial_fit(rows, _columns(targets), weights, reg=min(regs))
         self._set(_Regression(sums, regs), self.kernel_, self.landmarks_, self._flat)
+        remember_more(self, count(rows))
         return self
 
     def merge(self, other: "KernelRidge") -> "KernelRidge":
@@ -233,6 +242,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         sums = self._fitted().merge(other._fitted())
         found = copy(self)
         found._set(_Regression(sums, self._regs()), self.kernel_, self.landmarks_, self._flat)
+        remember_more(found, getattr(other, "n_samples_seen_", None))
         return found
 
     @overload
@@ -332,6 +342,16 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         like = like_of(points)
         return count(points) * float(namespace(like).finfo(like.dtype).eps)
 
+    def _facts(self) -> dict[str, str]:
+        found = super()._facts() | {"λ": f"{self.reg_:.3g}"}
+        # One λ has been taken without its error, which would cost more than the fit.
+        if not isinstance(self._found, _About) and (len(self._found.regs) > 1 or "errors" in vars(self._found)):
+            least = float(self.errors_.min())
+            found["generalised cross-validation"] = f"error {least:.4g}, its root {least**0.5:.4g}"
+        if "posterior" in vars(self._found):
+            found["variance of the noise"] = str(np.asarray(self.noise_variance_).round(6))
+        return found
+
     def _check_learnt(self) -> None:
         check_landmarks(self)
         if isinstance(self._found, _Regression):
@@ -365,7 +385,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             _of_features(regs).check(rows.shape[0], points.shape[0], like_of(rows))
         sums = FeatureSums(wide_features(kernel, points))
         sums = sums.partial_fit(rows, _columns(targets), weights, reg=min(regs))
-        remember_columns(self, X)
+        remember_columns(self, X, count(rows))
         self._set(_Regression(sums, regs), kernel, points, targets.ndim == 1)
         self.search_ = tried
         return self

@@ -1,7 +1,6 @@
 """Reports on estimators: the content of the page of `kerneltools.report`."""
 
 import platform
-import re
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
@@ -10,20 +9,16 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from kerneltools.arrays import namespace
 from kerneltools.estimators import KernelClassifier, KernelRidge, NystromFeatures
-from kerneltools.estimators.base import shortened
 from kerneltools.estimators.checks import as_examples, host
+from kerneltools.estimators.showing import library_of, said, shortened
 from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng
 from kerneltools.reporting.charts import Chart, Series
 from kerneltools.reporting.errors import of_features, of_labels, of_numbers
 from kerneltools.reporting.landmarks import components, curves, sizes_of
 from kerneltools.reporting.page import Facts, Figure, Paragraph, Report, Section, Table
-from kerneltools.structures.base import count, is_collection, like_of
-
-LONG = re.compile(r"\d+\.\d{5,}(?:e[+-]?\d+)?")
-"""Text of numbers with more digits than are useful."""
+from kerneltools.structures.base import count, like_of
 
 
 def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Progress = silent) -> Report:
@@ -89,7 +84,7 @@ def report(estimator: Any, X: Any, y: Any = None, *, rng: Rng = 0, progress: Pro
     title = f"Report on a {type(estimator).__name__}"
     after = " after " + ", ".join(type(step).__name__ for step in before) if before else ""
     figures = [*figures, Figure("Landmarks", f"{m:,}", f"they miss {sizes[-1].missed:.2%} of k(x, x)")]
-    return Report(title, f"{_said(estimator.kernel_)}; measured on {n:,} rows{after}", sections, figures)
+    return Report(title, f"{said(estimator.kernel_)}; measured on {n:,} rows{after}", sections, figures)
 
 
 def _reg(estimator: Any) -> list[Section]:
@@ -130,29 +125,20 @@ def _search(estimator: Any) -> list[Section]:
     for kernel, errors in zip(tried.kernels, tried.errors, strict=True):
         best = min(range(len(errors)), key=errors.__getitem__)
         taken = "yes" if kernel is tried.kernel else "no"
-        rows.append((_said(kernel), f"{errors[best]:.4g}", f"{tried.regs[best]:.1e}", taken))
+        rows.append((said(kernel), f"{errors[best]:.4g}", f"{tried.regs[best]:.1e}", taken))
     text = f"Kernels and λ were tried by ridge regression on {tried.share:.0%} of the rows of the fit."
     table = Table("What was searched", ("kernel", "least error", "at λ", "taken"), rows, (1, 2))
     return [Section("Search", [Paragraph(text), table])]
 
 
 def _settings(estimator: Any, seconds: float, n: int) -> Section:
-    given = {name: _said(value) for name, value in estimator.get_params(deep=False).items()}
-    found = {"kernel_": _said(estimator.kernel_), "landmarks_": _said(estimator.landmarks_)}
+    given = {name: said(value) for name, value in estimator.get_params(deep=False).items()}
+    found = {"kernel_": said(estimator.kernel_), "landmarks_": said(estimator.landmarks_)}
     time = {"time to measure": f"{seconds:.3f} s for {n:,} rows"}
     return Section("Settings", [Paragraph("As given:"), Facts(given), Paragraph("As fitted:"), Facts(found | time)])
-
-
-def _said(value: Any) -> str:
-    """The text of a value: arrays by their size, numbers to five digits."""
-    shape: Any = getattr(value, "shape", None)
-    if shape and not is_collection(value):
-        return f"an array of shape {tuple(shape)}, {value.dtype}"
-    return str(getattr(value, "__name__", None) or LONG.sub(lambda found: f"{float(found[0]):.5g}", shortened(value)))
 
 
 def _versions(rows: Any) -> Section:
     found = {"Python": platform.python_version()}
     found |= {package: version(package) for package in ("kerneltools", "numpy", "scikit-learn")}
-    library = namespace(like_of(rows)).__name__.removeprefix("array_api_compat.").partition(".")[0]
-    return Section("Versions", [Facts(found | {"arrays of": library})])
+    return Section("Versions", [Facts(found | {"arrays of": library_of(like_of(rows))})])
