@@ -68,6 +68,7 @@ class Bar:
     _start: float = field(default=0.0, init=False, repr=False)
     _drawn: float = field(default=0.0, init=False, repr=False)
     _width: int = field(default=0, init=False, repr=False)
+    _text: str = field(default="", init=False, repr=False)
 
     def __call__(self, stage: str, done: int, total: int, value: float | None = None, /) -> None:
         """Note a step."""
@@ -76,21 +77,20 @@ class Bar:
             self._end()
             self._stage, self._start = stage, now
         self._done, ended, seconds = done, 0 < total <= done, now - self._start
-        moves = _moves()
-        if seconds >= self.after and (ended or (moves and now - self._drawn > 0.1)):
-            text = _line(stage, done, total, seconds, value)
-            sys.stdout.write(f"\r{text:<{self._width}}" if moves else text)
+        self._text = _line(stage, done, total, seconds, value) if seconds >= self.after else ""
+        if self._text and _moves() and (ended or now - self._drawn > 0.1):
+            sys.stdout.write(f"\r{self._text:<{self._width}}")
             sys.stdout.flush()
-            self._drawn, self._width = now, len(text)
+            self._drawn, self._width = now, len(self._text)
         if ended:
             self._end()
 
     def _end(self) -> None:
-        """End the line, if there is one."""
-        if self._width:
-            sys.stdout.write("\n")
+        """Leave the line, if there is one; where it does not move, write it, also of a stage that ended early."""
+        if self._text:
+            sys.stdout.write("\n" if self._width else f"{self._text}\n")
             sys.stdout.flush()
-        self._stage, self._done, self._width, self._drawn = "", 0, 0, 0.0
+        self._stage, self._done, self._width, self._drawn, self._text = "", 0, 0, 0.0, ""
 
 
 def _line(stage: str, done: int, total: int, seconds: float, value: float | None) -> str:

@@ -25,6 +25,7 @@ from kerneltools.files import open_rows, save_rows
 from kerneltools.linalg import identity_like
 from kerneltools.maps import Nystrom
 from kerneltools.maps.base import require_finite_features
+from kerneltools.progress import Progress, silent
 from kerneltools.solvers import LinearModel, RidgePath, RidgeSums, path_of, ridge_sums
 from kerneltools.solvers.features import BLOCK_ENTRIES
 from kerneltools.solvers.ridge import model_of
@@ -86,12 +87,15 @@ def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
     return (phi(_for_map(phi, piece)) for piece in blocks)
 
 
-def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, block: int = BLOCK) -> tuple[int, int]:
-    """Write φ of the rows of an .npy file to another one, `block` rows at a time; returns the new file's shape.
+def transform_file(
+    phi: FeatureMap, source: str | Path, target: str | Path, block: int = BLOCK, progress: Progress = silent
+) -> tuple[int, int]:
+    """Write φ of the rows of an .npy file to another, `block` rows at a time: the shape of what was written.
 
     (n, d) in a file -> (n, m) in a file, in the type that φ returns
 
-    The target is written under a temporary name and then renamed: if anything fails, the earlier file remains.
+    The target is written under a temporary name and renamed: when anything goes wrong, what was there before still is.
+    `progress`: is told how many rows are done, stage "rows".
     `numpy.load(target, mmap_mode="r")` or `rows(target)` read it piece by piece.
 
     Raises what `rows` raises, ValueError for a file without rows, and OSError if the target cannot be written.
@@ -111,7 +115,16 @@ def transform_file(phi: FeatureMap, source: str | Path, target: str | Path, bloc
     file = open_rows(source)
     if file.shape[0] == 0:
         raise ValueError(f"source: expected at least one row, got {source} of shape {file.shape}")
-    return save_rows(target, file.shape[0], (to_host(piece) for piece in transform(phi, file.blocks(block))))
+    n, done = file.shape[0], 0
+
+    def made() -> Iterator[Any]:
+        nonlocal done
+        for piece in transform(phi, file.blocks(block)):
+            yield to_host(piece)
+            done += int(piece.shape[0])
+            progress("rows", done, n)
+
+    return save_rows(target, n, made())
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +177,13 @@ class FeatureSums(Tree):
         block: int = BLOCK,
         *,
         reg: float | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> "FeatureSums":
         """The sums with more rows: (n, d), targets (n, t) or None, weights (n,) >= 0 or None, `block` rows at a time.
 
         `reg`: the least λ that is to be asked for. Where rounding is far below it, Nyström features in float64 are
         summed in half the time: predictions change by some 1e-6 of the targets' spread at most, and for a λ below it
-        by what rounding makes of that.
+        by what rounding makes of that. `progress` is told how many rows of how many are done, of several blocks.
 
         Rows of weight 0 are ignored. Raises ValueError for shapes that do not fit earlier ones, negative weights, and
         NaN or infinities, with their row and column.
@@ -189,7 +203,7 @@ class FeatureSums(Tree):
         if x.shape[0] == 0:
             return self
         targets = _no_targets(x) if y is None else y
-        sums = _sums(self.map, x, targets, weights, block, reg)
+        sums = _sums(self.map, x, targets, weights, block, reg, progress)
         dtype = self.map(part(x, slice(0, 1))).dtype
         return FeatureSums(self.map, sums if self.sums is None else self.sums.merge(sums), dtype)
 
@@ -219,13 +233,19 @@ class FeatureSums(Tree):
         return self.sums
 
 
-def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSums | None = None) -> FeatureSums:
+def ridge(
+    phi: FeatureMap,
+    pairs: Iterable[tuple[Array, ...]],
+    start: FeatureSums | None = None,
+    progress: Progress = silent,
+) -> FeatureSums:
     """The sums of a stream of blocks (x, y) or (x, y, weights): `ridge(phi, pairs).model(reg)` is the regression.
 
     blocks (b, d), (b, t), (b,) -> sums
 
-    Equal to the result on all rows at once, in memory that does not grow with their number. NumPy blocks are moved to
-    the library, device and type of the map. `start`: earlier sums to continue from, with the same map.
+    Equal to what all rows at once give, in memory that does not grow with their number. Blocks of NumPy go to the
+    library, device and type of the map. `start`: go on from sums made before, with the same map. `progress`: is told of
+    each block, stage "blocks".
 
     Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError if there are no
     blocks, and TypeError for blocks that are no tuples.
@@ -248,6 +268,7 @@ def ridge(phi: FeatureMap, pairs: Iterable[tuple[Array, ...]], start: FeatureSum
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"block {number}: {error}") from error
+        progress("blocks", number + 1, 0)
     if found.sums is None:
         raise ValueError("pairs: expected at least one block (x, y), got none")
     return found
@@ -289,7 +310,15 @@ class Whitened(Protocol):
         """φ(x) from k(x, Z): (n, m) -> (n, m)"""
 
 
-def _sums(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int, reg: float | None) -> RidgeSums:
+def _sums(
+    phi: FeatureMap,
+    x: Array,
+    y: Array,
+    weights: Array | None,
+    block: int,
+    reg: float | None,
+    progress: Callable[[int, int], None],
+) -> RidgeSums:
     """Sums of kernel values, whitened at the end, m³ operations, where there are many rows; else of features.
 
     Whitening enlarges rounding errors: those of sums in float64 stay below what rounding makes of features in float32.
@@ -297,15 +326,15 @@ def _sums(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int
     """
     if isinstance(phi, Whitened) and x.shape[0] >= MANY * phi.whitening.shape[0]:
         if _is_narrow(phi, x):
-            values = _sums_of_values(phi, x, y, weights, block)
+            values = _sums_of_values(phi, x, y, weights, block, progress)
             sums = values.mapped(phi.of_values)
             return replace(sums, gram=sums.gram + _rounding(phi, values))
         if reg is not None and _may_be_summed(phi, x, reg):
-            values = _sums_of_values(phi, x, y, weights, block)
+            values = _sums_of_values(phi, x, y, weights, block, progress)
             # Rows may have greater values than landmarks have.
             if sums_will_do(phi.whitening, _squares(values) / values.weight, reg):
                 return values.mapped(phi.of_values)
-    return _sums_of_features(phi, x, y, weights, block)
+    return _sums_of_features(phi, x, y, weights, block, progress)
 
 
 def _is_narrow(phi: Whitened, x: Array) -> bool:
@@ -328,11 +357,13 @@ def _may_be_summed(phi: Whitened, x: Array, reg: float) -> bool:
     return square_unit_of(greatest) == 1 and sums_will_do(phi.whitening, norms**2, reg)
 
 
-def _sums_of_values(phi: Whitened, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
+def _sums_of_values(
+    phi: Whitened, x: Array, y: Array, weights: Array | None, block: int, progress: Callable[[int, int], None]
+) -> RidgeSums:
     size = min(block, VALUES, max(64, BLOCK_ENTRIES // phi.whitening.shape[0]))
     parts = (
         value_sums(phi.values(part(x, rows)), y[rows, :], None if weights is None else weights[rows])
-        for rows in blocks(x.shape[0], size)
+        for rows in _told(x.shape[0], size, progress)
     )
     return reduce(RidgeSums.merge, parts)
 
@@ -352,13 +383,23 @@ def _rounding(phi: Whitened, values: RidgeSums) -> Array:
     return identity_like(values.gram) * (eps**2 * (squares @ (whitening * whitening)))[None, :]
 
 
-def _sums_of_features(phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int) -> RidgeSums:
+def _sums_of_features(
+    phi: FeatureMap, x: Array, y: Array, weights: Array | None, block: int, progress: Callable[[int, int], None]
+) -> RidgeSums:
     def of_block(rows: slice) -> RidgeSums:
         features = phi(part(x, rows))
         require_finite_features(features, rows.start)
         return ridge_sums(features, y[rows, :], None if weights is None else weights[rows], block)
 
-    return reduce(RidgeSums.merge, map(of_block, blocks(x.shape[0], block)))
+    return reduce(RidgeSums.merge, map(of_block, _told(x.shape[0], block, progress)))
+
+
+def _told(n: int, block: int, progress: Callable[[int, int], None]) -> Iterator[slice]:
+    """The blocks of n rows; where there are several, each is told of when it is done."""
+    for rows in blocks(n, block):
+        yield rows
+        if block < n:
+            progress(rows.stop, n)
 
 
 def _no_targets(x: Any) -> Array:

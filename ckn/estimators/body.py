@@ -41,12 +41,11 @@ from kerneltools.arrays import Array, indices_like, require_count
 from kerneltools.backend import backend as backend_named
 from kerneltools.backend import to_host
 from kerneltools.estimators.class_weight import check_class_weight, class_factors
-from kerneltools.estimators.foreign import Hinted
 from kerneltools.estimators.showing import where
+from kerneltools.estimators.watched import Watched
 from kerneltools.forecasting import Forecast
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning import Temperature
-from kerneltools.progress import silent
 from kerneltools.random import generator, stream
 from kerneltools.solvers import LinearModel, Loss
 from kerneltools.structures import count, take
@@ -116,8 +115,8 @@ class Kind(Protocol):
         """The part of the shape that all examples share."""
 
 
-class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted):  # type: ignore[misc]  # untyped bases
-    """A network whose filters are learnt without labels, or also with them, and a linear head on its features.
+class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watched):  # type: ignore[misc]  # untyped bases
+    """Filters of a network, learnt without labels and with them when asked, and a linear head on its features.
 
     >>> import ckn
     >>> from ckn.estimators.body import NetworkEstimator
@@ -138,25 +137,28 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
     backend: str | None
     device: Any
     dtype: str
+    verbose: bool | int
 
     def fit(
         self,
         X: Any,
         y: Any,
-        progress: Progress = silent,
+        progress: Progress | None = None,
         on_epoch: Callable[[TrainingState], None] = lambda state: None,
         start: TrainingState | None = None,
         best: TrainingState | None = None,
     ) -> Self:
         """Learn from n examples X and y, their labels (n,) or numbers (n,) or (n, q) to predict.
 
-        `progress(stage, done, total)` is called as the work proceeds. Supervised: `on_epoch(state)` is called after
-        each epoch; a training resumes from `start`, and `best` is its best state so far if that is another one.
+        `progress(stage, done, total)` is told how far it is, in place of what `verbose` asks for. Supervised:
+        `on_epoch(state)` is called after each epoch; a training goes on from `start`, and `best` is its best state so
+        far where that is another one.
 
         Raises ValueError for wrong shapes, NaN or infinity, a single class and layers that do not fit the
         examples, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
         """
         self._check_parameters()
+        progress = progress or self._progress
         X, y, measured = self._split(*self._taken(X, y, least=2))
         self.kind.require(self.architecture, X)
         if start is not None and not isinstance(self.supervised, Supervised):
@@ -336,6 +338,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
             raise TypeError(f"supervised: expected True, False or ckn.Supervised(...), got {self.supervised!r}")
         self._check_validation()
         check_batch(self.batch)
+        _ = self._progress  # of which `verbose` is checked
         check_count(self.kind.parts, getattr(self, self.kind.parts))
         check_regs(self.regs)
         generator(self.random_state, "random_state")
@@ -364,7 +367,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Hinted
 
     def transform(self, X: Any) -> Any:
         """The features: n examples -> (n, features), in the library of `backend`."""
-        return self._fitted.transform(self._again(X), self.batch)
+        return self._fitted.transform(self._again(X), self.batch, self._progress)
 
     def _facts(self) -> dict[str, str]:
         found = {self.kind.nouns: f"{self.n_samples_seen_:,}", "arrays": where(self.model_.network.like)}
@@ -532,8 +535,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             )
 
     def decision_function(self, X: Any) -> Any:
-        """The score of each class: n examples -> (n, classes); for two classes that of the second: -> (n,)."""
-        scores = self._fitted.decision_function(self._again(X), self.batch)
+        """A score for each class, n examples -> (n, classes); for two classes that of the second, -> (n,)."""
+        scores = self._fitted.decision_function(self._again(X), self.batch, self._progress)
         return scores[:, 1] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X: Any) -> Any:
@@ -545,11 +548,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         fitted to the others. The filters have seen these, so that the probabilities are then too confident if the
         filters fit closely. `predict` returns the most probable class.
         """
-        return self._fitted.predict_proba(self._again(X), self.batch)
+        return self._fitted.predict_proba(self._again(X), self.batch, self._progress)
 
     def predict(self, X: Any) -> Any:
         """The classes of highest score: n examples -> (n,), a NumPy array."""
-        return np.asarray(self._fitted.predict(self._again(X), self.batch), dtype=self.classes_.dtype)
+        found = self._fitted.predict(self._again(X), self.batch, self._progress)
+        return np.asarray(found, dtype=self.classes_.dtype)
 
 
 class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # untyped bases
@@ -589,7 +593,7 @@ class NetworkRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # t
 
     def predict(self, X: Any) -> Any:
         """The targets: n examples -> (n,) or (n, q) as in `fit`, a NumPy array in float64."""
-        return self._fitted.predict(self._again(X), self.batch)
+        return self._fitted.predict(self._again(X), self.batch, self._progress)
 
 
 def _going_on(network: Network, examples: Any) -> Network:

@@ -169,6 +169,7 @@ class ObjectClassifier(NetworkClassifier):
         backend: str | None = None,
         device: Any = None,
         dtype: str = "float32",
+        verbose: bool | int = False,
     ) -> None:
         self.architecture = architecture
         self.supervised = supervised
@@ -183,6 +184,7 @@ class ObjectClassifier(NetworkClassifier):
         self.backend = backend
         self.device = device
         self.dtype = dtype
+        self.verbose = verbose
 
 
 class ObjectRegressor(NetworkRegressor):
@@ -202,6 +204,7 @@ class ObjectRegressor(NetworkRegressor):
         backend: str | None = None,
         device: Any = None,
         dtype: str = "float32",
+        verbose: bool | int = False,
     ) -> None:
         self.architecture = architecture
         self.supervised = supervised
@@ -214,3 +217,4 @@ class ObjectRegressor(NetworkRegressor):
         self.backend = backend
         self.device = device
         self.dtype = dtype
+        self.verbose = verbose

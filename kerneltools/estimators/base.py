@@ -10,16 +10,17 @@ import numpy as np
 from kerneltools.arrays import Array, is_whole
 from kerneltools.backend import move, to_host
 from kerneltools.estimators.checks import draws, like, require_kernel
-from kerneltools.estimators.foreign import Hinted, kernel_hint
+from kerneltools.estimators.foreign import kernel_hint
 from kerneltools.estimators.informative import warn_uninformative
 from kerneltools.estimators.parameters import is_open, nested, replaced
-from kerneltools.estimators.parts import BAR, SETTINGS, check_columns, made_of, parts_of
+from kerneltools.estimators.parts import SETTINGS, check_columns, made_of, parts_of
 from kerneltools.estimators.showing import said, shortened, where
+from kerneltools.estimators.watched import Watched
 from kerneltools.estimators.work import FEATURES, STEPS, Work
 from kerneltools.kernels import Gaussian, Kernel, as_kernel
 from kerneltools.landmarks import Given, Landmarks, MiniBatchKMeans, ReducedWarning, default
 from kerneltools.landmarks.base import chosen, distinct, warn_reduced
-from kerneltools.progress import Bar, Progress, printed, silent
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng
 from kerneltools.structures import of, take
 from kerneltools.structures.base import count, in_type, is_collection, like_of, require_examples
@@ -29,8 +30,8 @@ LANDMARKS = 300
 """The number of landmarks where none is given."""
 
 
-class KernelEstimator(Hinted):
-    """An estimator with the parameters `kernel` and `random_state`, whose fields can be set as `kernel__bandwidth`."""
+class KernelEstimator(Watched):
+    """An estimator with the parameters `kernel` and `random_state`, and with names for what is inside of them."""
 
     _hidden: ClassVar[tuple[str, ...]] = ()
     """Learnt attributes whose names have no underscore at the end."""
@@ -38,27 +39,6 @@ class KernelEstimator(Hinted):
     kernel: Any
     random_state: Any
     kernel_: Kernel
-
-    _watch: ClassVar[Progress | None] = None
-    """What the runs that a forecast makes on copies report to it."""
-
-    @property
-    def _progress(self) -> Progress:
-        if self._watch is not None:
-            return self._watch
-        verbose = self._verbosity
-        if verbose > 1:
-            bar: Bar = vars(self).get(BAR) or Bar()
-            setattr(self, BAR, bar)  # the same from stage to stage
-            return bar
-        return printed if verbose else silent
-
-    @property
-    def _verbosity(self) -> int:
-        verbose = getattr(self, "verbose", False)
-        if not isinstance(verbose, bool | np.bool_) and not is_whole(verbose, 0):
-            raise ValueError(f"verbose: expected False, True, or 0, 1 or 2, got {shortened(verbose)}")
-        return int(verbose)
 
     def _facts(self) -> dict[str, str]:
         found = {"kernel": said(self.kernel_), "its formula": first_line(self.kernel_)}
@@ -144,13 +124,14 @@ def usual_landmarks(
     random_state: Any,
     weights: Array | None,
     work: Work = STEPS,
+    progress: Progress = silent,
 ) -> Array:
     """`landmarks_of`, but None means the usual number, or all distinct rows: (n, d) -> (m, d)"""
     if landmarks is not None:
-        return landmarks_of(landmarks, kernel, X, random_state, weights, work)
+        return landmarks_of(landmarks, kernel, X, random_state, weights, work, progress)
     with catch_warnings():
         simplefilter("ignore", ReducedWarning)  # of a number that nobody asked for
-        return landmarks_of(usual, kernel, X, random_state, weights, work)
+        return landmarks_of(usual, kernel, X, random_state, weights, work, progress)
 
 
 def landmarks_of(
@@ -160,6 +141,7 @@ def landmarks_of(
     random_state: Any,
     weights: Array | None = None,
     work: Work = FEATURES,
+    progress: Progress = silent,
 ) -> Array:
     """Landmarks from a number, a selector or an array of points: (n, d) -> (m, d)
 
@@ -167,21 +149,24 @@ def landmarks_of(
     the rows is reduced, with a ReducedWarning. Where k-means would have a cluster for each row, the rows themselves are
     the landmarks.
 
-    `work`: the memory and time of a fit on them. It is checked before they are chosen, if their number is known.
+    `work`: what a fit on them takes, which is checked before they are chosen where their number is known. `progress` is
+    told of the stage "landmarks".
     """
+    progress("landmarks", 0, 1)
     if weights is not None:
         seen = to_host(weights).nonzero()[0].tolist()
         X, weights = take(X, seen), take(weights, seen)
     if asked := number_of(landmarks, X.shape[0]):
         work.check(X.shape[0], asked, like_of(X))
     selector = selector_of(landmarks, kernel, X)
-    found = chosen(selector, kernel, X, draws(random_state), weights)
+    found = chosen(selector, kernel, X, draws(random_state), weights, progress)
     if not isinstance(found, Landmarks):
         raise TypeError(f"landmarks: expected kerneltools.landmarks.Landmarks from the selector, got {type(found)}")
     if not asked:
         work.check(X.shape[0], found.points.shape[0], like_of(X))
     points = in_type(found.points, like_of(X).dtype)
     warn_uninformative(kernel, X, points)
+    progress("landmarks", 1, 1)
     every = is_number(landmarks) and landmarks >= X.shape[0]
     return _in_order(points) if every and not is_collection(points) else points
 

@@ -103,9 +103,8 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
         if kernel is None or reg is None:
             tried = search(kernel, rows, targets, weights, REGS_OF_CLASSES, self._progress)
             kernel = tried.kernel
-        self._progress("landmarks", 0, 1)
-        points = usual_landmarks(self.landmarks, _usual(rows), kernel, rows, self.random_state, weights)
-        self._progress("landmarks", 1, 1)
+        usual, progress = _usual(rows), self._progress
+        points = usual_landmarks(self.landmarks, usual, kernel, rows, self.random_state, weights, progress=progress)
         regs = _regs(tried, loss, kernel, points, rows) if reg is None and tried is not None else (float(reg or 0),)
         found = fit_left_out(
             kernel,

@@ -81,9 +81,9 @@ class NystromFeatures(_FeatureMap):
     (n, d) -> (n, m)
 
     Parameters: `kernel`, an object of kerneltools.kernels or a function of two sets of rows (None: a Gaussian of
-    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (`landmarks.default` chooses them; with
-    fewer distinct rows there are fewer, and a ReducedWarning), a selector, or points (m, d); `reg` > 0 or None, see
-    `maps.nystrom`; `random_state`, a seed, a generator or None.
+    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (chosen by `landmarks.default`; reduced,
+    with a ReducedWarning, where fewer rows differ), a selector, or points (m, d); `reg` > 0 or None, see
+    `maps.nystrom`; `random_state`, a seed, a generator or None; `verbose`, as in `KernelRidge`.
 
     After `fit`: `kernel_`, `map_` (a `maps.Nystrom`, with `residual`, `trace_error` and `rank`), `landmarks_` (m, d).
     Arrays may be of any library; results are of the same one. `fit` takes weights of the rows for the choice of
@@ -101,12 +101,19 @@ class NystromFeatures(_FeatureMap):
     """
 
     def __init__(
-        self, kernel: Any = None, *, landmarks: Any = LANDMARKS, reg: float | None = None, random_state: Any = 0
+        self,
+        kernel: Any = None,
+        *,
+        landmarks: Any = LANDMARKS,
+        reg: float | None = None,
+        random_state: Any = 0,
+        verbose: bool | int = False,
     ) -> None:
         self.kernel = kernel
         self.landmarks = landmarks
         self.reg = reg
         self.random_state = random_state
+        self.verbose = verbose
 
     @property
     def landmarks_(self) -> Array:
@@ -121,9 +128,7 @@ class NystromFeatures(_FeatureMap):
         """
         rows = as_examples(self, X, kernel=self.kernel)
         kernel, weights = self._kernel_for(rows), as_weights(sample_weight, rows)
-        self._progress("landmarks", 0, 1)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, self._work)
-        self._progress("landmarks", 1, 1)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, self._work, self._progress)
         return self._set(X, rows, nystrom(kernel, points, self.reg))
 
     def forecast(self, X: Any, y: Any = None, sample_weight: Any = None) -> Forecast:

@@ -15,6 +15,9 @@ SETTINGS = ("_sklearn_output_config",)
 """The attribute in which scikit-learn keeps the setting of `set_output`."""
 
 
+LATER = {"verbose": False}
+"""Parameters that files of older versions lack, and what they stand for."""
+
 BAR = "_bar"
 """The attribute of the progress bar of a fit, which files do not hold."""
 
@@ -36,7 +39,8 @@ def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any
 
 
 def made_of(cls: Any, hidden: tuple[str, ...], params: Any, learnt: Any) -> Any:
-    """The estimator with these parts. Raises TypeError or ValueError if they do not fit."""
+    """The estimator of such parts. Raises TypeError or ValueError for other ones."""
+    params = {name: usual for name, usual in LATER.items() if name in cls._get_param_names()} | params
     wanted, got = sorted(cls._get_param_names()), sorted(params)
     if got != wanted:
         raise ValueError(f"{cls.__name__}: expected the parameters {', '.join(wanted)}, got {', '.join(got)}")

@@ -3,7 +3,7 @@
 import warnings
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -46,8 +46,9 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
 
     (n, d) -> (n, c)
 
-    Parameters: `n_components`, c; `kernel`, `landmarks` and `random_state` as in `NystromFeatures`. With all rows as
-    landmarks this is exact kernel PCA (Schölkopf, Smola and Müller 1998), scaled as in scikit-learn.
+    Parameters: `n_components`, c; `kernel`, `landmarks`, `random_state` and `verbose` as in `NystromFeatures`. With all
+    rows as landmarks this is kernel PCA itself (Schölkopf, Smola and Müller 1998), with the same scale as
+    scikit-learn's.
 
     After `fit`: `kernel_`, `landmarks_` (m, d), `sums_`, `model_` (a `learning.KernelPCA`), `eigenvalues_` (c,) of the
     centred kernel matrix, and `explained_variance_ratio_` (c,). If the rows vary in fewer directions, there are fewer
@@ -68,12 +69,19 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
     _hidden = ("_found",)
 
     def __init__(
-        self, n_components: int = 2, *, kernel: Any = None, landmarks: Any = LANDMARKS, random_state: Any = 0
+        self,
+        n_components: int = 2,
+        *,
+        kernel: Any = None,
+        landmarks: Any = LANDMARKS,
+        random_state: Any = 0,
+        verbose: bool | int = False,
     ) -> None:
         self.n_components = n_components
         self.kernel = kernel
         self.landmarks = landmarks
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows X (n, d), n >= 2, and weights (n,) >= 0; y is not used.
@@ -159,8 +167,9 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
         rows = as_examples(self, X, least=least, kernel=self.kernel)
         weights = as_weights(sample_weight, rows, least=least)
         kernel = self._kernel_for(rows)
-        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, SPECTRUM)
-        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, weights=weights)
+        points = landmarks_of(self.landmarks, kernel, rows, self.random_state, weights, SPECTRUM, self._progress)
+        told = partial(self._progress, "features")
+        sums = FeatureSums(nystrom(kernel, points)).partial_fit(rows, weights=weights, progress=told)
         remember_columns(self, X, count(rows))
         self._set(sums, kernel, points)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import signature
 from math import isqrt
 from typing import Any, Literal, Self, cast, overload
@@ -180,7 +180,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
             if self._may_be_exact(rows):
                 _of_features(regs).check(rows.shape[0], points.shape[0], like_of(rows))
             sums = FeatureSums(wide_features(kernel, points))
-            found = _Regression(sums.partial_fit(rows, _columns(targets), weights, reg=min(regs)), regs)
+            told = partial(self._progress, "regression")
+            sums = sums.partial_fit(rows, _columns(targets), weights, reg=min(regs), progress=told)
+            found = _Regression(sums, regs)
         else:
             # λ |f|² counts for as much beside a mean over so many rows.
             given = regs if self.reg is not None or tried is None else (tried.reg * tried.share,)
@@ -429,10 +431,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
 
     def _points(self, kernel: Any, x: Array, weights: Array | None) -> Array:
         usual, work = self._usual(x), self._work(x)
-        self._progress("landmarks", 0, 1)
-        points = usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights, work)
-        self._progress("landmarks", 1, 1)
-        return points
+        return usual_landmarks(self.landmarks, usual, kernel, x, self.random_state, weights, work, self._progress)
 
     def _may_be_exact(self, x: Array) -> bool:
         """Whether all rows may be among the landmarks, which takes less work; only the chosen landmarks decide it."""

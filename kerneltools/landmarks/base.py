@@ -1,9 +1,10 @@
 """What a selector of landmarks is."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
+from functools import partial
+from inspect import Parameter, signature
 from math import inf, isqrt
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -21,6 +22,7 @@ from kerneltools.arrays import (
 from kerneltools.backend import stop_gradient, to_host
 from kerneltools.kernels import Function, Kernel
 from kerneltools.memory import require_memory
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng
 from kerneltools.structures.base import in_type, is_collection, keys, like_of, part, require_known, take
 from kerneltools.trees import Shown, child_names, map_leaves
@@ -98,29 +100,45 @@ class WeightedSelector(Selector, Protocol):
         """(n, d), weights (n,) >= 0 or None -> at most m landmarks. Only the ratios of the weights count."""
 
 
-def chosen(selector: Selector, kernel: Kernel, x: Array, rng: Rng, weights: Array | None = None) -> Landmarks:
-    """The landmarks that a selector chooses among weighted rows: (n, d), weights (n,) or None -> at most m landmarks
+def chosen(
+    selector: Selector,
+    kernel: Kernel,
+    x: Array,
+    rng: Rng,
+    weights: Array | None = None,
+    progress: Progress = silent,
+) -> Landmarks:
+    """What the selector makes of weighted rows: (n, d), weights (n,) or None -> at most m landmarks
 
-    `weights` are passed on if given. A selector without a parameter of that name gets only the rows of weight > 0, and
-    treats them alike.
+    `weights` are passed on where they are given. A selector that has no parameter of that name is called with the
+    rows of weight > 0 only, and does not tell them apart. `progress`, which is passed on likewise: is told of the steps
+    of the stage "landmarks".
     """
+    select: Callable[..., Landmarks] = selector
+    if progress is not silent and "progress" in parameters_of(selector):
+        select = partial(selector, progress=progress)  # type: ignore[call-arg]  # it has that parameter
     if weights is None:
-        return selector(kernel, x, rng)
+        return select(kernel, x, rng)
     if takes_weights(selector):
-        return cast(WeightedSelector, selector)(kernel, x, rng, weights=weights)
+        return select(kernel, x, rng, weights=weights)
     part = seen(x, weights)
-    found = selector(kernel, part.x, rng)
+    found = select(kernel, part.x, rng)
     if found.indices is None or part.numbers is None:
         return found
     return Landmarks(found.points, tuple(part.numbers[list(found.indices)].tolist()))
 
 
-def takes_weights(selector: Selector) -> bool:
-    """Whether a selector can be called with weights=..."""
+def parameters_of(selector: Selector) -> Mapping[str, Parameter]:
+    """Those that it can be called with, by name; none where it does not say."""
     try:
-        parameters = signature(selector).parameters
+        return signature(selector).parameters
     except ValueError:  # callables of compiled modules
-        return False
+        return {}
+
+
+def takes_weights(selector: Selector) -> bool:
+    """Whether it can be called with weights=..."""
+    parameters = parameters_of(selector)
     return "weights" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 

@@ -9,6 +9,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, Seen, check_examples, drawn_by_weight, seen, warn_reduced
 from kerneltools.landmarks.leverage import Dictionary, leverage_scores
 from kerneltools.precision import in_single
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 
 
@@ -41,24 +42,28 @@ class BLESS:
         require_number("oversampling", self.oversampling, least=1.0)
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_examples(x, self.m)
         draws, data = generator(rng), seen(x, weights)
-        indices = drawn_by_weight(data.x, self._scores(kernel, data, draws), self.m, draws)
+        indices = drawn_by_weight(data.x, self._scores(kernel, data, draws, progress), self.m, draws)
         warn_reduced(self.m, len(indices), "distinct rows", data.x.shape[0])
         return data.landmarks(indices)
 
-    def _scores(self, kernel: Kernel, data: Seen, draws: Any) -> Host:
-        """The scores of all rows; 0 for rows that are not in the last sample."""
+    def _scores(self, kernel: Kernel, data: Seen, draws: Any, progress: Progress) -> Host:
+        """For all rows; 0 for those that are not in the last sample."""
         leverage, n = leverage_scores(kernel, data, self.block), data.x.shape[0]
         greatest = float(leverage.diagonal.max())
         nothing = draws.permutation(n)[:0]
         dictionary, level = Dictionary(nothing, leverage.diagonal[nothing]), greatest
+        step = 0
         while True:
-            level /= 2
+            step, level = step + 1, level / 2
             among = draws.choice(n, size=min(n, ceil(self.oversampling * greatest / level)), replace=False)
             scores, share = leverage(dictionary, level * n, among), len(among) / n
+            progress("landmarks", step, 0)
             if self.oversampling * scores.sum() >= share * self.m or level * n <= leverage.least_ridge:
                 everywhere = namespace(scores).zeros_like(leverage.diagonal)
                 everywhere[among] = scores

@@ -9,6 +9,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, check_examples, constant, distinct, seen, warn_reduced
 from kerneltools.landmarks.pivoted import Elimination, PartialCholesky, partial_cholesky
 from kerneltools.precision import in_single
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 
 
@@ -36,7 +37,9 @@ class Greedy:
     tolerance: float | None = None
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d); nothing is drawn from `rng`"""
         check_examples(x, self.m)
         generator(rng)
@@ -47,6 +50,7 @@ class Greedy:
             found = _pivots(factor, part.weighted, self.m - len(picked))
             picked += found.order
             factor = factor.extended(found.order, found.factor)
+            progress("landmarks", min(len(picked), self.m), self.m)
         picked = distinct(part.x, picked, self.m)
         warn_reduced(self.m, len(picked), "distinct rows for this kernel", part.x.shape[0])
         return part.landmarks(picked)

@@ -23,6 +23,7 @@ from kerneltools.landmarks.clusters import (
 )
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.precision import in_single
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.structures import take
 
@@ -54,22 +55,25 @@ class KMeans:
     block: int = 2048
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_vectors(x, self.m, type(self).__name__)
         require_stopping(self.tolerance, self.iterations)
         part = seen(constant(x), weights)
         near, unit = in_range(part.x)
         data = cloud(near, part.weights)
-        points = unit * completed(self._fit(data, generator(rng)), data, self.m, self.block)
+        points = unit * completed(self._fit(data, generator(rng), progress), data, self.m, self.block)
         warn_reduced(self.m, points.shape[0], "distinct rows", near.shape[0])
         return Landmarks(namespace(x).astype(points, x.dtype))
 
-    def _fit(self, data: Cloud, draws: Any) -> Array:
+    def _fit(self, data: Cloud, draws: Any, progress: Progress) -> Array:
         centres, before = take(data.points, seeds(data, self.m, draws)), inf
-        for _ in range(self.iterations):
+        for number in range(self.iterations):
             assignment = assigned(data, centres, self.block, SMALL)
             error = data.mean(assignment.distances)
+            progress("landmarks", number + 1, self.iterations, error)
             if before - error <= self.tolerance * error:
                 break
             centres, before = self.updated(data, assignment, centres), error

@@ -21,6 +21,7 @@ from kerneltools.landmarks.clusters import (
 from kerneltools.landmarks.kmeans_plus_plus import seeds
 from kerneltools.pairwise import central
 from kerneltools.precision import in_single
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.structures import take
 
@@ -56,7 +57,9 @@ class MiniBatchKMeans:
                 raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_vectors(x, self.m, type(self).__name__)
         part, draws = seen(constant(x), weights), generator(rng)
@@ -67,6 +70,7 @@ class MiniBatchKMeans:
         counts = _zeros(centres)
         for number in range(self.rounds):
             centres, counts = self._round(source, centres, counts / 4, draws, last=number == self.rounds - 1)
+            progress("landmarks", number + 1, self.rounds)
         if len(distinct(centres, range(centres.shape[0]), self.m)) < self.m:
             centres = completed(centres, source.everything(), self.m, self.batch)
         warn_reduced(self.m, centres.shape[0], "distinct rows", near.shape[0])

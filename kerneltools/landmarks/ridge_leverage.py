@@ -8,6 +8,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, check_examples, drawn_by_weight, seen, warn_reduced
 from kerneltools.landmarks.leverage import Dictionary, LeverageScores, leverage_scores
 from kerneltools.precision import in_single
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 
 
@@ -35,7 +36,9 @@ class RidgeLeverage:
     block: int = 8192
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_examples(x, self.m)
         draws, data = generator(rng), seen(x, weights)
@@ -47,8 +50,9 @@ class RidgeLeverage:
         picks = order[: sizes.pop()]
         scores = namespace(leverage.diagonal).ones_like(leverage.diagonal[picks])
         dictionary, k = Dictionary(picks, scores), ceil(self.m / (4 * log(self.m + 1)))
-        for size in reversed(sizes):
+        for step, size in enumerate(reversed(sizes), start=1):
             scores = leverage(dictionary, _ridge(leverage, dictionary, k), order[:size])
+            progress("landmarks", step, len(sizes))
             probabilities = (scores * log(k + 1)).clip(0.0, 1.0)
             kept = draws.random(size) < probabilities
             if kept.any():

@@ -8,6 +8,7 @@ from kerneltools.kernels import Kernel
 from kerneltools.landmarks.base import Host, Landmarks, check_examples, constant, seen, warn_reduced
 from kerneltools.landmarks.pivoted import Elimination, PartialCholesky, partial_cholesky
 from kerneltools.precision import in_single
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.structures.base import keys
 
@@ -47,7 +48,9 @@ class RPCholesky:
             raise ValueError(f"block: expected an integer >= 1, or None, got {self.block!r}")
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d)"""
         check_examples(x, self.m)
         draws, part = generator(rng), seen(x, weights)
@@ -58,6 +61,7 @@ class RPCholesky:
             proposals = draws.choice(len(chances), size=size, p=chances / chances.sum()).tolist()
             before = len(picked)
             factor = _with_accepted(factor, part.x, proposals, draws.random(size), picked, self.m)
+            progress("landmarks", len(picked), self.m)
             size = self.block or _next_size(size, len(picked) - before, self.m)
         warn_reduced(self.m, len(picked), "distinct rows for this kernel", part.x.shape[0])
         return part.landmarks(list(picked.values()))

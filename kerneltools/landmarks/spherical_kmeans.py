@@ -22,6 +22,7 @@ from kerneltools.landmarks.clusters import (
 )
 from kerneltools.precision import in_single
 from kerneltools.primitives import program
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.structures import take
 
@@ -67,7 +68,9 @@ class SphericalKMeans:
     block: int = 8192
 
     @in_single
-    def __call__(self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None) -> Landmarks:
+    def __call__(
+        self, kernel: Kernel, x: Array, rng: Rng, *, weights: Array | None = None, progress: Progress = silent
+    ) -> Landmarks:
         """(n, d), weights (n,) >= 0 or None -> (m, d), unit rows"""
         check_vectors(x, self.m, type(self).__name__)
         require_stopping(self.tolerance, self.iterations)
@@ -75,23 +78,24 @@ class SphericalKMeans:
         directions, kept = _directions(part.x)
         of_kept = None if part.weights is None else part.weights[kept]
         data = unit_cloud(directions, None if of_kept is None else of_kept / of_kept.mean())
-        centres = self._fit(data, take(directions, drawn(directions, of_kept, self.m, draws)))
+        centres = self._fit(data, take(directions, drawn(directions, of_kept, self.m, draws)), progress)
         warn_reduced(self.m, centres.shape[0], "distinct directions", part.x.shape[0])
         return Landmarks(centres)
 
-    def _fit(self, data: Cloud, centres: Array) -> Array:
+    def _fit(self, data: Cloud, centres: Array, progress: Progress) -> Array:
         n = data.points.shape[0]
         for step in stages(n, self.m)[:-1]:
-            found = self._rounds(data.every(step), centres, step * self.tolerance)
+            found = self._rounds(data.every(step), centres, step * self.tolerance, progress)
             # Of rows that are nearly all alike a part may hold fewer directions than all of them do.
             centres = found if found.shape[0] == centres.shape[0] else centres
-        return self._rounds(data, centres, self.tolerance)
+        return self._rounds(data, centres, self.tolerance, progress)
 
-    def _rounds(self, data: Cloud, centres: Array, tolerance: float) -> Array:
+    def _rounds(self, data: Cloud, centres: Array, tolerance: float, progress: Progress) -> Array:
         means, before, beyond = centres, -inf, BEYOND
-        for _ in range(self.iterations):
+        for number in range(self.iterations):
             assignment = assigned(data, centres, self.block, SMALL)
             objective = 1 - data.mean(assignment.distances) / 2  # the mean cosine
+            progress("landmarks", number + 1, self.iterations, 1 - objective)
             if objective < before and beyond:
                 # Too far: from the means on, which serve no worse than what they are the means of.
                 centres, beyond = means, 0.0

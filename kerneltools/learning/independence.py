@@ -5,6 +5,7 @@ from typing import Any
 from kerneltools.arrays import Array, indices_like, namespace, require_together
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng
 from kerneltools.structures.base import like_of, require_examples
 from kerneltools.trees import together
@@ -38,13 +39,15 @@ def independence_test(
     *,
     permutations: int = 499,
     block: int = 4096,
+    progress: Progress = silent,
 ) -> PermutationTest:
     """Test the hypothesis that x and y are independent, by `hsic` under permutations of the rows of y.
 
     maps of (n, d) -> (n, m) and (n, e) -> (n, l), x (n, d), y (n, e) -> p-value
 
-    A small p-value speaks against the hypothesis. The level holds for any maps that were not fitted to the pairs.
-    Features of characteristic kernels detect all dependences in the limit. Time is O(permutations n m l).
+    A small p-value speaks against the hypothesis. The level holds for any maps that were not fitted to the pairs; all
+    dependences are seen, in the limit, by features of characteristic kernels. Time is O(permutations n m l).
+    `progress`: is told of the stage "permutations".
 
     Raises ValueError for fewer than 2 rows, for unequal numbers of rows, for permutations < 1 and for NaN, with
     its place.
@@ -61,7 +64,7 @@ def independence_test(
         values = [_criterion(first, xp.take(second, indices_like(order, second), axis=0)) for order in orders]
         return xp.stack(values)
 
-    return permutation_test(statistic, first, permutations, rng)
+    return permutation_test(statistic, first, permutations, rng, progress=progress)
 
 
 def _both(phi: FeatureMap, psi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from kerneltools.landmarks import KMeans, ReducedWarning
 from kerneltools.landmarks.clusters import assigned, cloud
 from kerneltools.learning.features import FeatureMap, feature_blocks, features_of
 from kerneltools.pairwise import central
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.solvers.sums import row_weights
 from kerneltools.structures.base import like_of, require_examples
@@ -59,15 +60,17 @@ def kernel_kmeans(
     iterations: int = 100,
     tolerance: float = 1e-4,
     block: int = 4096,
+    progress: Progress = silent,
 ) -> KernelKMeans:
     """Cluster rows that are close to each other in feature space: k-means of φ(x).
 
     map of (n, d) -> (n, m), x (n, d), weights (n,) >= 0 or None -> k = `clusters` centres (k, m), labels (n,)
 
-    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need not
-    be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's algorithm from the seeds
-    of k-means++) runs on the features `restarts` times, and the clusters with the least inertia are kept. Memory is O(n
-    m), time O(n m k) per round; in float64 if the library has it. A row of weight w counts like w equal rows.
+    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need
+    not be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's rounds from the
+    seeds of k-means++) is run on the features `restarts` times, and the clusters of least inertia are kept. Memory is
+    O(n m), time O(n m k) a round; float64 where the library has it. A weight counts like so many equal rows.
+    `progress`: is told of the stages "restart 1" and so on, with the error that becomes small.
 
     If fewer rows differ, fewer clusters are returned, with a ReducedWarning. Raises ValueError for clusters or restarts
     < 1, for NaN, with its place, and for weights that are negative, not finite or all 0.
@@ -90,9 +93,9 @@ def kernel_kmeans(
     with catch_warnings():
         # Each run would say so again, of landmarks.
         simplefilter("ignore", ReducedWarning)
-        best = _run(phi, rule, features, weights, int(draws.integers(2**63)), block)
-        for _ in range(restarts - 1):
-            found = _run(phi, rule, features, weights, int(draws.integers(2**63)), block)
+        best = _run(phi, rule, features, weights, int(draws.integers(2**63)), block, progress, 1)
+        for number in range(2, restarts + 1):
+            found = _run(phi, rule, features, weights, int(draws.integers(2**63)), block, progress, number)
             # The same clusters in another order are no better: rounding must not choose among them.
             best = found if found.inertia < (1 - 1e-9) * best.inertia else best
     if (made := best.centres.shape[0]) < clusters:
@@ -101,9 +104,21 @@ def kernel_kmeans(
     return best
 
 
-def _run(phi: FeatureMap, rule: KMeans, features: Array, weights: Array | None, seed: int, block: int) -> KernelKMeans:
+def _run(
+    phi: FeatureMap,
+    rule: KMeans,
+    features: Array,
+    weights: Array | None,
+    seed: int,
+    block: int,
+    progress: Progress,
+    number: int,
+) -> KernelKMeans:
+    def told(stage: str, done: int, total: int, value: float | None = None, /) -> None:
+        progress(f"restart {number}", done, total, value)
+
     # No rule of k-means asks the kernel: in feature space it is the inner product.
-    centres = rule(Linear(), features, seed, weights=weights).points
+    centres = rule(Linear(), features, seed, weights=weights, progress=told).points
     labels, distances = _nearest(features, centres, block)
     return KernelKMeans(phi, centres, labels, float(row_weights(distances, weights) @ distances))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kerneltools.arrays import Array, device_of, namespace
 from kerneltools.backend import to_host
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng, generator
 from kerneltools.trees import Shown
 
@@ -31,15 +32,23 @@ class PermutationTest(Shown):
 
 
 def permutation_test(
-    statistic: Callable[[Any], Array], rows: Array, permutations: int, rng: Rng, batch: int = 64
+    statistic: Callable[[Any], Array],
+    rows: Array,
+    permutations: int,
+    rng: Rng,
+    batch: int = 64,
+    progress: Progress = silent,
 ) -> PermutationTest:
     """Test a `statistic` of permutations of the rows (n, m), as numbers on the host, (b, n) with b <= `batch` -> (b,)
 
-    Raises ValueError for permutations < 1.
+    `progress`: is told of the stage "permutations". Raises ValueError for permutations < 1.
     """
     if permutations < 1:
         raise ValueError(f"permutations: expected an integer >= 1, got {permutations}")
-    values = [statistic(orders) for orders in _orders(rows, permutations, generator(rng), batch)]
+    values: list[Array] = []
+    for number, orders in enumerate(_orders(rows, permutations, generator(rng), batch)):
+        values.append(statistic(orders))
+        progress("permutations", min(number * batch, permutations), permutations)
     xp = namespace(*values)
     all_values = xp.concat(values)
     observed, null = all_values[:1], all_values[1:]

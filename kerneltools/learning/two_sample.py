@@ -5,6 +5,7 @@ from typing import Any
 from kerneltools.arrays import Array, asarray_like, device_of, namespace, require_together
 from kerneltools.learning.features import FeatureMap, features_of
 from kerneltools.learning.permutation import PermutationTest, permutation_test
+from kerneltools.progress import Progress, silent
 from kerneltools.random import Rng
 from kerneltools.structures.base import like_of, require_examples
 
@@ -33,15 +34,23 @@ def mmd(phi: FeatureMap, x: Array, y: Array, block: int = 4096) -> Array:
 
 
 def two_sample_test(
-    phi: FeatureMap, x: Array, y: Array, rng: Rng, *, permutations: int = 499, block: int = 4096
+    phi: FeatureMap,
+    x: Array,
+    y: Array,
+    rng: Rng,
+    *,
+    permutations: int = 499,
+    block: int = 4096,
+    progress: Progress = silent,
 ) -> PermutationTest:
     """Test the hypothesis that x and y have the same distribution, by `mmd` under permutations of the pooled rows.
 
     map of (n, d) -> (n, m), x (n, d), y (p, d) -> p-value
 
-    A small p-value speaks against the hypothesis. The level holds for any map that was not fitted to the division into
-    samples. The map decides which differences are detected: all of them, in the limit, for features of a characteristic
-    kernel such as the Gaussian. Time is O(permutations (n + p) m).
+    A small p-value speaks against the hypothesis. The level holds for any map; which differences are seen is the
+    map's matter: all of them, in the limit, for features of a characteristic kernel such as the Gaussian one. The map
+    must not have been fitted to which row is of which sample. Time is O(permutations (n + p) m).
+    `progress`: is told of the stage "permutations".
 
     Raises ValueError for fewer than 2 rows in either, for permutations < 1 and for NaN with its place.
 
@@ -55,7 +64,7 @@ def two_sample_test(
     def statistic(orders: Any) -> Array:
         return _unbiased(pooled, asarray_like((orders < n).astype(float), pooled), n)
 
-    return permutation_test(statistic, pooled, permutations, rng)
+    return permutation_test(statistic, pooled, permutations, rng, progress=progress)
 
 
 def _pooled(phi: FeatureMap, x: Array, y: Array, block: int) -> tuple[Array, int]:

@@ -62,6 +62,20 @@ def test_files_get_a_line_at_the_end(clock: list[float], capsys: pytest.CaptureF
     assert said.count("3/3  3.0 s") == 2
 
 
+def test_a_stage_that_ends_early_has_its_line_when_the_next_begins(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bar = Bar()
+    for step in range(4):
+        bar("landmarks", step, 100)
+        clock[0] += 1.0
+    assert capsys.readouterr().out == ""
+    bar("landmarks", 1, 1)
+    assert "3/100  3.0 s" in capsys.readouterr().out
+    bar("newton", 1, 100)
+    assert capsys.readouterr().out == ""
+
+
 def test_estimators_draw_bars_where_asked(
     clock: list[float], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
