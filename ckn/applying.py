@@ -125,6 +125,25 @@ def labels_for(classes: tuple[str, ...], data: Dataset, source: str) -> npt.NDAr
     return table[data.labels]
 
 
+def numbers_for(data: Dataset, source: str) -> Numbers:
+    """The labels of the data as the numbers that they are: (n,) in float64.
+
+    Raises DataError for examples without labels and for labels that are no finite numbers.
+    """
+    if data.labels is None:
+        raise DataError(f"{source}: {len(data)} {data.nouns} without labels; there is nothing to compare with")
+    try:
+        table = np.asarray([float(name) for name in data.classes], dtype=np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"{source}: the labels of these {data.nouns} are classes, such as {listed(data.classes, 3)}; the model "
+            "predicts numbers"
+        ) from error
+    if not np.isfinite(table[data.labels]).all():
+        raise DataError(f"{source}: expected finite numbers as labels, got {listed(data.classes, 3)}")
+    return np.asarray(table[data.labels])
+
+
 def scores(model: Model, data: Any, batch: int | None, progress: Progress = silent) -> Numbers:
     """A score for each class, on the host; holds the features of one batch: n images or objects -> (n, classes)."""
     blocks = encode_blocks(model.network, model.preprocessing, data, batch, progress)

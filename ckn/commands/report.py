@@ -40,7 +40,7 @@ def report(
         typer.Argument(
             metavar="[DATA]",
             show_default=False,
-            help="Examples to try the model on, as for `ckn evaluate`; they need no classes.",
+            help="Examples to try the model on, as for `ckn evaluate`; their classes, or numbers, may be unknown.",
         ),
     ] = None,
     labels: Labels = None,
@@ -64,9 +64,10 @@ def report(
 ) -> None:
     """Write a page about a model, to open in a browser.
 
-    It is one file that loads nothing from a network. It shows the filters, the layers, and, from the files in the
-    folder of MODEL, the training: settings, curves, the choice of λ. With DATA it also shows the accuracy with its 95 %
-    interval, the confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses.
+    It is one file that loads nothing from a network. It has the filters, the layers, and what the files beside MODEL
+    tell of the training: settings, curves, the choice of λ. With DATA also the accuracy with its 95 % interval, the
+    confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses. A model that
+    predicts a number has R², its error, and the examples that are most wrong; labels in DATA are these numbers then.
 
     \b
     Examples:
@@ -117,10 +118,10 @@ def _examples(
     """The examples to try the model on; an error in reading them ends the command."""
     if not isinstance(held, Model):
         raise FileFormatError(f"{path}: a network without a classifier, which has no scores; leave DATA out")
-    if held.targets is not None:
+    if held.targets is not None and len(held.targets) > 1:
         raise FileFormatError(
-            f"{path}: a model of numbers, not of classes, and DATA has classes; leave DATA out, and for its errors "
-            "take ckn.load(path).score(x, y) in Python"
+            f"{path}: a model of {len(held.targets)} numbers, and DATA has one label for each example; leave DATA out, "
+            "and for its errors take ckn.load(path).score(x, y) in Python"
         )
     return held, part_of(held, data, data, split, skip, quiet, labels)
 

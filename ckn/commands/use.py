@@ -196,6 +196,7 @@ def part_of(
 ) -> Dataset:
     """The examples, treated as in training: the wanted part, or, of training and test, the test."""
     asked: dict[str, Any] = {"pictures": model.as_trained, "alphabet": alphabet_for(model.network)}
+    asked["numbers"] = model.targets is not None
     with room_for(source, FEWER), progress(quiet) as report:
         data = read(given, skip_unreadable=skip, labels=labels, report=report, **asked)
     if skip and not isinstance(data, Images):

@@ -66,16 +66,18 @@ def read(
     labels: _Path | LabelTable | None = None,
     alphabet: Alphabet | None = None,
     report: Report | None = None,
+    numbers: bool = False,
 ) -> Dataset:
     """Read a file, a folder, an embedded data set ("digits") or a list of image files: `Images` or `Examples`.
 
     readers: the last one that recognises the source reads it, so `(*READERS, MyReader())` adds a format.
     pictures: how picture files become images of one shape; `read(more, pictures=data.pictures)` treats them as `data`.
     skip_unreadable: leave out picture files that cannot be read, with a warning that lists them.
-    labels: a table of names and classes, for sequences: a file, or the result of `LabelTable.of_file`. With a file, a
-    warning tells of labels for records that are not in the source.
-    alphabet: the alphabet of the sequences, such as that of a training; guessed from their letters if it is not given.
-    report: `report(stage, done, total)` is called as picture files are read.
+    labels: a table of names and classes, for sequences: a file, or what `LabelTable.of_file` has read. With a file,
+    labels of records that are not in the source are told in a warning.
+    alphabet: that of the sequences, such as that of a training; found by their letters where it is not given.
+    report: `report(stage, done, total)` is told how far the reading of picture files is.
+    numbers: labels of an .npz file may be any numbers, as a model that predicts numbers has them; see `ckn.applying`.
 
     Warnings tell what was chosen, reduced or left out.
 
@@ -90,7 +92,7 @@ def read(
     several = [source] if isinstance(source, str | PathLike) else _paths(source)
     table = labels if isinstance(labels, LabelTable) or labels is None else LabelTable.of_file(labels)
     wanted: dict[str, Any] = {"pictures": pictures, "skip_unreadable": skip_unreadable or None, "labels": table}
-    wanted |= {"alphabet": alphabet, "report": report}
+    wanted |= {"alphabet": alphabet, "report": report, "numbers": numbers or None}
     told = tuple(_as_asked(reader, wanted) for reader in readers)
     if len(several) != 1:
         return _read_several([Path(path) for path in several], told, wanted)

@@ -42,8 +42,11 @@ class Coding:
         return order[np.searchsorted(self.values, labels, sorter=order)].astype(np.int64)
 
 
-def plain_labels(labels: HostArray, where: str) -> HostArray:
-    """(n,) or (n, 1) labels of any type -> (n,) int64 or strings. Raises DataError for other labels."""
+def plain_labels(labels: HostArray, where: str, numbers: bool = False) -> HostArray:
+    """(n,) or (n, 1) labels of any type -> (n,) int64 or strings. Raises DataError for other labels.
+
+    With `numbers`, floating-point ones become strings of their digits, and have to be finite.
+    """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -55,6 +58,10 @@ def plain_labels(labels: HostArray, where: str) -> HostArray:
         return _decoded(labels, where)
     if labels.dtype.kind not in "biuf":
         raise DataError(f"{where}: expected labels that are integers or strings, got {labels.dtype}")
+    if numbers and labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            raise DataError(f"{where}: expected finite numbers, got {labels[np.argmin(np.isfinite(labels))]}")
+        return np.asarray([repr(float(label)) for label in labels])
     return _integers(labels, where)
 
 

@@ -45,18 +45,20 @@ class Npz:
     Names may be in upper or lower case. Images (n, h, w) or (n, h, w, c): uint8 (white is 255), uint16
     (65535) or floating-point; other integers must lie in 0..255. `images` and `X` may come without labels.
     Labels: integers or strings, classes in sorted order. An array `classes` sets the names and their
-    order; labels are then names, or, if they are integers and the classes are strings, counted from 0.
+    order; labels are then names, or, if they are integers and the classes are strings, counted from 0. `numbers`:
+    labels may be any numbers, whose classes are then their digits.
     """
 
     name: str = "npz"
     accepts: str = "a .npz file with the arrays " + _WANTED
+    numbers: bool = False
 
     def recognises(self, source: Source) -> bool:
         return str(source).lower().endswith(".npz") and Path(source).is_file()
 
     def read(self, source: Source) -> Images:
         path = Path(source)
-        with _archive(path) as arrays:
+        with _archive(path, self.numbers) as arrays:
             names = _layout(arrays, path)
             train, maximum = _pixels(arrays[names.images], arrays.where(names.images))
             if names.labels not in arrays:
@@ -75,8 +77,8 @@ class Npz:
 class _Arrays:
     """The arrays of an open archive; names may be in upper or lower case."""
 
-    def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
-        self._path, self._file = path, file
+    def __init__(self, path: Path, file: zipfile.ZipFile, numbers: bool) -> None:
+        self._path, self._file, self._numbers = path, file, numbers
         self._members: dict[str, list[zipfile.ZipInfo]] = {}
         for member in file.infolist():
             self._members.setdefault(_key(member).lower(), []).append(member)
@@ -110,7 +112,7 @@ class _Arrays:
         return members
 
     def labels(self, name: str) -> HostArray:
-        return plain_labels(self[name], self.where(name))
+        return plain_labels(self[name], self.where(name), self._numbers)
 
     def where(self, name: str) -> str:
         return f"{self._path}: {_key(self._member(name)[0])}"
@@ -132,7 +134,7 @@ def _words(error: Exception) -> str:
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[_Arrays]:
+def _archive(path: Path, numbers: bool) -> Iterator[_Arrays]:
     # A truncated archive has lost its directory, which stands at the end.
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: not a .npz archive, or truncated; save it again with numpy.savez")
@@ -143,7 +145,7 @@ def _archive(path: Path) -> Iterator[_Arrays]:
     except Exception as error:  # BadZipFile, and struct.error, UnicodeError and others for what it does not look at
         raise DataError(f"{path}: damaged .npz archive: {_words(error)}") from error
     with file:
-        yield _Arrays(path, file)
+        yield _Arrays(path, file, numbers)
 
 
 def _array(stream: IO[bytes], size: int) -> HostArray:

@@ -24,7 +24,8 @@ def filters_of(held: Model | Network, examined: Examined | None) -> Section:
     if examined is not None and nouns != "images":
         told: dict[str, Any] = {}
         if isinstance(held, Model):
-            told = {"weights": held.head.weights, "classes": [str(name) for name in held.classes]}
+            of_classes = {"weights": held.head.weights, "classes": [str(name) for name in held.classes]}
+            told = of_classes if held.targets is None else {"weights": held.head.weights[:, 0]}
         seen = partial(preprocess, steps, examined.data.data, network.like)
         alt = f"What in the {nouns} excites the strongest filters most, and where"
         blocks.append(_drawn("motifs", alt, lambda: pictures_for(nouns).motifs(network, seen(), **told)))

@@ -12,6 +12,7 @@ from ckn.reporting.certificates import certificate_of
 from ckn.reporting.classes import accuracy_figure, of_examples, right_of
 from ckn.reporting.drawings import filters_of
 from ckn.reporting.examined import Examined
+from ckn.reporting.numbers import error_figures, of_numbers
 from ckn.reporting.trainings import Training, measured_in, of_training, settings_of
 from ckn.text import visible
 from kerneltools.reporting import Facts, Figure, Paragraph, Report, Section, Table
@@ -25,8 +26,11 @@ def report_of(
     `name`: of the model, such as its file.
     """
     names = [visible(str(one)) for one in held.classes] if isinstance(held, Model) else []
+    of_data: list[Section] = []
+    if isinstance(held, Model) and examined is not None:
+        of_data = of_numbers(examined) if held.targets is not None else of_examples(held, names, examined, training)
     sections = [
-        *(of_examples(held, names, examined, training) if isinstance(held, Model) and examined is not None else ()),
+        *of_data,
         filters_of(held, examined),
         *certificate_of(training, examined, nouns_for(held.network if isinstance(held, Model) else held)),
         *([] if training is None else of_training(training)),
@@ -38,7 +42,8 @@ def report_of(
     if examined is not None:
         said = f"{len(examined.data)} {nouns}: {visible(examined.source)}"
     else:
-        said = f"of the model alone; give data for its accuracy and the hardest {nouns}"
+        of_number = isinstance(held, Model) and held.targets is not None
+        said = f"of the model alone; give data for its {'error' if of_number else 'accuracy'} and the hardest {nouns}"
     return Report(
         f"Report on {visible(name)}", f"A network on {nouns}; {said}", sections, _figures(held, training, examined)
     )
@@ -46,8 +51,10 @@ def report_of(
 
 def _figures(held: Model | Network, training: Training | None, examined: Examined | None) -> list[Figure]:
     """What counts, above all sections."""
-    found = []
-    if examined is not None and examined.true is not None:
+    found: list[Figure] = []
+    if isinstance(held, Model) and held.targets is not None:
+        found += [] if examined is None else error_figures(examined)
+    elif examined is not None and examined.true is not None:
         right, n = right_of(examined)
         found.append(accuracy_figure("Accuracy", right, n))
     elif training is not None and (measured := measured_in(training)) is not None:

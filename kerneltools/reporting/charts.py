@@ -163,3 +163,16 @@ def _decades(low: float, high: float) -> tuple[float, ...]:
     every = max(1, ceil((last - first + 1) / 6))
     found: tuple[Any, ...] = tuple(10.0**power for power in range(first, last + 1, every))
     return found if len(found) > 1 else ()
+
+
+def predicted_against_true(true: Any, predicted: Any, nouns: str = "rows") -> Chart:
+    """A point for each row, and the line on which all are that are exact: (n,), (n,) -> chart
+
+    >>> import numpy as np
+    >>> predicted_against_true(np.asarray([0.0, 2.0]), np.asarray([0.1, 1.9])).title
+    'Predicted against true'
+    """
+    ends = [float(true.min()), float(true.max())]
+    series = [Series(nouns, true.tolist(), predicted.tolist(), joined=False), Series("exact", ends, ends, dashed=True)]
+    alt = f"The predictions of {len(true)} {nouns} against their targets"
+    return Chart("Predicted against true", alt, series, "true", "predicted", table=False)

@@ -10,7 +10,7 @@ from kerneltools.arrays import evenly
 from kerneltools.backend import to_host
 from kerneltools.estimators.checks import host
 from kerneltools.maps import nystrom
-from kerneltools.reporting.charts import Chart, Series
+from kerneltools.reporting.charts import predicted_against_true
 from kerneltools.reporting.intervals import wilson
 from kerneltools.reporting.page import Figure, Matrix, Paragraph, Section, Table
 from kerneltools.structures.base import count, take
@@ -68,7 +68,7 @@ def of_numbers(estimator: Any, X: Any, rows: Any, targets: Any) -> tuple[list[Fi
     blocks: list[Any] = [Paragraph(text)]
     if missed.shape[1] == 1:
         some = list(evenly(len(true), DRAWN))
-        blocks.append(_predictions(true.reshape(-1)[some], predicted.reshape(-1)[some]))
+        blocks.append(predicted_against_true(true.reshape(-1)[some], predicted.reshape(-1)[some]))
 
     def root(fitted: Any, x: Any, wanted: Any) -> float:
         return float(((host(fitted.predict(x)) - wanted) ** 2).mean() ** 0.5)
@@ -141,19 +141,6 @@ def _shares(estimator: Any, rows: Any) -> Any:
     phi = nystrom(estimator.kernel_, estimator.landmarks_)
     missed, whole = (np.asarray(to_host(a), dtype=np.float64) for a in (phi.residual(rows), phi.kernel.diag(rows)))
     return np.clip(missed / np.where(whole > 0, whole, 1.0), 0.0, 1.0)
-
-
-def _predictions(true: Any, predicted: Any) -> Chart:
-    ends = [float(true.min()), float(true.max())]
-    series = [Series("rows", true.tolist(), predicted.tolist(), joined=False), Series("exact", ends, ends, dashed=True)]
-    return Chart(
-        "Predicted against true",
-        f"The predictions of {len(true)} rows against their targets",
-        series,
-        "true",
-        "predicted",
-        table=False,
-    )
 
 
 def _number(value: Any) -> str:

@@ -97,12 +97,17 @@ def test_models_of_older_files_and_of_numbers_and_networks(run: Any, model: Path
     old = replace(loaded, calibration=None)
     head = replace(loaded.head, weights=loaded.head.weights[:, :1], intercept=loaded.head.intercept[:1])
     numbers = replace(old, head=head, classes=(), targets=Targets((0.0,), (1.0,), True))
+    two = replace(loaded.head, weights=loaded.head.weights[:, :2], intercept=loaded.head.intercept[:2])
+    pairs = replace(old, head=two, classes=(), targets=Targets((0.0, 0.0), (1.0, 1.0), False))
+    ckn.save(pairs, tmp_path / "pairs.safetensors")
     ckn.save(old, tmp_path / "old.safetensors")
     ckn.save(numbers, tmp_path / "numbers.safetensors")
     ckn.save(loaded.network, tmp_path / "network.safetensors")
     assert run("report", tmp_path / "old.safetensors", digits, "-o", tmp_path / "old.html").exit_code == 0
     assert "probability" not in checked(tmp_path / "old.html").text
-    for name, why in (("numbers", "a model of numbers, not of classes"), ("network", "a network without a classifier")):
+    assert run("report", tmp_path / "numbers.safetensors", "-o", tmp_path / "numbers.html").exit_code == 0
+    assert "give data for its error" in checked(tmp_path / "numbers.html").text
+    for name, why in (("pairs", "a model of 2 numbers"), ("network", "a network without a classifier")):
         path = tmp_path / f"{name}.safetensors"
         assert run("report", path, "-o", tmp_path / f"{name}.html").exit_code == 0
         assert "Layers" in checked(tmp_path / f"{name}.html").text
@@ -110,6 +115,63 @@ def test_models_of_older_files_and_of_numbers_and_networks(run: Any, model: Path
         assert result.exit_code == 1
         assert why in result.stderr
         assert not (tmp_path / "none.html").exists()
+
+
+def test_numbers_of_images(run: Any, tmp_path: Path) -> None:
+    images, path = ROWS.random((60, 8, 8, 1)), tmp_path / "model.safetensors"
+    light = 10 * images.mean(axis=(1, 2, 3))
+    estimator = ckn.ImageRegressor(patches=500).fit(images[:40], light[:40])
+    ckn.save(estimator.model_, path)
+    np.savez(tmp_path / "new.npz", images=images[40:], labels=light[40:])
+    result = run("report", path, tmp_path / "new.npz")
+    assert result.exit_code == 0, result.stderr
+    found = checked(tmp_path / "report.html")
+    off = np.asarray(estimator.predict(images[40:])) - light[40:]
+    assert f"is {estimator.score(images[40:], light[40:]):.4f} on these 20 images" in found.text
+    assert f"Error {np.sqrt(np.mean(off**2)):.4g} root mean square" in found.text
+    worst = np.argsort(-np.abs(off))[:2].tolist()
+    assert all(f"image {i} true {light[40 + i]:.4g} predicted" in found.text for i in worst)
+    assert found.text.index(f"image {worst[0]} true") < found.text.index(f"image {worst[1]} true")
+    assert "Predicted against true" in found.text
+    assert "Confusion" not in found.text
+    np.savez(tmp_path / "unknown.npz", images=images[40:])
+    assert run("report", path, tmp_path / "unknown.npz", "-o", tmp_path / "unknown.html").exit_code == 0
+    assert "how far the predictions are off is not known" in checked(tmp_path / "unknown.html").text
+    for labels, why in (
+        (np.repeat(["cat", "dog"], 10), "the labels of these images are classes, such as cat, dog"),
+        (np.where(np.arange(20) == 3, np.nan, 1.5), "labels: expected finite numbers, got nan"),
+        (np.ones((20, 2)), "expected labels of shape (n,), got shape (20, 2)"),
+    ):
+        np.savez(tmp_path / "wrong.npz", images=images[40:], labels=labels)
+        result = run("report", path, tmp_path / "wrong.npz", "-o", tmp_path / "wrong.html")
+        assert result.exit_code == 1
+        assert why in " ".join(result.stderr.split())
+        assert not (tmp_path / "wrong.html").exists()
+    np.savez(tmp_path / "train.npz", images=images, labels=light)  # to train on classes they are none
+    assert "expected labels that are integers" in run("train", tmp_path / "train.npz", "-o", tmp_path / "out").stderr
+
+
+def test_numbers_of_objects(run: Any, tmp_path: Path) -> None:
+    words = ["".join(word) for word in ROWS.choice(list("ACGT"), (40, 20))]
+    share = [word.count("A") / 20 for word in words]
+    ckn.save(ckn.SequenceRegressor(parts=300).fit(words, share).model_, tmp_path / "words.safetensors")
+    (tmp_path / "new.fa").write_text("".join(f">w{i}\n{word}\n" for i, word in enumerate(words)))
+    (tmp_path / "new.csv").write_text("".join(f"w{i},{value}\n" for i, value in enumerate(share)))
+    series = [np.cumsum(ROWS.normal(size=30)) for _ in range(24)]
+    ends = [float(one[-1] - one[0]) for one in series]
+    curves = [one[:, None] for one in series]
+    ckn.save(ckn.SeriesRegressor(parts=300).fit(curves, ends).model_, tmp_path / "series.safetensors")
+    lines = [" ".join(map(str, [end, *one])) for end, one in zip(ends, series, strict=True)]
+    (tmp_path / "new_TEST.txt").write_text("\n".join(lines))
+    for name, data in (("words", ("new.fa", "--labels", tmp_path / "new.csv")), ("series", ("new_TEST.txt",))):
+        source, *more = data
+        page = tmp_path / f"{name}.html"
+        result = run("report", tmp_path / f"{name}.safetensors", tmp_path / source, *more, "-o", page)
+        assert result.exit_code == 0, result.stderr
+        text = checked(page).text
+        assert "Predicted against true" in text
+        assert "was not drawn" not in text
+        assert "Hardest" in text
 
 
 def test_notebooks_get_what_show_prints(run: Any, model: Path) -> None:
