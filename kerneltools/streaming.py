@@ -90,11 +90,11 @@ def transform(phi: FeatureMap, blocks: Iterable[Array]) -> Iterator[Array]:
 def transform_file(
     phi: FeatureMap, source: str | Path, target: str | Path, block: int = BLOCK, progress: Progress = silent
 ) -> tuple[int, int]:
-    """Write φ of the rows of an .npy file to another, `block` rows at a time: the shape of what was written.
+    """Write φ of the rows of an .npy file to another one, `block` rows at a time; returns the new file's shape.
 
     (n, d) in a file -> (n, m) in a file, in the type that φ returns
 
-    The target is written under a temporary name and renamed: when anything goes wrong, what was there before still is.
+    The target is written under a temporary name and then renamed: if anything fails, the earlier file remains.
     `progress`: is told how many rows are done, stage "rows".
     `numpy.load(target, mmap_mode="r")` or `rows(target)` read it piece by piece.
 
@@ -243,9 +243,9 @@ def ridge(
 
     blocks (b, d), (b, t), (b,) -> sums
 
-    Equal to what all rows at once give, in memory that does not grow with their number. Blocks of NumPy go to the
-    library, device and type of the map. `start`: go on from sums made before, with the same map. `progress`: is told of
-    each block, stage "blocks".
+    Equal to the result on all rows at once, in memory that does not grow with their number. NumPy blocks are moved to
+    the library, device and type of the map. `start`: earlier sums to continue from, with the same map. `progress`: is
+    told of each block, stage "blocks".
 
     Raises what `FeatureSums.partial_fit` raises, with the number of the block, from 0, ValueError if there are no
     blocks, and TypeError for blocks that are no tuples.

@@ -40,7 +40,7 @@ def report(
         typer.Argument(
             metavar="[DATA]",
             show_default=False,
-            help="Examples to try the model on, as for `ckn evaluate`; their classes, or numbers, may be unknown.",
+            help="Examples to try the model on, as for `ckn evaluate`; they need no classes.",
         ),
     ] = None,
     labels: Labels = None,
@@ -64,10 +64,10 @@ def report(
 ) -> None:
     """Write a page about a model, to open in a browser.
 
-    It is one file that loads nothing from a network. It has the filters, the layers, and what the files beside MODEL
-    tell of the training: settings, curves, the choice of λ. With DATA also the accuracy with its 95 % interval, the
-    confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses. A model that
-    predicts a number has R², its error, and the examples that are most wrong; labels in DATA are these numbers then.
+    It is one file that loads nothing from a network. It shows the filters, the layers, and, from the files in the
+    folder of MODEL, the training: settings, curves, the choice of λ. With DATA it also shows the accuracy with its 95 %
+    interval, the confusion matrix, the hardest examples with their scores, and how much each layer's kernel map misses.
+    For a model that predicts a number, the labels in DATA are numbers, and the page shows R² and the greatest errors.
 
     \b
     Examples:

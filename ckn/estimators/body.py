@@ -116,7 +116,7 @@ class Kind(Protocol):
 
 
 class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watched):  # type: ignore[misc]  # untyped bases
-    """Filters of a network, learnt without labels and with them when asked, and a linear head on its features.
+    """A network whose filters are learnt without labels, or also with them, and a linear head on its features.
 
     >>> import ckn
     >>> from ckn.estimators.body import NetworkEstimator
@@ -150,9 +150,9 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watche
     ) -> Self:
         """Learn from n examples X and y, their labels (n,) or numbers (n,) or (n, q) to predict.
 
-        `progress(stage, done, total)` is told how far it is, in place of what `verbose` asks for. Supervised:
-        `on_epoch(state)` is called after each epoch; a training goes on from `start`, and `best` is its best state so
-        far where that is another one.
+        `progress(stage, done, total)` is called as the work proceeds, instead of what `verbose` asks for. Supervised:
+        `on_epoch(state)` is called after each epoch; a training resumes from `start`, and `best` is its best state so
+        far if that is another one.
 
         Raises ValueError for wrong shapes, NaN or infinity, a single class and layers that do not fit the
         examples, and what `ckn.fit_supervised` raises. A failed call leaves the estimator as it was.
@@ -162,7 +162,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watche
         X, y, measured = self._split(*self._taken(X, y, least=2))
         self.kind.require(self.architecture, X)
         if start is not None and not isinstance(self.supervised, Supervised):
-            raise TypeError("start: a training goes on with its own settings; pass supervised=ckn.Supervised(...)")
+            raise TypeError("start: a training resumes with its own settings; pass supervised=ckn.Supervised(...)")
         goal, n = self._goal(y), count(X)
         progress("preprocessing", 0, 1)
         steps = fitted_steps(self.kind.steps(X) if self.preprocessing is None else tuple(self.preprocessing), X)
@@ -535,7 +535,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             )
 
     def decision_function(self, X: Any) -> Any:
-        """A score for each class, n examples -> (n, classes); for two classes that of the second, -> (n,)."""
+        """The score of each class: n examples -> (n, classes); for two classes that of the second: -> (n,)."""
         scores = self._fitted.decision_function(self._again(X), self.batch, self._progress)
         return scores[:, 1] if len(self.classes_) == 2 else scores
 

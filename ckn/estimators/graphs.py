@@ -64,12 +64,12 @@ class GraphClassifier(ObjectClassifier):
     Graphs are a `structures.Graphs`, or a list of `structures.Graph`, of tuples (nodes, edges, labels, attributes), of
     networkx graphs, of sparse adjacency matrices, or of edges (E, 2). Labels of edges are ignored.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 32 filters on paths of up to
-    three nodes, σ = 1.5, and sums. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: attributes of nodes
-    are standardised by column (`Standardise`), labels become columns beside them (`LabelColumns`), and degrees stand
-    for labels where there are neither (`DegreeLabels`): what that takes is learnt from the training, and is in the
-    model. `parts` for each layer to learn from. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
-    `random_state`, `backend`, `device`, `dtype`, `verbose`: as in `ckn.ImageClassifier`.
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 32 filters on paths of up
+    to three nodes, σ = 1.5, and sums. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: attributes of
+    nodes are standardised by column (`Standardise`), labels become columns next to them (`LabelColumns`), and degrees
+    replace labels if there are neither (`DegreeLabels`); the steps learn what they need from the training, and are part
+    of the model. `parts`: how many each layer learns from. `supervised`, `validation`, `regs`, `class_weight`, `head`,
+    `batch`, `random_state`, `backend`, `device`, `dtype`, `verbose`: as in `ckn.ImageClassifier`.
 
     After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.

@@ -82,17 +82,17 @@ class ImageClassifier(NetworkClassifier):
     d, h, w) need a patch of three axes.
 
     Parameters: `architecture` (an `Architecture`); `validation`, for a supervised training: a pair of images and
-    labels, or the share in (0, 1) of each class that is held out of the training for it: the accuracy on them is
-    measured after each epoch, and the model is that of the best one; `preprocessing` (a tuple of steps of
-    `ckn.preprocessing`; None divides integers by the greatest value of their type and leaves others); `patches` per
-    layer to learn the filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of
-    each class count for the head, its λ and the probabilities, as scikit-learn has it: a dict of numbers >= 0 by
-    class (1 for others), "balanced" for as much for each class, or None (without labels only: a supervised training
-    takes all alike); `head`: the loss of the head of filters that know no labels, `Squared()`, `SquaredHinge()`,
-    `Logistic()` or `CrossEntropy()` of `kerneltools.solvers` (None: chosen as above); `batch` images encoded at a
-    time (None: what fits the cache); `random_state`, an integer seed; `backend` (a name, "numpy" when None) and
-    `device` to compute on; `dtype`, "float32" or "float64"; `verbose`: 1 prints a line for each step of a fit or a
-    prediction, 2 draws a bar for each stage that takes over two seconds.
+    labels, or the share in (0, 1) of each class that is held out of the training: the accuracy on them is measured
+    after each epoch, and the best epoch gives the model; `preprocessing` (a tuple of steps of `ckn.preprocessing`; None
+    divides integers by the greatest value of their type and leaves others unchanged); `patches`, how many each layer
+    learns its filters from; `regs`, the values of λ to choose from; `class_weight`, how much the images of each class
+    count for the head, its λ and the probabilities, as in scikit-learn: a dict from class to a number >= 0 (1 for
+    others), "balanced" for equal classes, or None (a supervised training takes only None); `head`, the loss of the head
+    on filters learnt without labels: `Squared()`, `SquaredHinge()`, `Logistic()` or `CrossEntropy()` of
+    `kerneltools.solvers` (None: chosen as above); `batch`, how many images are encoded at a time (None: what fits the
+    cache); `random_state`, an integer seed; `backend` (a name, None for "numpy") and `device` to compute on; `dtype`,
+    "float32" or "float64"; `verbose`, 1 for a line per step of a fit or a prediction, 2 for a bar per stage that
+    takes over two seconds.
 
     After `fit`: `model_` (a `ckn.Model`), `classes_`, `reg_` (the λ of the head). Unsupervised: `head_` (its loss),
     `loo_accuracy_` (the accuracy on images left out: one at a time, or, for 20,000 or more images or another head than

@@ -54,10 +54,10 @@ class SequenceClassifier(ObjectClassifier):
     alphabet of a list is guessed (DNA, RNA, proteins, or the letters that occur), and becomes that of the model;
     ambiguous letters stand for any.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on windows of 12
-    nucleotides with σ = 0.3, or of 10 letters of greater alphabets with σ = 0.6, the mean and the greatest value over
-    the places, and both strands where letters have a complement. `parts` for each layer to learn from;
-    `preprocessing`, of which sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 128 filters on windows of
+    12 nucleotides with σ = 0.3, or of 10 letters of larger alphabets with σ = 0.6, the mean and the greatest value over
+    the places, and both strands if letters have a complement. `parts`: how many each layer learns from.
+    `preprocessing`: sequences need none. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`,
     `random_state`, `backend`, `device`, `dtype`, `verbose`: as in `ckn.ImageClassifier`.
 
     After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised

@@ -70,13 +70,13 @@ class SeriesClassifier(ObjectClassifier):
     Series are arrays (T, c) of c channels, or (T,) of one, in a list: they need not be of one length. Arrays (n, T, c),
     or (n, T), of any library are series of one length; `structures.Ragged.of_padded(x, mask)` takes padded ones.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 64 filters each on windows
-    of 9 steps (of half the series where these are shorter), as they are, and less their mean at dilations 1, 2, 4, ...
-    up to half of the series, σ = 0.6, with the mean and the greatest value over time. `preprocessing`, a tuple of steps
-    of `ckn.preprocessing`; None: channels are standardised as in the training (`Standardise`); `(NormaliseSeries(),)`
-    for series of which neither level nor scale says anything. `parts` for each layer to learn from. `supervised`,
-    `validation`, `regs`, `class_weight`, `head`, `batch`, `random_state`, `backend`, `device`, `dtype`,
-    `verbose`: as in `ckn.ImageClassifier`.
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 64 filters each on windows
+    of 9 steps (or half the series, if that is shorter), once unchanged, and once less their mean at each of the
+    dilations 1, 2, 4, ... up to half the series, σ = 0.6, with the mean and the greatest value over time.
+    `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: channels are standardised as in the training
+    (`Standardise`); take `(NormaliseSeries(),)` if neither level nor scale of the series matters. `parts`: how many
+    each layer learns from. `supervised`, `validation`, `regs`, `class_weight`, `head`, `batch`, `random_state`,
+    `backend`, `device`, `dtype`, `verbose`: as in `ckn.ImageClassifier`.
 
     After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.

@@ -45,11 +45,11 @@ class SetClassifier(ObjectClassifier):
     Sets are a list of arrays (T, d) of T vectors, whose order does not matter; arrays (n, T, d) are sets of one size.
     An empty set is refused.
 
-    Parameters: `architecture`, a `ckn.Architecture` of `ckn.PartSpec` and the like; None: 128 filters on elements,
-    σ = 0.6, with mean and maximum. A readout `ckn.Transport(...)` carries elements to references by optimal transport
-    in their place. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: columns are standardised as in the
-    training (`Standardise`). `parts` for each layer to learn from. `supervised`, `validation`, `regs`, `class_weight`,
-    `batch`, `random_state`, `backend`, `device`, `dtype`, `verbose`: as in `ckn.ImageClassifier`.
+    Parameters: `architecture`, a `ckn.Architecture` of layers such as `ckn.PartSpec`; None: 128 filters on elements, σ
+    = 0.6, with mean and maximum. A readout `ckn.Transport(...)` instead of these matches elements to references by
+    optimal transport. `preprocessing`, a tuple of steps of `ckn.preprocessing`; None: columns are standardised as in
+    the training (`Standardise`). `parts`: how many each layer learns from. `supervised`, `validation`, `regs`,
+    `class_weight`, `batch`, `random_state`, `backend`, `device`, `dtype`, `verbose`: as in `ckn.ImageClassifier`.
 
     After `fit`: the attributes of `ckn.ImageClassifier`, and `architecture_`, the one used. Features are standardised
     by column.

@@ -73,11 +73,11 @@ def read(
     readers: the last one that recognises the source reads it, so `(*READERS, MyReader())` adds a format.
     pictures: how picture files become images of one shape; `read(more, pictures=data.pictures)` treats them as `data`.
     skip_unreadable: leave out picture files that cannot be read, with a warning that lists them.
-    labels: a table of names and classes, for sequences: a file, or what `LabelTable.of_file` has read. With a file,
-    labels of records that are not in the source are told in a warning.
-    alphabet: that of the sequences, such as that of a training; found by their letters where it is not given.
-    report: `report(stage, done, total)` is told how far the reading of picture files is.
-    numbers: labels of an .npz file may be any numbers, as a model that predicts numbers has them; see `ckn.applying`.
+    labels: a table of names and classes, for sequences: a file, or the result of `LabelTable.of_file`. With a file, a
+    warning tells of labels for records that are not in the source.
+    alphabet: the alphabet of the sequences, such as that of a training; guessed from their letters if it is not given.
+    report: `report(stage, done, total)` is called as picture files are read.
+    numbers: labels of an .npz file may be any numbers, for a model that predicts numbers.
 
     Warnings tell what was chosen, reduced or left out.
 

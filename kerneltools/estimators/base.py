@@ -31,7 +31,7 @@ LANDMARKS = 300
 
 
 class KernelEstimator(Watched):
-    """An estimator with the parameters `kernel` and `random_state`, and with names for what is inside of them."""
+    """An estimator with the parameters `kernel` and `random_state`, whose fields can be set as `kernel__bandwidth`."""
 
     _hidden: ClassVar[tuple[str, ...]] = ()
     """Learnt attributes whose names have no underscore at the end."""
@@ -149,8 +149,8 @@ def landmarks_of(
     the rows is reduced, with a ReducedWarning. Where k-means would have a cluster for each row, the rows themselves are
     the landmarks.
 
-    `work`: what a fit on them takes, which is checked before they are chosen where their number is known. `progress` is
-    told of the stage "landmarks".
+    `work`: the memory and time of a fit on them. It is checked before they are chosen, if their number is known.
+    `progress`: is told of the stage "landmarks".
     """
     progress("landmarks", 0, 1)
     if weights is not None:

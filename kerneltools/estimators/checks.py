@@ -143,7 +143,7 @@ def as_weights(sample_weight: Any, X: Array, least: int = 1) -> Array | None:
 
 
 def remember_columns(estimator: Any, X: Any, n: int) -> None:
-    """Set `n_samples_seen_` to n, `n_features_in_`, and `feature_names_in_` for data frames: where a fit has succeeded.
+    """Set `n_samples_seen_` to n, `n_features_in_`, and `feature_names_in_` for data frames, after a successful fit.
 
     Objects have no columns: both attributes are removed then.
     """

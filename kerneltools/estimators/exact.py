@@ -39,7 +39,7 @@ class Merged(Tree):
     count: float
 
     def errors(self, kernel: Kernel, x: Array, regs: Sequence[float]) -> tuple[float, ...]:
-        """Generalised cross-validation of each λ, means over the targets."""
+        """The error by generalised cross-validation of each λ, a mean over the targets."""
         return tuple(to_host(self.path(kernel, x).generalised_cross_validation(regs)).mean(axis=1).tolist())
 
     def path(self, kernel: Kernel, x: Array) -> ExactPath:

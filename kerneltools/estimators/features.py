@@ -81,8 +81,8 @@ class NystromFeatures(_FeatureMap):
     (n, d) -> (n, m)
 
     Parameters: `kernel`, an object of kerneltools.kernels or a function of two sets of rows (None: a Gaussian of
-    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (chosen by `landmarks.default`; reduced,
-    with a ReducedWarning, where fewer rows differ), a selector, or points (m, d); `reg` > 0 or None, see
+    bandwidth sqrt(d/2), scikit-learn's gamma = 1/d); `landmarks`, a number m (`landmarks.default` chooses them; with
+    fewer distinct rows there are fewer, and a ReducedWarning), a selector, or points (m, d); `reg` > 0 or None, see
     `maps.nystrom`; `random_state`, a seed, a generator or None; `verbose`, as in `KernelRidge`.
 
     After `fit`: `kernel_`, `map_` (a `maps.Nystrom`, with `residual`, `trace_error` and `rank`), `landmarks_` (m, d).

@@ -41,7 +41,7 @@ KERNELS = {
 
 
 class Hinted(Described):
-    """An estimator that answers scikit-learn's names of parameters with its own."""
+    """An estimator that answers scikit-learn's names of parameters with its own in the error."""
 
     def __new__(cls, *args: Any, **params: Any) -> Self:
         # Before `__init__`, whose signature is what scikit-learn reads the parameters from.

@@ -39,7 +39,7 @@ def parts_of(estimator: BaseEstimator, hidden: tuple[str, ...]) -> dict[str, Any
 
 
 def made_of(cls: Any, hidden: tuple[str, ...], params: Any, learnt: Any) -> Any:
-    """The estimator of such parts. Raises TypeError or ValueError for other ones."""
+    """The estimator with these parts. Raises TypeError or ValueError if they do not fit."""
     params = {name: usual for name, usual in LATER.items() if name in cls._get_param_names()} | params
     wanted, got = sorted(cls._get_param_names()), sorted(params)
     if got != wanted:

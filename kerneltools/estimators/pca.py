@@ -15,6 +15,7 @@ from kerneltools.arrays import Array, is_whole, namespace
 from kerneltools.backend import to_host
 from kerneltools.estimators.base import LANDMARKS, KernelEstimator, check_landmarks, landmarks_of, require_same_kind
 from kerneltools.estimators.checks import as_examples, as_weights, remember_columns, remember_more
+from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.work import SPECTRUM
 from kerneltools.landmarks import ReducedWarning
 from kerneltools.learning.pca import components_of
@@ -47,8 +48,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KernelEstimat
     (n, d) -> (n, c)
 
     Parameters: `n_components`, c; `kernel`, `landmarks`, `random_state` and `verbose` as in `NystromFeatures`. With all
-    rows as landmarks this is kernel PCA itself (Schölkopf, Smola and Müller 1998), with the same scale as
-    scikit-learn's.
+    rows as landmarks this is exact kernel PCA (Schölkopf, Smola and Müller 1998), scaled as in scikit-learn.
 
     After `fit`: `kernel_`, `landmarks_` (m, d), `sums_`, `model_` (a `learning.KernelPCA`), `eigenvalues_` (c,) of the
     centred kernel matrix, and `explained_variance_ratio_` (c,). If the rows vary in fewer directions, there are fewer

@@ -121,12 +121,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
     If all rows are among the landmarks, `solvers.exact_ridge` finds the same function without features, some seven
     times faster. Several values of `reg` need the eigenvectors of the kernel matrix, which takes ten times as long.
 
-    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (generalised
-    cross-validation, for each `reg`), `model_`, a function of rows (n, d) -> (n, t). Without `solver`, also `sums_` (a
-    `streaming.FeatureSums`), and all numbers in between are in float64 where the library has it: rows in float32 have
-    the model of the same rows in float64; and `noise_variance_`, with the standard deviations of
-    `predict(X, return_std=True)`. `shift_`: the ε that is added to k(Z, Z) for its factor, relative to its greatest
-    entry; 0 where all rows are landmarks.
+    After `fit`: `kernel_`, `search_` (what was tried, or None), `landmarks_` (m, d), `reg_`, `errors_` (the error of
+    each `reg` by generalised cross-validation), `model_`, a function of rows (n, d) -> (n, t), and `shift_` (the ε
+    added to k(Z, Z) before it is factored, relative to its greatest entry; 0 if all rows are landmarks). Without
+    `solver`, also `sums_` (a `streaming.FeatureSums`) and `noise_variance_`, with the standard deviations of
+    `predict(X, return_std=True)`; then all intermediate numbers are in float64 if the library has it, so that rows in
+    float32 give the model of the same rows in float64.
 
     `partial_fit` adds rows, and `merge` joins two estimators; both give the result of one fit of all rows on the same
     landmarks, up to rounding. The first call chooses the landmarks among its rows. To be independent of that choice,
@@ -272,13 +272,19 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         >>> std.round(1)  # where there are rows, and far from them
         array([0.3, 0.8])
         """
+        values = self._predicted(X)
+        return (values, self._deviations(X)) if return_std else values
+
+    @in_few_shapes
+    def _predicted(self, X: Any) -> Array:
         check_is_fitted(self)
-        rows = as_examples(self, X, fitted=self.landmarks_)
-        values = self.model_(rows)
-        if not return_std:
-            return values[:, 0] if self._flat else values
-        spread = self._posterior.deviations(rows)
-        return (values[:, 0], spread[:, 0]) if self._flat else (values, spread)
+        values = self.model_(as_examples(self, X, fitted=self.landmarks_))
+        return values[:, 0] if self._flat else values
+
+    @in_few_shapes
+    def _deviations(self, X: Any) -> Array:
+        spread = self._posterior.deviations(as_examples(self, X, fitted=self.landmarks_))
+        return spread[:, 0] if self._flat else spread
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R², the share of the targets' variance that the predictions explain."""

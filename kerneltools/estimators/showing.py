@@ -12,7 +12,7 @@ from kerneltools.structures.base import is_collection
 from kerneltools.trees import first_line, html_table
 
 LONG = re.compile(r"\d+\.\d{5,}(?:e[+-]?\d+)?")
-"""A number of more digits than are read."""
+"""Text of numbers with more digits than are useful."""
 
 
 class Described(BaseEstimator):  # type: ignore[misc]  # an untyped base
@@ -72,7 +72,7 @@ def said(value: Any) -> str:
 
 
 def shortened(value: Any) -> str:
-    """Its text, without the middle of one that is long."""
+    """The text of a value, without its middle if it is long."""
     text = repr(value) if not isinstance(value, int) or value < 10**30 else f"an integer of {value.bit_length()} bits"
     return text if len(text) < 80 else f"{text[:40]} ... {text[-20:]}"
 

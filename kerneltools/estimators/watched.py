@@ -23,7 +23,7 @@ class Watched(Hinted):
     """
 
     _watch: ClassVar[Progress | None] = None
-    """What a forecast is told of the runs that it makes of copies."""
+    """What the runs that a forecast makes on copies report to it."""
 
     @property
     def _progress(self) -> Progress:

@@ -108,11 +108,10 @@ def chosen(
     weights: Array | None = None,
     progress: Progress = silent,
 ) -> Landmarks:
-    """What the selector makes of weighted rows: (n, d), weights (n,) or None -> at most m landmarks
+    """The landmarks that a selector chooses among weighted rows: (n, d), weights (n,) or None -> at most m landmarks
 
-    `weights` are passed on where they are given. A selector that has no parameter of that name is called with the
-    rows of weight > 0 only, and does not tell them apart. `progress`, which is passed on likewise: is told of the steps
-    of the stage "landmarks".
+    `weights` are passed on if given. A selector without a parameter of that name gets only the rows of weight > 0, and
+    treats them alike. `progress` is passed on if the selector has that parameter, and told of the stage "landmarks".
     """
     select: Callable[..., Landmarks] = selector
     if progress is not silent and "progress" in parameters_of(selector):
@@ -137,7 +136,7 @@ def parameters_of(selector: Selector) -> Mapping[str, Parameter]:
 
 
 def takes_weights(selector: Selector) -> bool:
-    """Whether it can be called with weights=..."""
+    """Whether a selector can be called with weights=..."""
     parameters = parameters_of(selector)
     return "weights" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 

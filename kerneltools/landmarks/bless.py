@@ -53,7 +53,7 @@ class BLESS:
         return data.landmarks(indices)
 
     def _scores(self, kernel: Kernel, data: Seen, draws: Any, progress: Progress) -> Host:
-        """For all rows; 0 for those that are not in the last sample."""
+        """The scores of all rows; 0 for rows that are not in the last sample."""
         leverage, n = leverage_scores(kernel, data, self.block), data.x.shape[0]
         greatest = float(leverage.diagonal.max())
         nothing = draws.permutation(n)[:0]

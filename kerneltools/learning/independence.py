@@ -45,9 +45,9 @@ def independence_test(
 
     maps of (n, d) -> (n, m) and (n, e) -> (n, l), x (n, d), y (n, e) -> p-value
 
-    A small p-value speaks against the hypothesis. The level holds for any maps that were not fitted to the pairs; all
-    dependences are seen, in the limit, by features of characteristic kernels. Time is O(permutations n m l).
-    `progress`: is told of the stage "permutations".
+    A small p-value speaks against the hypothesis. The level holds for any maps that were not fitted to the pairs.
+    Features of characteristic kernels detect all dependences in the limit. Time is O(permutations n m l). `progress`:
+    is told of the stage "permutations".
 
     Raises ValueError for fewer than 2 rows, for unequal numbers of rows, for permutations < 1 and for NaN, with
     its place.

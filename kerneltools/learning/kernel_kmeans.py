@@ -66,10 +66,10 @@ def kernel_kmeans(
 
     map of (n, d) -> (n, m), x (n, d), weights (n,) >= 0 or None -> k = `clusters` centres (k, m), labels (n,)
 
-    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need
-    not be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's rounds from the
-    seeds of k-means++) is run on the features `restarts` times, and the clusters of least inertia are kept. Memory is
-    O(n m), time O(n m k) a round; float64 where the library has it. A weight counts like so many equal rows.
+    Squared distances in feature space are k(x, x) - 2 k(x, y) + k(y, y) for the kernel φ(x)·φ(y), so clusters need not
+    be convex in the space of x (Schölkopf, Smola and Müller 1998). `landmarks.KMeans` (Lloyd's algorithm from the seeds
+    of k-means++) runs on the features `restarts` times, and the clusters with the least inertia are kept. Memory is O(n
+    m), time O(n m k) per round; in float64 if the library has it. A row of weight w counts like w equal rows.
     `progress`: is told of the stages "restart 1" and so on, with the error that becomes small.
 
     If fewer rows differ, fewer clusters are returned, with a ReducedWarning. Raises ValueError for clusters or restarts

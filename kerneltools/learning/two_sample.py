@@ -47,10 +47,9 @@ def two_sample_test(
 
     map of (n, d) -> (n, m), x (n, d), y (p, d) -> p-value
 
-    A small p-value speaks against the hypothesis. The level holds for any map; which differences are seen is the
-    map's matter: all of them, in the limit, for features of a characteristic kernel such as the Gaussian one. The map
-    must not have been fitted to which row is of which sample. Time is O(permutations (n + p) m).
-    `progress`: is told of the stage "permutations".
+    A small p-value speaks against the hypothesis. The level holds for any map that was not fitted to the division into
+    samples. The map decides which differences are detected: all of them, in the limit, for features of a characteristic
+    kernel such as the Gaussian. Time is O(permutations (n + p) m). `progress`: is told of the stage "permutations".
 
     Raises ValueError for fewer than 2 rows in either, for permutations < 1 and for NaN with its place.
 

@@ -16,7 +16,7 @@ from kerneltools.reporting.page import Figure, Matrix, Paragraph, Section, Table
 from kerneltools.structures.base import count, take
 
 PAIRS = 300
-"""Rows of which all pairs are compared with the kernel."""
+"""Rows whose kernel values of all pairs are compared."""
 
 
 SEEN = " Rows that the fit has seen are right more often than new ones."
@@ -29,12 +29,12 @@ MOST_CLASSES = 30
 
 
 DRAWN = 400
-"""Rows that are drawn beside the landmarks."""
+"""Rows that are drawn with the landmarks."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """What is called error: its name, whether it is a share, and how it is measured of an estimator, X and y."""
+    """The error that is measured: its name, whether it is a share, and the function of an estimator, X and y."""
 
     name: str
     percent: bool
@@ -137,7 +137,7 @@ def of_features(estimator: Any, X: Any, rows: Any, targets: Any) -> tuple[list[F
 
 
 def _shares(estimator: Any, rows: Any) -> Any:
-    """What the landmarks miss of k(x, x), of each row: (n, d) -> (n,)"""
+    """The share of k(x, x) that the landmarks miss, for each row: (n, d) -> (n,)"""
     phi = nystrom(estimator.kernel_, estimator.landmarks_)
     missed, whole = (np.asarray(to_host(a), dtype=np.float64) for a in (phi.residual(rows), phi.kernel.diag(rows)))
     return np.clip(missed / np.where(whole > 0, whole, 1.0), 0.0, 1.0)

@@ -21,7 +21,7 @@ from kerneltools.reporting.page import Paragraph, Table
 from kerneltools.structures.base import count, take
 
 ROWS = 2000
-"""Rows that the learning curve looks at."""
+"""Rows that the learning curve uses."""
 
 SIZES = 6
 """Numbers of landmarks on the learning curve: the most, half of it, a quarter, ..."""
@@ -35,7 +35,7 @@ COLOURS = 5
 
 @dataclass(frozen=True)
 class Size:
-    """What so many landmarks give: the share of k(x, x) that they miss, the error on rows held out, the seconds."""
+    """The results for a number of landmarks: the share of k(x, x) missed, the error on rows held out, the seconds."""
 
     m: int
     missed: float
@@ -44,7 +44,7 @@ class Size:
 
 
 def sizes_of(estimator: Any, rows: Any, targets: Any, errors: Errors, rng: Rng, progress: Progress) -> list[Size]:
-    """From few landmarks to all."""
+    """The results from few landmarks to all."""
     draws = generator(rng)
     points = estimator.landmarks_
     order, m = draws.permutation(count(points)).tolist(), count(points)
@@ -132,7 +132,7 @@ def components(estimator: Any, rows: Any, targets: Any, rng: Rng) -> list[Any]:
 
 
 def _parts(some: list[int], targets: Any) -> tuple[list[int], list[int]]:
-    """Three quarters of the rows, and the last one, with as many of each label."""
+    """Three quarters of the rows, and the last quarter, with the same share of each label."""
     if targets is not None and targets.dtype.kind not in "fc":
         some = [some[i] for i in np.argsort(targets[some].reshape(len(some), -1)[:, 0], kind="stable").tolist()]
     left = some[3::4]
