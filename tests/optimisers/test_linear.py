@@ -186,7 +186,7 @@ def test_errors() -> None:
         fit_linear(x, targets[:119], Squared(), 1.0)
     with pytest.raises(ValueError, match="targets: expected an array"):
         fit_linear(x, None, Squared(), 1.0)
-    with pytest.raises(ValueError, match="and None beside a function"):
+    with pytest.raises(ValueError, match="and None with a function"):
         fit_linear(lambda: [(x, targets)], targets, Squared(), 1.0)
     with pytest.raises(ValueError, match="x: expected at least one row of weight > 0, got none"):
         fit_linear(list, None, Squared(), 1.0)
@@ -211,7 +211,7 @@ def test_errors_of_weights() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             fit_linear(x, targets, Squared(), 1.0, weights=weights)
-    with pytest.raises(ValueError, match="weights: expected None beside a function x"):
+    with pytest.raises(ValueError, match="weights: expected None with a function x"):
         fit_linear(lambda: [(x, targets)], None, Squared(), 1.0, weights=np.ones(20))
     with pytest.raises(ValueError, match="x: expected at least one row of weight > 0"):
         fit_linear(lambda: [(x, targets, np.zeros(20))], None, Squared(), 1.0)
