@@ -105,7 +105,7 @@ def test_argnums_out_of_range_are_named() -> None:
 
 
 def test_a_function_must_give_a_scalar() -> None:
-    with pytest.raises(ValueError, match=r"expected a function that gives a scalar, got an array of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"expected a function that returns a scalar, got an array of shape \(3,\)"):
         grad(lambda x: x * x)(X)
 
 

@@ -193,7 +193,7 @@ def test_wrong_positions(library: Backend, argnums: Any, match: str) -> None:
 
 def test_only_scalars_have_a_gradient(library: Backend) -> None:
     x = library.asarray([1.0, 2.0])
-    with pytest.raises(ValueError, match=r"expected a function that gives a scalar, got an array of shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"expected a function that returns a scalar, got an array of shape \(2,\)"):
         library.value_and_grad(lambda x: x * x)(x)
     with pytest.raises(TypeError, match="scalar array, got float"):
         library.value_and_grad(lambda x: 1.0)(x)
