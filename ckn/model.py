@@ -1,6 +1,6 @@
 """A trained classifier: preprocessing, network, linear head. Needs no scikit-learn."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from math import prod
@@ -18,7 +18,7 @@ from ckn.targets import Targets, explained
 from kerneltools.arrays import Array, namespace
 from kerneltools.backend import move, to_host
 from kerneltools.learning import Temperature
-from kerneltools.primitives import program
+from kerneltools.primitives import map_blocks, program
 from kerneltools.progress import silent
 from kerneltools.solvers import LinearModel
 from kerneltools.structures import count
@@ -172,8 +172,12 @@ def preprocess(steps: tuple[Step, ...], images: Any, like: Array) -> Array:
     """
     if is_collection(images):
         return _through(steps, images, like)
-    pieces = of_one_size(images.shape[0], PREPROCESSING_BATCH)
-    return _joined((_through(steps, images[whole, ...], like)[new, ...] for whole, new in pieces), like)
+
+    def of_piece(piece: tuple[slice, slice]) -> Array:
+        whole, new = piece
+        return _through(steps, images[whole, ...], like)[new, ...]
+
+    return _joined(map_blocks(of_piece, of_one_size(images.shape[0], PREPROCESSING_BATCH), like, steps), like)
 
 
 def _joined(parts: Iterator[Array], like: Array) -> Array:
@@ -203,14 +207,13 @@ def encode_blocks(
     network: Network, steps: tuple[Step, ...], images: Any, batch: int | None = None, progress: Progress = silent
 ) -> Iterator[Array]:
     """The features of `batch` images or objects at a time, for features that do not fit in memory together."""
-    for features, new in _bare_blocks(network, steps, images, batch, progress):
-        yield head_features(network, features)[new, :]
+    return _blocks(lambda features: head_features(network, features), network, steps, images, batch, progress)
 
 
 def bare_features(network: Network, data: Any, batch: int | None = None, progress: Progress = silent) -> Array:
     """The features as the network returns them, neither centred nor scaled: n examples -> (n, features)"""
-    blocks = [features[new, :] for features, new in _bare_blocks(network, (), data, batch, progress)]
-    return namespace(network.like).concat(blocks)
+    blocks = _blocks(lambda features: features, network, (), data, batch, progress)
+    return namespace(network.like).concat(list(blocks))
 
 
 def head_features(network: Network, features: Array) -> Array:
@@ -218,19 +221,30 @@ def head_features(network: Network, features: Array) -> Array:
     return features if isinstance(network.readout, Standardised) else normalise_features(features)
 
 
-def _bare_blocks(
-    network: Network, steps: tuple[Step, ...], data: Any, batch: int | None, progress: Progress
-) -> Iterator[tuple[Array, slice]]:
-    """The features of blocks, and which rows of each are new."""
+def _blocks(
+    finish: Callable[[Array], Array],
+    network: Network,
+    steps: tuple[Step, ...],
+    data: Any,
+    batch: int | None,
+    progress: Progress,
+) -> Iterator[Array]:
+    """What `finish` returns for the features of one block after the other."""
     check_batch(batch)
     prepared = network.prepare()
     if is_collection(data):  # how many go at a time is seen of what the network takes
         data, steps = _through(steps, data, network.like), ()
-    for block, new, stop in batches(data, batch or prepared.batch_for(data)):
+
+    def of_piece(piece: tuple[Any, slice, int]) -> tuple[Array, int]:
+        block, new, stop = piece
         block = block if is_collection(block) else _through(steps, block, network.like)
         features = prepared.flat(block)
         _require_norms(features, stop, "image" if network.embedding is None else "object")
-        yield features, new
+        return finish(features)[new, :], stop
+
+    pieces = batches(data, batch or prepared.batch_for(data))
+    for features, stop in map_blocks(of_piece, pieces, prepared, steps):
+        yield features
         progress("encoding", stop, count(data))
 
 

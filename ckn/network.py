@@ -15,7 +15,7 @@ from ckn.layers.grid import prepared
 from ckn.layers.laid import AnyReadout, Laid, Runs, before_zeros, ends_of, width_of
 from kerneltools.arrays import A, Array, blocks, flattened, namespace, on_host
 from kerneltools.backend import stop_gradient
-from kerneltools.primitives import program
+from kerneltools.primitives import map_blocks, program
 from kerneltools.structures import Collection, Ragged, count, take
 from kerneltools.structures.base import is_collection, like_of, part
 from kerneltools.trees import Tree, static
@@ -237,8 +237,12 @@ class Network(Tree):
         """
         check_batch(batch)
         prepared = self.prepare()
-        pieces = batches(x, batch or self.batch_for(x))
-        features = [prepared.flat(block)[new, :] for block, new, _ in pieces]
+
+        def of_piece(piece: tuple[Any, slice, int]) -> Array:
+            block, new, _ = piece
+            return prepared.flat(block)[new, :]
+
+        features = list(map_blocks(of_piece, batches(x, batch or self.batch_for(x)), prepared, x))
         return namespace(*features).concat(features)
 
     def batch_for(self, x: Any) -> int:

@@ -13,7 +13,7 @@ from ckn.network import Network, batches, of_one_size
 from kerneltools.arrays import Array, asarray_like, blocks, indices_like, namespace, points_of
 from kerneltools.backend import move, to_host
 from kerneltools.patches import Grid
-from kerneltools.primitives import Window, few_sizes, program, window_sum
+from kerneltools.primitives import Window, few_sizes, map_blocks, program, window_sum
 from kerneltools.random import Rng, choice, generator
 from kerneltools.structures import count, take
 from kerneltools.structures.base import Host, offsets_of
@@ -89,11 +89,16 @@ def _at(
         yield from _at_crops(below, images, window, crops, positions, batch, report)
         return
     places, ends = positions % per_image, np.searchsorted(owners, np.arange(len(numbers) + 1))
-    for whole, new in of_one_size(len(numbers), batch):
+
+    def of_piece(piece: tuple[slice, slice]) -> tuple[Host, int]:
+        whole, new = piece
         fresh = slice(ends[whole.start + new.start], ends[whole.stop])
         here = (owners[fresh] - whole.start) * per_image + places[fresh]
-        yield _gather(below(take(images, numbers[whole])), window, here)
-        report(whole.stop, len(numbers))
+        return _gather(below(take(images, numbers[whole])), window, here), whole.stop
+
+    for found, stop in map_blocks(of_piece, of_one_size(len(numbers), batch), below, images):
+        yield found
+        report(stop, len(numbers))
 
 
 def _at_crops(
@@ -110,14 +115,19 @@ def _at_crops(
     inside = np.ravel_multi_index(tuple(inside.T), within)
     greatest = _greatest(images)[image]
     at_a_time = max(1, batch * 2 * prod(grid) // prod(size))  # small products gain by more rows
-    for whole, new in of_one_size(len(positions), CROPS):
+
+    def of_piece(piece: tuple[slice, slice]) -> tuple[Host, int]:
+        whole, new = piece
         points = indices_like(_points(grid, crops.window, starts[whole]), images)
         cropped = cut(images, points, asarray_like(greatest[whole], images), size)
         parts = of_one_size(int(cropped.shape[0]), at_a_time)
         maps = namespace(images).concat([below(cropped[part, ...])[fresh, ...] for part, fresh in parts])
         here = np.arange(int(cropped.shape[0])) * prod(within) + inside[whole]
-        yield _gather(maps, window, here[new])
-        report(whole.stop, len(positions))
+        return _gather(maps, window, here[new]), whole.stop
+
+    for found, stop in map_blocks(of_piece, of_one_size(len(positions), CROPS), below, images):
+        yield found
+        report(stop, len(positions))
 
 
 CROPS = 1024
@@ -126,8 +136,12 @@ CROPS = 1024
 
 def _greatest(images: Array) -> Host:
     """The greatest square of a number of each image, on the host. Raises ValueError where it is not finite."""
-    pieces = of_one_size(int(images.shape[0]), CROPS)
-    found = np.concatenate([to_host(greatest_squares(images[part, ...]))[new] for part, new in pieces])
+
+    def of_piece(piece: tuple[slice, slice]) -> Host:
+        part, new = piece
+        return to_host(greatest_squares(images[part, ...]))[new]
+
+    found = np.concatenate(list(map_blocks(of_piece, of_one_size(int(images.shape[0]), CROPS), images)))
     if not np.isfinite(found).all():
         raise _overflow(images)
     return found

@@ -122,7 +122,8 @@ def _whitened(step: Whiten, images: Array) -> Array:
     cover = _spread(xp.ones_like(means[:1, :1, ...]), window)
     patches = _patches(planes - _spread(means, window) / cover, window)
     flat = xp.reshape(patches, (patches.shape[0], prod(patches.shape[1 : images.ndim]), -1))
-    flat = step.powers(flat @ xp.matrix_transpose(flat) / flat.shape[2]) @ flat
+    # Of two arrays: a product with the transpose of the same one takes NumPy twice the time at these sizes.
+    flat = step.powers((flat / flat.shape[2]) @ xp.matrix_transpose(flat)) @ flat
     whitened = _folded(xp.reshape(flat, patches.shape), window) / cover
     return _in_order(whitened, (0, *(axis + 1 for axis in axes), 1))
 
