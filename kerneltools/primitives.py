@@ -328,16 +328,18 @@ def solve_triangular(factor: Array, rhs: Array) -> Array:
 
 
 @primitive
-def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+def by_rows(x: Array, f: Callable[[Array], Array], block: int, *parts: Any) -> Array:
     """f(x), computed for `block` rows at a time, for an f that treats each row separately.
 
     (n, d), f: (b, d) -> (b, ...) -> (n, ...)
+
+    `parts`: the arrays, or trees of them, that f computes with besides x; see `map_blocks`.
     """
     n = x.shape[0]
     if n <= block:
         return f(x)
-    parts = [f(x[rows, :]) for rows in blocks(n, block)]
-    return namespace(*parts).concat(parts)
+    pieces = [f(x[rows, :]) for rows in blocks(n, block)]
+    return namespace(*pieces).concat(pieces)
 
 
 @primitive
@@ -361,7 +363,7 @@ def cosine_features(x: Array, weights: Array, lengths: Any, scale: float) -> Arr
     def of_rows(rows: Array) -> Array:
         return cosines_and_sines((rows / lengths) @ turned, scale)
 
-    return by_rows(x, of_rows, max(64, NEAR // max(1, 2 * turned.shape[1])))
+    return by_rows(x, of_rows, max(64, NEAR // max(1, 2 * turned.shape[1])), weights, lengths, scale)
 
 
 def by_rows_into_one(x: Array, f: Callable[[Array], Array], block: int, writable: Callable[[Array], bool]) -> Array:

@@ -17,7 +17,7 @@ def segment_sum(values: Array, segments: Array, count: int) -> Array:
     return total
 
 
-def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+def by_rows(x: Array, f: Callable[[Array], Array], block: int, *parts: Any) -> Array:
     """Written into one array, unless the parameters of f are traced, even if x is not."""
     return primitives.by_rows_into_one(x, f, block, lambda piece: type(piece) is cupy.ndarray)
 

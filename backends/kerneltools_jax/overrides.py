@@ -39,7 +39,7 @@ def _segment_max(count: int) -> Callable[..., Array]:
     return custom_vjp(forward, backward)
 
 
-def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+def by_rows(x: Array, f: Callable[[Array], Array], block: int, *parts: Any) -> Array:
     """In one piece: compiled blocks would be compiled one by one, and joining them takes as much memory."""
     return f(x)
 

@@ -5,12 +5,13 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from math import prod
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from kerneltools import columns, pairwise, patches, primitives
-from kerneltools.arrays import Array
+from kerneltools.arrays import Array, blocks
 from kerneltools_numpy.cosines import cosine_features, cosines_and_sines
 from kerneltools_numpy.distances import difference_sums, scaled_distances
 from kerneltools_numpy.patches import extract_patches, patch_response
@@ -80,9 +81,27 @@ def exponential_response(inner: Array, scale: Array, alpha: Any) -> Array:
     return response
 
 
-def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
-    """Written into one array, unless the parameters of f are traced, even if x is not."""
-    return primitives.by_rows_into_one(x, f, block, lambda piece: type(piece) is np.ndarray)
+def by_rows(x: Array, f: Callable[[Array], Array], block: int, *parts: Any) -> Array:
+    """Written into one array by all threads, which have as many rows each."""
+    n, pairs = len(x), -(-len(x) // (2 * block))
+    if SHARED * n <= block:
+        return f(x)
+    lock, found = Lock(), list[Any]()
+
+    def write(rows: slice) -> None:
+        piece = f(x[rows])
+        with lock:
+            if not found:
+                found.append(np.empty((n, *piece.shape[1:]), dtype=piece.dtype))
+        found[0][rows] = piece
+
+    for _ in primitives.map_blocks(write, blocks(n, -(-n // (2 * pairs))), x, *parts):
+        pass
+    return found[0]
+
+
+SHARED = 4
+"""A block of so many times fewer rows is not worth a second thread."""
 
 
 OVERRIDES: Mapping[Callable[..., Any], Callable[..., Any]] = {

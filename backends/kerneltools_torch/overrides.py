@@ -134,7 +134,7 @@ def _iterates(matrix: torch.Tensor) -> bool:
     return matrix.device.type == "cuda" and matrix.dtype == torch.float64
 
 
-def by_rows(x: Array, f: Callable[[Array], Array], block: int) -> Array:
+def by_rows(x: Array, f: Callable[[Array], Array], block: int, *parts: Any) -> Array:
     """Written into one tensor, if no gradient is recorded."""
     return f(x) if torch.compiler.is_compiling() else primitives.by_rows_into_one(x, f, block, _writable)
 

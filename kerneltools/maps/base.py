@@ -65,7 +65,7 @@ class Map(Tree, ABC):
         Raises ValueError for another number of columns, TypeError for numbers that are not floating-point.
         """
         self._check(x)
-        return of_examples(x, self.of_rows, rows_of_block(self))
+        return of_examples(x, self.of_rows, rows_of_block(self), self)
 
     def _check(self, x: Array) -> None:
         require_floating(x=x)
@@ -76,11 +76,14 @@ class Map(Tree, ABC):
         return f"for a map that was made for {self.columns} columns"
 
 
-def of_examples(x: Any, f: Callable[[Any], Array], block: int) -> Array:
-    """f on all vectors or objects of x, `block` of them at a time: (..., d), f: (b, d) -> (b, ...) -> (..., ...)"""
+def of_examples(x: Any, f: Callable[[Any], Array], block: int, *parts: Any) -> Array:
+    """f on all vectors or objects of x, `block` of them at a time: (..., d), f: (b, d) -> (b, ...) -> (..., ...)
+
+    `parts`: what f computes with, as in `by_rows`.
+    """
     if is_collection(x):
         return by_objects(x, f, block)
-    values = by_rows(points_of(x), f, block)
+    values = by_rows(points_of(x), f, block, *parts)
     # Where a map is differentiated and x is constant, its values are of another namespace than x.
     return namespace(values).reshape(values, (*x.shape[:-1], *values.shape[1:]))
 

@@ -91,7 +91,11 @@ class StructuredFourier(Map):
         check_columns(child_names(self.kernel)[0], lengths, x)
         angles, scale = self._angles(x), (2 / self.dimension) ** 0.5
         blocks, _, p = self.signs.shape
-        return by_rows(x, lambda rows: cosines_and_sines(angles(rows / lengths), scale), max(1, NEAR // (blocks * p)))
+
+        def of_block(rows: Array) -> Array:
+            return cosines_and_sines(angles(rows / lengths), scale)
+
+        return by_rows(x, of_block, max(1, NEAR // (blocks * p)), self)
 
     def _angles(self, like: Array) -> Callable[[Array], Array]:
         """(n, d) -> (n, m/2)"""

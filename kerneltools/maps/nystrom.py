@@ -102,7 +102,7 @@ class Nystrom(Map):
         product of two residuals, and its norm at most their sum.
         """
         self._check(x)
-        return of_examples(x, self._missed, rows_of_block(self))
+        return of_examples(x, self._missed, rows_of_block(self), self)
 
     @in_single
     def trace_error(self, x: Array, block: int | None = None) -> Array:
@@ -127,7 +127,7 @@ class Nystrom(Map):
 
     def _total(self, x: Array, of_rows: Callable[[Any], Array], block: int | None) -> Array:
         self._check(x)
-        values = of_examples(x, of_rows, block or rows_of_block(self))
+        values = of_examples(x, of_rows, block or rows_of_block(self), self)
         xp = namespace(values)
         return xp.astype(xp.sum(xp.astype(values, widest_float(values))), values.dtype)
 

@@ -155,7 +155,7 @@ def gapped_sum(responses: Array, places: Array, decay: Array | float) -> Array:
         ends = gapped_ends(responses, rows, decay, False)
         return namespace(ends).sum(ends, axis=0)
 
-    return by_rows(places, summed, _at_a_time(responses))
+    return by_rows(places, summed, _at_a_time(responses), responses, decay)
 
 
 @in_single
@@ -179,7 +179,7 @@ def gapped_max(responses: Array, places: Array, decay: Array | float, whitening:
         ends = gapped_ends(responses, rows, decay, True)
         return greatest_in_turn(namespace(ends, whitening).matmul(ends, whitening))
 
-    return by_rows(places, greatest, _at_a_time(responses))
+    return by_rows(places, greatest, _at_a_time(responses), responses, decay, whitening)
 
 
 @primitive

@@ -13,8 +13,16 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+import ckn
+from ckn.model import preprocess
+from ckn.preprocessing import Scale, Whiten
+from ckn.sampling import sample_patches
+from kerneltools import maps
+from kerneltools.arrays import namespace
 from kerneltools.backend import backend
-from kerneltools.primitives import map_blocks
+from kerneltools.kernels import Gaussian
+from kerneltools.patches import Grid
+from kerneltools.primitives import by_rows, map_blocks
 
 HERE = np.zeros(1)
 BLAS = ThreadpoolController().select(user_api="blas")
@@ -222,3 +230,67 @@ def test_other_libraries_and_traced_arrays_stay_in_the_loop() -> None:
         return x @ x
 
     backend("numpy").value_and_grad(f)(np.ones(2))
+
+
+rng = np.random.default_rng(0)
+IMAGES = rng.random((40, 10, 10, 3)).astype(np.float32)
+ROWS = rng.standard_normal((1000, 30))
+# The factor of its landmarks is made here: products of their own take as many threads as BLAS has.
+PHI = maps.nystrom(Gaussian(3.0), ROWS[:300, :])
+
+
+def network() -> ckn.Network:
+    architecture = ckn.Architecture((ckn.LayerSpec(8), ckn.LayerSpec(16)))
+    return ckn.fit_unsupervised(architecture, IMAGES, 0, patches=400)
+
+
+def patches(images: Any) -> Any:
+    below = network().below(1)
+    return sample_patches(below, images, Grid(3, padding="valid"), 300, 0, 4, lambda done, of: None)
+
+
+def forest(x: Any) -> Any:
+    return np.stack([np.sin(x).sum(axis=1), np.cos(x).sum(axis=1)], axis=1)
+
+
+WORK: dict[str, Callable[[], Any]] = {
+    "encoding": lambda: network().encode(IMAGES, batch=4),
+    "whitening": lambda: preprocess((Scale(1.0), Whiten()), np.concatenate(3 * [IMAGES]), IMAGES),
+    "patches": lambda: patches(IMAGES),
+    "patches of crops": lambda: patches(np.tile(IMAGES, (30, 9, 9, 1))),
+    "Nyström features": lambda: PHI(np.concatenate(5 * [ROWS])),
+    "Fourier features": lambda: maps.fourier(Gaussian(3.0), 30, 600, 0)(np.concatenate(2 * [ROWS])),
+    "Fourier features in float32": lambda: maps.fourier(Gaussian(3.0), 30, 600, 0)(
+        np.concatenate(2 * [ROWS.astype(np.float32)])
+    ),
+    "rows": lambda: by_rows(ROWS, forest, 90),
+}
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("name", WORK)
+def test_the_bits_are_those_of_one_thread(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (begun.append(self.name), start(self))[1])
+    found = WORK[name]()
+    assert any(name.startswith("kerneltools") for name in begun)
+    begun.clear()
+    with threadpool_limits(1):
+        expected = WORK[name]()
+    assert begun == []
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.usefixtures("two")
+def test_gradients_through_rows_are_recorded_on_one_thread() -> None:
+    def loss(width: Any) -> Any:
+        phi = maps.nystrom(Gaussian(width), ROWS[:50, :])
+        features = phi(np.concatenate(50 * [ROWS]))  # two blocks
+        return namespace(features).sum(features**2)
+
+    value, gradient = backend("numpy").value_and_grad(loss)(np.asarray(3.0))
+    with threadpool_limits(1):
+        expected = backend("numpy").value_and_grad(loss)(np.asarray(3.0))
+    assert np.allclose([value, gradient], expected, rtol=1e-12)
