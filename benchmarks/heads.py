@@ -10,8 +10,7 @@ it does, and the error that λ is chosen by there: squared for ridge regression,
 temperature. One head of all training rows gives the accuracy on the test rows. `gap`: how far, at most, the objective
 of that head is above the least there is, in shares of it: by the dual problem of the squared hinge, whatever the
 solver. `--svc`: the values of λ at which `LinearSVC` minimises the same with `C` = 1 / (4 λ n), its intercept penalised
-a little: its accuracy, and its objective beside ours. It takes 16 bytes for each feature of each row, and a hundred
-times as long.
+a little: its accuracy, and its objective beside ours. It takes 16 bytes for each feature of each row.
 """
 
 import argparse
