@@ -292,7 +292,7 @@ def merge(a: FeatureSums, b: FeatureSums) -> FeatureSums:
 
 
 @runtime_checkable
-class Whitened(Protocol):
+class _Whitened(Protocol):
     """Features that are a linear function of kernel values: φ(x) = W' k(Z, x), with the matrix W `whitening` (m, m)."""
 
     @property
@@ -324,7 +324,7 @@ def _sums(
     Whitening enlarges rounding errors: those of sums in float64 stay below what rounding makes of features in float32.
     Sums of features in float64 are as exact where λ is far above what whitening makes of that rounding.
     """
-    if isinstance(phi, Whitened) and x.shape[0] >= MANY * phi.whitening.shape[0]:
+    if isinstance(phi, _Whitened) and x.shape[0] >= MANY * phi.whitening.shape[0]:
         if _is_narrow(phi, x):
             values = _sums_of_values(phi, x, y, weights, block, progress)
             sums = values.mapped(phi.of_values)
@@ -337,7 +337,7 @@ def _sums(
     return _sums_of_features(phi, x, y, weights, block, progress)
 
 
-def _is_narrow(phi: Whitened, x: Array) -> bool:
+def _is_narrow(phi: _Whitened, x: Array) -> bool:
     """Whether rows, landmarks and features are in one type, which is not the widest."""
     if not isinstance(phi, Nystrom):
         return False
@@ -345,7 +345,7 @@ def _is_narrow(phi: Whitened, x: Array) -> bool:
     return bool(of_x.dtype == of_points.dtype == phi.whitening.dtype != widest_float(of_x))
 
 
-def _may_be_summed(phi: Whitened, x: Array, reg: float) -> bool:
+def _may_be_summed(phi: _Whitened, x: Array, reg: float) -> bool:
     """Whether values in the widest type, as great as those of the landmarks, may be summed for λ = reg."""
     norms, wide = phi.norms(), widest_float(like_of(x))
     if not norms.dtype == phi.whitening.dtype == wide or not holds(reg > 0):
@@ -358,7 +358,7 @@ def _may_be_summed(phi: Whitened, x: Array, reg: float) -> bool:
 
 
 def _sums_of_values(
-    phi: Whitened, x: Array, y: Array, weights: Array | None, block: int, progress: Callable[[int, int], None]
+    phi: _Whitened, x: Array, y: Array, weights: Array | None, block: int, progress: Callable[[int, int], None]
 ) -> RidgeSums:
     size = min(block, VALUES, max(64, BLOCK_ENTRIES // phi.whitening.shape[0]))
     parts = (
@@ -373,7 +373,7 @@ def _squares(values: RidgeSums) -> Array:
     return namespace(values.gram).linalg.diagonal(values.gram) + values.weight * values.x_mean * values.x_mean
 
 
-def _rounding(phi: Whitened, values: RidgeSums) -> Array:
+def _rounding(phi: _Whitened, values: RidgeSums) -> Array:
     """What rounding in the type of W adds to sums of features: eps² Σ_x Σ_j W_ji² k(x, z_j)² for each φ_i, (m, m).
 
     Sums of values lack them, and without them a tiny λ would trust directions in which the features are noise.

@@ -48,8 +48,8 @@ READERS: tuple[Reader, ...] = (
     Digits(),
 )
 
-TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
-TABLE = (
+_TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
+_TABLE = (
     "\nA table of numbers is for the estimators, in Python: KernelClassifier().fit(x, labels), "
     "from kerneltools.estimators"
 )
@@ -173,7 +173,7 @@ def _unknown(source: Source, readers: tuple[Reader, ...]) -> DataError:
     wanted = f"expected one of\n{formats}"
     try:
         if str(source) and Path(source).stat():
-            table = TABLE if Path(source).suffix.lower() in TABLES else ""
+            table = _TABLE if Path(source).suffix.lower() in _TABLES else ""
             return DataError(f"{source}: not a format that a reader recognises; {wanted}{table}")
     except (FileNotFoundError, NotADirectoryError):
         pass  # told below, with names that are near
