@@ -126,9 +126,7 @@ def _filters(
     rule, weights = selector(spec), None
     if not isinstance(spec, LayerSpec) and takes_weights(rule):
         rows, weights = merged(rows)
-    # What is told may be a function of three arguments.
-    steps = silent if progress is silent else lambda _, done, total, value=None: progress(stage, done, total)
-    points = chosen(rule, kernel, rows, rng, weights, steps).points
+    points = chosen(rule, kernel, rows, rng, weights).points
     progress(stage, 1, 1)
     return points
 

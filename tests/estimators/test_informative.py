@@ -71,6 +71,14 @@ def test_in_float32_on_torch() -> None:
     assert not told(KernelRidge(Gaussian(1.0), landmarks=10, reg=1e-3), rows, torch.asarray(Y))
 
 
+def test_a_landmark_that_is_the_mean_of_one_row() -> None:
+    # It equals the row up to rounding only, and has nothing to say of the others.
+    rows = 1e3 * RNG.uniform(size=(2000, 10))
+    assert told(KernelRidge(Gaussian(1.0), landmarks=100, reg=1e-3, random_state=0), rows, rows[:, 0])
+    mean = rows[:100, :] * (1 + 1e-15)
+    assert told(KernelRidge(Gaussian(1.0), landmarks=mean, reg=1e-3), rows, rows[:, 0])
+
+
 CLUSTERS = 1e3 * (np.arange(60) % 5)[:, None] + 0.1 * X
 FINE: dict[str, tuple[Any, Any, Any]] = {
     "one landmark": (Gaussian(1.0), X[:1, :], X),
