@@ -381,7 +381,7 @@ OBJECT_NUMBERS = 2**21
 FEW_OBJECTS = 16
 """Objects by which the size of all is judged."""
 
-FEW_IMAGES, FEW_NUMBERS = 8, 2**22
+FEW_IMAGES, FEW_NUMBERS = 16, 2**22
 """Fewer images than that waste more time between small products than the cache saves, while arrays are below 16 MiB."""
 
 DEVICE_NUMBERS = 2**27
