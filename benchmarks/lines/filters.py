@@ -138,7 +138,7 @@ def cosines() -> Callable[[], dict[str, float]]:
 
 def _lines(library: str, *needs: Any) -> tuple[Line, ...]:
     what = f"filters of {IMAGES:,} images, `{ARCHITECTURE}`, {library}"
-    ours, options = partial(filters, library), {"quick": True, "needs": (CIFAR10, *needs), "runs": 3}
+    ours, options = partial(filters, library), {"quick": library == "numpy", "needs": (CIFAR10, *needs), "runs": 3}
     floor = partial(products, library)
     return (
         Line(

@@ -114,11 +114,11 @@ LINES = (
     _line("ridge", "KernelRidge, defaults, 20,000 rows", partial(kernel_ridge, 20_000, None), quick=True),
     _line("ridge-large", "KernelRidge, 100,000 rows, m = 1,000", partial(kernel_ridge, 100_000, 1000)),
     _line("kmeans", "KMeans(300), 50,000 rows of 50", partial(rule, "KMeans", 50_000, 300, 50)),
-    _line("rpcholesky", "RPCholesky(500), 50,000 rows", partial(rule, "RPCholesky", 50_000, 500, 20), quick=True),
+    _line("rpcholesky", "RPCholesky(500), 50,000 rows", partial(rule, "RPCholesky", 50_000, 500, 20)),
     _line("falkon", "falkon, 50,000 rows, m = 1,000", partial(falkon, 50_000, 1000)),
     _line("exact", "exact_ridge, 5,000 rows", partial(exact_ridge, 5000), quick=True),
     _line("images", "ImageClassifier, unsup-64-256, 1,000 images, NumPy", partial(images, 1000, "numpy"), CIFAR10),
     _line("images-torch", "the same, 5,000 images, PyTorch", partial(images, 5000, "torch"), CIFAR10, TORCH),
     _line("labels", "the digits with labels, 5 epochs, PyTorch", with_labels, TORCH),
-    _line("sequences", "SequenceClassifier, 3,000 of 100 letters", partial(sequences, 3000), quick=True),
+    _line("sequences", "SequenceClassifier, 3,000 of 100 letters", partial(sequences, 3000)),
 )
