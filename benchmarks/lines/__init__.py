@@ -16,7 +16,7 @@ How to add a line. Write, in the module of its subject, functions that prepare o
     )
 
 Then `python benchmarks/bench.py --only nystrom`, and `python benchmarks/bench.py --write-docs` for the tables of
-`docs/performance.md`, which a test holds against the file. On a busy machine take `--results /tmp/results.json`: only
+`docs/performance.md`, which a test holds against the file. On a busy machine take `--results mine.json`: only
 numbers of a machine at rest belong into `benchmarks/results.json`. Functions are those of a module, or
 `functools.partial` of them, so that a fresh process can have them. A call ends when its result is there: wait for
 libraries that compute behind one's back.

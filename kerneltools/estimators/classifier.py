@@ -165,7 +165,7 @@ class KernelClassifier(ClassifierMixin, KernelEstimator):  # type: ignore[misc] 
             found["loss of rows left out"] = f"{min(self.errors_):.4g}"
         model = self.model_
         ended = "" if model.converged else ", stopped early"
-        return found | {"Newton's method": f"{model.iterations} steps{ended}"}
+        return found | {"Newton's method": f"{model.iterations} step{'s' * (model.iterations != 1)}{ended}"}
 
     def _check_learnt(self) -> None:
         check_landmarks(self)

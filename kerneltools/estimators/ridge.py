@@ -41,6 +41,7 @@ from kerneltools.estimators.few_shapes import in_few_shapes
 from kerneltools.estimators.forecasting import Plan, forecast, planned_number
 from kerneltools.estimators.posterior import Posterior
 from kerneltools.estimators.search import REGS, KernelSearch, Wide, search, wide_features
+from kerneltools.estimators.showing import shortened
 from kerneltools.estimators.work import FACTOR, PATH, SPECTRUM, STEPS, SUMS, Work
 from kerneltools.forecasting import Forecast, Law
 from kerneltools.landmarks.base import precise
@@ -263,7 +264,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         first such call takes the eigenvectors of the features' sums, or of the kernel matrix where all rows are
         landmarks: some ten times a fit for one λ.
 
-        Raises ValueError for a fit with a `solver`, which has no posterior.
+        Raises ValueError for a fit with a `solver`, which has no posterior, TypeError for another `return_std`.
 
         >>> import numpy as np
         >>> x = np.linspace(0, 6, 200)[:, None]
@@ -272,6 +273,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, KernelEstimator):  # type: i
         >>> std.round(1)  # where there are rows, and far from them
         array([0.3, 0.8])
         """
+        if not isinstance(return_std, bool | np.bool_):
+            raise TypeError(f"return_std: expected True or False, got {shortened(return_std)}")
         values = self._predicted(X)
         return (values, self._deviations(X)) if return_std else values
 

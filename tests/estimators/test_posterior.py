@@ -118,3 +118,10 @@ def test_solvers_have_none() -> None:
         model.predict(NEW, return_std=True)
     with pytest.raises(ValueError, match="solver"):
         _ = model.noise_variance_
+
+
+@pytest.mark.parametrize("wanted", ["yes", 2.5, 1, None, np.ones(2)], ids=str)
+def test_what_is_no_bool_is_refused_by_name(wanted: Any) -> None:
+    model = KernelRidge(KERNEL, landmarks=20, reg=1e-2).fit(X, Y)
+    with pytest.raises(TypeError, match="return_std: expected True or False, got "):
+        model.predict(NEW, return_std=wanted)
